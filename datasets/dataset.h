@@ -1,0 +1,50 @@
+/* Data sets: a const table of kinds, one file each (SPEC 9). */
+#pragma once
+
+#include <stdbool.h>
+
+#include "image.h"
+
+struct dataset_options {
+    const char *kind;   /* "imagenet", "imagenet_list", "imagenet_seg", "demo", ... */
+    const char *path;   /* folder, list file, .mat; demo: where it is written once */
+    const char *root;   /* of a list's relative names; NULL: the list's own folder */
+    int demo_images;    /* demo only: how many; 0 = its default */
+    uint64_t demo_seed; /* demo only */
+    int demo_size;      /* demo only: side in pixels; 0 = its default */
+};
+
+struct sample {
+    struct image image;
+    int8_t *labels; /* [height, width]: 0 background, 1 foreground, -1 left out; NULL without */
+};
+
+struct dataset;
+
+struct dataset_kind {
+    const char *name, *summary;
+    enum status (*open)(const struct dataset_options *, struct dataset *, struct error *);
+    /* Safe to call from several threads. E_DATA or E_IO: this image cannot be had; the run records
+     * it and goes on. */
+    enum status (*load)(struct dataset *, size_t index, struct sample *, struct error *);
+    void (*close)(struct dataset *);
+};
+
+extern const struct dataset_kind *const dataset_kinds[]; /* NULL-terminated */
+
+struct dataset {
+    const struct dataset_kind *kind;
+    char *description;    /* one line: what and how many, for the log */
+    size_t count;
+    char **ids;           /* [count] unique names, as stored in /images/id */
+    int32_t *labels;      /* [count] class index; -1: none */
+    bool has_labels, has_masks;
+    char fingerprint[65]; /* hex SHA-256 over kind, ids, labels and file sizes: what the data set is */
+    void *impl;
+};
+
+/* E_CONFIG names what is missing or wrong ("labels.txt:12: no such file 'val/x.JPEG' ..."). */
+enum status dataset_open(const struct dataset_options *, struct dataset **out, struct error *err);
+enum status dataset_load(struct dataset *, size_t index, struct sample *, struct error *err);
+void sample_free(struct sample *);
+void dataset_close(struct dataset *);

@@ -1,0 +1,86 @@
+/* A backend: where arrays live, and the table of operations on them.
+ *
+ * Model code is written once against this table and runs in float or double, on a CPU or a GPU. It
+ * never looks inside an array: `real` is incomplete, its element is the backend's floating type
+ * (float or double), and be_at() steps through it.
+ *
+ * Backends:
+ *   ref    naive C, float arrays, double accumulation: the specification that all others are held to
+ *   ref64  the same source with double arrays: finite differences, golden numbers
+ *   cpu    OpenMP, oneDNN, SIMD chosen at run time; float arrays; fp32 or bf16 matmuls
+ *   cpu64  the same with double arrays (OpenBLAS): the ViT's attribution (SPEC 6)
+ *   cuda, cuda64   NVIDIA GPUs
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+typedef struct real real;
+
+enum precision { PRECISION_FP32, PRECISION_TF32, PRECISION_BF16, PRECISION_DOUBLE };
+
+struct backend;
+#include "ops.h"
+
+struct backend_options {
+    enum precision precision; /* of matrix products; everything else keeps the array type */
+    int threads;              /* CPU threads; 0 = all available */
+    int device;               /* GPU ordinal */
+    const char *simd;         /* "", or cap CPU code at "c", "avx2", "avx512" (for tests) */
+};
+
+struct backend {
+    const char *name;
+    size_t real_size; /* bytes of one element: 4 or 8 */
+    enum precision precision;
+    int threads; /* that this backend uses; 1 for ref */
+
+    /* Lanes: parts of a batch that may run at the same time, each with a workspace of its own. A
+     * CPU has one lane per thread (operations called inside a lane are then serial); a GPU has
+     * one lane that takes the whole batch. lane_images is how many images a lane takes at once;
+     * 0 = all. */
+    int lanes;
+    int lane_images;
+
+    /* Device memory. Sizes in bytes. alloc returns NULL when memory ran out; copies are complete
+     * when they return (upload) or after sync (everything else). */
+    void *(*alloc)(struct backend *, size_t bytes);
+    void (*free)(struct backend *, void *);
+    void (*upload)(struct backend *, void *to, const void *from_host, size_t bytes);
+    void (*download)(struct backend *, void *to_host, const void *from, size_t bytes);
+
+    /* Waits for all work and returns the first error since the last sync. Operations themselves
+     * do not report: after an error they do nothing until it is collected here. */
+    enum status (*sync)(struct backend *, struct error *);
+    void (*destroy)(struct backend *);
+
+    struct ops op;
+    struct error failed; /* sticky, code OK when there is none */
+    void *impl;
+};
+
+/* Opens a backend by name. Never leaves a slot of the table NULL. E_CONFIG for an unknown name or
+ * one that this build or machine does not have, E_DEVICE when its libraries fail. */
+enum status backend_open(const char *name, const struct backend_options *options,
+                         struct backend **out, struct error *err);
+void backend_close(struct backend *);
+
+/* Names of the backends in this build, NULL-terminated. */
+const char *const *backend_names(void);
+
+static inline real *be_at(const struct backend *be, const real *p, size_t index)
+{
+    return (real *)((uintptr_t)p + index * be->real_size);
+}
+
+/* Allocates and uploads `n` floats, converted to the backend's type. NULL when memory ran out. */
+real *be_upload_floats(struct backend *be, const float *host, size_t n);
+/* Into existing device memory of n elements. */
+void be_write_floats(struct backend *be, real *to, const float *host, size_t n);
+/* Downloads n elements as double or float; waits for them. */
+void be_read_doubles(struct backend *be, double *host, const real *from, size_t n);
+void be_read_floats(struct backend *be, float *host, const real *from, size_t n);

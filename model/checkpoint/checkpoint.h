@@ -1,0 +1,37 @@
+/* Checkpoints: named fp32 tensors from .pth (zip or the older stream) and .safetensors (SPEC 2.1).
+ *
+ * A file is a frontier: nothing in it is executed or trusted, every size is checked before memory is
+ * taken, and every error names the file and the tensor. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+#define TENSOR_MAX_DIMS 8
+
+struct tensor {
+    char *name; /* without wrapper and "module." prefix: "layers.0.norm.weight" */
+    int ndim;
+    int64_t shape[TENSOR_MAX_DIMS];
+    size_t count; /* elements */
+    float *data;  /* row-major, contiguous, finite */
+};
+
+struct checkpoint {
+    char *path;
+    char sha256[65]; /* of the file's bytes, hex */
+    const char *format; /* "pth (zip)", "pth (stream)", "safetensors" */
+    size_t count;
+    struct tensor *tensors; /* sorted by name (strcmp) */
+};
+
+/* Reads a whole checkpoint; fp16 and bf16 are widened. The format is told by content, not by name.
+ * E_IO: cannot be read; E_DATA: what is wrong where, and what would be right; a NaN or infinite
+ * element is E_DATA naming the tensor. */
+enum status checkpoint_open(const char *path, struct checkpoint **out, struct error *err);
+void checkpoint_close(struct checkpoint *); /* accepts NULL */
+
+/* NULL when there is none. */
+const struct tensor *checkpoint_find(const struct checkpoint *, const char *name);

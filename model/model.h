@@ -1,0 +1,57 @@
+/* Models: geometry and weights from a checkpoint, and forward passes on a backend.
+ *
+ * No architecture is known by name outside this folder; no size is a literal (SPEC 2). */
+#pragma once
+
+#include "backend.h"
+#include "checkpoint.h"
+
+struct geometry {
+    int image_size, patch, stride, grid; /* grid: patches a side */
+    int tokens, cls_at;                  /* L with CLS; index of CLS */
+    int width, depth, classes;           /* D, Λ */
+    int inner, state, taps, rank;        /* Vim: E, N, K, R; else 0 */
+    int heads, mlp;                      /* ViT: H, MLP width; else 0 */
+};
+
+struct arch_type; /* one per architecture: model/vim.c, model/vit.c */
+
+struct model {
+    const struct arch_type *type;
+    const char *arch; /* "vim" or "vit" */
+    struct geometry geo;
+    struct checkpoint *checkpoint; /* owned */
+    size_t parameters;
+};
+
+struct model_options {
+    const char *arch; /* "vim", "vit", a name of SPEC 2 (then checked against the shapes), or NULL */
+    int image_size;   /* 0: from the checkpoint's shapes */
+    int heads;        /* ViT; 0: width / 64 as in DeiT */
+};
+
+/* Takes the checkpoint over, also on failure. E_DATA names the tensor that is missing, left over or
+ * of the wrong shape, and the shape that would be right; E_CONFIG names the option. */
+enum status model_open(struct checkpoint *, const struct model_options *, struct model **out,
+                       struct error *err);
+void model_close(struct model *);
+
+/* A model bound to a backend: packed weights, planned memory. */
+struct net;
+
+struct input_format { /* how views become patches (SPEC 3) */
+    float mean[3], std[3], fill_rgb[3];
+};
+extern const struct input_format input_imagenet; /* ImageNet's mean and std, black fill */
+
+/* `batch`: the most images in one call. The backend must outlive the net. */
+enum status net_open(const struct model *, struct backend *, const struct input_format *, int batch,
+                     struct net **out, struct error *err);
+void net_close(struct net *);
+/* Bytes of device memory the net holds: weights, workspace. */
+size_t net_weight_bytes(const struct net *);
+size_t net_workspace_bytes(const struct net *);
+
+/* logits [n, classes] on the host, any n (it is cut into batches). views' arrays in device memory. */
+enum status net_forward(struct net *, const struct view *views, size_t n, float *logits,
+                        struct error *err);
