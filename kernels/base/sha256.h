@@ -1,17 +1,13 @@
-/* SHA-256 (FIPS 180-4) of files and texts: what a checkpoint, a data set, a config is. */
+/* SHA-256 of files and texts: what a checkpoint, a data set, a config is. Computed by libcrypto. */
 #pragma once
 
 #include <stddef.h>
-#include <stdint.h>
-
-#include "status.h"
 
 struct sha256 {
-    uint32_t state[8];
-    uint64_t bytes;
-    uint8_t block[64];
+    void *context;
 };
 
 void sha256_begin(struct sha256 *);
 void sha256_add(struct sha256 *, const void *data, size_t size);
+/* Writes 64 hex digits and a NUL, and frees what sha256_begin took. */
 void sha256_end(struct sha256 *, char hex[65]);
