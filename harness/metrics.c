@@ -1,0 +1,273 @@
+#include "metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A score and what belongs to it, in one word: the order-preserving bits of the float above, the
+ * payload below. Sorting moves one array, and 50,176 entries take well under a millisecond. */
+typedef uint64_t ranked;
+
+static uint32_t float_key(float x)
+{
+    uint32_t bits;
+    x += 0.0f; /* -0 becomes 0, so that equal values have equal keys */
+    memcpy(&bits, &x, sizeof bits);
+    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+static float key_float(ranked r)
+{
+    uint32_t key = (uint32_t)(r >> 32);
+    uint32_t bits = key & 0x80000000u ? key & 0x7fffffffu : ~key;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static ranked rank_of(float score, uint32_t payload)
+{
+    return (ranked)float_key(score) << 32 | payload;
+}
+
+enum { RADIX_BITS = 11, RADIX = 1 << RADIX_BITS, RADIX_PASSES = 3 };
+
+/* Ascending and stable by score. Least significant digit first; the result ends up in `items`. */
+static void rank_sort(ranked *items, ranked *spare, size_t n)
+{
+    size_t count[RADIX];
+    ranked *from = items, *to = spare;
+
+    for (int pass = 0; pass < RADIX_PASSES; pass++) {
+        int shift = 32 + pass * RADIX_BITS;
+        memset(count, 0, sizeof count);
+        for (size_t i = 0; i < n; i++)
+            count[from[i] >> shift & (RADIX - 1)]++;
+        size_t at = 0;
+        for (int d = 0; d < RADIX; d++) {
+            size_t here = count[d];
+            count[d] = at;
+            at += here;
+        }
+        for (size_t i = 0; i < n; i++)
+            to[count[from[i] >> shift & (RADIX - 1)]++] = from[i];
+        ranked *swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != items) /* an odd number of passes */
+        memcpy(items, from, n * sizeof *items);
+}
+
+/* Room for n items and for sorting them; free() the result. */
+static ranked *rank_room(size_t n, struct error *err)
+{
+    ranked *items =
+        n < SIZE_MAX / (2 * sizeof *items) ? malloc((n ? n : 1) * 2 * sizeof *items) : NULL;
+    if (!items)
+        fail(err, E_NOMEM, "no memory to rank %zu scores", n);
+    return items;
+}
+
+/* Walks down a ranking and adds up the average precision. */
+struct ap_walk {
+    double hits, misses, hits_before; /* counts, exact in double */
+    double sum;                       /* of P_n (TP_n - TP_{n-1}) */
+};
+
+static void ap_close_tie(struct ap_walk *w)
+{
+    if (w->hits > w->hits_before)
+        w->sum += (w->hits - w->hits_before) * (w->hits / (w->hits + w->misses));
+    w->hits_before = w->hits;
+}
+
+static void ap_add(struct ap_walk *w, int positive)
+{
+    if (positive)
+        w->hits++;
+    else
+        w->misses++;
+}
+
+enum status average_precision(const float *score, const uint8_t *positive, size_t n, double *out,
+                              struct error *err)
+{
+    ranked *items = rank_room(n, err);
+    if (!items)
+        return E_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        items[i] = rank_of(score[i], positive[i] != 0);
+    rank_sort(items, items + n, n);
+
+    struct ap_walk walk = { 0 };
+    for (size_t i = n; i-- > 0;) {
+        ap_add(&walk, (int)(items[i] & 1));
+        if (i == 0 || items[i] >> 32 != items[i - 1] >> 32)
+            ap_close_tie(&walk);
+    }
+    *out = walk.hits > 0 ? walk.sum / walk.hits : 0;
+    free(items);
+    return OK;
+}
+
+enum status largest_tie(const float *heat, size_t n, size_t *out, struct error *err)
+{
+    ranked *items = rank_room(n, err);
+    if (!items)
+        return E_NOMEM;
+    for (size_t i = 0; i < n; i++)
+        items[i] = rank_of(heat[i], 0);
+    rank_sort(items, items + n, n);
+    size_t best = 0, run = 0;
+    for (size_t i = 0; i < n; i++) {
+        run = i > 0 && items[i] == items[i - 1] ? run + 1 : 1;
+        best = run > best ? run : best;
+    }
+    *out = best;
+    free(items);
+    return OK;
+}
+
+/* --- segmentation ---------------------------------------------------------------------------- */
+
+/* AP of [1 - heat | heat] from one ascending ranking of heat [m] with label payloads: `heat` falls
+ * from the end of it, 1 - heat falls from its start, and the two are merged. */
+static double ap_of_both(const ranked *items, size_t m)
+{
+    struct ap_walk walk = { 0 };
+    size_t up = 0, down = m;
+
+    while (up < m || down > 0) {
+        double inverse = up < m ? 1.0 - (double)key_float(items[up]) : -INFINITY;
+        double direct = down > 0 ? (double)key_float(items[down - 1]) : -INFINITY;
+        double score = inverse > direct ? inverse : direct;
+        for (; up < m && 1.0 - (double)key_float(items[up]) == score; up++)
+            ap_add(&walk, (uint32_t)items[up] == 0);
+        for (; down > 0 && (double)key_float(items[down - 1]) == score; down--)
+            ap_add(&walk, (uint32_t)items[down - 1] == 1);
+        ap_close_tie(&walk);
+    }
+    return walk.sum / walk.hits; /* every labelled pixel is positive in one half */
+}
+
+/* Counts of one image; every label must have been checked. */
+static void count_pixels(const float *heat, const int8_t *labels, size_t pixels, double mean,
+                         struct segmentation_score *out)
+{
+    int32_t table[2][2] = { { 0, 0 }, { 0, 0 } }; /* [label][prediction] */
+    for (size_t i = 0; i < pixels; i++)
+        if (labels[i] >= 0)
+            table[labels[i]][(double)heat[i] > mean]++;
+    out->correct = table[0][0] + table[1][1];
+    out->labelled = out->correct + table[0][1] + table[1][0];
+    for (int c = 0; c < 2; c++) {
+        out->intersection[c] = table[c][c];
+        out->united[c] = table[c][c] + table[0][1] + table[1][0];
+    }
+}
+
+enum status segmentation_score(const float *heat, const int8_t *labels, size_t pixels,
+                               struct segmentation_score *out, struct error *err)
+{
+    if (pixels > INT32_MAX)
+        return fail(err, E_DATA, "%zu pixels in one image: at most %d can be scored", pixels,
+                    INT32_MAX);
+    double sum = 0;
+    for (size_t i = 0; i < pixels; i++) {
+        if (labels[i] < -1 || labels[i] > 1)
+            return fail(err, E_DATA, "pixel %zu is labelled %d: a label is 0, 1, or -1 (left out)",
+                        i, labels[i]);
+        sum += (double)heat[i];
+    }
+    ranked *items = rank_room(pixels, err);
+    if (!items)
+        return E_NOMEM;
+
+    count_pixels(heat, labels, pixels, sum / (double)pixels, out);
+    size_t m = 0;
+    for (size_t i = 0; i < pixels; i++)
+        if (labels[i] >= 0)
+            items[m++] = rank_of(heat[i], (uint32_t)labels[i]);
+    rank_sort(items, items + pixels, m);
+    out->ap = m > 0 ? (float)ap_of_both(items, m) : NAN;
+    free(items);
+    return OK;
+}
+
+void segmentation_totals(const struct segmentation_score *score, const uint8_t *use, size_t n,
+                         struct segmentation_totals *out)
+{
+    int64_t correct = 0, labelled = 0, intersection[2] = { 0, 0 }, united[2] = { 0, 0 };
+    double ap = 0;
+
+    *out = (struct segmentation_totals){ 0 };
+    for (size_t i = 0; i < n; i++) {
+        if (use && !use[i])
+            continue;
+        out->images++;
+        correct += score[i].correct;
+        labelled += score[i].labelled;
+        for (int c = 0; c < 2; c++) {
+            intersection[c] += score[i].intersection[c];
+            united[c] += score[i].united[c];
+        }
+        if (!isnan(score[i].ap)) {
+            ap += (double)score[i].ap;
+            out->ap_images++;
+        }
+    }
+    out->pixel_accuracy = labelled > 0 ? 100.0 * (double)correct / (double)labelled : NAN;
+    out->map = out->ap_images > 0 ? 100.0 * ap / (double)out->ap_images : NAN;
+    out->miou = labelled > 0 ? 0 : NAN;
+    for (int c = 0; c < 2; c++)
+        if (united[c] > 0)
+            out->miou += 50.0 * (double)intersection[c] / (double)united[c];
+}
+
+/* --- perturbation ---------------------------------------------------------------------------- */
+
+const char *const auc_names[AUC_CONVENTIONS] = { "trapezoid", "trapezoid_from_10", "mean_nine",
+                                                 "mean_ten" };
+const double auc_highest[AUC_CONVENTIONS] = { 90, 80, 100, 100 };
+
+double curve_auc(const double curve[CURVE_POINTS], enum auc_convention convention)
+{
+    int first = convention == AUC_TRAPEZOID_FROM10 || convention == AUC_MEAN_NINE;
+    double sum = 0;
+    for (int i = first; i < CURVE_POINTS; i++)
+        sum += curve[i];
+    if (convention == AUC_MEAN_NINE || convention == AUC_MEAN_TEN)
+        return 100.0 * sum / (CURVE_POINTS - first);
+    /* trapezoid: the ends count half; the points are 0.1 apart */
+    return 10.0 * (sum - (curve[first] + curve[CURVE_POINTS - 1]) / 2);
+}
+
+static size_t mean_curve(const uint8_t *hit, const float *prob, const uint8_t *use, size_t n,
+                         double curve[CURVE_POINTS])
+{
+    double sum[CURVE_POINTS] = { 0 };
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (use && !use[i])
+            continue;
+        used++;
+        for (size_t k = 0; k < CURVE_POINTS; k++)
+            sum[k] +=
+                hit ? (double)(hit[i * CURVE_POINTS + k] != 0) : (double)prob[i * CURVE_POINTS + k];
+    }
+    for (size_t k = 0; k < CURVE_POINTS; k++)
+        curve[k] = used > 0 ? sum[k] / (double)used : NAN;
+    return used;
+}
+
+size_t accuracy_curve(const uint8_t *hit, const uint8_t *use, size_t n, double curve[CURVE_POINTS])
+{
+    return mean_curve(hit, NULL, use, n, curve);
+}
+
+size_t probability_curve(const float *prob, const uint8_t *use, size_t n,
+                         double curve[CURVE_POINTS])
+{
+    return mean_curve(NULL, prob, use, n, curve);
+}

@@ -1,0 +1,70 @@
+/* Scores: pure functions on arrays (SPEC 6-8). Nothing here knows a model, a file or a table.
+ *
+ * Curves and counts are exact; ratios come as doubles. Everything named "percent" is 0-100. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+/* --- ranking ------------------------------------------------------------------------------- */
+
+/* Average precision of a binary ranking, scikit-learn's definition: sum over the distinct scores,
+ * from the highest, of (R_n - R_{n-1}) P_n. positive[i] is 0 or 1. 0 without any positive. Scores
+ * must not be NaN. E_NOMEM. */
+enum status average_precision(const float *score, const uint8_t *positive, size_t n, double *out,
+                              struct error *err);
+
+/* How many entries share the most frequent value of a heat map [n] (-0 equals 0). SPEC 6. E_NOMEM.
+ */
+enum status largest_tie(const float *heat, size_t n, size_t *out, struct error *err);
+
+/* --- segmentation (SPEC 8) ------------------------------------------------------------------- */
+
+struct segmentation_score { /* one image; pixels labelled -1 are in no count */
+    int32_t correct, labelled;
+    int32_t intersection[2], united[2]; /* of background and foreground */
+    float ap;                           /* 0-1; NaN where no pixel is labelled */
+};
+
+/* heat [pixels] in [0, 1], without NaN; labels [pixels]: 0 background, 1 foreground, -1 left out.
+ * Foreground is heat > mean(heat), the mean over all pixels, in double.
+ * ap is that of [1 - heat | heat] against [label = 0 | label = 1], where 1 - heat is taken in
+ * double: in fp32 it would round distinct scores into ties (sklearn on fp32 arrays does; the two
+ * differ by less than 1e-5). E_DATA: another label, too many pixels; E_NOMEM. */
+enum status segmentation_score(const float *heat, const int8_t *labels, size_t pixels,
+                               struct segmentation_score *out, struct error *err);
+
+struct segmentation_totals {
+    double pixel_accuracy, map, miou; /* percent; NaN where nothing is labelled */
+    size_t images, ap_images; /* ap_images: those with a labelled pixel, over which mAP runs */
+};
+
+/* Over the images with use[i] != 0 (use NULL: all). A class that no pixel has, in prediction or
+ * label, counts as IoU 0, as the released code's epsilon does. */
+void segmentation_totals(const struct segmentation_score *, const uint8_t *use, size_t n,
+                         struct segmentation_totals *out);
+
+/* --- perturbation (SPEC 7) ------------------------------------------------------------------- */
+
+#define CURVE_POINTS 10 /* 0 %, 10 % ... 90 % removed */
+
+/* Ways to put one number to a curve of ten values in [0, 1]. The first is the published one. */
+enum auc_convention {
+    AUC_TRAPEZOID,        /* over 0 ... 90 %; at most 90 */
+    AUC_TRAPEZOID_FROM10, /* over 10 ... 90 %, the unmasked point left out; at most 80 */
+    AUC_MEAN_NINE,        /* mean of 10 ... 90 %; at most 100 */
+    AUC_MEAN_TEN,         /* mean of 0 ... 90 %; at most 100 */
+    AUC_CONVENTIONS
+};
+extern const char *const auc_names[AUC_CONVENTIONS]; /* "trapezoid", ... stable keys */
+extern const double auc_highest[AUC_CONVENTIONS];    /* of a curve that stays at 1 */
+
+double curve_auc(const double curve[CURVE_POINTS], enum auc_convention);
+
+/* Mean over the images with use[i] != 0 (NULL: all) of hit [n, 10] or prob [n, 10]. Returns the
+ * number of images; with 0 the curve is NaN. */
+size_t accuracy_curve(const uint8_t *hit, const uint8_t *use, size_t n, double curve[CURVE_POINTS]);
+size_t probability_curve(const float *prob, const uint8_t *use, size_t n,
+                         double curve[CURVE_POINTS]);
