@@ -1,1 +1,141 @@
 #include "backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend_list.h"
+#include "sizes.h"
+
+#define BACKEND_NAME(name) #name,
+static const char *const names[] = { BACKEND_LIST(BACKEND_NAME) NULL };
+#undef BACKEND_NAME
+
+#define BACKEND_OPEN(name) open_##name,
+static backend_open_fn *const openers[] = { BACKEND_LIST(BACKEND_OPEN) NULL };
+#undef BACKEND_OPEN
+
+const char *const *backend_names(void)
+{
+    return names;
+}
+
+/* The first slot that a backend left empty, or NULL. */
+static const char *empty_slot(const struct backend *be)
+{
+#define CHECK_SLOT(name, args)                                                                     \
+    if (be->op.name == NULL)                                                                       \
+        return #name;
+    OP_LIST(CHECK_SLOT)
+#undef CHECK_SLOT
+    if (be->op.weight_new == NULL || be->op.weight_free == NULL)
+        return "weight_new, weight_free";
+    if (be->alloc == NULL || be->free == NULL || be->upload == NULL || be->download == NULL)
+        return "alloc, free, upload, download";
+    if (be->sync == NULL || be->destroy == NULL)
+        return "sync, destroy";
+    return NULL;
+}
+
+static enum status unknown_name(const char *name, struct error *err)
+{
+    char list[256] = "";
+    for (size_t i = 0; names[i] != NULL; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", i == 0 ? "" : ", ", names[i]);
+    }
+    return fail(err, E_CONFIG, "unknown backend '%s': this build has %s", name, list);
+}
+
+enum status backend_open(const char *name, const struct backend_options *options,
+                         struct backend **out, struct error *err)
+{
+    const struct backend_options defaults = { .simd = "" };
+    *out = NULL;
+    size_t i = 0;
+    while (names[i] != NULL && strcmp(names[i], name) != 0)
+        i++;
+    if (names[i] == NULL)
+        return unknown_name(name, err);
+
+    struct backend *be = NULL;
+    TRY(openers[i](options != NULL ? options : &defaults, &be, err));
+    be->name = names[i];
+    be->failed.code = OK;
+    const char *slot = empty_slot(be);
+    if (slot != NULL) {
+        enum status s = fail(err, E_DEVICE, "backend '%s' lacks the operation '%s'", name, slot);
+        backend_close(be);
+        return s;
+    }
+    *out = be;
+    return OK;
+}
+
+void backend_close(struct backend *be)
+{
+    if (be == NULL)
+        return;
+    if (be->destroy != NULL)
+        be->destroy(be);
+    else
+        free(be);
+}
+
+/* Conversions go through host blocks of this many elements, so that none of them can fail. */
+enum { BLOCK = 1024 };
+
+void be_write_floats(struct backend *be, real *to, const float *host, size_t n)
+{
+    if (be->real_size == sizeof(float)) {
+        be->upload(be, to, host, n * sizeof(float));
+        return;
+    }
+    double block[BLOCK];
+    for (size_t at = 0; at < n; at += BLOCK) {
+        size_t count = n - at < BLOCK ? n - at : BLOCK;
+        for (size_t i = 0; i < count; i++)
+            block[i] = host[at + i];
+        be->upload(be, be_at(be, to, at), block, count * sizeof(double));
+    }
+}
+
+real *be_upload_floats(struct backend *be, const float *host, size_t n)
+{
+    size_t bytes;
+    if (!size_mul(n, be->real_size, &bytes))
+        return NULL;
+    real *p = be->alloc(be, bytes);
+    if (p != NULL)
+        be_write_floats(be, p, host, n);
+    return p;
+}
+
+/* sync() hands the sticky error over; it is put back for the caller's own sync to find. */
+static void wait_keeping_error(struct backend *be)
+{
+    struct error err = { .code = OK };
+    if (be->sync(be, &err) != OK)
+        be->failed = err;
+}
+
+/* Downloads n elements as TYPE: at once where they are of that type, else block by block. */
+#define DEFINE_READ(function, type, other)                                                         \
+    void function(struct backend *be, type *host, const real *from, size_t n)                      \
+    {                                                                                              \
+        if (be->real_size == sizeof(type)) {                                                       \
+            be->download(be, host, from, n * sizeof(type));                                        \
+            wait_keeping_error(be);                                                                \
+            return;                                                                                \
+        }                                                                                          \
+        other block[BLOCK];                                                                        \
+        for (size_t at = 0; at < n; at += BLOCK) {                                                 \
+            size_t count = n - at < BLOCK ? n - at : BLOCK;                                        \
+            be->download(be, block, be_at(be, from, at), count * sizeof(other));                   \
+            wait_keeping_error(be);                                                                \
+            for (size_t i = 0; i < count; i++)                                                     \
+                host[at + i] = (type)block[i];                                                     \
+        }                                                                                          \
+    }
+DEFINE_READ(be_read_doubles, double, float)
+DEFINE_READ(be_read_floats, float, double)

@@ -1,0 +1,54 @@
+/* The scalar functions of SPEC 2.2, 2.3, 5.4 and 5.5, in double. */
+#pragma once
+
+#include <math.h>
+#include <stdbool.h>
+
+static inline double sigmoid(double x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
+static inline double silu(double x)
+{
+    return x * sigmoid(x);
+}
+
+/* SiLU'(x), or with `ratio` SiLU(x) / x~ with x~ = x + 1e-6 sign(x), sign(0) = 1 (SPEC 5.5). */
+static inline double silu_slope(double x, bool ratio)
+{
+    double s = sigmoid(x);
+    if (ratio)
+        return x * s / (x + (x >= 0 ? 1e-6 : -1e-6));
+    return s * (1.0 + x * (1.0 - s));
+}
+
+/* x itself beyond 20, as PyTorch. */
+static inline double softplus(double x)
+{
+    return x > 20.0 ? x : log1p(exp(x));
+}
+
+static inline double softplus_slope(double x)
+{
+    return x > 20.0 ? 1.0 : sigmoid(x);
+}
+
+static inline double gelu(double x)
+{
+    return 0.5 * x * (1.0 + erf(x * M_SQRT1_2));
+}
+
+static inline double gelu_slope(double x)
+{
+    double density = exp(-0.5 * x * x) * 0.5 * M_SQRT1_2 * M_2_SQRTPI;
+    return 0.5 * (1.0 + erf(x * M_SQRT1_2)) + x * density;
+}
+
+/* S(a, b) of SPEC 5.4. */
+static inline double safe_ratio(double a, double b)
+{
+    if (b == 0)
+        return 0;
+    return a / copysign(fmax(fabs(b), 1e-9), b);
+}
