@@ -35,7 +35,7 @@ struct patchify_args { /* normalised, masked patches */
     int n, side, patch, stride, grid; /* grid = (side - patch) / stride + 1 */
     const struct view *views;         /* [n], host memory */
     float fill_rgb[3];                /* in [0,1], before normalisation; black = 0 (SPEC 7) */
-    float mean[3], std[3];            /* (rgb/255 - mean) / std */
+    float mean[3], std[3];            /* (x - mean) / std in `real`, x = rgb/255 rounded to float */
     real *out;                        /* [n, grid*grid, 3*patch*patch], columns (channel, y, x) */
 };
 
@@ -125,7 +125,8 @@ struct layernorm_back_args {
 enum map2 {
     MAP_ADD,   /* a + b */
     MAP_MUL,   /* a b */
-    MAP_RATIO, /* S(a, b) = a / b with b kept 1e-9 away from 0 keeping its sign; 0 where b = 0 (SPEC 5.4) */
+    MAP_RATIO, /* S(a, b) = a / (b + 1e-9), 1e-9 for a sum of 0; 0 where b = 0 (SPEC 5.4 as the
+                  released code has it, see ref_math.h) */
     MAP_ABS,   /* |a| */
     MAP_GELU,  /* exact GELU of a */
     MAP_GELU_BACK, /* b * GELU'(a) */

@@ -92,7 +92,7 @@ static void image_back(const struct scan_back_args *a, struct work *w, size_t im
     for (size_t chan = 0; chan < (size_t)a->chan; chan++) {
         for (int dir = 0; dir < 2; dir++)
             REF(scan_channel)
-            (&size, &a->dir[dir], dir, image, chan, w->pre[dir], w->y[dir], w->states[dir], w->s);
+        (&size, &a->dir[dir], dir, image, chan, w->pre[dir], w->y[dir], w->states[dir], w->s);
         gate_back(a, w, image, chan);
         for (int dir = 0; dir < 2; dir++)
             channel_back(a, w, dir, image, chan);
