@@ -1,0 +1,20 @@
+/* The two decoders behind image_decode (image.c), and the encoder of the demo set. Private to
+ * datasets/. */
+#pragma once
+
+#include "image.h"
+
+/* Checks a picture's size against the limits of image.h and takes its memory: out->rgb
+ * [height, width, 3]. E_DATA or E_NOMEM. */
+enum status image_allocate(struct image *out, size_t width, size_t height, const char *name,
+                           struct error *err);
+
+enum status jpeg_decode(const uint8_t *bytes, size_t size, const char *name, struct image *out,
+                        struct error *err);
+enum status png_decode(const uint8_t *bytes, size_t size, const char *name, struct image *out,
+                       struct error *err);
+
+/* Baseline JPEG, 4:2:0, libjpeg's defaults (ISLOW). *bytes malloc'ed, the caller frees it. The same
+ * picture gives the same bytes on one build of libjpeg. */
+enum status jpeg_encode(const struct image *, int quality, uint8_t **bytes, size_t *size,
+                        struct error *err);

@@ -1,0 +1,197 @@
+/* kind = imagenet_list: a text list, one `file label` a line (SPEC 9). */
+#include "dataset_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Cuts blanks (and a CR) off the end. */
+static void trim_end(char *text, size_t length)
+{
+    while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
+        length--;
+    text[length] = '\0';
+}
+
+/* Splits "some name.JPEG  17": the label is the last column, so names may hold blanks. `line` is
+ * trimmed and not empty. */
+static enum status split_line(char *line, int32_t *label, struct error *err)
+{
+    size_t length = strlen(line), at = length;
+    while (at > 0 && line[at - 1] != ' ' && line[at - 1] != '\t')
+        at--;
+    char *end, *number = line + at;
+    errno = 0;
+    long value = strtol(number, &end, 10);
+    if (at == 0 || *end != '\0' || number[0] < '0' || number[0] > '9')
+        return fail(err, E_CONFIG, "'%.80s' has no class index at its end; 'file label' is wanted",
+                    line);
+    if (errno != 0 || value > INT32_MAX)
+        return fail(err, E_CONFIG, "class index %.40s is out of range 0 to %d", number, INT32_MAX);
+    *label = (int32_t)value;
+    trim_end(line, at);
+    return OK;
+}
+
+static enum status add_line(char *line, const char *root, struct entries *list, struct error *err)
+{
+    int32_t label = -1;
+    struct stat st;
+    TRY(split_line(line, &label, err));
+    char *path = path_join(root, line);
+    if (path == NULL)
+        return fail(err, E_NOMEM, "no memory for a path");
+    enum status status = OK;
+    if (stat(path, &st) != 0)
+        status = fail(err, E_CONFIG, "cannot find '%.300s' (looked for %.400s): %s", line, path,
+                      strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        status = fail(err, E_CONFIG, "'%.400s' is not a file", path);
+    free(path);
+    if (status != OK)
+        return status;
+    return entries_add(list, strdup(line), label, (uint64_t)st.st_size, err);
+}
+
+/* One line: nothing, a comment, or an image whose line number goes to *lines. */
+static enum status read_line(char *line, size_t length, size_t number, const char *root,
+                             struct entries *list, size_t **lines, size_t *room, struct error *err)
+{
+    static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark some editors leave */
+    if (strlen(line) != length)
+        return fail(err, E_CONFIG, "a NUL byte; a text list is wanted");
+    trim_end(line, length);
+    if (number == 1 && strncmp(line, mark, strlen(mark)) == 0)
+        line += strlen(mark);
+    line += strspn(line, " \t");
+    if (*line == '\0' || *line == '#')
+        return OK;
+    if (list->count == *room) {
+        size_t more = *room > 0 ? *room * 2 : 256;
+        size_t *moved = reallocarray(*lines, more, sizeof *moved);
+        if (moved == NULL)
+            return fail(err, E_NOMEM, "no memory for the lines of the list");
+        *lines = moved;
+        *room = more;
+    }
+    (*lines)[list->count] = number;
+    return add_line(line, root, list, err);
+}
+
+static enum status read_lines(FILE *file, const char *name, const char *root, struct entries *list,
+                              size_t **lines, struct error *err)
+{
+    char *line = NULL;
+    size_t size = 0, room = 0;
+    ssize_t length = 0;
+    enum status status = OK;
+    for (size_t number = 1; status == OK; number++) {
+        errno = 0;
+        length = getline(&line, &size, file);
+        if (length < 0)
+            break;
+        status = read_line(line, (size_t)length, number, root, list, lines, &room, err);
+        if (status != OK)
+            fail_prefix(err, "%s:%zu: ", name, number);
+    }
+    if (status == OK && !feof(file))
+        status = fail(err, E_CONFIG, "%s: cannot read: %s", name, strerror(errno));
+    free(line);
+    return status;
+}
+
+struct named_line {
+    const char *id;
+    size_t line;
+};
+
+static int by_id_then_line(const void *a, const void *b)
+{
+    const struct named_line *x = a, *y = b;
+    int order = strcmp(x->id, y->id);
+    return order != 0 ? order : (x->line > y->line) - (x->line < y->line);
+}
+
+/* Ids are keys of the results: each once. */
+static enum status check_unique(const char *name, const struct entries *list, const size_t *lines,
+                                struct error *err)
+{
+    struct named_line *sorted = calloc(list->count + 1, sizeof *sorted);
+    enum status status = OK;
+    if (sorted == NULL)
+        return fail(err, E_NOMEM, "%s: no memory for its lines", name);
+    for (size_t i = 0; i < list->count; i++)
+        sorted[i] = (struct named_line){ list->items[i].id, lines[i] };
+    qsort(sorted, list->count, sizeof *sorted, by_id_then_line);
+    for (size_t i = 1; i < list->count && status == OK; i++)
+        if (strcmp(sorted[i - 1].id, sorted[i].id) == 0)
+            status = fail(err, E_CONFIG, "%s:%zu: '%.300s' is listed already in line %zu", name,
+                          sorted[i].line, sorted[i].id, sorted[i - 1].line);
+    free(sorted);
+    return status;
+}
+
+/* The folder that a list's relative names start from. */
+static char *list_root(const struct dataset_options *options)
+{
+    if (options->root != NULL && options->root[0] != '\0')
+        return strdup(options->root);
+    const char *slash = strrchr(options->path, '/');
+    if (slash == NULL)
+        return strdup(".");
+    if (slash == options->path)
+        return strdup("/");
+    return strndup(options->path, (size_t)(slash - options->path));
+}
+
+static enum status list_open(const struct dataset_options *options, struct dataset *dataset,
+                             struct error *err)
+{
+    struct entries list = { 0 };
+    size_t *lines = NULL;
+    struct stat st;
+    char *root = list_root(options);
+    dataset->impl = root;
+    if (root == NULL)
+        return fail(err, E_NOMEM, "no memory for a path");
+    if (stat(root, &st) != 0 || !S_ISDIR(st.st_mode))
+        return fail(err, E_CONFIG, "%s: no such folder; root is where the names of %s start", root,
+                    options->path);
+    FILE *file = fopen(options->path, "re");
+    if (file == NULL || fstat(fileno(file), &st) != 0 || !S_ISREG(st.st_mode)) {
+        int reason = file != NULL ? EINVAL : errno;
+        if (file != NULL)
+            fclose(file);
+        return fail(err, E_CONFIG,
+                    "%s: cannot open: %s; kind = imagenet_list wants a text file of 'file label' "
+                    "lines",
+                    options->path, reason == EINVAL ? "not a file" : strerror(reason));
+    }
+    enum status status = read_lines(file, options->path, root, &list, &lines, err);
+    fclose(file);
+    if (status == OK)
+        status = check_unique(options->path, &list, lines, err);
+    if (status == OK && list.count == 0)
+        status = fail(err, E_CONFIG, "%s: no images; 'file label' lines are wanted", options->path);
+    if (status == OK)
+        status = dataset_take(dataset, &list, err);
+    entries_free(&list);
+    free(lines);
+    if (status != OK)
+        return status;
+    dataset->has_labels = true;
+    dataset->description =
+        text_format("%s: %zu images, files under %s", options->path, dataset->count, root);
+    return OK;
+}
+
+const struct dataset_kind dataset_imagenet_list = {
+    .name = "imagenet_list",
+    .summary = "a text file of 'file label' lines",
+    .open = list_open,
+    .load = files_load,
+    .close = files_close,
+};
