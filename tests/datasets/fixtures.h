@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <setjmp.h>
 
-#include <cmocka.h>
-
 #include "dataset.h"
+
+#include <cmocka.h> /* after ours: it makes a macro of fail() */
 
 /* The folder with the golden files: $EVALH_SHARED, beside the checkout, or /work/shared; NULL where
  * there is none, and then says so. */
