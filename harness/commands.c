@@ -1,0 +1,5 @@
+#include "command.h"
+
+#include <stddef.h>
+
+const struct command *const commands[] = { &command_run, &command_report, NULL };

@@ -1,0 +1,123 @@
+/* Reading a config file with libinih, which finds sections, keys and comments; the lines are fed to
+ * it one by one, so that every message can name its line. */
+#include "config_internal.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct reading {
+    struct config *config;
+    FILE *file;
+    const char *path;
+    int line;
+    int set_at[CONFIG_KEYS_MAX]; /* line of each key in this file; 0: not yet */
+    enum status status;          /* of the first thing that is wrong */
+    struct error *err;
+};
+
+static enum status check_section(struct reading *r, const char *line)
+{
+    const char *end = strchr(line, ']');
+    if (end == NULL)
+        return OK; /* libinih reports it */
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)(end - line - 1), line + 1);
+    for (size_t i = 0; i < config_key_count; i++)
+        if (strcmp(config_keys[i].section, name) == 0)
+            return OK;
+    char place[320];
+    snprintf(place, sizeof place, "%.250s:%d", r->path, r->line);
+    config_lookup(place, name, "", r->err);
+    return E_CONFIG;
+}
+
+/* libinih's fgets; char by char, as a NUL in the middle would hide the rest of a line. */
+static char *read_line(char *buffer, int size, void *stream)
+{
+    struct reading *r = stream;
+    int len = 0, c = EOF;
+    if (r->status != OK)
+        return NULL;
+    r->line++;
+    while (len + 1 < size && c != '\n' && (c = getc(r->file)) != EOF) {
+        if (c == '\0') {
+            r->status = fail(r->err, E_CONFIG, "%s:%d: not a text file (a NUL byte)", r->path,
+                             r->line);
+            return NULL;
+        }
+        buffer[len++] = (char)c;
+    }
+    buffer[len] = '\0';
+    if (len == 0)
+        return NULL;
+    if (c != '\n' && c != EOF) {
+        r->status = fail(r->err, E_CONFIG,
+                         "%s:%d: a line longer than %d characters; put a long path into the "
+                         "environment and write ${VARIABLE}",
+                         r->path, r->line, size - 2);
+        return NULL;
+    }
+    /* An indented line would continue the value before it; here it is a line like any other. */
+    size_t blank = strspn(buffer, " \t");
+    memmove(buffer, buffer + blank, (size_t)len - blank + 1);
+    if (buffer[0] == '[')
+        r->status = check_section(r, buffer);
+    return r->status == OK ? buffer : NULL;
+}
+
+/* libinih's handler: 1 to go on, 0 after an error. */
+static int handle(void *user, const char *section, const char *name, const char *value)
+{
+    struct reading *r = user;
+    if (r->status != OK)
+        return 0;
+    char place[320];
+    snprintf(place, sizeof place, "%.250s:%d", r->path, r->line);
+    if (*section == '\0') {
+        r->status = fail(r->err, E_CONFIG, "%s: '%.60s' stands before the first [section]", place,
+                         name);
+        return 0;
+    }
+    int key = config_lookup(place, section, name, r->err);
+    if (key < 0) {
+        r->status = E_CONFIG;
+        return 0;
+    }
+    if (r->set_at[key] != 0) {
+        r->status = fail(r->err, E_CONFIG, "%s: %s.%s is there twice; first on line %d", place,
+                         section, name, r->set_at[key]);
+        return 0;
+    }
+    r->set_at[key] = r->line;
+    r->status = config_assign(r->config, key, value, r->config->path, r->line, r->err);
+    return r->status == OK;
+}
+
+enum status config_read(struct config *c, const char *path, struct error *err)
+{
+    c->path = config_hold(c, path, strlen(path));
+    if (c->path == NULL)
+        return fail(err, E_NOMEM, "out of memory reading %s", path);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return fail(err, E_CONFIG, "%s: cannot read the config: %s", path, strerror(errno));
+    struct stat about;
+    if (fstat(fileno(file), &about) == 0 && S_ISDIR(about.st_mode)) {
+        fclose(file);
+        return fail(err, E_CONFIG, "%s: is a folder; a config is an INI file", path);
+    }
+    struct reading r = { .config = c, .file = file, .path = c->path, .err = err };
+    int bad = ini_parse_stream(read_line, &r, handle, &r);
+    int unread = ferror(file);
+    fclose(file);
+    if (bad > 0 && (r.status == OK || bad < r.line))
+        return fail(err, E_CONFIG, "%s:%d: neither 'key = value' nor '[section]' nor a comment", path,
+                    bad);
+    if (r.status == OK && unread)
+        return fail(err, E_CONFIG, "%s: cannot read the config: %s", path, strerror(EIO));
+    return r.status;
+}

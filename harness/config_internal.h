@@ -1,0 +1,35 @@
+/* Shared by the files of config; nobody else looks inside. */
+#pragma once
+
+#include "config.h"
+
+enum { CONFIG_KEYS_MAX = 64 };
+
+struct entry {
+    const char *text; /* value after expansion; NULL: not set and no default */
+    const char *file; /* NULL: default (line 0) or command line (line -1) */
+    int line;
+};
+
+struct held { /* a string that lives as long as the config */
+    struct held *next;
+    char text[];
+};
+
+struct config {
+    struct config_values values;
+    struct entry entries[CONFIG_KEYS_MAX];
+    const char *path;
+    struct held *held;
+};
+
+/* A copy of text[0, len) that the config owns; NULL when memory ran out. */
+char *config_hold(struct config *, const char *text, size_t len);
+
+/* Index of a key, or -1 with an error that lists what there is. `place`: "file:line". */
+int config_lookup(const char *place, const char *section, const char *name, struct error *err);
+
+/* Sets a key from a file (line > 0) or the command line (file NULL, line -1): expands ${VARIABLE},
+ * parses, checks the range. */
+enum status config_assign(struct config *, int key, const char *value, const char *file, int line,
+                          struct error *err);

@@ -1,0 +1,107 @@
+/* A configuration as text: what results store, its hash, what differs, the reference of keys. */
+#include "config_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sha256.h"
+
+char *config_text(const struct config *c)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (f == NULL)
+        return NULL;
+    const char *section = "";
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *k = &config_keys[i];
+        if (strcmp(section, k->section) != 0)
+            fprintf(f, "%s[%s]\n", *section != '\0' ? "\n" : "", k->section);
+        section = k->section;
+        if (c->entries[i].text != NULL)
+            fprintf(f, "%s = %s\n", k->name, c->entries[i].text);
+    }
+    if (fclose(f) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+void config_hash(const struct config *c, char hex[65])
+{
+    struct sha256 sha;
+    sha256_begin(&sha);
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *k = &config_keys[i];
+        if (!k->shapes_result)
+            continue;
+        /* With the NULs as separators no two configurations share a byte string. */
+        const char *text = c->entries[i].text != NULL ? c->entries[i].text : "";
+        sha256_add(&sha, k->section, strlen(k->section) + 1);
+        sha256_add(&sha, k->name, strlen(k->name) + 1);
+        sha256_add(&sha, text, strlen(text) + 1);
+    }
+    sha256_end(&sha, hex);
+}
+
+size_t config_difference(const struct config *then, const struct config *now, char *out,
+                         size_t size)
+{
+    size_t count = 0, used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *k = &config_keys[i];
+        const char *a = then->entries[i].text, *b = now->entries[i].text;
+        if (!k->shapes_result || same(a, b))
+            continue;
+        if (used < size) {
+            int n = snprintf(out + used, size - used, "%s%s.%s was '%s' and is now '%s'",
+                             count > 0 ? "; " : "", k->section, k->name, a ? a : "", b ? b : "");
+            used += n > 0 ? (size_t)n : 0;
+        }
+        count++;
+    }
+    return count;
+}
+
+char *config_reference(void)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (f == NULL)
+        return NULL;
+    const char *section = "";
+    for (size_t i = 0; i < config_key_count; i++) {
+        const struct config_key *k = &config_keys[i];
+        if (strcmp(section, k->section) != 0)
+            fprintf(f, "%s[%s]\n", *section != '\0' ? "\n" : "", k->section);
+        section = k->section;
+        fprintf(f, "  %s", k->name);
+        if (k->initial != NULL)
+            fprintf(f, " = %s", k->initial);
+        if (k->type == KEY_CHOICE || k->type == KEY_SET) {
+            fputs("   (", f);
+            for (int j = 0; k->names[j] != NULL; j++)
+                fprintf(f, "%s%s", j > 0 ? (k->type == KEY_SET ? ", " : " | ") : "", k->names[j]);
+            fputc(')', f);
+        } else if (k->type == KEY_INT || k->type == KEY_REAL) {
+            fprintf(f, "   (%.15g ... %.15g%s%s)", k->low, k->high, k->names ? ", " : "",
+                    k->names ? k->names[0] : "");
+        }
+        fprintf(f, "\n      %s\n", k->doc);
+    }
+    if (fclose(f) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

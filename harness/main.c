@@ -1,0 +1,74 @@
+/* evalh: finds the subcommand. The only place that ends the program. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "log.h"
+#include "suggest.h"
+#include "version.h"
+
+static void print_help(FILE *to)
+{
+    fputs("Usage: evalh COMMAND [ARGUMENT...]\n"
+          "Evaluates explanations of vision models (Vim, DeiT): perturbation and segmentation.\n\n",
+          to);
+    for (size_t i = 0; commands[i] != NULL; i++)
+        fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+    fputs("\n  evalh COMMAND --help   the options of a command\n"
+          "  evalh run --keys       every key of a config\n"
+          "  evalh run --methods    every explanation method\n"
+          "  evalh --version\n\n"
+          "Exit codes: 0 done; 1 failed or stopped after work had begun; 2 nothing was run.\n",
+          to);
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[32];
+    size_t count = 0;
+    while (commands[count] != NULL && count < 32) {
+        names[count] = commands[count]->name;
+        count++;
+    }
+    char list[200];
+    join_words(list, sizeof list, names, count);
+    const char *near = suggest(name, names, count);
+    log_error("unknown command '%s'%s%s%s; commands are %s", name, near ? "; did you mean '" : "",
+              near ? near : "", near ? "'?" : "", list);
+    return EXIT_USAGE;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("evalh %s (%s)\n", EVALH_VERSION, EVALH_COMMIT);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (strcmp(argv[1], commands[i]->name) != 0)
+            continue;
+        char full[64];
+        snprintf(full, sizeof full, "evalh %s", commands[i]->name);
+        argv[1] = full;
+        return commands[i]->main(argc - 1, argv + 1);
+    }
+    return unknown_command(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    int code = dispatch(argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        log_error("cannot write to standard output");
+        return EXIT_FAILED;
+    }
+    return code;
+}

@@ -1,0 +1,234 @@
+/* The config: what is read, and that each mistake is told with its place and what would be right. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+
+#include <cmocka.h>
+
+static char path[] = "/tmp/evalh-config-XXXXXX";
+
+static enum status read_text(const char *text, size_t size, struct config **c, struct error *err)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(config_new(c, err), OK);
+    return config_read(*c, path, err);
+}
+
+static struct config *good(const char *text)
+{
+    struct config *c;
+    struct error err;
+    if (read_text(text, strlen(text), &c, &err) != OK || config_finish(c, &err) != OK)
+        fail_msg("%s", err.text);
+    return c;
+}
+
+static void values_are_read(void **state)
+{
+    (void)state;
+    setenv("EVALH_TEST_DIR", "/data/x", 1);
+    struct config *c = good("\xEF\xBB\xBF# a comment\n[run]\nprotocol = paper\n seed=7 ; inline\n"
+                            "[data]\npath = ${EVALH_TEST_DIR}/val\nkind: imagenet\n"
+                            "[explain]\nmethods = raw ,rollout,attribution\nclass=target, predicted\n"
+                            "discard = 0.2\nrow_norm = yes\nnegatives = abs\nstart_layer = 3\n"
+                            "[task]\nkind = perturbation, segmentation\ndirections = negative\n");
+    const struct config_values *v = config_values(c);
+    assert_int_equal(v->run.protocol, PROTOCOL_PAPER);
+    assert_int_equal(v->run.seed, 7);
+    assert_int_equal(v->run.limit, 0);
+    assert_string_equal(v->data.path, "/data/x/val");
+    assert_int_equal(v->explain.methods.count, 3);
+    assert_string_equal(v->explain.methods.word[2], "attribution");
+    assert_int_equal(v->explain.classes, 3);
+    assert_true(v->explain.discard == 0.2);
+    assert_int_equal(v->explain.row_norm, 1);
+    assert_int_equal(v->explain.diagonal, -1);
+    assert_int_equal(v->explain.negatives, 2); /* SIGN_ABS */
+    assert_int_equal(v->explain.start_layer, 3);
+    assert_int_equal(v->task.directions, 1u << DIRECTION_NEGATIVE);
+    assert_true(config_is_set(c, &v->run.seed));
+    assert_false(config_is_set(c, &v->run.limit));
+    struct error err;
+    assert_int_equal(config_set(c, "run.limit=5", &err), OK);
+    assert_int_equal(v->run.limit, 5);
+    assert_int_equal(config_set(c, "run.limit=all", &err), OK);
+    assert_int_equal(v->run.limit, 0);
+    config_free(c);
+}
+
+/* Text, then what its message must hold. %s stands for the file's path. */
+static const struct {
+    const char *text, *message;
+} mistakes[] = {
+    { "[run]\nsead = 1\n", "%s:2: unknown key 'sead' in [run]; did you mean 'seed'?" },
+    { "[run]\nmethods = raw\n", "%s:2: unknown key 'methods' in [run]; it belongs into [explain]" },
+    { "[modle]\n", "%s:1: unknown section [modle]; did you mean [model]?" },
+    { "[run]\n\n\nprotocol = published\n", "%s:4: run.protocol = 'published': 'published' is none "
+                                           "of released, paper" },
+    { "[task]\ndirections = postive\n", "did you mean 'positive'?" },
+    { "[explain]\ndiscard = 1.5\n", "%s:2: explain.discard = '1.5': wants a number from 0 to 0.99" },
+    { "[run]\nlimit = 0\n", "%s:2: run.limit = '0': wants a whole number from 1 to 2147483647, or all" },
+    { "[run]\nlimit = 12x\n", "wants a whole number" },
+    { "[run]\nlimit = 99999999999999999999\n", "wants a whole number" },
+    { "[explain]\ndiscard = nan\n", "wants a number" },
+    { "[run]\nseed = 1\nseed = 2\n", "%s:3: run.seed is there twice; first on line 2" },
+    { "[run]\nseed = 1\n  seed = 2\n", "%s:3: run.seed is there twice; first on line 2" },
+    { "seed = 1\n", "%s:1: 'seed' stands before the first [section]" },
+    { "[run]\nseed\n", "%s:2: neither 'key = value' nor '[section]' nor a comment" },
+    { "[run\nseed = 1\n", "%s:1: neither" },
+    { "[data]\npath = ${EVALH_NOT_SET}/x\n",
+      "%s:2: data.path = '${EVALH_NOT_SET}/x': the environment has no variable EVALH_NOT_SET" },
+    { "[data]\npath = ${EVALH\n", "wants a variable's name and '}'" },
+    { "[data]\npath =\n", "%s:2: data.path = '': no value" },
+    { "[explain]\nmethods = raw,,rollout\n", "an empty name in the list" },
+    { "[explain]\nmethods = raw, raw\n", "'raw' is there twice" },
+    { "[explain]\nclass = target, target\n", "'target' is there twice" },
+    { "[run]\nname = a/b\n", "%s:2: run.name = 'a/b': a name has no '/'" },
+};
+
+static void mistakes_are_told(void **state)
+{
+    (void)state;
+    unsetenv("EVALH_NOT_SET");
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) {
+        struct config *c;
+        struct error err = { 0 };
+        enum status status = read_text(mistakes[i].text, strlen(mistakes[i].text), &c, &err);
+        if (status == OK)
+            status = config_finish(c, &err);
+        assert_int_equal(status, E_CONFIG);
+        char want[500];
+        const char *hole = strstr(mistakes[i].message, "%s");
+        snprintf(want, sizeof want, "%s%s", hole ? path : "",
+                 hole ? hole + 2 : mistakes[i].message);
+        if (strstr(err.text, want) == NULL)
+            fail_msg("mistake %zu: '%s' does not hold '%s'", i, err.text, want);
+        config_free(c);
+    }
+}
+
+static void odd_files_are_refused(void **state)
+{
+    (void)state;
+    struct config *c;
+    struct error err;
+    assert_int_equal(read_text("[run]\nna\0me = 1\n", 15, &c, &err), E_CONFIG);
+    assert_non_null(strstr(err.text, "not a text file"));
+    config_free(c);
+    char lengthy[600];
+    memset(lengthy, 'x', sizeof lengthy);
+    memcpy(lengthy, "[data]\npath = ", 14);
+    assert_int_equal(read_text(lengthy, sizeof lengthy, &c, &err), E_CONFIG);
+    assert_non_null(strstr(err.text, ":2: a line longer than"));
+    config_free(c);
+    assert_int_equal(config_new(&c, &err), OK);
+    assert_int_equal(config_read(c, "/no/such.ini", &err), E_CONFIG);
+    assert_non_null(strstr(err.text, "/no/such.ini: cannot read the config: No such file"));
+    assert_int_equal(config_read(c, "/tmp", &err), E_CONFIG);
+    assert_non_null(strstr(err.text, "is a folder"));
+    config_free(c);
+}
+
+static void assignments_are_checked(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {
+        { "seed=1", "wants section.key=value" },
+        { "run.seed", "wants section.key=value" },
+        { "run.sede=1", "--set run.sede: unknown key 'sede' in [run]; did you mean 'seed'?" },
+        { "run.seed=-1", "--set run.seed = '-1': wants a whole number" },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct config *c = good("");
+        struct error err;
+        assert_int_equal(config_set(c, wrong[i][0], &err), E_CONFIG);
+        if (strstr(err.text, wrong[i][1]) == NULL)
+            fail_msg("'%s' does not hold '%s'", err.text, wrong[i][1]);
+        config_free(c);
+    }
+}
+
+static void text_reads_back(void **state)
+{
+    (void)state;
+    struct config *a = good("[run]\nseed = 5\n[model]\ncheckpoint = a.pth\n[explain]\ndiscard = .2\n");
+    char *text = config_text(a);
+    assert_non_null(text);
+    struct config *b = good(text);
+    char ha[65], hb[65], hc[65], diff[300];
+    config_hash(a, ha);
+    config_hash(b, hb);
+    assert_string_equal(ha, hb);
+    char *again = config_text(b);
+    assert_string_equal(text, again);
+    /* What cannot change a number does not change the hash; what can, does. */
+    struct error err;
+    assert_int_equal(config_set(b, "compute.threads=3", &err), OK);
+    assert_int_equal(config_set(b, "run.output=elsewhere.h5", &err), OK);
+    config_hash(b, hb);
+    assert_string_equal(ha, hb);
+    assert_int_equal(config_set(b, "explain.discard=0.4", &err), OK);
+    config_hash(b, hc);
+    assert_string_not_equal(ha, hc);
+    assert_int_equal(config_difference(a, b, diff, sizeof diff), 1);
+    assert_string_equal(diff, "explain.discard was '.2' and is now '0.4'");
+    free(text);
+    free(again);
+    config_free(a);
+    config_free(b);
+}
+
+static void every_key_is_described(void **state)
+{
+    (void)state;
+    char *text = config_reference();
+    assert_non_null(text);
+    for (size_t i = 0; i < config_key_count; i++) {
+        assert_non_null(strstr(text, config_keys[i].name));
+        assert_non_null(strstr(text, config_keys[i].doc));
+        for (size_t j = 0; j < i; j++) /* no two keys share a name or a field */
+            assert_false(config_keys[i].offset == config_keys[j].offset ||
+                         (strcmp(config_keys[i].name, config_keys[j].name) == 0 &&
+                          strcmp(config_keys[i].section, config_keys[j].section) == 0));
+    }
+    free(text);
+}
+
+static void defaults_follow_the_file(void **state)
+{
+    (void)state;
+    struct config *c = good("");
+    const char *stem = strrchr(path, '/') + 1;
+    assert_string_equal(config_values(c)->run.name, stem);
+    char output[300];
+    snprintf(output, sizeof output, "results/%s.h5", stem);
+    assert_string_equal(config_values(c)->run.output, output);
+    config_free(c);
+}
+
+int main(void)
+{
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return 1;
+    close(fd);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_are_read),         cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(odd_files_are_refused),   cmocka_unit_test(assignments_are_checked),
+        cmocka_unit_test(text_reads_back),         cmocka_unit_test(every_key_is_described),
+        cmocka_unit_test(defaults_follow_the_file),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(path);
+    return failed;
+}
