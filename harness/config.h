@@ -25,7 +25,7 @@ struct words {
 };
 
 enum protocol { PROTOCOL_RELEASED, PROTOCOL_PAPER };
-enum direction { DIRECTION_POSITIVE, DIRECTION_NEGATIVE, DIRECTIONS }; /* SPEC 7 */
+enum removal { REMOVE_POSITIVE, REMOVE_NEGATIVE, REMOVALS }; /* SPEC 7 */
 enum fill { FILL_BLACK, FILL_MEAN, FILL_BLUR };
 enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_REF };
 enum explain_precision { EXPLAIN_AUTO, EXPLAIN_FP32, EXPLAIN_DOUBLE };
@@ -59,7 +59,7 @@ struct config_values {
     } explain;
     struct {
         struct words kinds;
-        unsigned directions; /* bits of enum direction */
+        unsigned directions; /* bits of enum removal */
         int fill;            /* enum fill */
     } task;
     struct {
