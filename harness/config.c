@@ -128,9 +128,8 @@ int config_lookup(const char *place, const char *section, const char *name, stru
     } else {
         join_words(list, sizeof list, names, name_count);
         const char *near = suggest(name, names, name_count);
-        fail(err, E_CONFIG, "%s: unknown key '%.60s' in [%s]%s%s%s; keys there are %s", place,
-             name, section, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
-             list);
+        fail(err, E_CONFIG, "%s: unknown key '%.60s' in [%s]%s%s%s; keys there are %s", place, name,
+             section, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list);
     }
     return -1;
 }

@@ -72,8 +72,8 @@ struct config_values {
 struct config_key {
     const char *section, *name;
     enum key_type type;
-    const char *initial; /* default, as a file would say it; NULL: not set */
-    double low, high;    /* KEY_INT, KEY_REAL: inclusive */
+    const char *initial;      /* default, as a file would say it; NULL: not set */
+    double low, high;         /* KEY_INT, KEY_REAL: inclusive */
     const char *const *names; /* NULL-terminated: choices; KEY_INT: names[0] is the special word */
     int first;                /* value of names[0] */
     bool shapes_result; /* enters the hash: another value could give other numbers, or others of

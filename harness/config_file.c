@@ -45,8 +45,8 @@ static char *read_line(char *buffer, int size, void *stream)
     r->line++;
     while (len + 1 < size && c != '\n' && (c = getc(r->file)) != EOF) {
         if (c == '\0') {
-            r->status = fail(r->err, E_CONFIG, "%s:%d: not a text file (a NUL byte)", r->path,
-                             r->line);
+            r->status =
+                fail(r->err, E_CONFIG, "%s:%d: not a text file (a NUL byte)", r->path, r->line);
             return NULL;
         }
         buffer[len++] = (char)c;
@@ -78,8 +78,8 @@ static int handle(void *user, const char *section, const char *name, const char 
     char place[320];
     snprintf(place, sizeof place, "%.250s:%d", r->path, r->line);
     if (*section == '\0') {
-        r->status = fail(r->err, E_CONFIG, "%s: '%.60s' stands before the first [section]", place,
-                         name);
+        r->status =
+            fail(r->err, E_CONFIG, "%s: '%.60s' stands before the first [section]", place, name);
         return 0;
     }
     int key = config_lookup(place, section, name, r->err);
@@ -115,8 +115,8 @@ enum status config_read(struct config *c, const char *path, struct error *err)
     int unread = ferror(file);
     fclose(file);
     if (bad > 0 && (r.status == OK || bad < r.line))
-        return fail(err, E_CONFIG, "%s:%d: neither 'key = value' nor '[section]' nor a comment", path,
-                    bad);
+        return fail(err, E_CONFIG, "%s:%d: neither 'key = value' nor '[section]' nor a comment",
+                    path, bad);
     if (r.status == OK && unread)
         return fail(err, E_CONFIG, "%s: cannot read the config: %s", path, strerror(EIO));
     return r.status;

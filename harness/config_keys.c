@@ -24,20 +24,33 @@ static const char *const word_protocol[] = { "protocol", NULL };
 #define NO_RESULT false
 
 #define TEXT(s, k, field, initial, shapes, doc)                                                    \
-    { s, k, KEY_TEXT, initial, 0, 0, NULL, 0, shapes, AT(field), doc }
+    {                                                                                              \
+        s, k, KEY_TEXT, initial, 0, 0, NULL, 0, shapes, AT(field), doc                             \
+    }
 #define WORDS(s, k, field, initial, shapes, doc)                                                   \
-    { s, k, KEY_WORDS, initial, 0, 0, NULL, 0, shapes, AT(field), doc }
+    {                                                                                              \
+        s, k, KEY_WORDS, initial, 0, 0, NULL, 0, shapes, AT(field), doc                            \
+    }
 #define INT(s, k, field, initial, low, high, word, value, shapes, doc)                             \
-    { s, k, KEY_INT, initial, low, high, word, value, shapes, AT(field), doc }
+    {                                                                                              \
+        s, k, KEY_INT, initial, low, high, word, value, shapes, AT(field), doc                     \
+    }
 #define REAL(s, k, field, initial, low, high, shapes, doc)                                         \
-    { s, k, KEY_REAL, initial, low, high, NULL, 0, shapes, AT(field), doc }
+    {                                                                                              \
+        s, k, KEY_REAL, initial, low, high, NULL, 0, shapes, AT(field), doc                        \
+    }
 #define CHOICE(s, k, field, initial, names, first, shapes, doc)                                    \
-    { s, k, KEY_CHOICE, initial, 0, 0, names, first, shapes, AT(field), doc }
+    {                                                                                              \
+        s, k, KEY_CHOICE, initial, 0, 0, names, first, shapes, AT(field), doc                      \
+    }
 #define SET(s, k, field, initial, names, shapes, doc)                                              \
-    { s, k, KEY_SET, initial, 0, 0, names, 0, shapes, AT(field), doc }
+    {                                                                                              \
+        s, k, KEY_SET, initial, 0, 0, names, 0, shapes, AT(field), doc                             \
+    }
 #define SWITCH(k, field, doc) CHOICE("explain", k, field, "protocol", switches, -1, RESULT, doc)
 
-#define SEED_MAX 9007199254740991.0 /* 2^53 - 1: exact in every format that results pass through */
+#define SEED_MAX 9007199254740991.0 /* 2^53 - 1: exact in every format that results pass through   \
+                                     */
 #define COUNT_MAX 2147483647.0
 
 const struct config_key config_keys[] = {
@@ -63,7 +76,8 @@ const struct config_key config_keys[] = {
     INT("model", "heads", model.heads, "auto", 1, 4096, word_auto, 0, RESULT,
         "attention heads of a ViT; auto: width / 64"),
 
-    TEXT("data", "kind", data.kind, NULL, RESULT, "imagenet, imagenet_list, imagenet_seg, demo, ..."),
+    TEXT("data", "kind", data.kind, NULL, RESULT,
+         "imagenet, imagenet_list, imagenet_seg, demo, ..."),
     TEXT("data", "path", data.path, NULL, NO_RESULT, "folder, list or .mat file"),
     TEXT("data", "root", data.root, NULL, NO_RESULT,
          "folder of a list's relative names; default: the list's own"),

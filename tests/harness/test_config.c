@@ -1,4 +1,5 @@
-/* The config: what is read, and that each mistake is told with its place and what would be right. */
+/* The config: what is read, and that each mistake is told with its place and what would be right.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,11 +38,12 @@ static void values_are_read(void **state)
 {
     (void)state;
     setenv("EVALH_TEST_DIR", "/data/x", 1);
-    struct config *c = good("\xEF\xBB\xBF# a comment\n[run]\nprotocol = paper\n seed=7 ; inline\n"
-                            "[data]\npath = ${EVALH_TEST_DIR}/val\nkind: imagenet\n"
-                            "[explain]\nmethods = raw ,rollout,attribution\nclass=target, predicted\n"
-                            "discard = 0.2\nrow_norm = yes\nnegatives = abs\nstart_layer = 3\n"
-                            "[task]\nkind = perturbation, segmentation\ndirections = negative\n");
+    struct config *c =
+        good("\xEF\xBB\xBF# a comment\n[run]\nprotocol = paper\n seed=7 ; inline\n"
+             "[data]\npath = ${EVALH_TEST_DIR}/val\nkind: imagenet\n"
+             "[explain]\nmethods = raw ,rollout,attribution\nclass=target, predicted\n"
+             "discard = 0.2\nrow_norm = yes\nnegatives = abs\nstart_layer = 3\n"
+             "[task]\nkind = perturbation, segmentation\ndirections = negative\n");
     const struct config_values *v = config_values(c);
     assert_int_equal(v->run.protocol, PROTOCOL_PAPER);
     assert_int_equal(v->run.seed, 7);
@@ -76,8 +78,10 @@ static const struct {
     { "[run]\n\n\nprotocol = published\n", "%s:4: run.protocol = 'published': 'published' is none "
                                            "of released, paper" },
     { "[task]\ndirections = postive\n", "did you mean 'positive'?" },
-    { "[explain]\ndiscard = 1.5\n", "%s:2: explain.discard = '1.5': wants a number from 0 to 0.99" },
-    { "[run]\nlimit = 0\n", "%s:2: run.limit = '0': wants a whole number from 1 to 2147483647, or all" },
+    { "[explain]\ndiscard = 1.5\n",
+      "%s:2: explain.discard = '1.5': wants a number from 0 to 0.99" },
+    { "[run]\nlimit = 0\n",
+      "%s:2: run.limit = '0': wants a whole number from 1 to 2147483647, or all" },
     { "[run]\nlimit = 12x\n", "wants a whole number" },
     { "[run]\nlimit = 99999999999999999999\n", "wants a whole number" },
     { "[explain]\ndiscard = nan\n", "wants a number" },
@@ -161,7 +165,8 @@ static void assignments_are_checked(void **state)
 static void text_reads_back(void **state)
 {
     (void)state;
-    struct config *a = good("[run]\nseed = 5\n[model]\ncheckpoint = a.pth\n[explain]\ndiscard = .2\n");
+    struct config *a =
+        good("[run]\nseed = 5\n[model]\ncheckpoint = a.pth\n[explain]\ndiscard = .2\n");
     char *text = config_text(a);
     assert_non_null(text);
     struct config *b = good(text);
@@ -223,9 +228,9 @@ int main(void)
         return 1;
     close(fd);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_are_read),         cmocka_unit_test(mistakes_are_told),
-        cmocka_unit_test(odd_files_are_refused),   cmocka_unit_test(assignments_are_checked),
-        cmocka_unit_test(text_reads_back),         cmocka_unit_test(every_key_is_described),
+        cmocka_unit_test(values_are_read),          cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(odd_files_are_refused),    cmocka_unit_test(assignments_are_checked),
+        cmocka_unit_test(text_reads_back),          cmocka_unit_test(every_key_is_described),
         cmocka_unit_test(defaults_follow_the_file),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
