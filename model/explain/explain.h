@@ -21,6 +21,7 @@ struct explain_options {
     enum tristate gated_gradient; /* gradient at the gated output, as row weights; else at the
                                      mixer's output, as column weights */
     enum tristate minmax;        /* min-max normalisation of scores and of gradients */
+    enum tristate clamp_map;     /* negative entries of the finished map become 0 */
     enum reduction aggregate;    /* over channels */
     int aggregate_by_protocol;   /* 1: `aggregate` is not set */
     double discard;              /* fraction of the smallest scores set to zero */
@@ -35,13 +36,18 @@ struct explain_options {
 struct explain_method {
     const char *name;      /* "attribution" */
     const char *summary;   /* one line for --help and docs */
-    unsigned archs;        /* 1 << ARCH_VIM | 1 << ARCH_VIT */
+    unsigned archs;        /* bits, see explain_supports */
     bool class_agnostic;   /* the map does not depend on the class */
     bool needs_double;     /* with precision auto */
 };
 
+/* All BY_PROTOCOL, `released`, everything else at its default. */
+extern const struct explain_options explain_defaults;
+
 extern const struct explain_method *const explain_methods[]; /* NULL-terminated */
 const struct explain_method *explain_find(const char *name); /* NULL: unknown */
+
+bool explain_supports(const struct explain_method *, const struct model *);
 
 struct explainer;
 
@@ -54,10 +60,13 @@ enum status explainer_open(const struct model *, const char *backend,
                            const bool classes[CLASS_CHOICES], int batch, struct explainer **out,
                            struct error *err);
 void explainer_close(struct explainer *);
+/* Bytes of device memory that it holds: weights and workspaces of all its passes. */
+size_t explainer_bytes(const struct explainer *);
 
 struct explain_subject {
     const uint8_t *rgb; /* [S, S, 3], host */
     int32_t label;      /* true class: the target */
+    int32_t predicted;  /* class to explain as the predicted one; -1: this model's own */
     uint64_t id_hash;   /* of the image's id: seeds `random` */
 };
 

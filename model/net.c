@@ -1,0 +1,132 @@
+/* A model bound to a backend, and forward passes cut into lanes. */
+#include <omp.h>
+#include <stdlib.h>
+
+#include "arch.h"
+
+struct lane { /* one part of the batch, with memory of its own */
+    real *tokens;  /* [n, L, D] */
+    real *logits;  /* [n, classes] */
+    struct stem_ws stem;
+    void *ws; /* the architecture's */
+};
+
+struct net {
+    const struct model *model;
+    struct backend *be;
+    struct input_format format;
+    void *weights;
+    int lane_batch; /* images a lane takes at once */
+    int lanes;
+    struct lane *lane;
+    void *memory; /* all lanes' arrays */
+    size_t bytes;
+};
+
+static void layout_lane(const struct net *net, struct lane *l, struct bump *b)
+{
+    const struct geometry *g = &net->model->geo;
+    size_t n = (size_t)net->lane_batch;
+    l->tokens = bump_take(b, n * (size_t)g->tokens * (size_t)g->width, net->be->real_size);
+    l->logits = bump_take(b, n * (size_t)g->classes, net->be->real_size);
+    stem_layout(g, net->be, net->lane_batch, b, &l->stem);
+    net->model->type->layout(g, net->be, net->lane_batch, b, l->ws);
+}
+
+static enum status plan_memory(struct net *net, struct error *err)
+{
+    struct bump measure = { 0 };
+    for (int i = 0; i < net->lanes; i++) {
+        net->lane[i].ws = calloc(1, net->model->type->ws_size);
+        if (net->lane[i].ws == NULL)
+            return fail(err, E_NOMEM, "out of memory");
+        layout_lane(net, &net->lane[i], &measure);
+    }
+    net->bytes = measure.used;
+    net->memory = net->be->alloc(net->be, measure.used);
+    if (net->memory == NULL)
+        return fail(err, E_NOMEM, "%s: no %.1f MiB for activations of %d images at once; a smaller "
+                    "compute.batch would fit", net->be->name, (double)measure.used / 1048576.0,
+                    net->lanes * net->lane_batch);
+    struct bump b = { .base = net->memory };
+    for (int i = 0; i < net->lanes; i++)
+        layout_lane(net, &net->lane[i], &b);
+    return OK;
+}
+
+enum status net_open(const struct model *model, struct backend *be,
+                     const struct input_format *format, int batch, struct net **out,
+                     struct error *err)
+{
+    struct net *net = calloc(1, sizeof *net);
+    if (net == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    net->model = model;
+    net->be = be;
+    net->format = *format;
+    net->lane_batch = be->lane_images > 0 ? be->lane_images : batch;
+    net->lanes = be->lanes;
+    net->lane = calloc((size_t)net->lanes, sizeof *net->lane);
+    net->weights = model->type->bind(model, be, WEIGHT_FORWARD);
+    enum status s = OK;
+    if (net->lane == NULL || net->weights == NULL)
+        s = fail(err, E_NOMEM, "%s: no memory for the weights of %s", be->name,
+                 model->checkpoint->path);
+    if (s == OK)
+        s = plan_memory(net, err);
+    if (s != OK) {
+        net_close(net);
+        return s;
+    }
+    *out = net;
+    return OK;
+}
+
+void net_close(struct net *net)
+{
+    if (net == NULL)
+        return;
+    for (int i = 0; net->lane != NULL && i < net->lanes; i++)
+        free(net->lane[i].ws);
+    if (net->memory != NULL)
+        net->be->free(net->be, net->memory);
+    net->model->type->unbind(net->weights, net->be);
+    free(net->lane);
+    free(net);
+}
+
+size_t net_weight_bytes(const struct net *net)
+{
+    return net->model->parameters * net->be->real_size;
+}
+
+size_t net_workspace_bytes(const struct net *net)
+{
+    return net->bytes;
+}
+
+static void forward_chunk(struct net *net, struct lane *l, const struct view *views, int n,
+                          float *logits)
+{
+    const struct arch_type *type = net->model->type;
+    const struct geometry *g = &net->model->geo;
+    stem_forward(g, net->be, type->stem(net->weights), &l->stem, &net->format, views, n, l->tokens);
+    type->forward(g, net->be, net->weights, l->ws, n, l->tokens, l->logits);
+    be_read_floats(net->be, logits, l->logits, (size_t)n * (size_t)g->classes);
+}
+
+enum status net_forward(struct net *net, const struct view *views, size_t n, float *logits,
+                        struct error *err)
+{
+    size_t step = (size_t)net->lane_batch, chunks = (n + step - 1) / step;
+    size_t classes = (size_t)net->model->geo.classes;
+    /* One chunk runs outside a parallel region, so that operations may use all threads. */
+#pragma omp parallel for schedule(dynamic) num_threads(net->lanes)                                 \
+    if (net->lanes > 1 && chunks > 1)
+    for (size_t i = 0; i < chunks; i++) {
+        size_t at = i * step, count = n - at < step ? n - at : step;
+        forward_chunk(net, &net->lane[omp_get_thread_num()], views + at, (int)count,
+                      logits + at * classes);
+    }
+    return net->be->sync(net->be, err);
+}

@@ -1,0 +1,276 @@
+#include "vit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HEAD_DIM = 64 }; /* of every published DeiT: H = D / 64 where the config names none */
+
+static enum status read_heads(const struct checkpoint *ck, const struct model_options *o,
+                              struct geometry *g, struct error *err)
+{
+    g->heads = o->heads;
+    if (g->heads == 0 && g->width % HEAD_DIM == 0)
+        g->heads = g->width / HEAD_DIM;
+    if (g->heads == 0)
+        return fail(err, E_CONFIG, "%s: width %d is no multiple of %d; set model.heads (the number "
+                    "of heads is not in a checkpoint)", ck->path, g->width, HEAD_DIM);
+    if (g->heads < 0 || g->width % g->heads != 0)
+        return fail(err, E_CONFIG, "%s: model.heads = %d does not divide the width %d", ck->path,
+                    g->heads, g->width);
+    return OK;
+}
+
+static enum status read_geometry(const struct checkpoint *ck, const struct model_options *o,
+                                 struct geometry *g, struct error *err)
+{
+    const struct tensor *pos, *proj, *fc1, *head;
+    char name[64];
+    TRY(need_tensor(ck, "pos_embed", 3, &pos, err));
+    TRY(need_tensor(ck, "patch_embed.proj.weight", 4, &proj, err));
+    TRY(need_tensor(ck, "blocks.0.mlp.fc1.weight", 2, &fc1, err));
+    TRY(need_tensor(ck, "head.weight", 2, &head, err));
+    g->width = (int)proj->shape[0];
+    g->patch = (int)proj->shape[2];
+    g->mlp = (int)fc1->shape[0];
+    g->classes = (int)head->shape[0];
+    do
+        snprintf(name, sizeof name, "blocks.%d.norm1.weight", ++g->depth);
+    while (checkpoint_find(ck, name) != NULL);
+    TRY(read_heads(ck, o, g, err));
+    enum status s = place_patches(g, pos->shape[1] - 1, o, err);
+    if (s != OK)
+        return fail_prefix(err, "%s: ", ck->path);
+    g->cls_at = 0;
+    return OK;
+}
+
+static void list_linear(struct tensor_list *t, int64_t out, int64_t in, const char *name)
+{
+    tensor_list_add(t, out, in, 0, 0, "%s.weight", name);
+    tensor_list_add(t, out, 0, 0, 0, "%s.bias", name);
+}
+
+static void list_tensors(const struct geometry *g, struct tensor_list *t)
+{
+    int64_t d = g->width;
+    char name[64];
+    tensor_list_add(t, 1, 1, d, 0, "cls_token");
+    tensor_list_add(t, 1, g->tokens, d, 0, "pos_embed");
+    tensor_list_add(t, d, 3, g->patch, g->patch, "patch_embed.proj.weight");
+    tensor_list_add(t, d, 0, 0, 0, "patch_embed.proj.bias");
+    for (int i = 0; i < g->depth; i++) {
+        for (int k = 1; k <= 2; k++) {
+            tensor_list_add(t, d, 0, 0, 0, "blocks.%d.norm%d.weight", i, k);
+            tensor_list_add(t, d, 0, 0, 0, "blocks.%d.norm%d.bias", i, k);
+        }
+        const struct {
+            const char *name;
+            int64_t out, in;
+        } linear[] = { { "attn.qkv", 3 * d, d }, { "attn.proj", d, d },
+                       { "mlp.fc1", g->mlp, d }, { "mlp.fc2", d, g->mlp } };
+        for (int k = 0; k < 4; k++) {
+            snprintf(name, sizeof name, "blocks.%d.%s", i, linear[k].name);
+            list_linear(t, linear[k].out, linear[k].in, name);
+        }
+    }
+    tensor_list_add(t, d, 0, 0, 0, "norm.weight");
+    tensor_list_add(t, d, 0, 0, 0, "norm.bias");
+    list_linear(t, g->classes, d, "head");
+}
+
+/* ---- weights ---- */
+
+static bool bind_linear(struct vit_linear *l, const struct model *m, struct backend *be,
+                        unsigned uses, const char *name)
+{
+    l->w = bind_weight(m, be, uses, "%s.weight", name);
+    l->b = bind_array(m, be, "%s.bias", name);
+    return l->w != NULL && l->b != NULL;
+}
+
+static bool bind_block(struct vit_block *w, const struct model *m, struct backend *be,
+                       unsigned uses, int i)
+{
+    char name[64];
+    w->norm1_w = bind_array(m, be, "blocks.%d.norm1.weight", i);
+    w->norm1_b = bind_array(m, be, "blocks.%d.norm1.bias", i);
+    w->norm2_w = bind_array(m, be, "blocks.%d.norm2.weight", i);
+    w->norm2_b = bind_array(m, be, "blocks.%d.norm2.bias", i);
+    bool ok = w->norm1_w && w->norm1_b && w->norm2_w && w->norm2_b;
+    struct vit_linear *linear[] = { &w->qkv, &w->proj, &w->fc1, &w->fc2 };
+    static const char *const names[] = { "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2" };
+    for (int k = 0; k < 4; k++) {
+        snprintf(name, sizeof name, "blocks.%d.%s", i, names[k]);
+        ok = bind_linear(linear[k], m, be, uses, name) && ok;
+    }
+    return ok;
+}
+
+static void unbind_linear(struct vit_linear *l, struct backend *be)
+{
+    be->op.weight_free(be, l->w);
+    be->free(be, l->b);
+    be->free(be, l->minus_b);
+}
+
+static void unbind(void *weights, struct backend *be)
+{
+    struct vit_weights *w = weights;
+    if (w == NULL)
+        return;
+    stem_unbind(&w->stem, be);
+    for (int i = 0; w->block != NULL && i < w->depth; i++) {
+        struct vit_block *b = &w->block[i];
+        be->free(be, b->norm1_w);
+        be->free(be, b->norm1_b);
+        be->free(be, b->norm2_w);
+        be->free(be, b->norm2_b);
+        unbind_linear(&b->qkv, be);
+        unbind_linear(&b->proj, be);
+        unbind_linear(&b->fc1, be);
+        unbind_linear(&b->fc2, be);
+    }
+    be->free(be, w->norm_w);
+    be->free(be, w->norm_b);
+    unbind_linear(&w->head, be);
+    free(w->block);
+    free(w);
+}
+
+static void *bind(const struct model *m, struct backend *be, unsigned uses)
+{
+    struct vit_weights *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return NULL;
+    w->depth = m->geo.depth;
+    w->block = calloc((size_t)w->depth, sizeof *w->block);
+    bool ok = w->block != NULL && stem_bind(&w->stem, m, be);
+    for (int i = 0; ok && i < w->depth; i++)
+        ok = bind_block(&w->block[i], m, be, uses, i);
+    w->norm_w = ok ? bind_array(m, be, "norm.weight") : NULL;
+    w->norm_b = ok ? bind_array(m, be, "norm.bias") : NULL;
+    ok = ok && bind_linear(&w->head, m, be, uses, "head");
+    if (ok && w->norm_w && w->norm_b)
+        return w;
+    unbind(w, be);
+    return NULL;
+}
+
+/* ---- forward ---- */
+
+void vit_acts_layout(const struct geometry *g, const struct backend *be, int n, bool explained,
+                     struct bump *b, struct vit_acts *a)
+{
+    size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
+    size_t mlp = (size_t)g->mlp, len = (size_t)g->tokens;
+    *a = (struct vit_acts){ 0 };
+    a->y = bump_take(b, rows * d, size);
+    a->qkv = bump_take(b, rows * 3 * d, size);
+    a->att = bump_take(b, rows * d, size);
+    a->mid = bump_take(b, rows * mlp, size);
+    if (!explained)
+        return;
+    a->probs = bump_take(b, rows * (size_t)g->heads * len, size);
+    a->proj = bump_take(b, rows * d, size);
+    a->x1 = bump_take(b, rows * d, size);
+    a->y2 = bump_take(b, rows * d, size);
+    a->fc1 = bump_take(b, rows * mlp, size);
+    a->fc2 = bump_take(b, rows * d, size);
+}
+
+static void norm(const struct geometry *g, struct backend *be, int n, const real *x, const real *h,
+                 const real *w, const real *b, real *r, real *y)
+{
+    const struct layernorm_args a = { .rows = n * g->tokens, .width = g->width, .x = x, .h = h,
+                                      .w = w, .b = b, .eps = VIT_NORM_EPS, .r = r, .y = y };
+    be->op.layernorm(be, &a);
+}
+
+static void attend(const struct geometry *g, struct backend *be, const struct vit_acts *a, int n)
+{
+    int dim = g->width / g->heads;
+    const struct attention_args t = { .n = n, .len = g->tokens, .heads = g->heads, .dim = dim,
+                                      .qkv = a->qkv, .scale = 1.0 / sqrt((double)dim),
+                                      .out = a->att, .probs = a->probs };
+    be->op.attention(be, &t);
+}
+
+void vit_block_forward(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                       const struct vit_acts *a, int n, real *x)
+{
+    int rows = n * g->tokens;
+    size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
+    norm(g, be, n, x, NULL, w->norm1_w, w->norm1_b, NULL, a->y);
+    run_linear(be, w->qkv.w, w->qkv.b, rows, a->y, d, a->qkv, 3 * d);
+    attend(g, be, a, n);
+    struct linear_args l = { .rows = rows, .w = w->proj.w, .x = a->att, .ldx = d,
+                             .bias = w->proj.b, .accumulate = true, .y = x, .ldy = d };
+    be->op.linear(be, &l);
+    norm(g, be, n, x, NULL, w->norm2_w, w->norm2_b, NULL, a->y);
+    l = (struct linear_args){ .rows = rows, .w = w->fc1.w, .x = a->y, .ldx = d, .bias = w->fc1.b,
+                              .act = ACT_GELU, .y = a->mid, .ldy = mlp };
+    be->op.linear(be, &l);
+    l = (struct linear_args){ .rows = rows, .w = w->fc2.w, .x = a->mid, .ldx = mlp,
+                              .bias = w->fc2.b, .accumulate = true, .y = x, .ldy = d };
+    be->op.linear(be, &l);
+}
+
+void vit_block_record(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                      const struct vit_acts *a, int n, const real *x)
+{
+    int rows = n * g->tokens;
+    size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
+    norm(g, be, n, x, NULL, w->norm1_w, w->norm1_b, NULL, a->y);
+    run_linear(be, w->qkv.w, w->qkv.b, rows, a->y, d, a->qkv, 3 * d);
+    attend(g, be, a, n);
+    run_linear(be, w->proj.w, w->proj.b, rows, a->att, d, a->proj, d);
+    norm(g, be, n, x, a->proj, w->norm2_w, w->norm2_b, a->x1, a->y2);
+    run_linear(be, w->fc1.w, w->fc1.b, rows, a->y2, d, a->fc1, mlp);
+    run_map2(be, MAP_GELU, a->fc1, NULL, a->mid, (size_t)rows * mlp, 1.0);
+    run_linear(be, w->fc2.w, w->fc2.b, rows, a->mid, mlp, a->fc2, d);
+}
+
+void vit_head(const struct geometry *g, struct backend *be, const struct vit_weights *w, int n,
+              const real *x, real *normed, real *logits)
+{
+    size_t d = (size_t)g->width;
+    norm(g, be, n, x, NULL, w->norm_w, w->norm_b, NULL, normed);
+    run_linear(be, w->head.w, w->head.b, n, be_at(be, normed, (size_t)g->cls_at * d),
+               (size_t)g->tokens * d, logits, (size_t)g->classes);
+}
+
+static const struct stem *stem_of(const void *weights)
+{
+    return &((const struct vit_weights *)weights)->stem;
+}
+
+static void layout(const struct geometry *g, const struct backend *be, int n, struct bump *b,
+                   void *ws)
+{
+    vit_acts_layout(g, be, n, false, b, ws);
+}
+
+static void forward(const struct geometry *g, struct backend *be, const void *weights, void *ws,
+                    int n, real *tokens, real *logits)
+{
+    const struct vit_weights *w = weights;
+    const struct vit_acts *a = ws;
+    for (int i = 0; i < g->depth; i++)
+        vit_block_forward(g, be, &w->block[i], a, n, tokens);
+    vit_head(g, be, w, n, tokens, a->y, logits);
+}
+
+const struct arch_type vit_type = {
+    .name = "vit",
+    .id = ARCH_VIT,
+    .mark = "blocks.0.attn.qkv.weight",
+    .read_geometry = read_geometry,
+    .list_tensors = list_tensors,
+    .bind = bind,
+    .unbind = unbind,
+    .stem = stem_of,
+    .ws_size = sizeof(struct vit_acts),
+    .layout = layout,
+    .forward = forward,
+};

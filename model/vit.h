@@ -1,0 +1,105 @@
+/* Vision Transformer (DeiT; SPEC 2.3) on a backend: weights, one block's activations, forward,
+ * gradient and LRP of a block. Used by vit.c's forward pass and by the explanations. */
+#pragma once
+
+#include "arch.h"
+
+#define VIT_NORM_EPS 1e-6 /* SPEC 2.3 */
+
+struct vit_linear {
+    struct weight *w; /* [out, in] */
+    real *b;          /* [out] */
+    real *minus_b;    /* [out]; bound for LRP only */
+};
+
+struct vit_block {
+    real *norm1_w, *norm1_b, *norm2_w, *norm2_b; /* [D] */
+    struct vit_linear qkv, proj, fc1, fc2;
+};
+
+struct vit_weights {
+    struct stem stem;
+    int depth;
+    struct vit_block *block; /* [Λ] */
+    real *norm_w, *norm_b;   /* [D] */
+    struct vit_linear head;
+};
+
+/* One block's activations for n images. */
+struct vit_acts {
+    real *y;     /* [n, L, D]  norm1(x); in a plain forward reused for norm2 */
+    real *qkv;   /* [n, L, 3, H, dim] */
+    real *att;   /* [n, L, D]  attention's output, heads side by side */
+    real *mid;   /* [n, L, MLP]  GELU(fc1) */
+    /* explanations only, else NULL: */
+    real *probs; /* [n, H, L, L] */
+    real *proj;  /* [n, L, D]  proj's output: the first branch of the residual */
+    real *x1;    /* [n, L, D]  x + proj */
+    real *y2;    /* [n, L, D]  norm2(x1) */
+    real *fc1;   /* [n, L, MLP]  before GELU */
+    real *fc2;   /* [n, L, D]  the second branch of the residual */
+};
+
+void vit_acts_layout(const struct geometry *, const struct backend *, int n, bool explained,
+                     struct bump *, struct vit_acts *);
+/* x [n, L, D] becomes the block's output. */
+void vit_block_forward(const struct geometry *, struct backend *, const struct vit_block *,
+                       const struct vit_acts *, int n, real *x);
+/* The same from x that stays; fills in everything of acts. The output is x1 + fc2. */
+void vit_block_record(const struct geometry *, struct backend *, const struct vit_block *,
+                      const struct vit_acts *, int n, const real *x);
+/* x [n, L, D] -> logits [n, classes]; normed [n, L, D] is kept for vit_head_lrp. */
+void vit_head(const struct geometry *, struct backend *, const struct vit_weights *, int n,
+              const real *x, real *normed, real *logits);
+
+/* Fills in minus_b of every linear layer. false: out of memory. */
+bool vit_bind_lrp(struct vit_weights *, const struct model *, struct backend *);
+
+/* ---- gradient (vit_back.c) ---- */
+
+struct vit_grads { /* scratch for one block, n images */
+    real *wide;  /* [n, L, max(MLP, 3D)] */
+    real *d1, *d2; /* [n, L, D] */
+    real *probs; /* [n, H, L, L]  gradient at the attention map */
+    real *qkv;   /* [n, L, 3, H, dim] */
+};
+
+void vit_grads_layout(const struct geometry *, const struct backend *, int n, struct bump *,
+                      struct vit_grads *);
+/* onehot [n, classes] -> gx, the gradient of the chosen logit at the last block's output x. */
+void vit_head_back(const struct geometry *, struct backend *, const struct vit_weights *, int n,
+                   const real *x, const real *onehot, real *scratch, real *gx);
+/* gx [n, L, D] at the block's output -> at x1, and g->probs, the gradient at the attention map. */
+void vit_block_back_probs(const struct geometry *, struct backend *, const struct vit_block *,
+                          const struct vit_acts *, const struct vit_grads *, int n, real *gx);
+/* After vit_block_back_probs: gx becomes the gradient at the block's input x. */
+void vit_block_back(const struct geometry *, struct backend *, const struct vit_block *,
+                    const struct vit_acts *, const struct vit_grads *, int n, const real *x,
+                    real *gx);
+
+/* ---- LRP (vit_lrp.c; SPEC 5.4) ---- */
+
+struct vit_lrp { /* scratch for one block, n images */
+    real *abs, *back, *back_abs; /* [n, L, max(MLP, 3D)] each */
+    real *ratio;                 /* [n, L, max(MLP, 3D)] */
+    real *wide;                  /* [n, L, max(MLP, 3D)] */
+    real *ra, *rb;               /* [n, L, D] */
+    real *probs;                 /* [n, H, L, L]  relevance of the attention map */
+    real *scores;                /* [n, H, L, L]  q kᵀ, then S(R, q kᵀ) */
+};
+
+void vit_lrp_layout(const struct geometry *, const struct backend *, int n, struct bump *,
+                    struct vit_lrp *);
+/* onehot [n, classes], normed and logits of vit_head -> relevance r [n, L, D] of the last block's
+ * output. */
+void vit_head_lrp(const struct geometry *, struct backend *, const struct vit_weights *,
+                  const struct vit_lrp *, int n, const real *normed, const real *logits,
+                  const real *onehot, real *r);
+/* r at the block's output -> relevance of x1 in r, of the attention output in s->ra, and s->probs,
+ * that of the attention map. x: the block's input. */
+void vit_block_lrp_probs(const struct geometry *, struct backend *, const struct vit_block *,
+                         const struct vit_acts *, const struct vit_lrp *, int n, const real *x,
+                         real *r);
+/* After vit_block_lrp_probs: r becomes the relevance of the block's input x. */
+void vit_block_lrp(const struct geometry *, struct backend *, const struct vit_block *,
+                   const struct vit_acts *, const struct vit_lrp *, int n, const real *x, real *r);

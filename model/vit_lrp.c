@@ -1,0 +1,183 @@
+/* LRP through the ViT, block by block from the top (SPEC 5.4, α = 1).
+ *
+ * The linear rule splits by sign: Z = x⁺W⁺ᵀ + x⁻W⁻ᵀ, R_x = x⁺ ⊙ (Q W⁺) + x⁻ ⊙ (Q W⁻). With
+ * x± = (x ± |x|)/2 and W± = (W ± |W|)/2 these are
+ *     Z = (x Wᵀ + |x| |W|ᵀ) / 2        R_x = (x ⊙ (Q W) + |x| ⊙ (Q |W|)) / 2
+ * which takes three products in place of four, the first of which the forward pass has done. */
+#include <stdlib.h>
+
+#include "vit.h"
+
+static size_t widest(const struct geometry *g)
+{
+    return (size_t)(g->mlp > 3 * g->width ? g->mlp : 3 * g->width);
+}
+
+void vit_lrp_layout(const struct geometry *g, const struct backend *be, int n, struct bump *b,
+                    struct vit_lrp *s)
+{
+    size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
+    size_t wide = rows * widest(g), maps = rows * (size_t)g->heads * (size_t)g->tokens;
+    /* The head's scratch is [n, classes], which may be more than all tokens of a small model. */
+    size_t head = (size_t)n * (size_t)g->classes;
+    s->ratio = bump_take(b, wide > head ? wide : head, size);
+    s->abs = bump_take(b, wide, size);
+    s->back = bump_take(b, wide, size);
+    s->back_abs = bump_take(b, wide, size);
+    s->wide = bump_take(b, wide, size);
+    s->ra = bump_take(b, rows * d, size);
+    s->rb = bump_take(b, rows * d, size);
+    s->probs = bump_take(b, maps, size);
+    s->scores = bump_take(b, maps, size);
+}
+
+static bool negate_bias(struct vit_linear *l, struct backend *be, int count)
+{
+    l->minus_b = be->alloc(be, (size_t)count * be->real_size);
+    if (l->minus_b == NULL)
+        return false;
+    run_map2(be, MAP_COPY, l->b, NULL, l->minus_b, (size_t)count, -1.0);
+    return true;
+}
+
+bool vit_bind_lrp(struct vit_weights *w, const struct model *m, struct backend *be)
+{
+    int d = m->geo.width;
+    bool ok = negate_bias(&w->head, be, m->geo.classes);
+    for (int i = 0; ok && i < w->depth; i++) {
+        struct vit_block *b = &w->block[i];
+        ok = negate_bias(&b->qkv, be, 3 * d) && negate_bias(&b->proj, be, d) &&
+             negate_bias(&b->fc1, be, m->geo.mlp) &&
+             negate_bias(&b->fc2, be, d);
+    }
+    return ok;
+}
+
+/* The linear rule. x [rows, in], y [rows, out] = x Wᵀ + b, r [rows, out] -> rx [rows, in], all
+ * contiguous. rx may be r where in = out fits. */
+static void lrp_linear(struct backend *be, const struct vit_lrp *s, const struct vit_linear *l,
+                       int rows, int in, int out, const real *x, const real *y, const real *r,
+                       real *rx)
+{
+    size_t xs = (size_t)rows * (size_t)in, ys = (size_t)rows * (size_t)out;
+    run_map2(be, MAP_ABS, x, NULL, s->abs, xs, 1.0);
+    run_copy(be, y, s->ratio, ys);
+    const struct linear_args z = { .rows = rows, .w = l->w, .abs = true, .x = s->abs,
+                                   .ldx = (size_t)in, .bias = l->minus_b, .accumulate = true,
+                                   .y = s->ratio, .ldy = (size_t)out };
+    be->op.linear(be, &z); /* |x| |W|ᵀ - b + y = 2 Z */
+    run_map2(be, MAP_COPY, s->ratio, NULL, s->ratio, ys, 0.5);
+    run_map2(be, MAP_RATIO, r, s->ratio, s->ratio, ys, 1.0);
+    struct linear_back_args q = { .rows = rows, .w = l->w, .gy = s->ratio, .ldgy = (size_t)out,
+                                  .gx = s->back, .ldgx = (size_t)in };
+    be->op.linear_back(be, &q);
+    q.abs = true;
+    q.gx = s->back_abs;
+    be->op.linear_back(be, &q);
+    run_map2(be, MAP_MUL, x, s->back, s->back, xs, 0.5);
+    run_map2(be, MAP_MUL, s->abs, s->back_abs, s->back_abs, xs, 0.5);
+    run_map2(be, MAP_ADD, s->back, s->back_abs, rx, xs, 1.0);
+}
+
+static void lrp_add(struct backend *be, int n, size_t count, const real *a, const real *b,
+                    const real *r, real *ra, real *rb)
+{
+    const struct lrp_add_args args = { .n = n, .count = count, .a = a, .b = b, .r = r, .ra = ra,
+                                       .rb = rb };
+    be->op.lrp_add(be, &args);
+}
+
+/* A tensor used twice: r = x ⊙ (S(r1, x) + S(r2, x)); r1 and r2 are overwritten, r may be either. */
+static void lrp_join(struct backend *be, size_t count, const real *x, real *r1, real *r2, real *r)
+{
+    run_map2(be, MAP_RATIO, r1, x, r1, count, 1.0);
+    run_map2(be, MAP_RATIO, r2, x, r2, count, 1.0);
+    run_map2(be, MAP_ADD, r1, r2, r, count, 1.0);
+    run_map2(be, MAP_MUL, x, r, r, count, 1.0);
+}
+
+void vit_head_lrp(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                  const struct vit_lrp *s, int n, const real *normed, const real *logits,
+                  const real *onehot, real *r)
+{
+    size_t d = (size_t)g->width, len = (size_t)g->tokens;
+    run_map2(be, MAP_COPY, normed, NULL, r, (size_t)n * len * d, 0.0);
+    /* Token selection: relevance at CLS, zero elsewhere. Image by image, since the head's input is
+     * strided over the tokens. */
+    for (int i = 0; i < n; i++) {
+        size_t at = ((size_t)i * len + (size_t)g->cls_at) * d, k = (size_t)i * (size_t)g->classes;
+        lrp_linear(be, s, &w->head, 1, g->width, g->classes, be_at(be, normed, at),
+                   be_at(be, logits, k), be_at(be, onehot, k), be_at(be, r, at));
+    }
+}
+
+static struct matrix head_of(const struct geometry *g, const struct backend *be, const real *p,
+                             size_t parts, size_t part)
+{
+    size_t d = (size_t)g->width;
+    return (struct matrix){ .p = be_at(be, p, part * d), .ld = parts * d,
+                            .s0 = (size_t)g->tokens * parts * d, .s1 = d / (size_t)g->heads };
+}
+
+static struct matrix map_of(const struct geometry *g, const real *p)
+{
+    size_t len = (size_t)g->tokens;
+    return (struct matrix){ .p = p, .ld = len, .s0 = (size_t)g->heads * len * len, .s1 = len * len };
+}
+
+void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                         const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x,
+                         real *r)
+{
+    int rows = n * g->tokens, dim = g->width / g->heads;
+    size_t count = (size_t)g->tokens * (size_t)g->width, all = (size_t)n * count;
+    size_t maps = (size_t)rows * (size_t)g->heads * (size_t)g->tokens;
+    /* output = x1 + fc2(GELU(fc1(norm2(x1)))) */
+    lrp_add(be, n, count, a->x1, a->fc2, r, s->ra, s->rb);
+    lrp_linear(be, s, &w->fc2, rows, g->mlp, g->width, a->mid, a->fc2, s->rb, s->wide);
+    lrp_linear(be, s, &w->fc1, rows, g->width, g->mlp, a->y2, a->fc1, s->wide, s->rb);
+    lrp_join(be, all, a->x1, s->ra, s->rb, r);
+    /* x1 = x + proj(attention): r keeps x's share, rb takes proj's */
+    lrp_add(be, n, count, x, a->proj, r, s->ra, s->rb);
+    run_copy(be, s->ra, r, all);
+    lrp_linear(be, s, &w->proj, rows, g->width, g->width, a->att, a->proj, s->rb, s->ra);
+    /* attention = P v: Q = S(R, P v), R_P = P ⊙ (Q vᵀ) / 2 */
+    run_map2(be, MAP_RATIO, s->ra, a->att, s->ra, all, 1.0);
+    const struct matmul_args m = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = g->tokens,
+                                   .k = dim, .a = head_of(g, be, s->ra, 1, 0),
+                                   .b = head_of(g, be, a->qkv, 3, 2), .tb = true,
+                                   .c = map_of(g, s->probs), .alpha = 1.0 };
+    be->op.matmul(be, &m);
+    run_map2(be, MAP_MUL, a->probs, s->probs, s->probs, maps, 0.5);
+}
+
+void vit_block_lrp(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                   const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x, real *r)
+{
+    int rows = n * g->tokens, dim = g->width / g->heads;
+    size_t d = (size_t)g->width, all = (size_t)rows * d;
+    size_t maps = (size_t)rows * (size_t)g->heads * (size_t)g->tokens;
+    struct matmul_args m = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = dim, .k = g->tokens,
+                             .a = map_of(g, a->probs), .ta = true, .b = head_of(g, be, s->ra, 1, 0),
+                             .c = head_of(g, be, s->wide, 3, 2), .alpha = 1.0 };
+    be->op.matmul(be, &m); /* Pᵀ Q, towards R_v */
+    /* The product q kᵀ without its scale, as the rule sees it */
+    const struct matmul_args qk = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = g->tokens,
+                                    .k = dim, .a = head_of(g, be, a->qkv, 3, 0),
+                                    .b = head_of(g, be, a->qkv, 3, 1), .tb = true,
+                                    .c = map_of(g, s->scores), .alpha = 1.0 };
+    be->op.matmul(be, &qk);
+    run_map2(be, MAP_RATIO, s->probs, s->scores, s->scores, maps, 1.0);
+    m.a = map_of(g, s->scores);
+    m.ta = false;
+    m.b = head_of(g, be, a->qkv, 3, 1);
+    m.c = head_of(g, be, s->wide, 3, 0);
+    be->op.matmul(be, &m); /* Q k, towards R_q */
+    m.ta = true;
+    m.b = head_of(g, be, a->qkv, 3, 0);
+    m.c = head_of(g, be, s->wide, 3, 1);
+    be->op.matmul(be, &m); /* Qᵀ q, towards R_k */
+    run_map2(be, MAP_MUL, a->qkv, s->wide, s->wide, 3 * all, 0.5);
+    lrp_linear(be, s, &w->qkv, rows, g->width, 3 * g->width, a->y, a->qkv, s->wide, s->rb);
+    lrp_join(be, all, x, r, s->rb, r);
+}
