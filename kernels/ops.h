@@ -255,6 +255,15 @@ struct channel_reduce_args {
     real *range; /* [n, 2] or NULL */
 };
 
+/* SPEC 4's identity at one row and direction: Σ_j v[j] u[j] = y_i - D u_i in every channel. */
+struct hidden_identity_args {
+    int n, len, chan, row;
+    const real *v;     /* [n, L, E]: hidden_row of this direction, own_decay and diagonal true */
+    const real *u, *y; /* [n, L, E]: scan's input and its output with D u */
+    const real *d;     /* [E] */
+    real *out;         /* [n, 2]: max over channels of |difference|, and of |y_i - D u_i| */
+};
+
 /* The CLS row of the operator from x to the gated output (Zimerman et al. 2025; SPEC 5.3), one
  * direction: a[j] = v[j] σ(p[j]);  r = convᵀ(a);  out (+)= r * SiLU(z_i). */
 struct unified_row_args {
@@ -352,6 +361,7 @@ struct rank_args { /* position of each pixel in the order of removal */
     OP(scan_back, struct scan_back_args)                                                           \
     OP(hidden_row, struct hidden_row_args)                                                         \
     OP(hidden_matrix, struct hidden_matrix_args)                                                   \
+    OP(hidden_identity, struct hidden_identity_args)                                               \
     OP(channel_reduce, struct channel_reduce_args)                                                 \
     OP(unified_row, struct unified_row_args)                                                       \
     OP(attention, struct attention_args)                                                           \

@@ -61,6 +61,26 @@ static void hidden_row(struct backend *be, const struct hidden_row_args *a)
     free(v);
 }
 
+static void hidden_identity(struct backend *be, const struct hidden_identity_args *a)
+{
+    (void)be;
+    size_t len = (size_t)a->len, chan = (size_t)a->chan, row = (size_t)a->row;
+    for (size_t image = 0; image < (size_t)a->n; image++) {
+        const num *v = rd(a->v) + image * len * chan, *u = rd(a->u) + image * len * chan;
+        const num *y = rd(a->y) + (image * len + row) * chan;
+        double error = 0, size = 0;
+        for (size_t c = 0; c < chan; c++) {
+            double want = (double)y[c] - (double)rd(a->d)[c] * (double)u[row * chan + c], sum = 0;
+            for (size_t j = 0; j < len; j++)
+                sum += (double)v[j * chan + c] * (double)u[j * chan + c];
+            error = fmax(error, fabs(sum - want));
+            size = fmax(size, fabs(want));
+        }
+        wr(a->out)[2 * image] = (num)error;
+        wr(a->out)[2 * image + 1] = (num)size;
+    }
+}
+
 static double apply_sign(enum sign_rule sign, double x)
 {
     if (sign == SIGN_CLAMP)
@@ -172,6 +192,7 @@ static void channel_reduce(struct backend *be, const struct channel_reduce_args 
 void REF(fill_hidden)(struct ops *op)
 {
     op->hidden_row = hidden_row;
+    op->hidden_identity = hidden_identity;
     op->hidden_matrix = hidden_matrix;
     op->channel_reduce = channel_reduce;
 }
