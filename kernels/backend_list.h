@@ -12,6 +12,8 @@
 #define BACKEND_LIST(B)                                                                            \
     B(ref)                                                                                         \
     B(ref64)                                                                                       \
+    B(cpu)                                                                                         \
+    B(cpu64)                                                                                       \
     BACKEND_LIST_CUDA(B)
 
 /* Makes a backend: everything of struct backend is set but `name` and `failed`. `options` is never

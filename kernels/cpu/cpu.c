@@ -1,0 +1,123 @@
+/* The backends cpu and cpu64: which kernels they are made of. */
+#include "cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend_list.h"
+#include "erf_table.h"
+#include "log.h"
+#include "ref.h"
+
+struct cpu_backend {
+    struct backend be; /* first: freed through it */
+    struct cpu cpu;
+};
+
+static enum cpu_simd simd_of_machine(void)
+{
+#ifdef CPU_X86
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (avx2 && avx512)
+        return CPU_SIMD_AVX512;
+    if (avx2)
+        return CPU_SIMD_AVX2;
+#endif
+    return CPU_SIMD_C;
+}
+
+static bool machine_has_bf16(void)
+{
+#ifdef CPU_X86
+    return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+/* The machine's set, or the one asked for where that is less. */
+static enum status choose_simd(const char *wish, enum cpu_simd *out, struct error *err)
+{
+    static const char *const names[] = {"c", "avx2", "avx512"};
+    *out = simd_of_machine();
+    if (!wish || !*wish)
+        return OK;
+    for (int i = CPU_SIMD_C; i <= CPU_SIMD_AVX512; i++)
+        if (strcmp(wish, names[i]) == 0) {
+            if (i > (int)*out)
+                return fail(err, E_CONFIG, "simd = %s: this machine has only %s", wish,
+                            names[*out]);
+            *out = (enum cpu_simd)i;
+            return OK;
+        }
+    return fail(err, E_CONFIG, "simd = %s: must be c, avx2 or avx512", wish);
+}
+
+static void vec_ops(struct ops *op, enum cpu_simd simd, bool wide)
+{
+#ifdef CPU_X86
+    if (simd == CPU_SIMD_AVX512) {
+        (wide ? cpu_vec_ops_avx512_64 : cpu_vec_ops_avx512)(op);
+        return;
+    }
+    if (simd == CPU_SIMD_AVX2) {
+        (wide ? cpu_vec_ops_avx2_64 : cpu_vec_ops_avx2)(op);
+        return;
+    }
+#endif
+    (void)simd;
+    (wide ? cpu_vec_ops_c_64 : cpu_vec_ops_c)(op);
+}
+
+static enum status open_any(const struct backend_options *options, bool wide, struct backend **out,
+                            struct error *err)
+{
+    enum cpu_simd simd;
+    TRY(choose_simd(options->simd, &simd, err));
+    if (options->threads < 0)
+        return fail(err, E_CONFIG, "threads = %d: must be 0 (all) or more", options->threads);
+    struct cpu_backend *self = calloc(1, sizeof *self);
+    if (!self)
+        return fail(err, E_NOMEM, "out of memory: a backend");
+    cpu_erf_table_make();
+
+    struct backend *be = &self->be;
+    self->cpu.simd = simd;
+    atomic_flag_clear(&self->cpu.failing);
+    be->impl = &self->cpu;
+    be->real_size = wide ? sizeof(double) : sizeof(float);
+    be->precision = wide ? PRECISION_DOUBLE : PRECISION_FP32;
+    if (!wide && options->precision == PRECISION_BF16) {
+        self->cpu.bf16 = machine_has_bf16();
+        if (self->cpu.bf16)
+            be->precision = PRECISION_BF16;
+        else
+            log_warn("precision = bf16: this CPU has no avx512_bf16; computing in fp32");
+    }
+    be->threads = options->threads > 0 ? options->threads : omp_get_num_procs();
+    be->lanes = be->threads; /* one image per thread: everything it touches stays in one core's */
+    be->lane_images = 1;     /* cache, and no result depends on the batch or on the threads */
+    ref_fill_memory(be);
+    ref_fill_ops(&be->op, be->real_size);
+    vec_ops(&be->op, simd, wide);
+    cpu_heat_ops(&be->op);
+    (wide ? cpu_input64_ops : cpu_input_ops)(&be->op);
+    (wide ? cpu_matmul64_ops : cpu_matmul_ops)(&be->op);
+    (wide ? cpu_linear64_ops : cpu_linear_ops)(&be->op);
+    *out = be;
+    return OK;
+}
+
+enum status open_cpu(const struct backend_options *options, struct backend **out, struct error *err)
+{
+    return open_any(options, false, out, err);
+}
+
+enum status open_cpu64(const struct backend_options *options, struct backend **out,
+                       struct error *err)
+{
+    return open_any(options, true, out, err);
+}

@@ -1,0 +1,56 @@
+/* What the files of the CPU backends share. */
+#pragma once
+
+#include <omp.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "backend.h"
+
+/* Instruction sets that our own kernels are compiled for; each includes the ones before it. */
+enum cpu_simd { CPU_SIMD_C, CPU_SIMD_AVX2, CPU_SIMD_AVX512 };
+
+struct cpu {
+    enum cpu_simd simd;
+    bool bf16; /* matrix products of weights in bf16, accumulated in fp32 */
+    atomic_flag failing; /* guards backend.failed: lanes may fail at the same time */
+};
+
+static inline struct cpu *cpu_of(struct backend *be)
+{
+    return be->impl;
+}
+
+/* Threads for one operation: all of them, or one inside a lane. Operations split their work over
+ * rows, heads or channel blocks, never over a sum, in parts that do not depend on this number: the
+ * results are the same bits either way. */
+static inline int cpu_team(const struct backend *be)
+{
+    return omp_in_parallel() ? 1 : be->threads;
+}
+
+/* Records the first failure, for sync to report. */
+void cpu_fail(struct backend *be, enum status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Memory of the calling thread that lives until its next call of this function, 64-byte aligned. It
+ * grows to the largest request and is freed with the thread. NULL (and the failure recorded) when
+ * memory ran out. */
+void *cpu_scratch(struct backend *be, size_t bytes);
+
+/* The tables. Each overrides the slots that it has a faster operation for. */
+void cpu_linear_ops(struct ops *);         /* float: oneDNN */
+void cpu_linear64_ops(struct ops *);       /* double: OpenBLAS */
+void cpu_matmul_ops(struct ops *);         /* float and double: OpenBLAS */
+void cpu_matmul64_ops(struct ops *);
+void cpu_input_ops(struct ops *);          /* patchify, embed */
+void cpu_input64_ops(struct ops *);
+void cpu_heat_ops(struct ops *);           /* heat, rank */
+
+/* Our own vector kernels, one table per instruction set and element type (kernels/cpu/vec). */
+void cpu_vec_ops_c(struct ops *);
+void cpu_vec_ops_c_64(struct ops *);
+void cpu_vec_ops_avx2(struct ops *);
+void cpu_vec_ops_avx2_64(struct ops *);
+void cpu_vec_ops_avx512(struct ops *);
+void cpu_vec_ops_avx512_64(struct ops *);

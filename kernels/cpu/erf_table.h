@@ -1,0 +1,10 @@
+/* erf and its slope at i / ERF_STEPS, for the vector erf; made from libm's once per process. */
+#pragma once
+
+enum { ERF_STEPS = 64, ERF_LIMIT = 6 }; /* erf(6) rounds to 1 */
+
+/* [i][0] = erf(i / ERF_STEPS), [i][1] = 2/sqrt(π) exp(-(i / ERF_STEPS)²). Written by
+ * cpu_erf_table_make alone, before any backend of this folder is open. */
+extern double cpu_erf_table[ERF_STEPS * ERF_LIMIT + 1][2];
+
+void cpu_erf_table_make(void);

@@ -1,0 +1,103 @@
+/* linear and linear_back in float, through oneDNN: fp32, or bf16 with fp32 accumulation.
+ *
+ * Rows are cut into blocks whose size depends on the number of rows alone, and every block runs on
+ * one thread. So the results do not depend on the number of threads, and a block's activations,
+ * converted to bf16 where asked, stay in cache. */
+#include "cpu.h"
+
+#include <stdlib.h>
+
+#include "linear_pack.h"
+
+/* The most rows in a block: large enough for oneDNN's full rate, small enough to share an image's
+ * rows between a few threads. */
+enum { BLOCK = 128 };
+
+struct weight {
+    int out, in;
+    struct pack *forward[2], *back[2]; /* [with |W|]; NULL unless asked for */
+};
+
+static void weight_free(struct backend *be, struct weight *w)
+{
+    (void)be;
+    if (!w)
+        return;
+    for (int abs = 0; abs < 2; abs++) {
+        pack_free(w->forward[abs]);
+        pack_free(w->back[abs]);
+    }
+    free(w);
+}
+
+static struct weight *weight_new(struct backend *be, const float *host, int out, int in,
+                                 unsigned uses)
+{
+    struct weight *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->out = out;
+    w->in = in;
+    bool bf16 = cpu_of(be)->bf16, ok = true;
+    for (int abs = 0; abs < (uses & WEIGHT_ABS ? 2 : 1); abs++) {
+        if (uses & WEIGHT_FORWARD)
+            ok = ok && (w->forward[abs] = pack_new(host, in, out, true, abs, bf16));
+        if (uses & WEIGHT_BACK)
+            ok = ok && (w->back[abs] = pack_new(host, out, in, false, abs, bf16));
+    }
+    if (ok)
+        return w;
+    weight_free(be, w);
+    return NULL;
+}
+
+/* One product over all rows, block by block. */
+static void run(struct backend *be, struct pack *pack, const struct product *whole)
+{
+    int blocks = (whole->rows + BLOCK - 1) / BLOCK;
+    if (blocks == 0)
+        return;
+    int step = (whole->rows + blocks - 1) / blocks;
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (int block = 0; block < blocks; block++) {
+        struct product p = *whole;
+        size_t row = (size_t)block * (size_t)step;
+        p.rows = whole->rows - (int)row < step ? whole->rows - (int)row : step;
+        p.x += row * p.ldx;
+        p.y += row * p.ldy;
+        if (p.rows > 0)
+            pack_run(be, pack, &p);
+    }
+}
+
+static void linear(struct backend *be, const struct linear_args *a)
+{
+    run(be, a->w->forward[a->abs],
+        &(struct product){.rows = a->rows,
+                          .x = (const float *)(const void *)a->x,
+                          .ldx = a->ldx,
+                          .bias = (const float *)(const void *)a->bias,
+                          .gelu = a->act == ACT_GELU,
+                          .accumulate = a->accumulate,
+                          .y = (float *)(void *)a->y,
+                          .ldy = a->ldy});
+}
+
+static void linear_back(struct backend *be, const struct linear_back_args *a)
+{
+    run(be, a->w->back[a->abs],
+        &(struct product){.rows = a->rows,
+                          .x = (const float *)(const void *)a->gy,
+                          .ldx = a->ldgy,
+                          .accumulate = a->accumulate,
+                          .y = (float *)(void *)a->gx,
+                          .ldy = a->ldgx});
+}
+
+void cpu_linear_ops(struct ops *op)
+{
+    op->linear = linear;
+    op->linear_back = linear_back;
+    op->weight_new = weight_new;
+    op->weight_free = weight_free;
+}

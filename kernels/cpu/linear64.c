@@ -1,0 +1,126 @@
+/* linear and linear_back in double, through OpenBLAS. */
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu.h"
+#include "sizes.h"
+
+struct weight {
+    int out, in;
+    double *plain, *abs; /* [out, in]; abs NULL unless asked for */
+};
+
+/* Rows per call, independent of the number of threads. */
+enum { BLOCK = 64 };
+
+static void weight_free(struct backend *be, struct weight *w)
+{
+    (void)be;
+    if (!w)
+        return;
+    free(w->plain);
+    free(w->abs);
+    free(w);
+}
+
+static struct weight *weight_new(struct backend *be, const float *host, int out, int in,
+                                 unsigned uses)
+{
+    size_t count, bytes;
+    if (!size_mul((size_t)out, (size_t)in, &count) || !size_mul(count, sizeof(double), &bytes))
+        return NULL;
+    struct weight *w = calloc(1, sizeof *w);
+    if (!w)
+        return NULL;
+    w->out = out;
+    w->in = in;
+    w->plain = malloc(bytes);
+    w->abs = uses & WEIGHT_ABS ? malloc(bytes) : NULL;
+    if (!w->plain || (uses & WEIGHT_ABS && !w->abs)) {
+        weight_free(be, w);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        w->plain[i] = host[i];
+        if (w->abs)
+            w->abs[i] = fabs(w->plain[i]);
+    }
+    return w;
+}
+
+/* y = act(x Wᵀ + b) for one block, y [rows, out] with ldy; y's own content is added first where
+ * asked, which is right without an activation only. */
+static void product(struct backend *be, const struct linear_args *a, const double *x, double *y,
+                    size_t ldy, int rows, bool add)
+{
+    const struct weight *w = a->w;
+    const double *bias = (const double *)(const void *)a->bias;
+    for (int r = 0; bias && r < rows; r++)
+        for (int o = 0; o < w->out; o++) {
+            double *at = &y[(size_t)r * ldy + (size_t)o];
+            *at = bias[o] + (add ? *at : 0);
+        }
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, w->out, w->in, 1, x, (int)a->ldx,
+                a->abs ? w->abs : w->plain, w->in, add || bias ? 1 : 0, y, (int)ldy);
+    for (int r = 0; a->act == ACT_GELU && r < rows; r++) {
+        real *row = (real *)(void *)(y + (size_t)r * ldy);
+        be->op.map2(be, &(struct map2_args){.f = MAP_GELU,
+                                            .count = (size_t)w->out,
+                                            .a = row,
+                                            .scale = 1,
+                                            .out = row});
+    }
+}
+
+static void linear_rows(struct backend *be, const struct linear_args *a, int row, int rows)
+{
+    const double *x = (const double *)(const void *)a->x + (size_t)row * a->ldx;
+    double *y = (double *)(void *)a->y + (size_t)row * a->ldy;
+    if (!a->accumulate || a->act == ACT_NONE) {
+        product(be, a, x, y, a->ldy, rows, a->accumulate);
+        return;
+    }
+    size_t out = (size_t)a->w->out;
+    double *sum = cpu_scratch(be, (size_t)rows * out * sizeof *sum);
+    if (!sum)
+        return;
+    product(be, a, x, sum, out, rows, false);
+    for (size_t r = 0; r < (size_t)rows; r++)
+        for (size_t o = 0; o < out; o++)
+            y[r * a->ldy + o] += sum[r * out + o];
+}
+
+static void linear(struct backend *be, const struct linear_args *a)
+{
+    int blocks = (a->rows + BLOCK - 1) / BLOCK;
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (int block = 0; block < blocks; block++) {
+        int row = block * BLOCK, rows = a->rows - row < BLOCK ? a->rows - row : BLOCK;
+        linear_rows(be, a, row, rows);
+    }
+}
+
+static void linear_back(struct backend *be, const struct linear_back_args *a)
+{
+    const struct weight *w = a->w;
+    int blocks = (a->rows + BLOCK - 1) / BLOCK;
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (int block = 0; block < blocks; block++) {
+        int row = block * BLOCK, rows = a->rows - row < BLOCK ? a->rows - row : BLOCK;
+        const double *gy = (const double *)(const void *)a->gy + (size_t)row * a->ldgy;
+        double *gx = (double *)(void *)a->gx + (size_t)row * a->ldgx;
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, w->in, w->out, 1, gy,
+                    (int)a->ldgy, a->abs ? w->abs : w->plain, w->in, a->accumulate ? 1 : 0, gx,
+                    (int)a->ldgx);
+    }
+}
+
+void cpu_linear64_ops(struct ops *op)
+{
+    op->linear = linear;
+    op->linear_back = linear_back;
+    op->weight_new = weight_new;
+    op->weight_free = weight_free;
+}
