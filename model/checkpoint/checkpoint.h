@@ -1,7 +1,7 @@
 /* Checkpoints: named fp32 tensors from .pth (zip or the older stream) and .safetensors (SPEC 2.1).
  *
- * A file is a frontier: nothing in it is executed or trusted, every size is checked before memory is
- * taken, and every error names the file and the tensor. */
+ * A file is a frontier: nothing in it is executed or trusted, every size is checked before memory
+ * is taken, and every error names the file and the tensor. */
 #pragma once
 
 #include <stddef.h>
@@ -21,7 +21,7 @@ struct tensor {
 
 struct checkpoint {
     char *path;
-    char sha256[65]; /* of the file's bytes, hex */
+    char sha256[65];    /* of the file's bytes, hex */
     const char *format; /* "pth (zip)", "pth (stream)", "safetensors" */
     size_t count;
     struct tensor *tensors; /* sorted by name (strcmp) */
@@ -32,6 +32,17 @@ struct checkpoint {
  * element is E_DATA naming the tensor. */
 enum status checkpoint_open(const char *path, struct checkpoint **out, struct error *err);
 void checkpoint_close(struct checkpoint *); /* accepts NULL */
+
+/* The same for a file already in memory; `path` only names it in messages. */
+enum status checkpoint_parse(const char *path, const uint8_t *bytes, size_t size,
+                             struct checkpoint **out, struct error *err);
+
+enum checkpoint_dtype { CHECKPOINT_FP32, CHECKPOINT_FP16 };
+
+/* Writes all tensors as one .safetensors file, whole or not at all (a temporary file beside it,
+ * synced and renamed). fp16 rounds to nearest even; a value beyond its range (65504) is E_DATA. */
+enum status checkpoint_write_safetensors(const char *path, const struct checkpoint *,
+                                         enum checkpoint_dtype dtype, struct error *err);
 
 /* NULL when there is none. */
 const struct tensor *checkpoint_find(const struct checkpoint *, const char *name);

@@ -1,0 +1,96 @@
+/* A restricted reader of Python pickles, as torch.save writes them (protocols 0 to 5).
+ *
+ * It builds containers, numbers, strings, storages and tensor views. Any other global is an inert
+ * placeholder that swallows what a pickle would do to it. Nothing is imported, called or executed.
+ * Values live in a heap and are freed with it; cycles are possible, so nobody walks them blindly.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "elements.h"
+#include "status.h"
+
+enum value_kind {
+    VALUE_NONE,
+    VALUE_BOOL,
+    VALUE_INT,
+    VALUE_LONG, /* beyond 64 bits: two's complement, little-endian, in `text` */
+    VALUE_FLOAT,
+    VALUE_STRING,
+    VALUE_BYTES,
+    VALUE_TUPLE,
+    VALUE_LIST, /* and sets */
+    VALUE_DICT,
+    VALUE_GLOBAL,
+    VALUE_OPAQUE, /* an instance, or the result of calling something unknown */
+    VALUE_STORAGE,
+    VALUE_TENSOR
+};
+
+struct bytes {
+    const char *at; /* in the pickle itself: it must outlive the values; no NUL at the end */
+    size_t size;
+};
+
+struct storage {
+    struct bytes key;
+    enum dtype dtype;
+    int64_t elements;     /* of the whole storage in the file */
+    int64_t base, length; /* the part that is meant (views of the stream format) */
+    const uint8_t *data;  /* for the reader of the stream format; NULL until found */
+    struct storage *next; /* all storages that any pickle of the heap named */
+};
+
+struct tensor_view {
+    struct storage *storage;
+    struct view view; /* not yet checked; its offset counts from the start of the storage */
+};
+
+struct value {
+    enum value_kind kind;
+    union {
+        int64_t integer; /* and bool */
+        double real;
+        struct bytes text;
+        struct { /* dicts: key, value, key, value ... in order of insertion */
+            struct value **items;
+            size_t count, room;
+        } list;
+        struct { /* GLOBAL and OPAQUE: what it is or came from */
+            struct bytes module, name;
+        } global;
+        struct storage *storage;
+        struct tensor_view *tensor;
+    } as;
+};
+
+struct heap {
+    struct heap_chunk *chunks;
+    size_t used;              /* bytes taken, at most HEAP_MAX */
+    struct storage *storages; /* latest first */
+    size_t storage_count;
+};
+
+#define HEAP_MAX ((size_t)256 << 20)
+
+void heap_free(struct heap *);
+/* Zeroed memory, or NULL. */
+void *heap_take(struct heap *, size_t size);
+struct value *value_new(struct heap *, enum value_kind);
+/* False when the heap is exhausted. */
+bool value_push(struct heap *, struct value *list, struct value *item);
+
+bool bytes_equal(struct bytes, const char *text);
+bool value_is_text(const struct value *, const char *text);
+bool value_is_global(const struct value *, const char *module, const char *name);
+/* The value of the last entry with this key, or NULL (also when `dict` is not one). */
+struct value *dict_find(const struct value *dict, const char *key);
+const char *value_kind_name(enum value_kind); /* "a dict", for messages */
+
+/* Reads one pickle from bytes[0..size); *used becomes the bytes up to and with its STOP. `what`
+ * names it in messages ("data.pkl"). E_DATA: malformed or beyond a limit. */
+enum status pickle_read(struct heap *, const char *what, const uint8_t *bytes, size_t size,
+                        struct value **out, size_t *used, struct error *err);

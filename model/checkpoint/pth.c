@@ -1,0 +1,177 @@
+#include "pth.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sizes.h"
+
+struct entry {
+    const struct storage *storage;
+    struct view view;
+    struct tensor *tensor;
+};
+
+static bool holds_tensors(const struct value *v, bool *pure)
+{
+    size_t tensors = 0;
+    if (v->kind != VALUE_DICT)
+        return false;
+    for (size_t i = 0; i < v->as.list.count; i += 2)
+        tensors += v->as.list.items[i + 1]->kind == VALUE_TENSOR;
+    *pure = tensors * 2 == v->as.list.count;
+    return tensors > 0;
+}
+
+/* The dict of tensors: `v` itself, else under a wrapper in the order of SPEC 2.1. A dict that holds
+ * more than tensors counts only where no wrapper in it does. */
+static const struct value *find_state_dict(const struct value *v, int depth)
+{
+    static const char *const wrappers[] = { "model", "state_dict", "model_ema", "module" };
+    bool pure = false;
+    const bool has = holds_tensors(v, &pure);
+    if (has && pure)
+        return v;
+    for (size_t i = 0; depth < 3 && i < sizeof wrappers / sizeof *wrappers; i++) {
+        const struct value *inner = dict_find(v, wrappers[i]);
+        inner = inner == NULL ? NULL : find_state_dict(inner, depth + 1);
+        if (inner != NULL)
+            return inner;
+    }
+    return has ? v : NULL;
+}
+
+static enum status no_state_dict(const struct value *root, struct error *err)
+{
+    char keys[400] = "";
+    size_t at = 0;
+    if (root->kind == VALUE_OPAQUE)
+        return fail(err, E_DATA,
+                    "it holds an object made by %.*s.%.*s, not a state dict; save "
+                    "model.state_dict() instead",
+                    (int)(root->as.global.module.size & 0xff), root->as.global.module.at,
+                    (int)(root->as.global.name.size & 0xff), root->as.global.name.at);
+    if (root->kind != VALUE_DICT)
+        return fail(err, E_DATA, "it holds %s, not a state dict; save model.state_dict()",
+                    value_kind_name(root->kind));
+    for (size_t i = 0; i < root->as.list.count && at < sizeof keys - 80; i += 2) {
+        const struct value *key = root->as.list.items[i], *v = root->as.list.items[i + 1];
+        int n =
+            snprintf(keys + at, sizeof keys - at, "%s%.*s (%s)", i == 0 ? "" : ", ",
+                     key->kind != VALUE_STRING ? 1
+                     : key->as.text.size > 40  ? 40
+                                               : (int)key->as.text.size,
+                     key->kind != VALUE_STRING ? "?" : key->as.text.at, value_kind_name(v->kind));
+        at += n < 0 ? 0 : (size_t)n;
+    }
+    return fail(err, E_DATA,
+                "no state dict: neither the top level nor model, state_dict or model_ema is a "
+                "dict of tensors; the top level has %zu keys: %s",
+                root->as.list.count / 2, keys);
+}
+
+int storage_by_key(const void *a, const void *b)
+{
+    const struct storage *x = *(struct storage *const *)a, *y = *(struct storage *const *)b;
+    if (x->key.size != y->key.size)
+        return x->key.size < y->key.size ? -1 : 1;
+    return memcmp(x->key.at, y->key.at, x->key.size);
+}
+
+static int entry_by_key(const void *a, const void *b)
+{
+    return storage_by_key(&((const struct entry *)a)->storage, &((const struct entry *)b)->storage);
+}
+
+enum status storage_check_same(const struct storage *a, const struct storage *b, struct error *err)
+{
+    if (a->dtype == b->dtype && a->elements == b->elements)
+        return OK;
+    return fail(err, E_DATA,
+                "storage %.*s is called %" PRId64 " elements of %s in one place and %" PRId64
+                " of %s in another",
+                (int)(a->key.size & 0xff), a->key.at, a->elements, dtype_name(a->dtype),
+                b->elements, dtype_name(b->dtype));
+}
+
+static enum status plan(struct checkpoint *c, const struct value *dict, struct entry *entries,
+                        struct error *err)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const struct value *key = dict->as.list.items[2 * i];
+        const struct value *v = dict->as.list.items[2 * i + 1];
+        struct entry *e = &entries[i];
+        if (key->kind != VALUE_STRING)
+            return fail(err, E_DATA, "entry %zu of the state dict is named by %s, not a string", i,
+                        value_kind_name(key->kind));
+        if (v->kind != VALUE_TENSOR)
+            return fail(err, E_DATA,
+                        "entry %.*s of the state dict is %s; a tensor of at most %d dimensions is "
+                        "due (" DTYPES_READ ")",
+                        key->as.text.size > 200 ? 200 : (int)key->as.text.size, key->as.text.at,
+                        value_kind_name(v->kind), TENSOR_MAX_DIMS);
+        e->tensor = &c->tensors[i];
+        e->storage = v->as.tensor->storage;
+        e->view = v->as.tensor->view;
+        TRY(tensor_plan(e->tensor, key->as.text.at, key->as.text.size, &e->view, e->storage->length,
+                        err));
+        e->view.offset += e->storage->base;
+    }
+    return OK;
+}
+
+/* Storages of different keys, and that they too stay within the budget. */
+static enum status check_storages(const struct checkpoint *c, const struct entry *entries,
+                                  size_t file_size, struct error *err)
+{
+    size_t total = 0, bytes;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct storage *s = entries[i].storage;
+        if (i > 0 && entry_by_key(&entries[i - 1], &entries[i]) == 0) {
+            TRY(storage_check_same(entries[i - 1].storage, s, err));
+            continue;
+        }
+        if (!size_mul((size_t)s->elements, dtype_size(s->dtype), &bytes) ||
+            !size_add(total, bytes, &total) || total > memory_budget(file_size))
+            return fail(err, E_DATA,
+                        "the storage of tensor %s (%" PRId64 " elements) brings the storages to "
+                        "more than %zu bytes, the most that a file of %zu bytes may unfold to",
+                        entries[i].tensor->name, s->elements, memory_budget(file_size), file_size);
+    }
+    return OK;
+}
+
+static enum status load(struct checkpoint *c, const struct value *dict, struct entry *entries,
+                        size_t file_size, const struct storage_source *source, struct error *err)
+{
+    const uint8_t *bytes = NULL;
+    TRY(plan(c, dict, entries, err));
+    TRY(tensors_check_budget(c, file_size, err));
+    qsort(entries, c->count, sizeof *entries, entry_by_key);
+    TRY(check_storages(c, entries, file_size, err));
+    for (size_t i = 0; i < c->count; i++) {
+        struct entry *e = &entries[i];
+        if (i == 0 || entry_by_key(&entries[i - 1], e) != 0) {
+            if (source->fetch(source->self, e->storage, &bytes, err) != OK)
+                return fail_prefix(err, "tensor %s: ", e->tensor->name);
+        }
+        TRY(tensor_load(e->tensor, &e->view, bytes, source->swap, err));
+    }
+    return OK;
+}
+
+enum status pth_load(struct checkpoint *c, const struct value *root, size_t file_size,
+                     const struct storage_source *source, struct error *err)
+{
+    const struct value *dict = find_state_dict(root, 0);
+    if (dict == NULL)
+        return no_state_dict(root, err);
+    TRY(tensors_reserve(c, dict->as.list.count / 2, err));
+    struct entry *entries = calloc(c->count, sizeof *entries);
+    if (entries == NULL)
+        return fail(err, E_NOMEM, "no memory for a state dict of %zu tensors", c->count);
+    enum status s = load(c, dict, entries, file_size, source, err);
+    free(entries);
+    return s;
+}
