@@ -217,7 +217,8 @@ void compare(struct check *c, const char *name, const struct pair *p, double fac
 
 void compare_product(struct check *c, const char *name, const struct pair *p, double factor)
 {
-    compare_by(c, name, p, factor * c->product_eps, false);
+    double coarse = c->product_eps > c->eps ? 8 * c->product_eps : 0;
+    compare_by(c, name, p, factor * c->eps + coarse, false);
 }
 
 void compare_each(struct check *c, const char *name, const struct pair *p, double factor)

@@ -65,7 +65,9 @@ const struct weight *weight_of(const struct check *, const struct pair *);
 
 /* |own - ref| <= factor * eps * max|ref|, and NaN (not written) just where the reference is. */
 void compare(struct check *, const char *name, const struct pair *, double factor);
-/* The same with c->product_eps. */
+/* The same for a matrix product. Where that is coarser than the arrays (tf32, bf16), 8 of its units
+ * more: both operands of every term are rounded, at random, so that the error is about one unit of
+ * the largest result, and a few where few results are compared. */
 void compare_product(struct check *, const char *name, const struct pair *, double factor);
 /* |own - ref| <= factor * eps * |ref|, each by itself. */
 void compare_each(struct check *, const char *name, const struct pair *, double factor);
