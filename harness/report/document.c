@@ -1,0 +1,349 @@
+/* What a report says and in which order; how it looks is up to a style. */
+#include "format.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct writer {
+    const struct style *style;
+    FILE *f;
+};
+
+typedef void (*block)(FILE *, const char *text);
+
+static void say(const struct writer *w, block write, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say(const struct writer *w, block write, const char *format, ...)
+{
+    char *text;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    write(w->f, length < 0 ? "(no memory for this line)" : text);
+    if (length >= 0)
+        free(text);
+}
+
+/* --- cells ----------------------------------------------------------------------------------- */
+
+static void number_cell(struct grid *g, double value)
+{
+    if (isnan(value))
+        grid_cell(g, "–");
+    else
+        grid_cell(g, "%.2f", value);
+}
+
+static void interval_cell(struct grid *g, struct interval ci)
+{
+    if (isnan(ci.low))
+        grid_cell(g, "–");
+    else
+        grid_cell(g, "[%.2f, %.2f]", ci.low, ci.high);
+}
+
+/* Ours, its interval, the published figure (marked where the setting is another), and the
+ * difference where it is the same. */
+static void figure_cells(struct grid *g, const struct figure *f)
+{
+    number_cell(g, f->value);
+    interval_cell(g, f->ci);
+    if (isnan(f->published))
+        grid_cell(g, "n/a");
+    else
+        grid_cell(g, "%.2f%s", f->published, f->same_setting ? "" : "†");
+    if (isnan(f->published) || isnan(f->value) || !f->same_setting)
+        grid_cell(g, "–");
+    else
+        grid_cell(g, "%+.2f", f->value - f->published);
+}
+
+/* One row stands for both classes of a method that does not look at the class. */
+static bool row_hidden(enum explained explained, bool agnostic)
+{
+    return agnostic && explained == EXPLAINED_TARGET;
+}
+
+static void name_cells(struct grid *g, const char *method, enum explained explained, bool agnostic)
+{
+    grid_cell(g, "%s", method);
+    grid_cell(g, "%s", agnostic ? "both" : explained_names[explained]);
+}
+
+static void header_cells(struct grid *g, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        grid_cell(g, "%s", names[i]);
+}
+#define HEADER(g, ...)                                                                             \
+    header_cells(g, (const char *const[]){ __VA_ARGS__ },                                          \
+                 sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
+
+static void put_table(const struct writer *w, struct grid *g, bool *failed, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Writes a table with its caption and frees it. */
+static void put_table(const struct writer *w, struct grid *g, bool *failed, const char *format, ...)
+{
+    char caption[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(caption, sizeof caption, format, arguments);
+    va_end(arguments);
+    if (g->failed)
+        *failed = true;
+    else
+        w->style->table(w->f, caption, g);
+    grid_end(g);
+}
+
+/* --- a run: what it was ---------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void top1_item(const struct writer *w, const struct run *run)
+{
+    const struct figure *f = &run->top1;
+    char published[96] = "";
+    if (isnan(f->value)) {
+        say(w, w->style->item, "Top-1: n/a, the data set has no labels");
+        return;
+    }
+    /* that of ImageNet; on other data it would say nothing */
+    if (!isnan(f->published) && strncmp(run->result->attribute[ATTR_DATASET], "imagenet", 8) == 0)
+        snprintf(published, sizeof published,
+                 "; the released weights: %.1f %% (whole validation set, eval preprocessing)",
+                 f->published);
+    say(w, w->style->item, "Top-1: %.2f %% [%.2f, %.2f] of %zu labelled images%s", f->value,
+        f->ci.low, f->ci.high, run->labelled, published);
+}
+
+static void run_items(const struct writer *w, const struct run *run)
+{
+    const struct result *r = run->result;
+    char *const *a = r->attribute;
+    block item = w->style->item;
+
+    say(w, item, "File: %s, made %s by evalh %s (commit %.12s)", r->path, a[ATTR_CREATED_UTC],
+        a[ATTR_EVALH_VERSION], a[ATTR_GIT_COMMIT]);
+    say(w, item, "Model: %s, checkpoint %s%ssha256 %.12s…", a[ATTR_ARCH], a[ATTR_CHECKPOINT],
+        *a[ATTR_CHECKPOINT] ? ", " : "", a[ATTR_CHECKPOINT_SHA256]);
+    say(w, item, "Data: %s, fingerprint %.12s…, preprocess %s; %zu images scored, %zu skipped%s",
+        a[ATTR_DATASET], a[ATTR_DATASET_FINGERPRINT], a[ATTR_PREPROCESS], run->scored, run->skipped,
+        run->skipped ? " (could not be decoded; see /images/status)" : "");
+    say(w, item, "Run: protocol %s, device %s, precision %s, config %.12s…", a[ATTR_PROTOCOL],
+        a[ATTR_DEVICE], a[ATTR_PRECISION], a[ATTR_CONFIG_HASH]);
+    top1_item(w, run);
+    if (!isnan(run->identity_max))
+        say(w, item, "Hidden-attention identity (SPEC 4): off by at most %.1e, relative",
+            run->identity_max);
+    if (!r->complete)
+        say(w, item,
+            "NOT COMPLETE: the run was stopped; the figures are of the images above alone");
+    if (run->inconsistent)
+        say(w, item, "DAMAGED: in %zu images `hit` is not (predicted = label)", run->inconsistent);
+}
+
+/* The line below a table that says what its published column means. */
+static void setting_note(const struct writer *w, const struct setting *s, const char *where)
+{
+    if (!s->comparable)
+        say(w, w->style->paragraph, "Published: n/a, because %s.", s->why);
+    else if (s->why[0])
+        say(w, w->style->paragraph,
+            "† Published (%s), but not for this setting, so no difference is given: %s.", where,
+            s->why);
+    else
+        say(w, w->style->paragraph, "Published: %s.", where);
+}
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+static void perturbation_table(const struct writer *w, const struct run *run, bool *failed)
+{
+    struct grid g;
+    grid_begin(&g, "llrrrrrrrr");
+    HEADER(&g, "method", "class", "positive ↓", "95 % CI", "published", "diff", "negative ↑",
+           "95 % CI", "published", "diff");
+    for (size_t i = 0; i < run->perturbations; i++) {
+        const struct perturbation_row *row = &run->perturbation[i];
+        if (row->stratum != STRATUM_ALL || row_hidden(row->explained, row->agnostic))
+            continue;
+        name_cells(&g, row->method, row->explained, row->agnostic);
+        for (int d = 0; d < REMOVALS; d++)
+            figure_cells(&g, &row->direction[d].auc);
+    }
+    put_table(
+        w, &g, failed,
+        "Perturbation: area under the accuracy curve over 0 … 90 %% removed (at most 90), %s, %s, "
+        "protocol %s, n = %zu",
+        run->result->attribute[ATTR_ARCH], run->result->attribute[ATTR_DATASET],
+        run->result->attribute[ATTR_PROTOCOL], run->perturbation[0].images);
+    setting_note(w, &run->perturbation_setting, "Ali et al. 2025, Table 1");
+}
+
+static const struct perturbation_row *
+find_perturbation(const struct run *run, const struct perturbation_row *like, enum stratum stratum)
+{
+    for (size_t i = 0; i < run->perturbations; i++)
+        if (run->perturbation[i].stratum == stratum &&
+            run->perturbation[i].explained == like->explained &&
+            strcmp(run->perturbation[i].method, like->method) == 0)
+            return &run->perturbation[i];
+    return like;
+}
+
+static size_t stratum_size(const struct run *run, enum stratum stratum)
+{
+    for (size_t i = 0; i < run->perturbations; i++)
+        if (run->perturbation[i].stratum == stratum)
+            return run->perturbation[i].images;
+    return 0;
+}
+
+static void strata_table(const struct writer *w, const struct run *run, bool *failed)
+{
+    struct grid g;
+    grid_begin(&g, "llrrrrrr");
+    HEADER(&g, "method", "class", "positive ↓ all", "correct", "wrong", "negative ↑ all", "correct",
+           "wrong");
+    for (size_t i = 0; i < run->perturbations; i++) {
+        const struct perturbation_row *row = &run->perturbation[i];
+        if (row->stratum != STRATUM_ALL || row_hidden(row->explained, row->agnostic))
+            continue;
+        name_cells(&g, row->method, row->explained, row->agnostic);
+        for (int d = 0; d < REMOVALS; d++)
+            for (int s = 0; s < STRATA; s++)
+                number_cell(&g,
+                            find_perturbation(run, row, (enum stratum)s)->direction[d].auc.value);
+    }
+    put_table(w, &g, failed,
+              "The same by the model's answer on the whole image: %zu correct, %zu wrong",
+              stratum_size(run, STRATUM_CORRECT), stratum_size(run, STRATUM_WRONG));
+}
+
+static void segmentation_table(const struct writer *w, const struct run *run, enum stratum stratum,
+                               bool *failed)
+{
+    static const char *const of[STRATA] = { "", ", images answered correctly",
+                                            ", images answered wrongly" };
+    struct grid g;
+    size_t images = 0;
+    grid_begin(&g, "llrrrrrrrrrrrr");
+    HEADER(&g, "method", "class", "pixel acc. ↑", "95 % CI", "published", "diff", "mAP ↑",
+           "95 % CI", "published", "diff", "mIoU ↑", "95 % CI", "published", "diff");
+    for (size_t i = 0; i < run->segmentations; i++) {
+        const struct segmentation_row *row = &run->segmentation[i];
+        if (row->stratum != stratum || row_hidden(row->explained, row->agnostic))
+            continue;
+        images = row->images;
+        name_cells(&g, row->method, row->explained, row->agnostic);
+        for (int m = 0; m < SEGMENTATION_METRICS; m++)
+            figure_cells(&g, &row->figure[m]);
+    }
+    put_table(w, &g, failed, "Segmentation, percent%s: %s, %s, protocol %s, n = %zu", of[stratum],
+              run->result->attribute[ATTR_ARCH], run->result->attribute[ATTR_DATASET],
+              run->result->attribute[ATTR_PROTOCOL], images);
+}
+
+static void count_cell(struct grid *g, long count)
+{
+    if (count < 0)
+        grid_cell(g, "n/a");
+    else
+        grid_cell(g, "%ld", count);
+}
+
+static void maps_table(const struct writer *w, const struct run *run, bool *failed)
+{
+    struct grid g;
+    grid_begin(&g, "llrrr");
+    HEADER(&g, "method", "class", "constant maps", "zero row sums", "largest tie, pixels");
+    for (size_t i = 0; i < run->maps; i++) {
+        const struct map_row *row = &run->map[i];
+        if (row_hidden(row->explained, row->agnostic))
+            continue;
+        name_cells(&g, row->method, row->explained, row->agnostic);
+        count_cell(&g, row->constant);
+        count_cell(&g, row->zero_row_sum);
+        if (isnan(row->largest_tie))
+            grid_cell(&g, "n/a");
+        else
+            grid_cell(&g, "%.0f", row->largest_tie);
+    }
+    put_table(w, &g, failed, "Can the maps be trusted?");
+    say(w, w->style->paragraph,
+        "Constant maps give heat 0 everywhere; a row sum of exactly 0 spoils a rollout; pixels of "
+        "one "
+        "tie are removed in the order of their index. Images, and the mean size of the largest "
+        "tie.");
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+static bool any_published(const struct report *report)
+{
+    for (size_t i = 0; i < report->runs; i++)
+        if ((report->run[i].perturbations && report->run[i].perturbation_setting.comparable) ||
+            (report->run[i].segmentations && report->run[i].segmentation_setting.comparable))
+            return true;
+    return false;
+}
+
+static void write_run(const struct writer *w, const struct run *run, bool *failed)
+{
+    char title[256];
+    snprintf(title, sizeof title, "%s: %s on %s", base_name(run->result->path),
+             run->result->attribute[ATTR_ARCH], run->result->attribute[ATTR_DATASET]);
+    w->style->heading(w->f, 1, title);
+    run_items(w, run);
+    if (run->perturbations) {
+        perturbation_table(w, run, failed);
+        strata_table(w, run, failed);
+    }
+    if (run->segmentations) {
+        segmentation_table(w, run, STRATUM_ALL, failed);
+        setting_note(w, &run->segmentation_setting, "Ali et al. 2025, Tables 2, 5 and 6");
+        if (run->labelled) {
+            segmentation_table(w, run, STRATUM_CORRECT, failed);
+            segmentation_table(w, run, STRATUM_WRONG, failed);
+        }
+    }
+    if (run->maps)
+        maps_table(w, run, failed);
+}
+
+enum status document_write(const struct report *report, const struct style *style, FILE *f,
+                           struct error *err)
+{
+    struct writer w = { style, f };
+    bool failed = false;
+
+    style->begin(f);
+    for (size_t i = 0; i < report->runs; i++)
+        write_run(&w, &report->run[i], &failed);
+    say(&w, style->paragraph,
+        "Intervals: percentile bootstrap over images, %d resamples, seed %llu. Lower is better for "
+        "positive, higher for all others.",
+        report->bootstrap.resamples, (unsigned long long)report->bootstrap.seed);
+    if (any_published(report))
+        say(&w, style->paragraph,
+            "Published figures do not come back to the last digit even with their authors' recipe: "
+            "for "
+            "ViT-B, Transformer-Explainability's own thread on this protocol (issue 52) has 16.61 "
+            "against "
+            "the published 17.03 (positive) and 55.20 against 54.16 (negative).");
+    style->end(f);
+    if (failed)
+        return fail(err, E_NOMEM, "no memory for the tables");
+    return ferror(f) ? fail(err, E_IO, "the report cannot be written: %s", strerror(errno)) : OK;
+}

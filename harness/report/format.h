@@ -1,0 +1,30 @@
+/* Report formats: a const table, one file each. Adding one is a file and a line in formats.c. */
+#pragma once
+
+#include <stdio.h>
+
+#include "grid.h"
+#include "report.h"
+
+struct format {
+    const char *name, *summary;
+    enum status (*write)(const struct report *, FILE *, struct error *);
+};
+
+extern const struct format *const formats[];        /* NULL-terminated; the first is the default */
+const struct format *format_find(const char *name); /* NULL: unknown */
+
+extern const struct format format_md, format_csv, format_latex, format_json;
+
+/* A report for reading is a sequence of blocks, the same in every format; a style writes them.
+ * Texts are plain UTF-8, escaped by the style. */
+struct style {
+    void (*begin)(FILE *);
+    void (*heading)(FILE *, int level, const char *text); /* level 1, 2 */
+    void (*item)(FILE *, const char *text); /* of a list; consecutive ones belong together */
+    void (*paragraph)(FILE *, const char *text);
+    void (*table)(FILE *, const char *caption, const struct grid *);
+    void (*end)(FILE *);
+};
+
+enum status document_write(const struct report *, const struct style *, FILE *, struct error *);

@@ -1,0 +1,173 @@
+/* Tidy CSV: one number a line, with everything that tells which it is. Stable columns. */
+#include "format.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+struct line {
+    const struct run *run;
+    const char *task, *method, *explained, *stratum, *metric, *direction;
+    int removed; /* percent; -1: none */
+    size_t images;
+    struct figure figure;
+};
+
+static void text_field(FILE *f, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, f);
+        return;
+    }
+    fputc('"', f);
+    for (; *text; text++)
+        fprintf(f, *text == '"' ? "\"\"" : "%c", *text);
+    fputc('"', f);
+}
+
+static void number_field(FILE *f, double value)
+{
+    fputc(',', f);
+    if (!isnan(value))
+        fprintf(f, "%.10g", value);
+}
+
+static void write_line(FILE *f, const struct line *l)
+{
+    const struct result *r = l->run->result;
+    const char *const texts[] = { r->path,
+                                  r->attribute[ATTR_ARCH],
+                                  r->attribute[ATTR_DATASET],
+                                  r->attribute[ATTR_PROTOCOL],
+                                  l->task,
+                                  l->method,
+                                  l->explained,
+                                  l->stratum,
+                                  l->metric,
+                                  l->direction };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (i > 0)
+            fputc(',', f);
+        text_field(f, texts[i]);
+    }
+    number_field(f, l->removed < 0 ? NAN : l->removed);
+    fprintf(f, ",%zu", l->images);
+    number_field(f, l->figure.value);
+    number_field(f, l->figure.ci.low);
+    number_field(f, l->figure.ci.high);
+    number_field(f, l->figure.published);
+    fprintf(f, ",%s\n", isnan(l->figure.published) ? "" : l->figure.same_setting ? "yes" : "no");
+}
+
+static struct figure bare(double value, struct interval ci)
+{
+    return (struct figure){ .value = value, .ci = ci, .published = NAN };
+}
+
+static void write_direction(FILE *f, struct line *l, const struct direction_scores *scores)
+{
+    const struct interval none = { NAN, NAN };
+    l->metric = "auc";
+    l->removed = -1;
+    l->figure = scores->auc;
+    write_line(f, l);
+    for (int k = 0; k < CURVE_POINTS; k++) {
+        struct interval band = { 100 * scores->band[k].low, 100 * scores->band[k].high };
+        l->removed = 10 * k;
+        l->metric = "accuracy";
+        l->figure = bare(100 * scores->accuracy[k], band);
+        write_line(f, l);
+        l->metric = "probability";
+        l->figure = bare(100 * scores->probability[k], none);
+        write_line(f, l);
+    }
+}
+
+static void write_perturbation(FILE *f, const struct run *run)
+{
+    for (size_t i = 0; i < run->perturbations; i++) {
+        const struct perturbation_row *row = &run->perturbation[i];
+        for (int d = 0; d < REMOVALS; d++) {
+            struct line l = { run,
+                              "perturbation",
+                              row->method,
+                              explained_names[row->explained],
+                              stratum_names[row->stratum],
+                              NULL,
+                              removal_names[d],
+                              -1,
+                              row->images,
+                              bare(NAN, (struct interval){ NAN, NAN }) };
+            if (row->direction[d].present)
+                write_direction(f, &l, &row->direction[d]);
+        }
+    }
+}
+
+static void write_segmentation(FILE *f, const struct run *run)
+{
+    for (size_t i = 0; i < run->segmentations; i++) {
+        const struct segmentation_row *row = &run->segmentation[i];
+        for (int m = 0; m < SEGMENTATION_METRICS; m++) {
+            struct line l = { run,
+                              "segmentation",
+                              row->method,
+                              explained_names[row->explained],
+                              stratum_names[row->stratum],
+                              segmentation_keys[m],
+                              "",
+                              -1,
+                              row->images,
+                              row->figure[m] };
+            write_line(f, &l);
+        }
+    }
+}
+
+static void write_trust(FILE *f, const struct run *run)
+{
+    const struct interval none = { NAN, NAN };
+    struct line l = { run, "trust", "", "", "all", "top1", "", -1, run->labelled, run->top1 };
+    l.figure.same_setting = false; /* published with another preprocessing */
+    write_line(f, &l);
+    l.metric = "skipped";
+    l.images = run->result->images;
+    l.figure = bare((double)run->skipped, none);
+    write_line(f, &l);
+    l.metric = "identity_error";
+    l.images = run->scored;
+    l.figure = bare(run->identity_max, none);
+    write_line(f, &l);
+    for (size_t i = 0; i < run->maps; i++) {
+        const struct map_row *row = &run->map[i];
+        const struct {
+            const char *metric;
+            double value;
+        } values[] = { { "constant_maps", row->constant < 0 ? NAN : (double)row->constant },
+                       { "zero_row_sums", row->zero_row_sum < 0 ? NAN : (double)row->zero_row_sum },
+                       { "largest_tie", row->largest_tie } };
+        l.method = row->method;
+        l.explained = explained_names[row->explained];
+        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+            l.metric = values[k].metric;
+            l.figure = bare(values[k].value, none);
+            write_line(f, &l);
+        }
+    }
+}
+
+static enum status write_csv(const struct report *report, FILE *f, struct error *err)
+{
+    fputs("file,arch,dataset,protocol,task,method,class,stratum,metric,direction,removed_percent,"
+          "images,"
+          "value,ci_low,ci_high,published,same_setting\n",
+          f);
+    for (size_t i = 0; i < report->runs; i++) {
+        write_trust(f, &report->run[i]);
+        write_perturbation(f, &report->run[i]);
+        write_segmentation(f, &report->run[i]);
+    }
+    return ferror(f) ? fail(err, E_IO, "the report cannot be written: %s", strerror(errno)) : OK;
+}
+
+const struct format format_csv = { "csv", "tidy CSV, one number a line", write_csv };

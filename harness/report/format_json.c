@@ -1,0 +1,163 @@
+/* JSON with stable keys. Percent everywhere except error sizes; what is not known is null.
+ *
+ * { "report_schema": 1, "bootstrap": { "resamples", "seed", "level" },
+ *   "runs": [ { "file", ATTRIBUTES OF THE RESULT FILE, "complete", "images", "skipped", "labelled",
+ *     "top1": FIGURE, "identity_error", "inconsistent",
+ *     "maps": [ { "method", "class", "constant", "zero_row_sum", "mean_largest_tie" } ],
+ *     "perturbation": { "comparable", "setting",
+ *       "rows": [ { "method", "class", "stratum", "images", "positive": CURVE, "negative": CURVE }
+ * ] }, "segmentation": { "comparable", "setting", "rows": [ { "method", "class", "stratum",
+ * "images", "pixel_accuracy": FIGURE, "map": FIGURE, "miou": FIGURE } ] } } ] } FIGURE: { "value",
+ * "low", "high", "published", "same_setting", "difference" } CURVE: null or { "auc": FIGURE,
+ * "accuracy": [10], "accuracy_low": [10], "accuracy_high": [10], "probability": [10] } "setting"
+ * says in words what differs from the published setting; "" where nothing does. */
+#include "format.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* cJSON prints NaN as null, and answers NULL when memory runs out: the whole is checked at the end.
+ */
+static void add_number(cJSON *to, const char *key, double value)
+{
+    cJSON_AddItemToObject(to, key,
+                          isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull());
+}
+
+static void add_figure(cJSON *to, const char *key, const struct figure *f)
+{
+    cJSON *o = cJSON_AddObjectToObject(to, key);
+    add_number(o, "value", f->value);
+    add_number(o, "low", f->ci.low);
+    add_number(o, "high", f->ci.high);
+    add_number(o, "published", f->published);
+    cJSON_AddBoolToObject(o, "same_setting", f->same_setting && !isnan(f->published));
+    add_number(o, "difference", f->same_setting ? f->value - f->published : NAN);
+}
+
+static void add_points(cJSON *to, const char *key, const double *at, size_t stride)
+{
+    cJSON *a = cJSON_AddArrayToObject(to, key);
+    for (size_t k = 0; k < CURVE_POINTS; k++) {
+        double value = 100 * at[k * stride];
+        cJSON_AddItemToArray(a, isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull());
+    }
+}
+
+static void add_curve(cJSON *to, const char *key, const struct direction_scores *scores)
+{
+    if (!scores->present) {
+        cJSON_AddNullToObject(to, key);
+        return;
+    }
+    cJSON *o = cJSON_AddObjectToObject(to, key);
+    add_figure(o, "auc", &scores->auc);
+    add_points(o, "accuracy", scores->accuracy, 1);
+    add_points(o, "accuracy_low", &scores->band[0].low, 2); /* an interval is two doubles */
+    add_points(o, "accuracy_high", &scores->band[0].high, 2);
+    add_points(o, "probability", scores->probability, 1);
+}
+
+static cJSON *add_row(cJSON *rows, const char *method, enum explained explained)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddItemToArray(rows, o);
+    cJSON_AddStringToObject(o, "method", method);
+    cJSON_AddStringToObject(o, "class", explained_names[explained]);
+    return o;
+}
+
+/* { comparable, setting, rows: [] }; returns rows. */
+static cJSON *add_task(cJSON *run, const char *key, const struct setting *s)
+{
+    cJSON *task = cJSON_AddObjectToObject(run, key);
+    cJSON_AddBoolToObject(task, "comparable", s->comparable);
+    cJSON_AddStringToObject(task, "setting", s->why);
+    return cJSON_AddArrayToObject(task, "rows");
+}
+
+static void add_perturbation(cJSON *to, const struct run *run)
+{
+    cJSON *rows = add_task(to, "perturbation", &run->perturbation_setting);
+    for (size_t i = 0; i < run->perturbations; i++) {
+        const struct perturbation_row *row = &run->perturbation[i];
+        cJSON *o = add_row(rows, row->method, row->explained);
+        cJSON_AddStringToObject(o, "stratum", stratum_names[row->stratum]);
+        add_number(o, "images", (double)row->images);
+        for (int d = 0; d < REMOVALS; d++)
+            add_curve(o, removal_names[d], &row->direction[d]);
+    }
+}
+
+static void add_segmentation(cJSON *to, const struct run *run)
+{
+    cJSON *rows = add_task(to, "segmentation", &run->segmentation_setting);
+    for (size_t i = 0; i < run->segmentations; i++) {
+        const struct segmentation_row *row = &run->segmentation[i];
+        cJSON *o = add_row(rows, row->method, row->explained);
+        cJSON_AddStringToObject(o, "stratum", stratum_names[row->stratum]);
+        add_number(o, "images", (double)row->images);
+        for (int m = 0; m < SEGMENTATION_METRICS; m++)
+            add_figure(o, segmentation_keys[m], &row->figure[m]);
+    }
+}
+
+static void add_maps(cJSON *to, const struct run *run)
+{
+    cJSON *rows = cJSON_AddArrayToObject(to, "maps");
+    for (size_t i = 0; i < run->maps; i++) {
+        const struct map_row *row = &run->map[i];
+        cJSON *o = add_row(rows, row->method, row->explained);
+        add_number(o, "constant", row->constant < 0 ? NAN : (double)row->constant);
+        add_number(o, "zero_row_sum", row->zero_row_sum < 0 ? NAN : (double)row->zero_row_sum);
+        add_number(o, "mean_largest_tie", row->largest_tie);
+    }
+}
+
+static void add_run(cJSON *runs, const struct run *run)
+{
+    const struct result *r = run->result;
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddItemToArray(runs, o);
+    cJSON_AddStringToObject(o, "file", r->path);
+    for (int a = 0; a < RESULT_ATTRIBUTES; a++)
+        cJSON_AddStringToObject(o, attribute_names[a], r->attribute[a]);
+    cJSON_AddBoolToObject(o, "complete", r->complete);
+    add_number(o, "seconds", r->seconds);
+    add_number(o, "images", (double)r->images);
+    add_number(o, "skipped", (double)run->skipped);
+    add_number(o, "labelled", (double)run->labelled);
+    struct figure top1 = run->top1;
+    top1.same_setting = false; /* published with another preprocessing */
+    add_figure(o, "top1", &top1);
+    add_number(o, "identity_error", run->identity_max);
+    add_number(o, "inconsistent", (double)run->inconsistent);
+    add_maps(o, run);
+    add_perturbation(o, run);
+    add_segmentation(o, run);
+}
+
+static enum status write_json(const struct report *report, FILE *f, struct error *err)
+{
+    cJSON *top = cJSON_CreateObject();
+    cJSON_AddNumberToObject(top, "report_schema", 1);
+    cJSON *b = cJSON_AddObjectToObject(top, "bootstrap");
+    cJSON_AddNumberToObject(b, "resamples", report->bootstrap.resamples);
+    cJSON_AddNumberToObject(b, "seed", (double)report->bootstrap.seed);
+    cJSON_AddNumberToObject(b, "level", report->bootstrap.level);
+    cJSON *runs = cJSON_AddArrayToObject(top, "runs");
+    for (size_t i = 0; i < report->runs; i++)
+        add_run(runs, &report->run[i]);
+    char *text = cJSON_Print(top);
+    cJSON_Delete(top);
+    if (!text)
+        return fail(err, E_NOMEM, "no memory for the JSON report");
+    fprintf(f, "%s\n", text);
+    free(text);
+    return ferror(f) ? fail(err, E_IO, "the report cannot be written: %s", strerror(errno)) : OK;
+}
+
+const struct format format_json = { "json", "JSON with stable keys", write_json };

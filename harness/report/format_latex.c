@@ -1,0 +1,117 @@
+/* LaTeX with booktabs: a document that compiles on its own (pdflatex or any other engine). */
+#include "format.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* What is not plain text in LaTeX, and the few signs beyond ASCII that the tables use. */
+static const char *const escapes[][2] = {
+    { "\\", "\\textbackslash{}" },
+    { "{", "\\{" },
+    { "}", "\\}" },
+    { "$", "\\$" },
+    { "&", "\\&" },
+    { "#", "\\#" },
+    { "_", "\\_" },
+    { "%", "\\%" },
+    { "~", "\\textasciitilde{}" },
+    { "^", "\\textasciicircum{}" },
+    { "<", "\\textless{}" },
+    { ">", "\\textgreater{}" },
+    { "|", "\\textbar{}" },
+    { "\"", "\\textquotedbl{}" },
+    { "`", "" },
+    { "↓", "$\\downarrow$" },
+    { "↑", "$\\uparrow$" },
+    { "†", "\\textsuperscript{\\textdagger}" },
+    { "–", "--" },
+    { "…", "\\ldots{}" },
+    { "·", "\\textperiodcentered{}" },
+    { "×", "$\\times$" },
+    { "−", "$-$" },
+};
+
+static void escaped(FILE *f, const char *text)
+{
+    while (*text) {
+        size_t i = 0, count = sizeof escapes / sizeof *escapes;
+        while (i < count && strncmp(text, escapes[i][0], strlen(escapes[i][0])) != 0)
+            i++;
+        if (i < count) {
+            fputs(escapes[i][1], f);
+            text += strlen(escapes[i][0]);
+        } else {
+            fputc(*text++, f);
+        }
+    }
+}
+
+static void begin(FILE *f)
+{
+    fputs("% Made by evalh report. The tables need booktabs, graphicx and textcomp.\n"
+          "\\documentclass{article}\n"
+          "\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n\\usepackage{textcomp}\n"
+          "\\usepackage{booktabs,graphicx}\n\\usepackage[margin=2cm]{geometry}\n"
+          "\\begin{document}\n",
+          f);
+}
+
+static void end(FILE *f)
+{
+    fputs("\\end{document}\n", f);
+}
+
+static void command(FILE *f, const char *name, const char *text, const char *after)
+{
+    fprintf(f, "\n\\%s{", name);
+    escaped(f, text);
+    fprintf(f, "}%s", after);
+}
+
+static void heading(FILE *f, int level, const char *text)
+{
+    command(f, level == 1 ? "section*" : "subsection*", text, "\n");
+}
+
+/* A paragraph each: no list environment has to be kept open. */
+static void item(FILE *f, const char *text)
+{
+    fputs("\n\\noindent\\textbullet{} ", f);
+    escaped(f, text);
+    fputs("\\par\n", f);
+}
+
+static void paragraph(FILE *f, const char *text)
+{
+    fputs("\n\\noindent ", f);
+    escaped(f, text);
+    fputs("\\par\n", f);
+}
+
+static void table(FILE *f, const char *caption, const struct grid *g)
+{
+    fputs("\n\\begin{table}[htbp]\n\\centering\\small", f);
+    command(f, "caption", caption, "\n");
+    fprintf(f,
+            "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%%\n"
+            "\\begin{tabular}{%s}\n\\toprule\n",
+            g->align);
+    for (size_t row = 0; row < grid_rows(g); row++) {
+        for (size_t c = 0; c < g->columns; c++) {
+            fputs(c ? " & " : "", f);
+            escaped(f, grid_at(g, row, c));
+        }
+        fputs(row == 0 ? " \\\\\n\\midrule\n" : " \\\\\n", f);
+    }
+    fputs("\\bottomrule\n\\end{tabular}}\n\\end{table}\n", f);
+}
+
+static const struct style style = { begin, heading, item, paragraph, table, end };
+
+static enum status write_latex(const struct report *report, FILE *f, struct error *err)
+{
+    return document_write(report, &style, f, err);
+}
+
+const struct format format_latex = { "latex", "LaTeX with booktabs, compiles as it is",
+                                     write_latex };

@@ -1,0 +1,21 @@
+/* A table of texts: filled cell by cell, row by row, the first row being the header. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct grid {
+    const char *align; /* one of l, r, c a column; the caller's */
+    size_t columns, cells;
+    char **cell;
+    bool failed; /* out of memory somewhere: nothing more is added */
+};
+
+void grid_begin(struct grid *, const char *align);
+void grid_cell(struct grid *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+size_t grid_rows(const struct grid *); /* with the header */
+const char *grid_at(const struct grid *, size_t row, size_t column);
+/* Columns of the terminal that a UTF-8 text takes: one a code point. */
+size_t text_width(const char *text);
+void grid_end(struct grid *);

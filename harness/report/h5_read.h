@@ -1,0 +1,65 @@
+/* The few things a result file needs of HDF5, each checked: kind of object, type, shape, size.
+ * Errors read "FILE: /path: what it is: what would be right". */
+#pragma once
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "status.h"
+
+#define H5_NAME_MAX 512 /* a longer path in a file is refused */
+
+struct h5_file {
+    const char *path; /* the caller's */
+    hid_t id;
+};
+
+/* Silences HDF5's own printing. E_IO: missing, unreadable or not HDF5. */
+enum status h5_open(struct h5_file *, const char *path, struct error *err);
+void h5_close(struct h5_file *);
+
+/* Writes a path into out [H5_NAME_MAX]; E_DATA where it does not fit. */
+enum status h5_join(const struct h5_file *, char *out, struct error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+bool h5_exists(const struct h5_file *, const char *path);
+
+/* Two names of one object: a hard link. */
+bool h5_same_object(const struct h5_file *, const char *a, const char *b);
+
+struct h5_names {
+    char **name;
+    size_t count;
+};
+/* Names of the members of a group, ascending. */
+enum status h5_list(const struct h5_file *, const char *group, struct h5_names *out,
+                    struct error *err);
+void h5_names_free(struct h5_names *);
+
+/* found = false, and OK, where there is none. */
+enum status h5_number_attribute(const struct h5_file *, const char *name, double *out, bool *found,
+                                struct error *err);
+/* *out = NULL, and OK, where there is none; else malloc'ed. */
+enum status h5_text_attribute(const struct h5_file *, const char *name, char **out,
+                              struct error *err);
+
+enum h5_type { H5_UINT8, H5_INT32, H5_FLOAT32 };
+
+/* group/name as a malloc'ed array [rows] (columns = 1) or [rows, columns] of that very type. */
+enum status h5_dataset(const struct h5_file *, const char *group, const char *name, enum h5_type,
+                       size_t rows, size_t columns, void **out, struct error *err);
+/* The same; NULL, and OK, where there is none. */
+enum status h5_optional(const struct h5_file *, const char *group, const char *name, enum h5_type,
+                        size_t rows, size_t columns, void **out, struct error *err);
+
+/* A one-dimensional dataset of strings, fixed or variable: malloc'ed array of malloc'ed texts. On
+ * failure nothing is kept. */
+enum status h5_strings(const struct h5_file *, const char *path, size_t most, char ***out,
+                       size_t *count, struct error *err);
+
+/* GROUP/map is float32 [images, g, g]: its g; and its values, malloc'ed. */
+enum status h5_map_grid(const struct h5_file *, const char *group, size_t images, size_t *grid,
+                        struct error *err);
+enum status h5_maps(const struct h5_file *, const char *group, size_t images, size_t grid,
+                    float **out, struct error *err);

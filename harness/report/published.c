@@ -1,0 +1,158 @@
+#include "published.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "published_paths.h"
+
+static const char *const files[] = { "models.ini", "perturbation.ini", "segmentation.ini" };
+
+const char *published_directory(void)
+{
+    const char *set = getenv("EVALH_PUBLISHED");
+    if (set && *set)
+        return set;
+    return access(PUBLISHED_INSTALLED, R_OK) == 0 ? PUBLISHED_INSTALLED : PUBLISHED_SOURCE;
+}
+
+/* --- parsing --------------------------------------------------------------------------------- */
+
+struct parsing {
+    struct published *to;
+    char section[64]; /* of the last entry */
+    char problem[256];
+};
+
+static int refuse(struct parsing *p, const char *what, const char *about)
+{
+    snprintf(p->problem, sizeof p->problem, "%s: '%.80s'", what, about);
+    return 0;
+}
+
+/* "KIND NAME [METHOD [VARIANT]]". Widths are one less than the arrays of published_entry. */
+static int start_entry(struct parsing *p, const char *section)
+{
+    struct published *to = p->to;
+    struct published_entry *grown = realloc(to->entry, (to->entries + 1) * sizeof *grown);
+    if (!grown)
+        return refuse(p, "no memory for", section);
+    to->entry = grown;
+    struct published_entry *e = &grown[to->entries];
+    *e = (struct published_entry){ .positive = NAN,
+                                   .negative = NAN,
+                                   .pixel_accuracy = NAN,
+                                   .map = NAN,
+                                   .miou = NAN,
+                                   .top1 = NAN,
+                                   .images = NAN };
+    int length = 0, fields = sscanf(section, "%15s %31s %31s %31s%n", e->kind, e->name, e->method,
+                                    e->variant, &length);
+    int score = strcmp(e->kind, "perturbation") == 0 || strcmp(e->kind, "segmentation") == 0;
+    int about = strcmp(e->kind, "model") == 0 || strcmp(e->kind, "dataset") == 0;
+    if ((!score && !about) || fields < (score ? 3 : 2) || (about && fields > 2) ||
+        (fields == 4 && section[length] != '\0'))
+        return refuse(p,
+                      "a section is [model ARCH], [dataset KIND], [perturbation ARCH METHOD] or "
+                      "[segmentation ARCH METHOD [KEY=VALUE]]",
+                      section);
+    snprintf(p->section, sizeof p->section, "%s", section);
+    to->entries++;
+    return 1;
+}
+
+static int set_number(struct parsing *p, double *to, const char *value)
+{
+    char *end;
+    *to = strtod(value, &end);
+    return *value && !*end && isfinite(*to) ? 1 : refuse(p, "a number is expected", value);
+}
+
+static int set_text(struct parsing *p, char *to, size_t size, const char *value)
+{
+    int length = snprintf(to, size, "%s", value);
+    return length > 0 && (size_t)length < size ? 1 : refuse(p, "empty or too long", value);
+}
+
+static int on_key(void *context, const char *section, const char *name, const char *value)
+{
+    struct parsing *p = context;
+    if (strcmp(section, p->section) != 0 && !start_entry(p, section))
+        return 0;
+    struct published_entry *e = &p->to->entry[p->to->entries - 1];
+    const struct {
+        const char *name;
+        double *to;
+    } numbers[] = {
+        { "positive", &e->positive },
+        { "negative", &e->negative },
+        { "pixel_accuracy", &e->pixel_accuracy },
+        { "map", &e->map },
+        { "miou", &e->miou },
+        { "top1", &e->top1 },
+        { "images", &e->images },
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (strcmp(name, numbers[i].name) == 0)
+            return set_number(p, numbers[i].to, value);
+    if (strcmp(name, "file") == 0)
+        return set_text(p, e->file, sizeof e->file, value);
+    if (strcmp(name, "sha256") == 0)
+        return set_text(p, e->sha256, sizeof e->sha256, value);
+    if (strcmp(name, "table") == 0) {
+        double number;
+        int good = set_number(p, &number, value);
+        e->table = good ? (int)number : 0;
+        return good;
+    }
+    return refuse(p, "unknown key", name);
+}
+
+enum status published_load(const char *directory, struct published *out, struct error *err)
+{
+    *out = (struct published){ 0 };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct parsing p = { .to = out };
+        char path[4096];
+        if (snprintf(path, sizeof path, "%s/%s", directory, files[i]) >= (int)sizeof path) {
+            published_free(out);
+            return fail(err, E_CONFIG, "%.100s...: the path is too long", directory);
+        }
+        int line = ini_parse(path, on_key, &p);
+        if (line == 0)
+            continue;
+        published_free(out);
+        if (line < 0)
+            return fail(
+                err, E_CONFIG,
+                "%s: %s: the published figures are expected there (or in the directory that "
+                "EVALH_PUBLISHED names)",
+                path, strerror(errno));
+        return fail(err, E_CONFIG, "%s:%d: %s", path, line,
+                    *p.problem ? p.problem : "neither [section] nor key = value");
+    }
+    return OK;
+}
+
+void published_free(struct published *p)
+{
+    free(p->entry);
+    *p = (struct published){ 0 };
+}
+
+const struct published_entry *published_find(const struct published *p, const char *kind,
+                                             const char *name, const char *method,
+                                             const char *variant)
+{
+    for (size_t i = 0; i < p->entries; i++) {
+        const struct published_entry *e = &p->entry[i];
+        if (strcmp(e->kind, kind) == 0 && strcmp(e->name, name) == 0 &&
+            strcmp(e->method, method) == 0 && strcmp(e->variant, variant) == 0)
+            return e;
+    }
+    return NULL;
+}

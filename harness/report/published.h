@@ -1,0 +1,38 @@
+/* Published figures, read from results/published/ (each file names its source). */
+#pragma once
+
+#include <stddef.h>
+
+#include "status.h"
+
+struct published_entry {
+    char kind[16];             /* "perturbation", "segmentation", "model", "dataset" */
+    char name[32];             /* arch, or kind of data set */
+    char method[32];           /* "" for models and data sets */
+    char variant[32];          /* "" or the one [explain] key that differs, "aggregate=max" */
+    int table;                 /* of the paper; 0: none */
+    double positive, negative; /* AUC, percent; NaN where not given, as all below */
+    double pixel_accuracy, map, miou; /* percent */
+    double top1;                      /* percent */
+    double images;                    /* of the whole data set */
+    char file[64];                    /* part of the released checkpoint's file name */
+    char sha256[65];                  /* first digits of its hash */
+};
+
+struct published {
+    struct published_entry *entry;
+    size_t entries;
+};
+
+/* The directory of the figures: EVALH_PUBLISHED, else where they were installed, else the source
+ * tree. Never NULL. */
+const char *published_directory(void);
+
+/* E_CONFIG names file and line. */
+enum status published_load(const char *directory, struct published *out, struct error *err);
+void published_free(struct published *);
+
+/* NULL: nothing was published. */
+const struct published_entry *published_find(const struct published *, const char *kind,
+                                             const char *name, const char *method,
+                                             const char *variant);

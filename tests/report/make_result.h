@@ -1,0 +1,22 @@
+/* Writes result files (schema 1) with made-up, consistent records. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct make_result {
+    size_t images;
+    int grid;
+    unsigned seed;
+    const char *arch, *dataset, *protocol, *checkpoint, *sha256;
+    const char *explain; /* extra lines of [explain] in the stored config */
+    const char *methods; /* blank between them */
+    double top1;         /* share of images whose first prediction is right */
+    int skipped;         /* images of status 1 */
+    bool labels, perturbation, segmentation, extras; /* extras: the optional datasets */
+};
+
+extern const struct make_result make_result_default;
+
+/* 0, or -1 where HDF5 refuses. */
+int make_result_file(const char *path, const struct make_result *);
