@@ -67,6 +67,8 @@ struct value {
     } as;
 };
 
+#define VALUE_TEXT 120
+
 struct heap {
     struct heap_chunk *chunks;
     size_t used;              /* bytes taken, at most HEAP_MAX */
@@ -88,7 +90,9 @@ bool value_is_text(const struct value *, const char *text);
 bool value_is_global(const struct value *, const char *module, const char *name);
 /* The value of the last entry with this key, or NULL (also when `dict` is not one). */
 struct value *dict_find(const struct value *dict, const char *key);
-const char *value_kind_name(enum value_kind); /* "a dict", for messages */
+/* For messages: "a dict"; with the class of an object, "an object of argparse.Namespace". */
+const char *value_kind_name(enum value_kind);
+const char *value_describe(const struct value *, char text[VALUE_TEXT]);
 
 /* Reads one pickle from bytes[0..size); *used becomes the bytes up to and with its STOP. `what`
  * names it in messages ("data.pkl"). E_DATA: malformed or beyond a limit. */

@@ -44,25 +44,20 @@ static const struct value *find_state_dict(const struct value *v, int depth)
 
 static enum status no_state_dict(const struct value *root, struct error *err)
 {
-    char keys[400] = "";
+    char keys[500] = "";
     size_t at = 0;
-    if (root->kind == VALUE_OPAQUE)
-        return fail(err, E_DATA,
-                    "it holds an object made by %.*s.%.*s, not a state dict; save "
-                    "model.state_dict() instead",
-                    (int)(root->as.global.module.size & 0xff), root->as.global.module.at,
-                    (int)(root->as.global.name.size & 0xff), root->as.global.name.at);
+    char text[VALUE_TEXT];
     if (root->kind != VALUE_DICT)
-        return fail(err, E_DATA, "it holds %s, not a state dict; save model.state_dict()",
-                    value_kind_name(root->kind));
-    for (size_t i = 0; i < root->as.list.count && at < sizeof keys - 80; i += 2) {
+        return fail(err, E_DATA, "it holds %s, not a state dict; save model.state_dict() instead",
+                    value_describe(root, text));
+    for (size_t i = 0; i < root->as.list.count && at < sizeof keys - 120; i += 2) {
         const struct value *key = root->as.list.items[i], *v = root->as.list.items[i + 1];
         int n =
             snprintf(keys + at, sizeof keys - at, "%s%.*s (%s)", i == 0 ? "" : ", ",
                      key->kind != VALUE_STRING ? 1
                      : key->as.text.size > 40  ? 40
                                                : (int)key->as.text.size,
-                     key->kind != VALUE_STRING ? "?" : key->as.text.at, value_kind_name(v->kind));
+                     key->kind != VALUE_STRING ? "?" : key->as.text.at, value_describe(v, text));
         at += n < 0 ? 0 : (size_t)n;
     }
     return fail(err, E_DATA,
@@ -102,6 +97,7 @@ static enum status plan(struct checkpoint *c, const struct value *dict, struct e
         const struct value *key = dict->as.list.items[2 * i];
         const struct value *v = dict->as.list.items[2 * i + 1];
         struct entry *e = &entries[i];
+        char text[VALUE_TEXT];
         if (key->kind != VALUE_STRING)
             return fail(err, E_DATA, "entry %zu of the state dict is named by %s, not a string", i,
                         value_kind_name(key->kind));
@@ -110,7 +106,7 @@ static enum status plan(struct checkpoint *c, const struct value *dict, struct e
                         "entry %.*s of the state dict is %s; a tensor of at most %d dimensions is "
                         "due (" DTYPES_READ ")",
                         key->as.text.size > 200 ? 200 : (int)key->as.text.size, key->as.text.at,
-                        value_kind_name(v->kind), TENSOR_MAX_DIMS);
+                        value_describe(v, text), TENSOR_MAX_DIMS);
         e->tensor = &c->tensors[i];
         e->storage = v->as.tensor->storage;
         e->view = v->as.tensor->view;

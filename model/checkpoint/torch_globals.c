@@ -43,8 +43,8 @@ static enum status rebuild_tensor(struct machine *m, const struct value *callabl
     if (args->as.list.count < 4)
         return machine_fail(m, "a tensor is rebuilt from %zu values; 4 or more are due",
                             args->as.list.count);
-    if (a[0]->kind == VALUE_OPAQUE) /* of an element type unknown to us */
-        return opaque(m, callable, out);
+    if (a[0]->kind == VALUE_OPAQUE) /* a storage of an element type unknown to us */
+        return opaque(m, a[0], out);
     if (a[0]->kind != VALUE_STORAGE || a[1]->kind != VALUE_INT)
         return machine_fail(m, "a tensor is rebuilt from %s and %s; a storage and an int are due",
                             value_kind_name(a[0]->kind), value_kind_name(a[1]->kind));

@@ -1,4 +1,5 @@
 /* The values a pickle builds, and the heap they live in. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,4 +118,15 @@ const char *value_kind_name(enum value_kind kind)
         [VALUE_TENSOR] = "a tensor",
     };
     return names[kind];
+}
+
+const char *value_describe(const struct value *v, char text[VALUE_TEXT])
+{
+    const struct bytes m = v->as.global.module, n = v->as.global.name;
+    if (v->kind != VALUE_OPAQUE && v->kind != VALUE_GLOBAL)
+        return value_kind_name(v->kind);
+    snprintf(text, VALUE_TEXT, "%s%.*s.%.*s", v->kind == VALUE_OPAQUE ? "an object of " : "",
+             m.size > 50 ? 50 : (int)m.size, m.at == NULL ? "" : m.at,
+             n.size > 50 ? 50 : (int)n.size, n.at == NULL ? "" : n.at);
+    return text;
 }
