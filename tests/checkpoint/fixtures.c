@@ -1,15 +1,11 @@
 #include "fixtures.h"
 
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zip.h>
-
-#include <cmocka.h>
 
 static char folder[64];
 
@@ -227,33 +223,4 @@ const char *folder_write(const char *name, const struct buffer *b)
     if (b != NULL && (f == NULL || fwrite(b->at, 1, b->size, f) != b->size || fclose(f) != 0))
         abort();
     return path;
-}
-
-struct checkpoint *expect_loads(const struct buffer *b)
-{
-    struct checkpoint *c = NULL;
-    struct error err = { 0 };
-    if (checkpoint_parse("memory", b->at, b->size, &c, &err) != OK)
-        fail_msg("%s", err.text);
-    return c;
-}
-
-void expect_refused(const char *name, const struct buffer *b, enum status expected,
-                    const char *needles)
-{
-    struct checkpoint *c = NULL;
-    struct error err = { 0 };
-    const char *path = folder_write(name, b);
-    enum status s = checkpoint_open(path, &c, &err);
-    if (s == OK)
-        fail_msg("%s: loaded, but should be refused (%s)", name, needles);
-    assert_null(c);
-    if (s != expected || err.code != expected || strstr(err.text, path) != err.text)
-        fail_msg("%s: status %d, want %d: %s", name, s, expected, err.text);
-    char copy[256], *rest = copy;
-    snprintf(copy, sizeof copy, "%s", needles);
-    for (char *needle; (needle = strsep(&rest, "|")) != NULL;) {
-        if (strstr(err.text, needle) == NULL)
-            fail_msg("%s: no \"%s\" in: %s", name, needle, err.text);
-    }
 }

@@ -63,6 +63,7 @@ void folder_make(void);
 void folder_remove(void);
 const char *folder_write(const char *name, const struct buffer *);
 
+/* For cmocka tests (expect.c) */
 struct checkpoint *expect_loads(const struct buffer *);
 /* Opens it as a file: the status, and a message that has the path and every needle ("a|b"). */
 void expect_refused(const char *name, const struct buffer *, enum status, const char *needles);

@@ -1,0 +1,37 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fixtures.h" /* before cmocka, whose macro fail() would meet status.h */
+
+#include <cmocka.h>
+
+struct checkpoint *expect_loads(const struct buffer *b)
+{
+    struct checkpoint *c = NULL;
+    struct error err = { 0 };
+    if (checkpoint_parse("memory", b->at, b->size, &c, &err) != OK)
+        fail_msg("%s", err.text);
+    return c;
+}
+
+void expect_refused(const char *name, const struct buffer *b, enum status expected,
+                    const char *needles)
+{
+    struct checkpoint *c = NULL;
+    struct error err = { 0 };
+    const char *path = folder_write(name, b);
+    enum status s = checkpoint_open(path, &c, &err);
+    if (s == OK)
+        fail_msg("%s: loaded, but should be refused (%s)", name, needles);
+    assert_null(c);
+    if (s != expected || err.code != expected || strstr(err.text, path) != err.text)
+        fail_msg("%s: status %d, want %d: %s", name, s, expected, err.text);
+    char copy[256], *rest = copy;
+    snprintf(copy, sizeof copy, "%s", needles);
+    for (char *needle; (needle = strsep(&rest, "|")) != NULL;) {
+        if (strstr(err.text, needle) == NULL)
+            fail_msg("%s: no \"%s\" in: %s", name, needle, err.text);
+    }
+}

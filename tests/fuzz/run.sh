@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# run.sh BUILD TARGET SECONDS [libFuzzer options]: seeds a corpus and runs one fuzz target on it.
+set -euo pipefail
+build=$(cd "$1" && pwd) target=$2 seconds=$3
+shift 3
+here=$(cd "$(dirname "$0")" && pwd)
+corpus=$build/corpus/$target
+mkdir -p "$corpus" "$build/corpus/seeds/pth" "$build/corpus/seeds/safetensors"
+case $target in
+checkpoint_*) "$build/tests/fuzz/seed_checkpoints" "$build/corpus/seeds" ;;
+esac
+seeds=$build/corpus/seeds/${target#checkpoint_}
+options=(-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -max_len=8192 -print_final_stats=1)
+[ -f "$here/$target.dict" ] && options+=(-dict="$here/$target.dict")
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+cd "$build/corpus"
+exec "$build/tests/fuzz/fuzz_$target" "${options[@]}" "$@" "$corpus" "$seeds"
