@@ -1,0 +1,38 @@
+/* The few things that evalh does with HDF5 files, with errors that name file and object. The caller
+ * holds h5_lock(). Objects carry no timestamps, so equal contents are equal bytes. */
+#pragma once
+
+#include <hdf5.h>
+
+#include <stdbool.h>
+
+#include "records.h"
+
+/* fail() with HDF5's own innermost reason behind it. E_IO. */
+enum status h5_fail(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Keeps HDF5 from printing its own error stack. Call once per thread that uses HDF5. */
+void h5_quiet(void);
+
+/* `name` for messages. Attributes of the root (or of any object). */
+enum status h5_put_text(hid_t at, const char *name, const char *value, struct error *err);
+enum status h5_put_int(hid_t at, const char *name, int64_t value, struct error *err);
+enum status h5_put_real(hid_t at, const char *name, double value, struct error *err);
+/* Malloc'ed, at most `limit` bytes. E_DATA where there is none or it is not a text. */
+enum status h5_get_text(hid_t at, const char *name, size_t limit, char **out, struct error *err);
+enum status h5_get_int(hid_t at, const char *name, int64_t *out, struct error *err);
+
+/* A dataset of `rows` rows of column c, with its groups, contiguous. Negative id: failed. */
+hid_t h5_create_column(hid_t file, const struct column *c, size_t rows, struct error *err);
+/* Rows [first, first + rows) to or from memory. */
+enum status h5_write_rows(hid_t dataset, const struct column *c, size_t first, size_t rows,
+                          const void *data, struct error *err);
+/* Opens the column's dataset of exactly `rows` rows and reads it whole. E_DATA: another shape. */
+enum status h5_read_column(hid_t file, const struct column *c, size_t rows, void *data,
+                           struct error *err);
+
+/* Writes bytes to a new file and syncs it. E_IO names the path. */
+enum status write_synced(const char *path, const void *bytes, size_t size, struct error *err);
+/* Renames within a folder, and syncs the folder. */
+enum status rename_synced(const char *from, const char *to, struct error *err);

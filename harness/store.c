@@ -1,0 +1,273 @@
+/* Opening the store: the folder of shards, the lock, what is already there. */
+#include "store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "h5lock.h"
+#include "log.h"
+#include "sha256.h"
+#include "store_internal.h"
+
+/* ---- simple questions ----------------------------------------------------------------------- */
+
+bool store_complete(const struct store *s)
+{
+    return s->complete;
+}
+
+size_t store_shards(const struct store *s)
+{
+    return s->shards;
+}
+
+size_t store_done(const struct store *s)
+{
+    return s->done;
+}
+
+bool store_has(const struct store *s, size_t shard)
+{
+    return s->have[shard];
+}
+
+void store_range(const struct store *s, size_t shard, size_t *first, size_t *count)
+{
+    *first = shard * s->id.shard_size;
+    *count = s->id.images - *first;
+    if (*count > s->id.shard_size)
+        *count = s->id.shard_size;
+}
+
+enum status store_check(const char *output, struct error *err)
+{
+    char folder[STORE_PATH];
+    struct stat about;
+    if (strlen(output) > 4096)
+        return fail(err, E_CONFIG, "a path longer than 4096 characters");
+    snprintf(folder, sizeof folder, "%s", output);
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL)
+        snprintf(folder, sizeof folder, ".");
+    else
+        slash[slash == folder] = '\0';
+    if (stat(folder, &about) != 0)
+        return fail(err, E_CONFIG, "cannot write there: folder '%s': %s", folder, strerror(errno));
+    if (!S_ISDIR(about.st_mode))
+        return fail(err, E_CONFIG, "cannot write there: '%s' is not a folder", folder);
+    if (access(folder, W_OK | X_OK) != 0)
+        return fail(err, E_CONFIG, "cannot write into folder '%s': %s", folder, strerror(errno));
+    if (stat(output, &about) == 0 && !S_ISREG(about.st_mode))
+        return fail(err, E_CONFIG, "is there and is not a file");
+    return OK;
+}
+
+/* ---- what is there -------------------------------------------------------------------------- */
+
+/* "NAME.HOST.PID.tmp" of a process of this host that is gone. */
+static bool is_stale(const char *name)
+{
+    char host[65] = "host", tail[100];
+    gethostname(host, sizeof host - 1);
+    size_t len = strlen(name);
+    if (len < 4 || strcmp(name + len - 4, ".tmp") != 0)
+        return false;
+    snprintf(tail, sizeof tail, ".%s.", host);
+    const char *at = strstr(name, tail);
+    long pid = at != NULL ? strtol(at + strlen(tail), NULL, 10) : 0;
+    return pid > 0 && (pid == (long)getpid() || (kill((pid_t)pid, 0) != 0 && errno == ESRCH));
+}
+
+/* Removes from a folder what `wanted` says; everything where it is NULL. */
+static void sweep(const char *folder, bool (*wanted)(const char *name))
+{
+    DIR *d = opendir(folder);
+    if (d == NULL)
+        return;
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            (wanted == NULL || wanted(e->d_name)))
+            unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+}
+
+void store_remove_folder(const char *path)
+{
+    sweep(path, NULL);
+    rmdir(path);
+}
+
+static bool is_shard(const char *name)
+{
+    return strncmp(name, "shard-", 6) == 0;
+}
+
+/* Path of any whole shard; false where there is none. */
+static bool any_shard(const struct store *s, char out[STORE_PATH])
+{
+    DIR *d = opendir(s->parts);
+    bool found = false;
+    if (d == NULL)
+        return false;
+    for (struct dirent *e; !found && (e = readdir(d)) != NULL;) {
+        size_t len = strlen(e->d_name);
+        found = is_shard(e->d_name) && len > 3 && strcmp(e->d_name + len - 3, ".h5") == 0;
+        if (found)
+            snprintf(out, STORE_PATH, "%s/%s", s->parts, e->d_name);
+    }
+    closedir(d);
+    return found;
+}
+
+static enum status compare_file(struct store *s, const char *path, bool shard, struct error *err)
+{
+    int64_t size = 0;
+    h5_lock();
+    h5_quiet();
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    enum status status;
+    if (file < 0)
+        status =
+            fail(err, E_CONFIG,
+                 "%s: is there and is no HDF5 file; take another run.output, or replace it with "
+                 "--fresh",
+                 path);
+    else
+        status = store_compare_identity(s, path, file, err);
+    if (status == OK && shard)
+        status = h5_get_int(file, "shard_size", &size, err);
+    if (file >= 0)
+        H5Fclose(file);
+    h5_unlock();
+    TRY(status);
+    if (shard && size > 0 && (size_t)size != s->id.shard_size) {
+        log_info("continuing with shards of %lld images, as before, not %zu", (long long)size,
+                 s->id.shard_size);
+        s->id.shard_size = (size_t)size;
+    }
+    return OK;
+}
+
+/* Decides what becomes of what lies there. Shards speak first: where there are some, OUTPUT is what
+ * they were meant to replace. */
+static enum status look_around(struct store *s, bool fresh, struct error *err)
+{
+    char shard[STORE_PATH];
+    if (fresh) {
+        sweep(s->parts, is_shard);
+        return OK;
+    }
+    if (any_shard(s, shard))
+        return compare_file(s, shard, true, err);
+    if (access(s->output, F_OK) == 0) {
+        TRY(compare_file(s, s->output, false, err));
+        s->complete = true;
+    }
+    return OK;
+}
+
+static enum status count_shards(struct store *s, struct error *err)
+{
+    char path[STORE_PATH];
+    s->shards = (s->id.images + s->id.shard_size - 1) / s->id.shard_size;
+    s->have = calloc(s->shards + 1, sizeof *s->have);
+    if (s->have == NULL)
+        return fail(err, E_NOMEM, "out of memory for %zu shards", s->shards);
+    for (size_t i = 0; i < s->shards; i++) {
+        store_shard_path(s, i, path);
+        s->have[i] = access(path, F_OK) == 0;
+        s->done += s->have[i];
+    }
+    return OK;
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void make_run_id(struct store *s)
+{
+    char hash[65];
+    struct sha256 sha;
+    config_hash(s->id.config, hash);
+    const char *parts[] = { hash, s->id.checkpoint_sha256, s->id.dataset_fingerprint,
+                            s->id.device };
+    sha256_begin(&sha);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        sha256_add(&sha, parts[i], strlen(parts[i]) + 1);
+    sha256_end(&sha, s->run_id);
+}
+
+static enum status take_lock(struct store *s, struct error *err)
+{
+    char path[STORE_PATH];
+    if (mkdir(s->parts, 0777) != 0 && errno != EEXIST)
+        return fail(err, E_CONFIG, "%s: cannot make the folder of shards: %s", s->parts,
+                    strerror(errno));
+    snprintf(path, sizeof path, "%s/lock", s->parts);
+    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (s->lock < 0)
+        return fail(err, E_CONFIG, "%s: cannot write: %s", path, strerror(errno));
+    if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
+        return fail(err, E_CONFIG, "%s: another evalh run is at work on this output", path);
+    return OK;
+}
+
+static enum status open_store(struct store *s, const char *output, bool fresh, struct error *err)
+{
+    char done[STORE_PATH];
+    s->output = strdup(output);
+    if (s->output == NULL || asprintf(&s->parts, "%s.parts", output) < 0)
+        return fail(err, E_NOMEM, "out of memory opening %s", output);
+    TRY(store_check(output, err));
+    make_run_id(s);
+    TRY(take_lock(s, err));
+    sweep(s->parts, is_stale);
+    snprintf(done, sizeof done, "%s.done", s->parts);
+    store_remove_folder(done); /* of a run that was killed while tidying up */
+    TRY(look_around(s, fresh, err));
+    return count_shards(s, err);
+}
+
+enum status store_open(const char *output, const struct store_identity *id, bool fresh,
+                       struct store **out, struct error *err)
+{
+    *out = NULL;
+    struct store *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return fail(err, E_NOMEM, "out of memory opening %s", output);
+    s->id = *id;
+    s->lock = -1;
+    enum status status = open_store(s, output, fresh, err);
+    if (status != OK) {
+        store_close(s);
+        return status;
+    }
+    *out = s;
+    return OK;
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL)
+        return;
+    if (s->lock >= 0 && s->done == 0) {
+        /* Nothing to come back to: leave no empty folder behind. */
+        char path[STORE_PATH];
+        snprintf(path, sizeof path, "%s/lock", s->parts);
+        unlink(path);
+        rmdir(s->parts);
+    }
+    if (s->lock >= 0)
+        close(s->lock);
+    free(s->have);
+    free(s->parts);
+    free(s->output);
+    free(s);
+}

@@ -1,0 +1,64 @@
+/* The result store: shards that exist whole or not at all, and their merge into one file.
+ *
+ * A shard holds a block of images and is the unit of work and of crash recovery: it is written
+ * under a temporary name (host, pid), synced, renamed, its folder synced. Every shard says which
+ * run it belongs to, so what was computed with another config, checkpoint or data set is never
+ * mixed in.
+ *
+ *     OUTPUT.parts/shard-000012.h5   rows of all columns, identity as attributes
+ *     OUTPUT                         schema 1, once every shard is there; the parts are then
+ * removed
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config.h"
+#include "records.h"
+
+/* What two runs must have in common to share shards. Texts are borrowed until store_close. */
+struct store_identity {
+    const struct config *config;
+    const char *checkpoint_sha256, *dataset_fingerprint;
+    const char *device; /* of the engine that computes: another one rounds differently */
+    size_t images, shard_size;
+};
+
+struct store;
+
+/* Takes hold of OUTPUT and its parts; no second run may have them. Continues with the shards that
+ * are there, in their size. E_CONFIG: they belong to another run (what differs is said), another
+ * run is at work, or the folder cannot be written. With `fresh` shards that are there are removed,
+ * and OUTPUT is replaced once the run is done. */
+enum status store_open(const char *output, const struct store_identity *, bool fresh,
+                       struct store **out, struct error *err);
+void store_close(struct store *); /* accepts NULL */
+
+/* E_CONFIG where store_open would surely fail for lack of a folder or a right; touches nothing. */
+enum status store_check(const char *output, struct error *err);
+
+bool store_complete(const struct store *); /* OUTPUT is there and belongs to this very run */
+size_t store_shards(const struct store *);
+size_t store_done(const struct store *); /* shards that are there */
+bool store_has(const struct store *, size_t shard);
+/* Rows of a shard: images [first, first + count). */
+void store_range(const struct store *, size_t shard, size_t *first, size_t *count);
+
+/* Writes the first `count` rows of r as shard `shard`. E_IO: nothing of it remains. */
+enum status store_put(struct store *, size_t shard, const struct records *r, struct error *err);
+
+/* An attribute of the result file's root. */
+struct store_attribute {
+    const char *name, *text; /* text NULL: number */
+    double number;
+    bool whole;
+};
+
+/* Joins all shards into OUTPUT: columns as in `layout` (allocated for a shard's rows; used as
+ * memory for one shard at a time), attributes, and whatever `finish` adds to the open file (an
+ * hid_t; h5_lock is held); then removes the parts. E_DATA names a shard that is damaged. */
+enum status store_merge(struct store *, struct records *layout,
+                        const struct store_attribute *attributes, size_t attribute_count,
+                        enum status (*finish)(int64_t file, void *user, struct error *), void *user,
+                        struct error *err);

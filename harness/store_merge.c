@@ -1,0 +1,201 @@
+/* The last step: all shards into one file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "h5lock.h"
+#include "store_internal.h"
+
+struct merge {
+    struct store *store;
+    struct records *layout;
+    hid_t file;
+    hid_t *datasets; /* [columns]; -1 for links */
+};
+
+/* Space for the whole file, so that a full disk shows before HDF5 has anything in its caches. */
+static enum status reserve(const struct store *s, const struct records *r, const char *path,
+                           struct error *err)
+{
+    size_t bytes = 1 << 20; /* HDF5's own: headers, groups, attributes, alignment */
+    for (int i = 0; i < r->count; i++)
+        if (r->columns[i].same_as < 0)
+            bytes += r->columns[i].row_bytes * s->id.images + 4096;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return fail(err, E_IO, "%s: cannot create: %s", path, strerror(errno));
+    int reason = posix_fallocate(fd, 0, (off_t)bytes);
+    close(fd);
+    if (reason != 0 && reason != EOPNOTSUPP && reason != EINVAL) {
+        unlink(path);
+        return fail(err, E_IO, "%s: cannot write %.1f MB: %s", path, (double)bytes / 1e6,
+                    strerror(reason));
+    }
+    return OK;
+}
+
+static enum status put_attributes(const struct merge *m, const struct store_attribute *a,
+                                  size_t count, struct error *err)
+{
+    TRY(h5_put_int(m->file, "schema", 1, err));
+    TRY(store_put_identity(m->store, m->file, err));
+    TRY(h5_put_text(m->file, "device", m->store->id.device, err));
+    for (size_t i = 0; i < count; i++) {
+        if (a[i].text != NULL)
+            TRY(h5_put_text(m->file, a[i].name, a[i].text, err));
+        else if (a[i].whole)
+            TRY(h5_put_int(m->file, a[i].name, (int64_t)a[i].number, err));
+        else
+            TRY(h5_put_real(m->file, a[i].name, a[i].number, err));
+    }
+    /* The file takes its name only when it is whole. */
+    return h5_put_int(m->file, "complete", 1, err);
+}
+
+static enum status create_datasets(struct merge *m, struct error *err)
+{
+    const struct records *r = m->layout;
+    m->datasets = malloc(((size_t)r->count + 1) * sizeof *m->datasets);
+    if (m->datasets == NULL)
+        return fail(err, E_NOMEM, "out of memory merging the shards");
+    for (int i = 0; i < r->count; i++)
+        m->datasets[i] = -1;
+    for (int i = 0; i < r->count; i++) {
+        if (r->columns[i].same_as >= 0)
+            continue;
+        m->datasets[i] = h5_create_column(m->file, &r->columns[i], m->store->id.images, err);
+        if (m->datasets[i] < 0)
+            return E_IO;
+    }
+    for (int i = 0; i < r->count; i++) {
+        const struct column *c = &r->columns[i];
+        if (c->same_as < 0)
+            continue;
+        hid_t how = H5Pcreate(H5P_LINK_CREATE);
+        H5Pset_create_intermediate_group(how, 1);
+        herr_t bad = H5Lcreate_hard(m->file, r->columns[c->same_as].path, m->file, c->path, how,
+                                    H5P_DEFAULT);
+        H5Pclose(how);
+        if (bad < 0)
+            return h5_fail(err, "cannot link /%s", c->path);
+    }
+    return OK;
+}
+
+/* Rows of one shard into the layout's memory, after checking that it is this run's. */
+static enum status read_shard(const struct merge *m, hid_t file, size_t shard, size_t first,
+                              size_t count, struct error *err)
+{
+    char *run_id;
+    int64_t number, at;
+    TRY(h5_get_text(file, "run_id", 64, &run_id, err));
+    bool ours = strcmp(run_id, m->store->run_id) == 0;
+    free(run_id);
+    TRY(h5_get_int(file, "shard", &number, err));
+    TRY(h5_get_int(file, "first", &at, err));
+    if (!ours || number != (int64_t)shard || at != (int64_t)first)
+        return fail(err, E_DATA, "belongs to another run");
+    for (int i = 0; i < m->layout->count; i++)
+        if (m->layout->columns[i].same_as < 0)
+            TRY(h5_read_column(file, &m->layout->columns[i], count, m->layout->columns[i].data,
+                               err));
+    return OK;
+}
+
+static enum status copy_shard(const struct merge *m, size_t shard, struct error *err)
+{
+    char path[STORE_PATH];
+    size_t first, count;
+    store_shard_path(m->store, shard, path);
+    store_range(m->store, shard, &first, &count);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    enum status status =
+        file < 0 ? h5_fail(err, "cannot open") : read_shard(m, file, shard, first, count, err);
+    if (file >= 0)
+        H5Fclose(file);
+    if (status != OK) {
+        fail_prefix(err, "%s: damaged; remove it and run again to make it anew: ", path);
+        return status;
+    }
+    for (int i = 0; i < m->layout->count; i++)
+        if (m->datasets[i] >= 0)
+            TRY(h5_write_rows(m->datasets[i], &m->layout->columns[i], first, count,
+                              m->layout->columns[i].data, err));
+    return OK;
+}
+
+static enum status close_datasets(struct merge *m, struct error *err)
+{
+    enum status status = OK;
+    for (int i = 0; m->datasets != NULL && i < m->layout->count; i++)
+        if (m->datasets[i] >= 0 && H5Dclose(m->datasets[i]) < 0 && status == OK)
+            status = h5_fail(err, "cannot write /%s", m->layout->columns[i].path);
+    free(m->datasets);
+    m->datasets = NULL;
+    return status;
+}
+
+static enum status sync_file(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int bad = fd < 0 || fsync(fd) != 0;
+    int reason = errno;
+    if (fd >= 0)
+        close(fd);
+    return bad ? fail(err, E_IO, "%s: cannot sync: %s", path, strerror(reason)) : OK;
+}
+
+/* OUTPUT is there; its shards go. Renamed first, so that no half of them is ever taken for an
+ * interrupted run. */
+static void remove_parts(struct store *s)
+{
+    char done[STORE_PATH];
+    snprintf(done, sizeof done, "%s.done", s->parts);
+    if (rename(s->parts, done) == 0)
+        store_remove_folder(done);
+    close(s->lock);
+    s->lock = -1;
+    s->done = 0;
+}
+
+enum status store_merge(struct store *s, struct records *layout,
+                        const struct store_attribute *attributes, size_t attribute_count,
+                        enum status (*finish)(int64_t file, void *user, struct error *), void *user,
+                        struct error *err)
+{
+    char path[STORE_PATH];
+    struct merge m = { .store = s, .layout = layout };
+    store_temporary_path(s, "result", path);
+    TRY(reserve(s, layout, path, err));
+    h5_lock();
+    h5_quiet();
+    m.file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    enum status status = m.file < 0 ? h5_fail(err, "%s: cannot create", path) : OK;
+    if (status == OK)
+        status = put_attributes(&m, attributes, attribute_count, err);
+    if (status == OK)
+        status = create_datasets(&m, err);
+    for (size_t i = 0; i < s->shards && status == OK; i++)
+        status = copy_shard(&m, i, err);
+    enum status closing = close_datasets(&m, status == OK ? err : NULL);
+    status = status == OK ? closing : status;
+    if (status == OK && finish != NULL)
+        status = finish(m.file, user, err);
+    if (m.file >= 0 && H5Fclose(m.file) < 0 && status == OK)
+        status = h5_fail(err, "%s: cannot write", path);
+    h5_unlock();
+    if (status == OK)
+        status = sync_file(path, err);
+    if (status == OK)
+        status = rename_synced(path, s->output, err);
+    if (status != OK) {
+        unlink(path);
+        return status;
+    }
+    s->complete = true;
+    remove_parts(s);
+    return OK;
+}

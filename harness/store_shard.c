@@ -1,0 +1,180 @@
+/* Identity of a run, and the writing of one shard. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "h5lock.h"
+#include "store_internal.h"
+
+void store_shard_path(const struct store *s, size_t shard, char out[STORE_PATH])
+{
+    snprintf(out, STORE_PATH, "%s/shard-%06zu.h5", s->parts, shard);
+}
+
+void store_temporary_path(const struct store *s, const char *name, char out[STORE_PATH])
+{
+    char host[65] = "host";
+    gethostname(host, sizeof host - 1);
+    snprintf(out, STORE_PATH, "%s/%s.%s.%ld.tmp", s->parts, name, host, (long)getpid());
+}
+
+enum status store_put_identity(const struct store *s, hid_t file, struct error *err)
+{
+    char hash[65];
+    char *text = config_text(s->id.config);
+    if (text == NULL)
+        return fail(err, E_NOMEM, "out of memory for the config's text");
+    config_hash(s->id.config, hash);
+    enum status status = h5_put_text(file, "config", text, err);
+    free(text);
+    TRY(status);
+    TRY(h5_put_text(file, "config_hash", hash, err));
+    TRY(h5_put_text(file, "checkpoint_sha256", s->id.checkpoint_sha256, err));
+    return h5_put_text(file, "dataset_fingerprint", s->id.dataset_fingerprint, err);
+}
+
+/* "config_hash" differs: says in which keys, by reading the config that was stored. */
+static enum status refuse_config(const struct store *s, const char *path, const char *stored,
+                                 struct error *err)
+{
+    struct config *then = NULL;
+    char diff[600] = "";
+    char scratch[] = "/tmp/evalh-config-XXXXXX";
+    int fd = mkstemp(scratch);
+    /* The stored text takes the same way in as any config file. */
+    if (fd >= 0 && write(fd, stored, strlen(stored)) == (ssize_t)strlen(stored) &&
+        config_new(&then, NULL) == OK && config_read(then, scratch, NULL) == OK)
+        config_difference(then, s->id.config, diff, sizeof diff);
+    if (fd >= 0) {
+        close(fd);
+        unlink(scratch);
+    }
+    config_free(then);
+    return fail(err, E_CONFIG,
+                "%s: was made with another config: %s; take another run.output, or start over with "
+                "--fresh",
+                path, *diff != '\0' ? diff : "its keys are those of another version of evalh");
+}
+
+static enum status compare_text(const char *path, hid_t file, const char *name, const char *ours,
+                                const char *what, struct error *err)
+{
+    char *stored;
+    TRY(h5_get_text(file, name, 1 << 20, &stored, err));
+    bool same = strcmp(stored, ours) == 0;
+    free(stored);
+    if (same)
+        return OK;
+    return fail(err, E_CONFIG,
+                "%s: was made with another %s (%s differs); take another run.output, or start over "
+                "with --fresh",
+                path, what, name);
+}
+
+static enum status compare(struct store *s, const char *path, hid_t file, struct error *err)
+{
+    char hash[65], *stored_hash, *stored;
+    config_hash(s->id.config, hash);
+    TRY(compare_text(path, file, "checkpoint_sha256", s->id.checkpoint_sha256, "checkpoint", err));
+    TRY(compare_text(path, file, "dataset_fingerprint", s->id.dataset_fingerprint, "data set",
+                     err));
+    TRY(compare_text(path, file, "device", s->id.device, "compute.device", err));
+    TRY(h5_get_text(file, "config_hash", 64, &stored_hash, err));
+    bool same = strcmp(hash, stored_hash) == 0;
+    free(stored_hash);
+    if (same)
+        return OK;
+    TRY(h5_get_text(file, "config", 1 << 20, &stored, err));
+    enum status status = refuse_config(s, path, stored, err);
+    free(stored);
+    return status;
+}
+
+enum status store_compare_identity(struct store *s, const char *path, hid_t file, struct error *err)
+{
+    enum status status = compare(s, path, file, err);
+    if (status == E_DATA) /* not ours, or of another version */
+        return fail(err, E_CONFIG,
+                    "%s: is there and is no result of this version of evalh; take another "
+                    "run.output, or replace it with --fresh",
+                    path);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+static enum status fill_shard(const struct store *s, size_t shard, const struct records *r,
+                              hid_t file, struct error *err)
+{
+    size_t first, count;
+    store_range(s, shard, &first, &count);
+    TRY(store_put_identity(s, file, err));
+    TRY(h5_put_text(file, "device", s->id.device, err));
+    TRY(h5_put_text(file, "run_id", s->run_id, err));
+    TRY(h5_put_int(file, "shard", (int64_t)shard, err));
+    TRY(h5_put_int(file, "shard_size", (int64_t)s->id.shard_size, err));
+    TRY(h5_put_int(file, "first", (int64_t)first, err));
+    for (int i = 0; i < r->count; i++) {
+        const struct column *c = &r->columns[i];
+        if (c->same_as >= 0)
+            continue;
+        hid_t dataset = h5_create_column(file, c, count, err);
+        if (dataset < 0)
+            return E_IO;
+        enum status status = h5_write_rows(dataset, c, 0, count, c->data, err);
+        H5Dclose(dataset);
+        TRY(status);
+    }
+    return OK;
+}
+
+/* The shard's bytes. Built in memory, so that a full disk is an error of write(), which can be told
+ * and undone, and not one inside HDF5's caches. */
+static enum status shard_image(const struct store *s, size_t shard, const struct records *r,
+                               void **bytes, size_t *size, struct error *err)
+{
+    *bytes = NULL;
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(access, 1 << 20, 0);
+    hid_t file = H5Fcreate("shard", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    H5Pclose(access);
+    if (file < 0)
+        return h5_fail(err, "cannot build a shard");
+    enum status status = fill_shard(s, shard, r, file, err);
+    if (status == OK) {
+        H5Fflush(file, H5F_SCOPE_GLOBAL);
+        ssize_t length = H5Fget_file_image(file, NULL, 0);
+        *bytes = length > 0 ? malloc((size_t)length) : NULL;
+        *size = length > 0 ? (size_t)length : 0;
+        if (*bytes == NULL || H5Fget_file_image(file, *bytes, *size) != length)
+            status = fail(err, E_NOMEM, "out of memory for a shard of %zu bytes", *size);
+    }
+    H5Fclose(file);
+    return status;
+}
+
+enum status store_put(struct store *s, size_t shard, const struct records *r, struct error *err)
+{
+    char path[STORE_PATH], temporary[STORE_PATH], name[40];
+    void *bytes;
+    size_t size = 0;
+    store_shard_path(s, shard, path);
+    snprintf(name, sizeof name, "shard-%06zu.h5", shard);
+    store_temporary_path(s, name, temporary);
+    h5_lock();
+    enum status status = shard_image(s, shard, r, &bytes, &size, err);
+    h5_unlock();
+    if (status == OK)
+        status = write_synced(temporary, bytes, size, err);
+    free(bytes);
+    TRY(status);
+    status = rename_synced(temporary, path, err);
+    if (status != OK) {
+        unlink(temporary);
+        return status;
+    }
+    s->done += !s->have[shard];
+    s->have[shard] = true;
+    return OK;
+}
