@@ -9,7 +9,7 @@
 #include "sha256.h"
 
 const struct dataset_kind *const dataset_kinds[] = { &dataset_imagenet, &dataset_imagenet_list,
-                                                     NULL };
+                                                     &dataset_imagenet_seg, &dataset_demo, NULL };
 
 enum status entries_add(struct entries *list, char *id, int32_t label, uint64_t size,
                         struct error *err)
@@ -99,15 +99,20 @@ bool has_image_suffix(const char *name)
                            strcasecmp(dot, ".png") == 0);
 }
 
+enum status file_image(const char *folder, const char *id, struct image *out, struct error *err)
+{
+    char *path = path_join(folder, id);
+    if (path == NULL)
+        return fail(err, E_NOMEM, "no memory for the path of %s", id);
+    enum status status = image_read(path, out, err);
+    free(path);
+    return status;
+}
+
 enum status files_load(struct dataset *dataset, size_t index, struct sample *sample,
                        struct error *err)
 {
-    char *path = path_join(dataset->impl, dataset->ids[index]);
-    if (path == NULL)
-        return fail(err, E_NOMEM, "no memory for the path of %s", dataset->ids[index]);
-    enum status status = image_read(path, &sample->image, err);
-    free(path);
-    return status;
+    return file_image(dataset->impl, dataset->ids[index], &sample->image, err);
 }
 
 void files_close(struct dataset *dataset)
@@ -169,6 +174,7 @@ void sample_free(struct sample *sample)
 {
     image_free(&sample->image);
     free(sample->labels);
+    free(sample->shortcut);
     *sample = (struct sample){ 0 };
 }
 

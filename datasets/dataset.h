@@ -7,16 +7,18 @@
 
 struct dataset_options {
     const char *kind;   /* "imagenet", "imagenet_list", "imagenet_seg", "demo", ... */
-    const char *path;   /* folder, list file, .mat; demo: where it is written once */
+    const char *path;   /* folder, list file, .mat; demo: the folder it is written under, once */
     const char *root;   /* of a list's relative names; NULL: the list's own folder */
     int demo_images;    /* demo only: how many; 0 = its default */
     uint64_t demo_seed; /* demo only */
     int demo_size;      /* demo only: side in pixels; 0 = its default */
+    const char *demo_split; /* demo only: "plain" or "shortcut" (demo.h); NULL: plain */
 };
 
 struct sample {
     struct image image;
-    int8_t *labels; /* [height, width]: 0 background, 1 foreground, -1 left out; NULL without */
+    int8_t *labels;   /* [height, width]: 0 background, 1 foreground, -1 left out; NULL without */
+    int8_t *shortcut; /* [height, width]: 1 where a shortcut was planted, else 0; NULL without */
 };
 
 struct dataset;
@@ -34,12 +36,13 @@ extern const struct dataset_kind *const dataset_kinds[]; /* NULL-terminated */
 
 struct dataset {
     const struct dataset_kind *kind;
-    char *description;    /* one line: what and how many, for the log */
+    char *description; /* one line: what and how many, for the log */
     size_t count;
-    char **ids;           /* [count] unique names, as stored in /images/id */
-    int32_t *labels;      /* [count] class index; -1: none */
-    bool has_labels, has_masks;
-    char fingerprint[65]; /* hex SHA-256 over kind, ids, labels and file sizes: what the data set is */
+    char **ids;      /* [count] unique names, as stored in /images/id */
+    int32_t *labels; /* [count] class index; -1: none */
+    bool has_labels, has_masks, has_shortcuts;
+    char fingerprint[65]; /* hex SHA-256 over kind, ids, labels and file sizes: what the data set is
+                           */
     void *impl;
 };
 

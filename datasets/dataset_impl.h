@@ -30,6 +30,13 @@ char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* folder/name, or name alone where it is absolute. */
 char *path_join(const char *folder, const char *name);
 
+/* The image in the file folder/id. */
+enum status file_image(const char *folder, const char *id, struct image *out, struct error *err);
+
+/* The entries of the text list `path`, whose relative names start from `root`. E_CONFIG with
+ * path:line. */
+enum status list_read(const char *path, const char *root, struct entries *out, struct error *err);
+
 /* Images in files whose path is `folder`/id. impl is the folder, malloc'ed. */
 enum status files_load(struct dataset *, size_t index, struct sample *, struct error *err);
 void files_close(struct dataset *);

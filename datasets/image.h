@@ -12,8 +12,8 @@ struct image {
 };
 
 /* JPEG (grey, YCbCr, RGB, CMYK, YCCK; baseline, progressive) or PNG, told by content; EXIF
- * orientation ignored. `name` for messages. Larger than IMAGE_MAX_SIDE a side or IMAGE_MAX_PIXELS is
- * E_DATA; so is a truncated file. */
+ * orientation ignored. `name` for messages. Larger than IMAGE_MAX_SIDE a side or IMAGE_MAX_PIXELS
+ * is E_DATA; so is a truncated file. */
 #define IMAGE_MAX_SIDE 32768
 #define IMAGE_MAX_PIXELS (256u << 20)
 enum status image_decode(const uint8_t *bytes, size_t size, const char *name, struct image *out,

@@ -147,39 +147,45 @@ static char *list_root(const struct dataset_options *options)
     return strndup(options->path, (size_t)(slash - options->path));
 }
 
+enum status list_read(const char *path, const char *root, struct entries *out, struct error *err)
+{
+    size_t *lines = NULL;
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return fail(err, E_CONFIG,
+                    "%s: cannot open: %s; a text file of 'file label' lines is wanted", path,
+                    strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return fail(err, E_CONFIG, "%s: not a file; a text file of 'file label' lines is wanted",
+                    path);
+    if (stat(root, &st) != 0 || !S_ISDIR(st.st_mode))
+        return fail(err, E_CONFIG, "%s: no such folder; root is where the names of %s start", root,
+                    path);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return fail(err, E_CONFIG, "%s: cannot open: %s", path, strerror(errno));
+    enum status status = read_lines(file, path, root, out, &lines, err);
+    fclose(file);
+    if (status == OK)
+        status = check_unique(path, out, lines, err);
+    if (status == OK && out->count == 0)
+        status = fail(err, E_CONFIG, "%s: no images; 'file label' lines are wanted", path);
+    free(lines);
+    return status;
+}
+
 static enum status list_open(const struct dataset_options *options, struct dataset *dataset,
                              struct error *err)
 {
     struct entries list = { 0 };
-    size_t *lines = NULL;
-    struct stat st;
     char *root = list_root(options);
     dataset->impl = root;
     if (root == NULL)
         return fail(err, E_NOMEM, "no memory for a path");
-    if (stat(root, &st) != 0 || !S_ISDIR(st.st_mode))
-        return fail(err, E_CONFIG, "%s: no such folder; root is where the names of %s start", root,
-                    options->path);
-    FILE *file = fopen(options->path, "re");
-    if (file == NULL || fstat(fileno(file), &st) != 0 || !S_ISREG(st.st_mode)) {
-        int reason = file != NULL ? EINVAL : errno;
-        if (file != NULL)
-            fclose(file);
-        return fail(err, E_CONFIG,
-                    "%s: cannot open: %s; kind = imagenet_list wants a text file of 'file label' "
-                    "lines",
-                    options->path, reason == EINVAL ? "not a file" : strerror(reason));
-    }
-    enum status status = read_lines(file, options->path, root, &list, &lines, err);
-    fclose(file);
-    if (status == OK)
-        status = check_unique(options->path, &list, lines, err);
-    if (status == OK && list.count == 0)
-        status = fail(err, E_CONFIG, "%s: no images; 'file label' lines are wanted", options->path);
+    enum status status = list_read(options->path, root, &list, err);
     if (status == OK)
         status = dataset_take(dataset, &list, err);
     entries_free(&list);
-    free(lines);
     if (status != OK)
         return status;
     dataset->has_labels = true;

@@ -1,0 +1,16 @@
+/* What lies behind the things of a demo picture, and the light on all of it. Private to
+ * datasets/. */
+#pragma once
+
+#include <stdint.h>
+
+#include "demo_fixed.h"
+
+/* Fills rgb [side, side, 3] with one of several textures in two related colours. */
+void ground_paint(struct rng *, int side, uint8_t *rgb);
+
+/* Multiplies by a light that falls off in a random direction, and by an overall exposure. */
+void ground_light(struct rng *, int side, uint8_t *rgb);
+
+/* Adds the noise of a camera. */
+void ground_noise(struct rng *, int side, uint8_t *rgb);

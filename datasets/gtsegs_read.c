@@ -1,0 +1,306 @@
+#include "gtsegs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <hdf5.h>
+
+#include "decode.h"
+#include "h5lock.h"
+
+/* More images than any such file holds; their references are 8 bytes each. */
+#define MAX_COUNT ((hsize_t)10000000)
+/* Deflate shrinks at most 1032-fold: stored bytes that cannot make up an array are not waited for.
+ */
+#define MAX_SHRINK 1032
+
+static const char *const field_paths[GTSEGS_FIELDS] = { "/value/img", "/value/gt",
+                                                        "/value/shortcut" };
+
+struct gtsegs {
+    char *path;
+    hid_t file;
+    size_t count;
+    hobj_ref_t *refs[GTSEGS_FIELDS]; /* [count] each */
+};
+
+struct array {
+    int rank;
+    hsize_t dims[3];
+    size_t elements;
+    H5T_class_t class;
+    size_t element_size;
+    bool is_signed;
+};
+
+/* Shape and type of a data set of rank 1 to 3; false where it is something else. */
+static bool describe(hid_t set, struct array *out)
+{
+    hid_t space = H5Dget_space(set), type = H5Dget_type(set);
+    bool ok = space >= 0 && type >= 0;
+    if (ok) {
+        out->rank = H5Sget_simple_extent_ndims(space);
+        ok = out->rank >= 1 && out->rank <= 3 &&
+             H5Sget_simple_extent_dims(space, out->dims, NULL) >= 0;
+    }
+    if (ok) {
+        hssize_t points = H5Sget_simple_extent_npoints(space);
+        out->class = H5Tget_class(type);
+        out->element_size = H5Tget_size(type);
+        out->is_signed = out->class == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_2;
+        ok = points >= 0;
+        out->elements = (size_t)points;
+        if (out->class == H5T_REFERENCE)
+            ok = ok && H5Tequal(type, H5T_STD_REF_OBJ) > 0;
+    }
+    if (space >= 0)
+        H5Sclose(space);
+    if (type >= 0)
+        H5Tclose(type);
+    return ok;
+}
+
+/* Whether as much is stored as the array needs, so that memory for it is worth taking. */
+static bool is_stored(hid_t set, size_t bytes)
+{
+    return H5Dget_storage_size(set) >= bytes / MAX_SHRINK + 1;
+}
+
+static enum status read_field(struct gtsegs *g, enum gtsegs_field field, struct error *err)
+{
+    static const char wanted[] = "/value/img and /value/gt, [n, 1] object references each, are "
+                                 "wanted (SPEC 9: gtsegs_ijcv.mat)";
+    struct array a;
+    hid_t set = H5Dopen2(g->file, field_paths[field], H5P_DEFAULT);
+    if (set < 0)
+        return fail(err, E_CONFIG, "%s: no field %s; %s", g->path, field_paths[field], wanted);
+    enum status status = OK;
+    hsize_t longest = 0;
+    bool ok = describe(set, &a) && a.class == H5T_REFERENCE;
+    for (int i = 0; ok && i < a.rank; i++)
+        longest = a.dims[i] > longest ? a.dims[i] : longest;
+    if (!ok || longest != a.elements || a.elements == 0 || a.elements > MAX_COUNT ||
+        !is_stored(set, a.elements * sizeof(hobj_ref_t)))
+        status = fail(err, E_CONFIG, "%s: %s is no list of references; %s", g->path,
+                      field_paths[field], wanted);
+    else if (field != GTSEGS_IMG && a.elements != g->count)
+        status = fail(err, E_CONFIG,
+                      "%s: %s has %zu entries, /value/img %zu; one for each image is "
+                      "wanted",
+                      g->path, field_paths[field], a.elements, g->count);
+    else if ((g->refs[field] = calloc(a.elements, sizeof(hobj_ref_t))) == NULL)
+        status = fail(err, E_NOMEM, "%s: no memory for %zu references", g->path, a.elements);
+    else if (H5Dread(set, H5T_STD_REF_OBJ, H5S_ALL, H5S_ALL, H5P_DEFAULT, g->refs[field]) < 0)
+        status = fail(err, E_CONFIG, "%s: %s cannot be read; is the file complete?", g->path,
+                      field_paths[field]);
+    if (status == OK)
+        g->count = a.elements;
+    H5Dclose(set);
+    return status;
+}
+
+static enum status open_locked(struct gtsegs *g, bool with_shortcut, struct error *err)
+{
+    if (H5Fis_hdf5(g->path) <= 0)
+        return fail(err, E_CONFIG,
+                    "%s: not an HDF5 file; gtsegs_ijcv.mat in MATLAB's 7.3 format is wanted",
+                    g->path);
+    g->file = H5Fopen(g->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (g->file < 0)
+        return fail(err, E_CONFIG, "%s: HDF5 cannot open it; is the file complete?", g->path);
+    TRY(read_field(g, GTSEGS_IMG, err));
+    TRY(read_field(g, GTSEGS_GT, err));
+    return with_shortcut ? read_field(g, GTSEGS_SHORTCUT, err) : OK;
+}
+
+enum status gtsegs_open(const char *path, bool with_shortcut, struct gtsegs **out,
+                        struct error *err)
+{
+    struct stat st;
+    *out = NULL;
+    if (stat(path, &st) != 0)
+        return fail(err, E_CONFIG, "%s: cannot open: %s; gtsegs_ijcv.mat is wanted", path,
+                    strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return fail(err, E_CONFIG, "%s: not a file; gtsegs_ijcv.mat is wanted", path);
+    struct gtsegs *g = calloc(1, sizeof *g);
+    if (g == NULL || (g->path = strdup(path)) == NULL) {
+        free(g);
+        return fail(err, E_NOMEM, "%s: no memory", path);
+    }
+    g->file = -1;
+    h5_lock();
+    enum status status = open_locked(g, with_shortcut, err);
+    h5_unlock();
+    if (status != OK) {
+        gtsegs_close(g);
+        return status;
+    }
+    *out = g;
+    return OK;
+}
+
+size_t gtsegs_count(const struct gtsegs *g)
+{
+    return g->count;
+}
+
+void gtsegs_close(struct gtsegs *g)
+{
+    if (g == NULL)
+        return;
+    if (g->file >= 0) {
+        h5_lock();
+        H5Fclose(g->file);
+        h5_unlock();
+    }
+    for (int f = 0; f < GTSEGS_FIELDS; f++)
+        free(g->refs[f]);
+    free(g->path);
+    free(g);
+}
+
+static hid_t open_reference(hid_t file, const hobj_ref_t *ref)
+{
+    H5O_type_t type;
+    if (H5Rget_obj_type2(file, H5R_OBJECT, ref, &type) < 0 || type != H5O_TYPE_DATASET)
+        return -1;
+    return H5Rdereference2(file, H5P_DEFAULT, H5R_OBJECT, ref);
+}
+
+/* The array behind an entry of a field, through the [1, 1] cell that stands between for masks. */
+static hid_t open_array(struct gtsegs *g, enum gtsegs_field field, size_t index, struct array *a)
+{
+    hobj_ref_t inner;
+    hid_t set = open_reference(g->file, &g->refs[field][index]);
+    if (set < 0 || !describe(set, a)) {
+        if (set >= 0)
+            H5Dclose(set);
+        return -1;
+    }
+    if (a->class != H5T_REFERENCE)
+        return set;
+    bool ok = a->elements == 1 &&
+              H5Dread(set, H5T_STD_REF_OBJ, H5S_ALL, H5S_ALL, H5P_DEFAULT, &inner) >= 0;
+    H5Dclose(set);
+    set = ok ? open_reference(g->file, &inner) : -1;
+    if (set >= 0 && !describe(set, a)) {
+        H5Dclose(set);
+        return -1;
+    }
+    return set;
+}
+
+/* Cell `index` of `field` as bytes, malloc'ed. a: its shape, which has passed `check`. */
+static enum status read_array(struct gtsegs *g, enum gtsegs_field field, size_t index,
+                              const char *(*check)(const struct array *, const void *),
+                              const void *detail, struct array *a, void **out, struct error *err)
+{
+    const char *path = field_paths[field], *wrong = NULL;
+    enum status status = OK;
+    h5_lock();
+    hid_t set = open_array(g, field, index, a);
+    if (set < 0)
+        status = fail(err, E_DATA, "%s: %s[%zu] refers to no array", g->path, path, index);
+    else if ((wrong = check(a, detail)) != NULL)
+        status = fail(err, E_DATA, "%s: %s[%zu]: %s", g->path, path, index, wrong);
+    else if (!is_stored(set, a->elements * a->element_size))
+        status = fail(err, E_DATA, "%s: %s[%zu] holds too little data for its size", g->path, path,
+                      index);
+    else if ((*out = malloc(a->elements)) == NULL)
+        status = fail(err, E_NOMEM, "%s: %s[%zu]: no memory for %zu bytes", g->path, path, index,
+                      a->elements);
+    else if (H5Dread(set, field == GTSEGS_IMG ? H5T_NATIVE_UINT8 : H5T_NATIVE_SCHAR, H5S_ALL,
+                     H5S_ALL, H5P_DEFAULT, *out) < 0)
+        status = fail(err, E_DATA, "%s: %s[%zu] cannot be read", g->path, path, index);
+    if (set >= 0)
+        H5Dclose(set);
+    h5_unlock();
+    if (status != OK) {
+        free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+/* [3, W, H], [1, W, H] or [W, H] of uint8. */
+static const char *check_image(const struct array *a, const void *detail)
+{
+    (void)detail;
+    if (a->class != H5T_INTEGER || a->element_size != 1 || a->is_signed)
+        return "an image of unsigned bytes is wanted";
+    if (a->rank < 2 || (a->rank == 3 && a->dims[0] != 3 && a->dims[0] != 1))
+        return "an image of shape [3, W, H], [1, W, H] or [W, H] is wanted";
+    for (int i = a->rank - 2; i < a->rank; i++)
+        if (a->dims[i] == 0 || a->dims[i] > IMAGE_MAX_SIDE)
+            return "a side of the image is 0 or over the limit";
+    if (a->elements > (size_t)IMAGE_MAX_PIXELS * 3)
+        return "the image is over the limit";
+    return NULL;
+}
+
+enum status gtsegs_image(struct gtsegs *g, size_t index, struct image *out, struct error *err)
+{
+    struct array a;
+    void *bytes = NULL;
+    char name[64];
+    TRY(read_array(g, GTSEGS_IMG, index, check_image, NULL, &a, &bytes, err));
+    size_t width = a.dims[a.rank - 2], height = a.dims[a.rank - 1], plane = width * height;
+    snprintf(name, sizeof name, "/value/img[%zu]", index);
+    enum status status = image_allocate(out, width, height, name, err);
+    if (status != OK) {
+        free(bytes);
+        return status;
+    }
+    /* MATLAB keeps columns together: y runs fastest. Grey is replicated. */
+    size_t next = a.rank == 3 && a.dims[0] == 3 ? plane : 0;
+    const uint8_t *from = bytes;
+    for (size_t y = 0; y < height; y++)
+        for (size_t x = 0; x < width; x++)
+            for (size_t c = 0; c < 3; c++)
+                out->rgb[(y * width + x) * 3 + c] = from[c * next + x * height + y];
+    free(bytes);
+    return OK;
+}
+
+static const char *check_mask(const struct array *a, const void *detail)
+{
+    const size_t *want = detail; /* width, height */
+    if (a->class != H5T_INTEGER)
+        return "a mask of integers is wanted";
+    if (a->rank != 2 || a->dims[0] != want[0] || a->dims[1] != want[1])
+        return "the mask is not of its image's size";
+    return NULL;
+}
+
+enum status gtsegs_mask(struct gtsegs *g, enum gtsegs_field field, size_t index, int width,
+                        int height, int8_t **out, struct error *err)
+{
+    const size_t size[2] = { (size_t)width, (size_t)height };
+    struct array a;
+    void *bytes = NULL;
+    *out = NULL;
+    TRY(read_array(g, field, index, check_mask, size, &a, &bytes, err));
+    int8_t *mask = malloc(size[0] * size[1]);
+    enum status status =
+        mask == NULL ? fail(err, E_NOMEM, "%s: no memory for a mask", g->path) : OK;
+    const int8_t *from = bytes;
+    for (size_t y = 0; y < size[1] && status == OK; y++)
+        for (size_t x = 0; x < size[0]; x++) {
+            int8_t value = from[x * size[1] + y];
+            if (value < -1 || value > 1) {
+                status = fail(err, E_DATA, "%s: %s[%zu] holds the label %d; 0, 1 or -1 is wanted",
+                              g->path, field_paths[field], index, value);
+                break;
+            }
+            mask[y * size[0] + x] = value;
+        }
+    free(bytes);
+    if (status != OK)
+        free(mask);
+    else
+        *out = mask;
+    return status;
+}

@@ -1,0 +1,233 @@
+/* kind = imagenet and imagenet_list: what they find, and what they say when they do not. */
+#include "fixtures.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *top;
+
+static int make_tree(void **state)
+{
+    (void)state;
+    struct image image = make_picture(20, 16, 1);
+    top = make_folder();
+    write_jpeg(path_of("%s/tree/val/n00000020/b.JPEG", top), &image);
+    write_jpeg(path_of("%s/tree/val/n00000020/a.jpg", top), &image);
+    write_text(path_of("%s/tree/val/n00000020/notes.txt", top), "not an image");
+    write_jpeg(path_of("%s/tree/val/n00000030/c d.jpeg", top), &image);
+    write_text(path_of("%s/tree/val/n00000010/.hidden.JPEG", top), ""); /* an empty class counts */
+    write_jpeg(path_of("%s/tree/val/extra/x.JPEG", top), &image);
+    assert_int_equal(image_write_png(path_of("%s/tree/val/n00000030/e.PNG", top), &image, NULL),
+                     OK);
+    image_free(&image);
+    return 0;
+}
+
+static int remove_tree(void **state)
+{
+    (void)state;
+    remove_folder(top);
+    return 0;
+}
+
+static enum status open_kind(const char *kind, const char *path, const char *root,
+                             struct dataset **out, struct error *err)
+{
+    const struct dataset_options options = { .kind = kind, .path = path, .root = root };
+    *err = (struct error){ 0 };
+    return dataset_open(&options, out, err);
+}
+
+static void check_tree(struct dataset *d)
+{
+    static const char *const ids[] = { "n00000020/a.jpg", "n00000020/b.JPEG", "n00000030/c d.jpeg",
+                                       "n00000030/e.PNG" };
+    static const int labels[] = { 1, 1, 2, 2 };
+    struct error err;
+    assert_int_equal(d->count, 4);
+    for (size_t i = 0; i < d->count; i++) {
+        struct sample sample;
+        assert_string_equal(d->ids[i], ids[i]);
+        assert_int_equal(d->labels[i], labels[i]);
+        assert_int_equal(dataset_load(d, i, &sample, &err), OK);
+        assert_int_equal(sample.image.width, 20);
+        assert_null(sample.labels);
+        sample_free(&sample);
+    }
+    assert_true(d->has_labels);
+    assert_false(d->has_masks);
+    assert_int_equal(strlen(d->fingerprint), 64);
+    assert_non_null(strstr(d->description, "4 images in 3 class folders (2 other"));
+}
+
+static void test_folder(void **state)
+{
+    (void)state;
+    struct dataset *above, *itself;
+    struct error err;
+    assert_int_equal(open_kind("imagenet", path_of("%s/tree", top), NULL, &above, &err), OK);
+    assert_int_equal(open_kind("imagenet", path_of("%s/tree/val", top), NULL, &itself, &err), OK);
+    check_tree(above);
+    check_tree(itself);
+    assert_string_equal(above->fingerprint, itself->fingerprint);
+    dataset_close(above);
+    dataset_close(itself);
+}
+
+static void test_folder_errors(void **state)
+{
+    (void)state;
+    struct dataset *d;
+    struct error err;
+    const char *path = path_of("%s/nowhere", top);
+    assert_fails(open_kind("imagenet", path, NULL, &d, &err), E_CONFIG, &err, path, "val/n", NULL);
+    path = path_of("%s/tree/val/n00000010", top);
+    assert_fails(open_kind("imagenet", path, NULL, &d, &err), E_CONFIG, &err, path, "no images",
+                 NULL);
+    assert_fails(open_kind("imagenet", "", NULL, &d, &err), E_CONFIG, &err, "path", NULL);
+    assert_fails(open_kind("imagenots", path, NULL, &d, &err), E_CONFIG, &err, "imagenots",
+                 "imagenet_list", "imagenet_seg", "demo", NULL);
+    assert_null(d);
+}
+
+static void test_list(void **state)
+{
+    (void)state;
+    struct dataset *d;
+    struct error err;
+    const char *list = path_of("%s/tree/list.txt", top);
+    write_text(list, "\xef\xbb\xbf# a comment\r\n\r\nval/n00000030/c d.jpeg \t 17\r\n"
+                     "  val/n00000020/b.JPEG 0  \n\nval/n00000020/a.jpg\t999");
+    assert_int_equal(open_kind("imagenet_list", list, NULL, &d, &err), OK);
+    assert_int_equal(d->count, 3);
+    assert_string_equal(d->ids[0], "val/n00000030/c d.jpeg");
+    assert_int_equal(d->labels[0], 17);
+    assert_string_equal(d->ids[1], "val/n00000020/b.JPEG");
+    assert_int_equal(d->labels[1], 0);
+    assert_int_equal(d->labels[2], 999);
+    struct sample sample;
+    assert_int_equal(dataset_load(d, 0, &sample, &err), OK);
+    sample_free(&sample);
+    dataset_close(d);
+
+    write_text(list, "b.JPEG 3\n");
+    assert_int_equal(
+        open_kind("imagenet_list", list, path_of("%s/tree/val/n00000020", top), &d, &err), OK);
+    assert_int_equal(dataset_load(d, 0, &sample, &err), OK);
+    sample_free(&sample);
+    assert_fails(dataset_load(d, 1, &sample, &err), E_DATA, &err, NULL);
+    dataset_close(d);
+}
+
+static void test_list_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *where, *what;
+    } cases[] = {
+        { "val/n00000020/b.JPEG 3\n#\nval/x.JPEG 4\n", ":3: ", "val/x.JPEG" },
+        { "val/n00000020/b.JPEG\n", ":1: ", "class index" },
+        { "val/n00000020/b.JPEG x3\n", ":1: ", "class index" },
+        { "val/n00000020/b.JPEG -3\n", ":1: ", "class index" },
+        { "val/n00000020/b.JPEG 3.5\n", ":1: ", "class index" },
+        { "17\n", ":1: ", "class index" },
+        { "val/n00000020/b.JPEG 99999999999\n", ":1: ", "out of range" },
+        { "val/n00000020/b.JPEG 2147483648\n", ":1: ", "out of range" },
+        { "val/n00000020 3\n", ":1: ", "not a file" },
+        { "val/n00000020/b.JPEG 3\nval/n00000020/a.jpg 3\nval/n00000020/b.JPEG 4\n",
+          ":3: ", "line 1" },
+        { "# nothing\n\n", "", "no images" },
+        { "", "", "no images" },
+    };
+    struct dataset *d;
+    struct error err;
+    const char *list = path_of("%s/tree/bad.txt", top);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_text(list, cases[i].text);
+        assert_fails(open_kind("imagenet_list", list, NULL, &d, &err), E_CONFIG, &err,
+                     path_of("%s%s", list, cases[i].where), cases[i].what, NULL);
+    }
+    write_file(list, "a.jpg\0 3\n", 9);
+    assert_fails(open_kind("imagenet_list", list, NULL, &d, &err), E_CONFIG, &err, ":1: ", "NUL",
+                 NULL);
+    assert_fails(open_kind("imagenet_list", path_of("%s/none.txt", top), NULL, &d, &err), E_CONFIG,
+                 &err, "none.txt", NULL);
+    assert_fails(open_kind("imagenet_list", top, NULL, &d, &err), E_CONFIG, &err, top, "file label",
+                 NULL);
+    write_text(list, "val/n00000020/b.JPEG 3\n");
+    assert_fails(open_kind("imagenet_list", list, "/no/such/root", &d, &err), E_CONFIG, &err,
+                 "/no/such/root", "root", NULL);
+}
+
+/* A file that goes bad after opening is that image's failure alone. */
+static void test_bad_image(void **state)
+{
+    (void)state;
+    struct dataset *d;
+    struct sample sample;
+    struct error err;
+    const char *list = path_of("%s/tree/some.txt", top), *bad = path_of("%s/tree/bad.JPEG", top);
+    write_text(bad, "\xff\xd8\xff\xe0 not much of a JPEG");
+    write_text(list, "bad.JPEG 1\nval/n00000020/b.JPEG 0\n");
+    assert_int_equal(open_kind("imagenet_list", list, NULL, &d, &err), OK);
+    assert_fails(dataset_load(d, 0, &sample, &err), E_DATA, &err, bad, NULL);
+    assert_null(sample.image.rgb);
+    unlink(bad);
+    assert_fails(dataset_load(d, 0, &sample, &err), E_IO, &err, bad, NULL);
+    assert_int_equal(dataset_load(d, 1, &sample, &err), OK);
+    sample_free(&sample);
+    dataset_close(d);
+}
+
+/* The fingerprint follows labels, names and sizes. */
+static void test_fingerprint(void **state)
+{
+    (void)state;
+    static const char *const lists[] = { "val/n00000020/b.JPEG 3\n", "val/n00000020/b.JPEG 4\n",
+                                         "val/n00000020/a.jpg 3\n",
+                                         "val/n00000020/b.JPEG 3\nval/n00000020/a.jpg 3\n" };
+    char prints[4][65];
+    struct error err;
+    const char *list = path_of("%s/tree/print.txt", top);
+    for (int i = 0; i < 4; i++) {
+        struct dataset *d;
+        write_text(list, lists[i]);
+        assert_int_equal(open_kind("imagenet_list", list, NULL, &d, &err), OK);
+        memcpy(prints[i], d->fingerprint, sizeof prints[i]);
+        dataset_close(d);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(prints[i], prints[j]);
+    }
+}
+
+static void test_samples(void **state)
+{
+    (void)state;
+    const char *shared = shared_folder();
+    struct dataset *d;
+    struct error err;
+    if (shared == NULL)
+        skip();
+    const char *list = path_of("%s/imagenet-samples/labels.txt", shared);
+    assert_int_equal(open_kind("imagenet_list", list, NULL, &d, &err), OK);
+    assert_int_equal(d->count, 200);
+    for (size_t i = 0; i < d->count; i++) {
+        struct sample sample;
+        if (dataset_load(d, i, &sample, &err) != OK)
+            fail_msg("%s", err.text);
+        sample_free(&sample);
+    }
+    dataset_close(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_folder),    cmocka_unit_test(test_folder_errors),
+        cmocka_unit_test(test_list),      cmocka_unit_test(test_list_errors),
+        cmocka_unit_test(test_bad_image), cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_samples),
+    };
+    return cmocka_run_group_tests(tests, make_tree, remove_tree);
+}
