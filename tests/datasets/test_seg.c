@@ -1,0 +1,288 @@
+/* kind = imagenet_seg: the published layout, its grey variants, and files that are something else.
+ */
+#include "fixtures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <hdf5.h>
+
+enum { W = 5, H = 3 };
+
+static char *top;
+
+static int make_top(void **state)
+{
+    (void)state;
+    top = make_folder();
+    return 0;
+}
+
+static int remove_top(void **state)
+{
+    (void)state;
+    remove_folder(top);
+    return 0;
+}
+
+static enum status open_mat(const char *path, struct dataset **out, struct error *err)
+{
+    const struct dataset_options options = { .kind = "imagenet_seg", .path = path };
+    *err = (struct error){ 0 };
+    return dataset_open(&options, out, err);
+}
+
+/* A field of one entry, as a case wants it. */
+struct field {
+    int rank;
+    hsize_t dims[3];
+    hid_t type; /* of file and memory */
+    const void *data;
+    bool in_cell;
+};
+
+static hobj_ref_t put(hid_t file, const char *name, const struct field *f)
+{
+    const hsize_t one[2] = { 1, 1 };
+    char cell[32];
+    hobj_ref_t ref;
+    hid_t space = H5Screate_simple(f->rank, f->dims, NULL);
+    hid_t set = H5Dcreate2(file, name, f->type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    if (f->data != NULL)
+        H5Dwrite(set, f->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, f->data);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Rcreate(&ref, file, name, H5R_OBJECT, -1);
+    if (!f->in_cell)
+        return ref;
+    snprintf(cell, sizeof cell, "%s-cell", name);
+    const struct field around = { 2, { one[0], one[1] }, H5T_STD_REF_OBJ, &ref, false };
+    return put(file, cell, &around);
+}
+
+/* A file of one image and mask, behind a user block. */
+static const char *write_mat(const struct field *image, const struct field *mask)
+{
+    const char *path = path_of("%s/case.mat", top);
+    hid_t properties = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_userblock(properties, 512);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, properties, H5P_DEFAULT);
+    assert_true(file >= 0);
+    H5Gclose(H5Gcreate2(file, "value", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    const struct field *fields[2] = { image, mask };
+    for (int f = 0; f < 2; f++) {
+        if (fields[f] == NULL)
+            continue;
+        hobj_ref_t ref = put(file, f == 0 ? "i" : "m", fields[f]);
+        const struct field list = { 2, { 1, 1 }, H5T_STD_REF_OBJ, &ref, false };
+        put(file, f == 0 ? "/value/img" : "/value/gt", &list);
+    }
+    H5Fclose(file);
+    H5Pclose(properties);
+    return path;
+}
+
+static uint8_t pixels[3 * W * H];
+static int8_t labels[W * H];
+
+static void fill(void)
+{
+    for (int i = 0; i < 3 * W * H; i++)
+        pixels[i] = (uint8_t)(i * 5);
+    for (int i = 0; i < W * H; i++)
+        labels[i] = (int8_t)(i % 3 == 0);
+}
+
+static struct field good_image(void)
+{
+    return (struct field){ 3, { 3, W, H }, H5T_STD_U8LE, pixels, false };
+}
+
+static struct field good_mask(void)
+{
+    return (struct field){ 2, { W, H }, H5T_STD_U8LE, labels, true };
+}
+
+static void check_layout(const struct field *image, int planes)
+{
+    struct field mask = good_mask();
+    struct dataset *d;
+    struct sample s;
+    struct error err;
+    assert_int_equal(open_mat(write_mat(image, &mask), &d, &err), OK);
+    assert_int_equal(d->count, 1);
+    assert_string_equal(d->ids[0], "000000");
+    assert_int_equal(d->labels[0], -1);
+    assert_true(d->has_masks && !d->has_labels);
+    if (dataset_load(d, 0, &s, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(s.image.width, W);
+    assert_int_equal(s.image.height, H);
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            assert_int_equal(s.labels[y * W + x], labels[x * H + y]);
+            for (int c = 0; c < 3; c++)
+                assert_int_equal(s.image.rgb[(y * W + x) * 3 + c],
+                                 pixels[(planes == 3 ? c * W * H : 0) + x * H + y]);
+        }
+    sample_free(&s);
+    dataset_close(d);
+}
+
+static void test_layouts(void **state)
+{
+    (void)state;
+    struct field colour = good_image();
+    struct field flat = { 2, { W, H }, H5T_STD_U8LE, pixels, false };
+    struct field single = { 3, { 1, W, H }, H5T_STD_U8LE, pixels, false };
+    check_layout(&colour, 3);
+    check_layout(&flat, 1);
+    check_layout(&single, 1);
+}
+
+static void test_left_out(void **state)
+{
+    (void)state;
+    struct field image = good_image();
+    struct field mask = { 2, { W, H }, H5T_STD_I8LE, labels, true };
+    struct dataset *d;
+    struct sample s;
+    struct error err;
+    labels[1] = -1;
+    assert_int_equal(open_mat(write_mat(&image, &mask), &d, &err), OK);
+    assert_int_equal(dataset_load(d, 0, &s, &err), OK);
+    assert_int_equal(s.labels[W], -1);
+    sample_free(&s);
+    dataset_close(d);
+    fill();
+}
+
+/* Errors of one image, which the run records and survives. */
+static void test_bad_entries(void **state)
+{
+    (void)state;
+    static const double reals[3 * W * H];
+    static const uint8_t sevens[W * H] = { 7 };
+    const struct field image = good_image(), mask = good_mask();
+    const struct {
+        struct field image, mask;
+        const char *where, *what;
+    } cases[] = {
+        { { 3, { 4, W, H }, H5T_STD_U8LE, NULL, false }, mask, "/value/img[0]", "[3, W, H]" },
+        { { 1, { W }, H5T_STD_U8LE, pixels, false }, mask, "/value/img[0]", "[3, W, H]" },
+        { { 3, { 3, W, H }, H5T_IEEE_F64LE, reals, false }, mask, "/value/img[0]", "bytes" },
+        { { 3, { 3, W, H }, H5T_STD_I8LE, pixels, false }, mask, "/value/img[0]", "bytes" },
+        { { 3, { 3, 40000, 1 }, H5T_STD_U8LE, NULL, false }, mask, "/value/img[0]", "limit" },
+        { { 3, { 3, 30000, 30000 }, H5T_STD_U8LE, NULL, false }, mask, "/value/img[0]", "limit" },
+        { { 3, { 3, 3000, 3000 }, H5T_STD_U8LE, NULL, false },
+          mask,
+          "/value/img[0]",
+          "too little" },
+        { { 2, { 0, H }, H5T_STD_U8LE, NULL, false }, mask, "/value/img[0]", "0" },
+        { image, { 2, { H, W }, H5T_STD_U8LE, labels, true }, "/value/gt[0]", "size" },
+        { image, { 2, { W, H }, H5T_STD_U8LE, sevens, true }, "/value/gt[0]", "label 7" },
+        { image, { 2, { W, H }, H5T_IEEE_F64LE, reals, true }, "/value/gt[0]", "integers" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dataset *d;
+        struct sample s;
+        struct error err;
+        const char *path = write_mat(&cases[i].image, &cases[i].mask);
+        assert_int_equal(open_mat(path, &d, &err), OK);
+        assert_fails(dataset_load(d, 0, &s, &err), E_DATA, &err, path, cases[i].where,
+                     cases[i].what, NULL);
+        assert_null(s.image.rgb);
+        dataset_close(d);
+    }
+}
+
+static void test_bad_files(void **state)
+{
+    (void)state;
+    struct field image = good_image(), mask = good_mask();
+    struct dataset *d;
+    struct error err;
+    const char *path = write_mat(NULL, &mask);
+    assert_fails(open_mat(path, &d, &err), E_CONFIG, &err, path, "no field /value/img", NULL);
+    path = write_mat(&image, NULL);
+    assert_fails(open_mat(path, &d, &err), E_CONFIG, &err, path, "no field /value/gt", NULL);
+    path = write_mat(&image, &mask);
+    size_t size;
+    uint8_t *bytes = slurp(path, &size);
+    for (size_t cut = 512; cut < size; cut += size / 16) {
+        write_file(path, bytes, cut);
+        assert_fails(open_mat(path, &d, &err), E_CONFIG, &err, path, NULL);
+    }
+    free(bytes);
+    write_text(path, "MATLAB 5.0 MAT-file");
+    assert_fails(open_mat(path, &d, &err), E_CONFIG, &err, path, "HDF5", "7.3", NULL);
+    path = path_of("%s/none.mat", top);
+    assert_fails(open_mat(path, &d, &err), E_CONFIG, &err, path, "gtsegs_ijcv.mat", NULL);
+    assert_fails(open_mat(top, &d, &err), E_CONFIG, &err, top, "not a file", NULL);
+
+    /* Fields of numbers rather than references. */
+    path = path_of("%s/numbers.mat", top);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(file, "value", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    put(file, "/value/img", &image);
+    put(file, "/value/gt", &image);
+    H5Fclose(file);
+    assert_fails(open_mat(path, &d, &err), E_CONFIG, &err, path, "/value/img", "references", NULL);
+}
+
+/* References to nothing, and to what is no array. */
+static void test_bad_references(void **state)
+{
+    (void)state;
+    const char *path = path_of("%s/refs.mat", top);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(file, "value", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    hobj_ref_t refs[3] = { 0, 123457, 0 };
+    H5Rcreate(&refs[2], file, "/value", H5R_OBJECT, -1);
+    struct field list = { 2, { 3, 1 }, H5T_STD_REF_OBJ, refs, false };
+    put(file, "/value/img", &list);
+    put(file, "/value/gt", &list);
+    H5Fclose(file);
+    struct dataset *d;
+    struct error err;
+    assert_int_equal(open_mat(path, &d, &err), OK);
+    assert_int_equal(d->count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        struct sample s;
+        assert_fails(dataset_load(d, i, &s, &err), E_DATA, &err, path, "refers to no array", NULL);
+    }
+    dataset_close(d);
+}
+
+static void test_golden(void **state)
+{
+    (void)state;
+    const char *shared = shared_folder();
+    struct dataset *d;
+    struct error err;
+    if (shared == NULL)
+        skip();
+    assert_int_equal(open_mat(path_of("%s/golden/mini_gtsegs.mat", shared), &d, &err), OK);
+    for (size_t i = 0; i < d->count; i++) {
+        struct sample s;
+        long foreground = 0;
+        if (dataset_load(d, i, &s, &err) != OK)
+            fail_msg("%s", err.text);
+        for (long p = 0; p < (long)s.image.width * s.image.height; p++)
+            foreground += s.labels[p];
+        assert_true(foreground > 0);
+        sample_free(&s);
+    }
+    dataset_close(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_layouts),        cmocka_unit_test(test_left_out),
+        cmocka_unit_test(test_bad_entries),    cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_bad_references), cmocka_unit_test(test_golden),
+    };
+    fill();
+    return cmocka_run_group_tests(tests, make_top, remove_top);
+}
