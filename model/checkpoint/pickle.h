@@ -35,6 +35,9 @@ struct bytes {
     size_t size;
 };
 
+/* For "%.*s" in a message. */
+#define BYTES_SHOWN(b) ((b).size > 100 ? 100 : (int)(b).size), ((b).at == NULL ? "" : (b).at)
+
 struct storage {
     struct bytes key;
     enum dtype dtype;
@@ -67,7 +70,7 @@ struct value {
     } as;
 };
 
-#define VALUE_TEXT 120
+#define VALUE_TEXT 220
 
 struct heap {
     struct heap_chunk *chunks;

@@ -50,14 +50,12 @@ static enum status no_state_dict(const struct value *root, struct error *err)
     if (root->kind != VALUE_DICT)
         return fail(err, E_DATA, "it holds %s, not a state dict; save model.state_dict() instead",
                     value_describe(root, text));
-    for (size_t i = 0; i < root->as.list.count && at < sizeof keys - 120; i += 2) {
+    for (size_t i = 0; i < root->as.list.count && at < sizeof keys; i += 2) {
         const struct value *key = root->as.list.items[i], *v = root->as.list.items[i + 1];
-        int n =
-            snprintf(keys + at, sizeof keys - at, "%s%.*s (%s)", i == 0 ? "" : ", ",
-                     key->kind != VALUE_STRING ? 1
-                     : key->as.text.size > 40  ? 40
-                                               : (int)key->as.text.size,
-                     key->kind != VALUE_STRING ? "?" : key->as.text.at, value_describe(v, text));
+        const struct bytes name =
+            key->kind == VALUE_STRING ? key->as.text : (struct bytes){ "?", 1 };
+        int n = snprintf(keys + at, sizeof keys - at, "%s%.*s (%s)", i == 0 ? "" : ", ",
+                         BYTES_SHOWN(name), value_describe(v, text));
         at += n < 0 ? 0 : (size_t)n;
     }
     return fail(err, E_DATA,
@@ -86,8 +84,8 @@ enum status storage_check_same(const struct storage *a, const struct storage *b,
     return fail(err, E_DATA,
                 "storage %.*s is called %" PRId64 " elements of %s in one place and %" PRId64
                 " of %s in another",
-                (int)(a->key.size & 0xff), a->key.at, a->elements, dtype_name(a->dtype),
-                b->elements, dtype_name(b->dtype));
+                BYTES_SHOWN(a->key), a->elements, dtype_name(a->dtype), b->elements,
+                dtype_name(b->dtype));
 }
 
 static enum status plan(struct checkpoint *c, const struct value *dict, struct entry *entries,
@@ -105,8 +103,7 @@ static enum status plan(struct checkpoint *c, const struct value *dict, struct e
             return fail(err, E_DATA,
                         "entry %.*s of the state dict is %s; a tensor of at most %d dimensions is "
                         "due (" DTYPES_READ ")",
-                        key->as.text.size > 200 ? 200 : (int)key->as.text.size, key->as.text.at,
-                        value_describe(v, text), TENSOR_MAX_DIMS);
+                        BYTES_SHOWN(key->as.text), value_describe(v, text), TENSOR_MAX_DIMS);
         e->tensor = &c->tensors[i];
         e->storage = v->as.tensor->storage;
         e->view = v->as.tensor->view;

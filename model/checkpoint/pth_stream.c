@@ -69,28 +69,27 @@ static enum status place_storage(struct stream *f, struct bytes key, struct erro
 {
     const struct storage wanted = { .key = key };
     struct storage *s = find_storage(f, &wanted);
-    const int shown = key.size > 100 ? 100 : (int)key.size;
     uint64_t elements = 0;
     if (s == NULL)
         return fail(err, E_DATA,
                     "storage %.*s is listed but no tensor uses it, so its element "
                     "type is unknown",
-                    shown, key.at);
+                    BYTES_SHOWN(key));
     if (s->data != NULL)
-        return fail(err, E_DATA, "storage %.*s is listed twice", shown, key.at);
+        return fail(err, E_DATA, "storage %.*s is listed twice", BYTES_SHOWN(key));
     if (f->size - f->at < 8)
-        return fail(err, E_DATA, "truncated before storage %.*s", shown, key.at);
+        return fail(err, E_DATA, "truncated before storage %.*s", BYTES_SHOWN(key));
     for (int i = 0; i < 8; i++)
         elements |= (uint64_t)f->bytes[f->at + (size_t)i] << (8 * i);
     f->at += 8;
     if (elements != (uint64_t)s->elements)
         return fail(err, E_DATA, "storage %.*s has %" PRIu64 " elements; the object says %" PRId64,
-                    shown, key.at, elements, s->elements);
+                    BYTES_SHOWN(key), elements, s->elements);
     if (elements > (f->size - f->at) / dtype_size(s->dtype))
         return fail(err, E_DATA,
                     "truncated in storage %.*s: %" PRIu64 " elements of %s are due, "
                     "%zu bytes are left",
-                    shown, key.at, elements, dtype_name(s->dtype), f->size - f->at);
+                    BYTES_SHOWN(key), elements, dtype_name(s->dtype), f->size - f->at);
     s->data = f->bytes + f->at;
     f->at += (size_t)elements * dtype_size(s->dtype);
     return OK;
@@ -101,8 +100,7 @@ static enum status fetch(void *self, const struct storage *s, const uint8_t **by
 {
     const struct storage *found = find_storage(self, s);
     if (found == NULL || found->data == NULL)
-        return fail(err, E_DATA, "its storage %.*s is not in the file",
-                    s->key.size > 100 ? 100 : (int)s->key.size, s->key.at);
+        return fail(err, E_DATA, "its storage %.*s is not in the file", BYTES_SHOWN(s->key));
     *bytes = found->data;
     return OK;
 }

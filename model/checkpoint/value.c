@@ -126,7 +126,6 @@ const char *value_describe(const struct value *v, char text[VALUE_TEXT])
     if (v->kind != VALUE_OPAQUE && v->kind != VALUE_GLOBAL)
         return value_kind_name(v->kind);
     snprintf(text, VALUE_TEXT, "%s%.*s.%.*s", v->kind == VALUE_OPAQUE ? "an object of " : "",
-             m.size > 50 ? 50 : (int)m.size, m.at == NULL ? "" : m.at,
-             n.size > 50 ? 50 : (int)n.size, n.at == NULL ? "" : n.at);
+             BYTES_SHOWN(m), BYTES_SHOWN(n));
     return text;
 }

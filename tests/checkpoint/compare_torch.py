@@ -71,6 +71,8 @@ def variants(folder):
         subnormal=torch.tensor([6e-8, -6e-5, 65504.0]).half(), param=torch.nn.Parameter(w))
     state["param with attribute"] = torch.nn.Parameter(w)
     state["param with attribute"].note = {"a": (1, [2])}
+    state["tensor with attribute"] = torch.randn(3)
+    state["tensor with attribute"].note = {"a": (1, [2])}
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
     opt = torch.optim.AdamW(net.parameters())
     net(torch.randn(8, 3)).sum().backward()

@@ -149,6 +149,66 @@ static void test_module_prefix(void **state)
     }
 }
 
+/* Wrapped tensors, and an OrderedDict as Python 2 wrote it: a call with a list of pairs. */
+static void test_rebuilt(void **state)
+{
+    (void)state;
+    const struct spec s = honest_spec();
+    struct buffer p = { 0 };
+    put_string(&p, "\x80\x02");
+    put_global(&p, "collections", "OrderedDict");
+    put_string(&p, "](](");
+    put_text(&p, "parameter");
+    put_global(&p, "torch._utils", "_rebuild_parameter");
+    put_string(&p, "(");
+    put_tensor(&p, &s);
+    put_string(&p, "\x88}tRe](");
+    put_text(&p, "with_state");
+    put_global(&p, "torch._utils", "_rebuild_parameter_with_state");
+    put_string(&p, "(");
+    put_tensor(&p, &s);
+    put_string(&p, "\x88}}tRe](");
+    put_text(&p, "subclass");
+    put_global(&p, "torch._tensor", "_rebuild_from_type_v2");
+    put_string(&p, "(");
+    put_global(&p, "torch._utils", "_rebuild_parameter");
+    put_global(&p, "torch", "Tensor");
+    put_string(&p, "(");
+    put_tensor(&p, &s);
+    put_string(&p, "\x88}t}tRee\x85R.");
+    struct checkpoint *c = load_zip("x/", true, &p);
+    assert_int_equal(c->count, 3);
+    assert_floats(c, "parameter", counting, 6);
+    assert_floats(c, "with_state", counting, 6);
+    assert_floats(c, "subclass", counting, 6);
+    checkpoint_close(c);
+}
+
+/* A storage that is a part of another: ("storage", class, key, location, 6, (view key, 2, 3)). */
+static void test_storage_view(void **state)
+{
+    (void)state;
+    struct buffer b = { 0 };
+    put_stream_head(&b, 1001);
+    put_string(&b, "\x80\x02}");
+    put_text(&b, "part");
+    put_global(&b, "torch._utils", "_rebuild_tensor");
+    put_string(&b, "((");
+    put_text(&b, "storage");
+    put_global(&b, "torch.cuda", "FloatStorage");
+    put_text(&b, "0");
+    put_text(&b, "cuda:0");
+    put_string(&b, "K\x06");
+    put_text(&b, "view");
+    put_string(&b, "K\x02K\x03\x87tQK\x01K\x02\x85K\x01\x85tRs.");
+    put_stream_keys(&b, (const char *const[]){ "0" }, 1);
+    put_stream_storage(&b, 6, 6);
+    struct checkpoint *c = expect_loads(&b);
+    assert_floats(c, "part", (float[]){ 4, 5 }, 2);
+    checkpoint_close(c);
+    buffer_free(&b);
+}
+
 /* Unknown globals beside the state dict are built, filled and called, all without effect. */
 static void test_placeholders(void **state)
 {
@@ -298,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_module_prefix), cmocka_unit_test(test_placeholders),
         cmocka_unit_test(test_byteorder),     cmocka_unit_test(test_safetensors),
         cmocka_unit_test(test_half),          cmocka_unit_test(test_write),
+        cmocka_unit_test(test_rebuilt),       cmocka_unit_test(test_storage_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

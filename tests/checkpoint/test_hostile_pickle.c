@@ -121,10 +121,10 @@ static void test_structure(void **state)
     struct spec s = honest_spec();
     struct buffer p = { 0 };
     /* What an attack looks like: it becomes a placeholder, and is told by its name. */
-    refuse_bytes("attack",
-                 "\x80\x02"
-                 "cposix\nsystem\nX\4\0\0\0true\x85R.",
-                 32, "posix.system|state_dict");
+    REFUSE("attack",
+           "\x80\x02"
+           "cposix\nsystem\nX\4\0\0\0true\x85R.",
+           "posix.system|state_dict");
     REFUSE("whole_model",
            "\x80\x02"
            "ctimm.models\nVisionTransformer\n)\x81}b.",
