@@ -48,7 +48,53 @@ static void conv_silu(struct backend *be, const struct conv_silu_args *a)
     }
 }
 
+/* gp = gu SiLU'(p) of one token and direction. */
+INLINE vec pre_gradient(const struct conv_silu_back_args *a, int dir, size_t row, int t, size_t at,
+                        int n)
+{
+    const struct conv_dir d = {.w = a->dir[dir].w, .b = a->dir[dir].b};
+    size_t chan = (size_t)a->chan;
+    vec p = tap_sum(&d, dir, rd(a->x) + row * a->ldx + at, a->ldx, t, a->len, chan, at, n, a->taps);
+    vec slope = a->silu_ratio ? v_silu_ratio(p) : v_silu_slope(p);
+    return slope * v_load_part(rd(a->dir[dir].gu) + row * chan + at, n);
+}
+
+/* One block of channels of one image; gp: scratch [2, len]. */
+static void back_block(const struct conv_silu_back_args *a, size_t image, size_t at, vec *gp)
+{
+    size_t chan = (size_t)a->chan, first = image * (size_t)a->len;
+    int n = min_int(VN, (int)(chan - at));
+    for (int dir = 0; dir < 2; dir++)
+        for (int t = 0; t < a->len; t++)
+            gp[dir * a->len + t] = pre_gradient(a, dir, first + (size_t)t, t, at, n);
+    for (int s = 0; s < a->len; s++) {
+        vec gx = v_set(0);
+        for (int k = 0; k < a->taps; k++) {
+            int back = a->taps - 1 - k; /* the outputs whose tap k read x[s] */
+            if (s + back < a->len)
+                gx = v_fma(v_load_part(rd(a->dir[0].w) + (size_t)k * chan + at, n), gp[s + back],
+                           gx);
+            if (s - back >= 0)
+                gx = v_fma(v_load_part(rd(a->dir[1].w) + (size_t)k * chan + at, n),
+                           gp[a->len + s - back], gx);
+        }
+        v_store_part(wr(a->gx) + (first + (size_t)s) * a->ldgx + at, gx, n);
+    }
+}
+
+static void conv_silu_back(struct backend *be, const struct conv_silu_back_args *a)
+{
+    int blocks = blocks_of(a->chan), items = a->n * blocks;
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (int item = 0; item < items; item++) {
+        vec *gp = cpu_scratch(be, 2 * (size_t)a->len * sizeof(vec));
+        if (gp)
+            back_block(a, (size_t)(item / blocks), (size_t)(item % blocks * VN), gp);
+    }
+}
+
 void CPU_VEC(conv_ops)(struct ops *op)
 {
+    op->conv_silu_back = conv_silu_back;
     op->conv_silu = conv_silu;
 }

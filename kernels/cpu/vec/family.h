@@ -11,8 +11,14 @@
 
 #define CPU_VEC_FAMILIES(F)                                                                        \
     F(scan)                                                                                        \
+    F(scan_back)                                                                                   \
     F(conv)                                                                                        \
-    F(norm)
+    F(norm)                                                                                        \
+    F(map)                                                                                         \
+    F(reduce)                                                                                      \
+    F(hidden)                                                                                      \
+    F(hidden_matrix)                                                                               \
+    F(attention)
 
 #define CPU_VEC_DECLARE(family) void CPU_VEC(family##_ops)(struct ops *);
 CPU_VEC_FAMILIES(CPU_VEC_DECLARE)

@@ -1,0 +1,64 @@
+/* Sums across the lanes of VN vectors at once: lane k of the result = Σ lanes of in[k]. Pairs of
+ * vectors give their halves to each other and are added, log2(VN) times. */
+#pragma once
+
+#include "vec.h"
+
+/* PAIR_LOW_h, PAIR_HIGH_h: with lanes in groups of 2h, each group's first (second) half of a, then
+ * that of b. */
+#ifdef CPU_DOUBLE
+#define LANES_HERE (VEC_BYTES / 8)
+#else
+#define LANES_HERE (VEC_BYTES / 4)
+#endif
+
+#if LANES_HERE == 16
+#define LOW_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define HIGH_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+#define LOW_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define HIGH_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define LOW_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define HIGH_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define LOW_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define HIGH_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+#elif LANES_HERE == 8
+#define LOW_4 0, 1, 2, 3, 8, 9, 10, 11
+#define HIGH_4 4, 5, 6, 7, 12, 13, 14, 15
+#define LOW_2 0, 1, 8, 9, 4, 5, 12, 13
+#define HIGH_2 2, 3, 10, 11, 6, 7, 14, 15
+#define LOW_1 0, 8, 2, 10, 4, 12, 6, 14
+#define HIGH_1 1, 9, 3, 11, 5, 13, 7, 15
+#elif LANES_HERE == 4
+#define LOW_2 0, 1, 4, 5
+#define HIGH_2 2, 3, 6, 7
+#define LOW_1 0, 4, 2, 6
+#define HIGH_1 1, 5, 3, 7
+#else
+#define LOW_1 0, 2
+#define HIGH_1 1, 3
+#endif
+
+#define SUM_STEP(h)                                                                                \
+    UNROLL                                                                                         \
+    for (int k = 0; k < h; k++)                                                                    \
+        x[k] = __builtin_shufflevector(x[k], x[k + h], LOW_##h) +                                  \
+               __builtin_shufflevector(x[k], x[k + h], HIGH_##h);
+
+INLINE vec v_sums(const vec in[VN])
+{
+    vec x[VN];
+    UNROLL
+    for (int k = 0; k < VN; k++)
+        x[k] = in[k];
+#if LANES_HERE >= 16
+    SUM_STEP(8)
+#endif
+#if LANES_HERE >= 8
+    SUM_STEP(4)
+#endif
+#if LANES_HERE >= 4
+    SUM_STEP(2)
+#endif
+    SUM_STEP(1)
+    return x[0];
+}
