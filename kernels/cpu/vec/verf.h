@@ -10,7 +10,7 @@
 
 INLINE vec v_erf(vec x)
 {
-    const double(*table)[2] = cpu_erf_table;
+    double(*const table)[2] = cpu_erf_table;
     vec a = v_min(v_abs(x), v_set(ERF_LIMIT));
     vec n = v_round(a * ERF_STEPS), r = n / ERF_STEPS, d = a - r;
     lanes at = __builtin_convertvector(n, lanes);
