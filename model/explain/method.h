@@ -27,7 +27,7 @@ struct track {
 
 enum gradient_kind { GRADIENT_NONE, GRADIENT_PLAIN, GRADIENT_MAMBALRP, GRADIENT_KINDS };
 
-struct layer_view; /* of vim_sweep.h or vit_sweep.h, by architecture */
+struct layer_view; /* sweep.h */
 
 typedef void layer_fn(struct layer_view *, const struct rules *, struct track *tracks);
 

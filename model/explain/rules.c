@@ -93,11 +93,15 @@ enum status rules_settle(const struct explain_options *o, const struct method *m
         out->start = paper ? 0 : released_start(g->depth);
     if (o->start_layer >= 0)
         out->start = o->start_layer;
+    if (!vim && m->lrp)
+        out->row_norm = false; /* SPEC 5.4 */
     /* Where the sign rule belongs depends on the method; clamping is every attribution's default. */
     out->aggregate = o->aggregate_by_protocol ? REDUCE_MEAN : o->aggregate;
     bool weighted = m->gradient != GRADIENT_NONE;
     out->negatives = !o->negatives_by_protocol ? o->negatives : weighted ? SIGN_CLAMP : SIGN_KEEP;
     out->discard = o->discard;
+    if (m->bottom[model->type->id] != NULL)
+        out->clamp_map = false; /* SPEC 5.5 */
     if (m->fixed_protocol)
         return OK;
     pick(&out->own_decay, o->own_decay);

@@ -1,0 +1,376 @@
+#include "explain.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sweep.h"
+#include "vit.h"
+
+const struct explain_method *const explain_methods[] = {
+    &method_raw.info,      &method_rollout.info,  &method_attribution.info,
+    &method_unified.info,  &method_mambalrp.info, &method_random.info,
+    &method_center.info,   &method_randomised.info,
+    NULL
+};
+
+const struct explain_method *explain_find(const char *name)
+{
+    for (int i = 0; explain_methods[i] != NULL; i++)
+        if (strcmp(explain_methods[i]->name, name) == 0)
+            return explain_methods[i];
+    return NULL;
+}
+
+static const struct method *method_of(const struct explain_method *info)
+{
+    return (const struct method *)info; /* its first member */
+}
+
+bool explain_supports(const struct explain_method *info, const struct model *model)
+{
+    const struct method *m = method_of(info);
+    enum arch_id id = model->type->id;
+    return m->map != NULL || m->layer[id] != NULL || m->bottom[id] != NULL;
+}
+
+/* ---- passes: methods that share a model and a precision ---- */
+
+struct where { /* a job's place in the result */
+    int method;
+    enum class_choice choice;
+};
+
+struct pass {
+    const struct model *model;
+    struct model *own_model; /* randomised; else NULL */
+    struct backend *be;
+    void *weights;
+    struct sweep **sweeps; /* [lanes] */
+    int lane_batch;
+    struct job *jobs;
+    struct where *wheres;
+    int job_count;
+    struct view *views; /* [batch] */
+    uint8_t *rgb;       /* [batch, S, S, 3] device memory */
+};
+
+enum { PASS_PLAIN, PASS_DOUBLE, PASS_RANDOM, PASS_RANDOM_DOUBLE, PASSES };
+
+struct explainer {
+    const struct model *model;
+    const struct explain_method **methods;
+    int method_count, batch;
+    bool classes[CLASS_CHOICES];
+    struct input_format format;
+    uint64_t seed;
+    struct pass passes[PASSES];
+};
+
+static int pass_for(const struct method *m, const struct explain_options *o, const char *backend,
+                    const struct model *model)
+{
+    /* Only the ViT's LRP needs double (SPEC 6). */
+    bool wants = m->info.needs_double && model->type->id == ARCH_VIT;
+    bool twice = o->precision_auto ? wants : o->precision == PRECISION_DOUBLE;
+    if (strstr(backend, "64") != NULL)
+        twice = false; /* all passes are double already */
+    return (m->randomised ? PASS_RANDOM : PASS_PLAIN) + (twice ? 1 : 0);
+}
+
+static enum status add_job(struct explainer *ex, int index, enum class_choice choice, int pass,
+                           const struct rules *rules, struct error *err)
+{
+    struct pass *p = &ex->passes[pass];
+    size_t room = (size_t)ex->method_count * CLASS_CHOICES;
+    if (p->jobs == NULL) {
+        p->jobs = calloc(room, sizeof *p->jobs);
+        p->wheres = calloc(room, sizeof *p->wheres);
+    }
+    if (p->jobs == NULL || p->wheres == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    p->jobs[p->job_count] = (struct job){ .method = method_of(ex->methods[index]),
+                                          .rules = *rules, .choice = choice };
+    p->wheres[p->job_count++] = (struct where){ index, choice };
+    return OK;
+}
+
+static enum status plan_jobs(struct explainer *ex, const struct explain_options *o,
+                             const char *backend, struct error *err)
+{
+    for (int i = 0; i < ex->method_count; i++) {
+        const struct method *m = method_of(ex->methods[i]);
+        struct rules rules;
+        if (!explain_supports(ex->methods[i], ex->model))
+            return fail(err, E_CONFIG, "explain.methods: '%s' is not defined for a %s",
+                        m->info.name, ex->model->arch);
+        TRY(rules_settle(o, m, ex->model, &rules, err));
+        if (m->map != NULL)
+            continue;
+        int pass = pass_for(m, o, backend, ex->model);
+        bool first = true;
+        for (int c = 0; c < CLASS_CHOICES; c++) {
+            if (!ex->classes[c] || (m->info.class_agnostic && !first))
+                continue;
+            TRY(add_job(ex, i, (enum class_choice)c, pass, &rules, err));
+            first = false;
+        }
+    }
+    return OK;
+}
+
+static unsigned weight_uses(const struct pass *p)
+{
+    unsigned uses = WEIGHT_FORWARD;
+    for (int i = 0; i < p->job_count; i++) {
+        if (p->jobs[i].method->gradient != GRADIENT_NONE)
+            uses |= WEIGHT_BACK;
+        if (p->jobs[i].method->lrp && p->model->type->id == ARCH_VIT)
+            uses |= WEIGHT_ABS;
+    }
+    return uses;
+}
+
+static enum status open_weights(struct pass *p, struct error *err)
+{
+    unsigned uses = weight_uses(p);
+    p->weights = p->model->type->bind(p->model, p->be, uses);
+    if (p->weights == NULL || ((uses & WEIGHT_ABS) != 0 && !vit_bind_lrp(p->weights, p->model, p->be)))
+        return fail(err, E_NOMEM, "%s: no memory for the weights of %s", p->be->name,
+                    p->model->checkpoint->path);
+    return p->be->sync(p->be, err);
+}
+
+static enum status open_pass(struct explainer *ex, int index, const char *backend,
+                             const struct backend_options *bo, const struct explain_options *o,
+                             struct error *err)
+{
+    struct pass *p = &ex->passes[index];
+    bool twice = index == PASS_DOUBLE || index == PASS_RANDOM_DOUBLE;
+    char name[32];
+    struct backend_options options = *bo;
+    snprintf(name, sizeof name, "%s%s", backend, twice ? "64" : "");
+    options.precision = twice ? PRECISION_DOUBLE : PRECISION_FP32;
+    p->model = ex->model;
+    if (index >= PASS_RANDOM) {
+        int layers = o->randomise_layers >= 0 ? o->randomise_layers : ex->model->geo.depth;
+        TRY(model_randomise(ex->model, layers, o->seed, &p->own_model, err));
+        p->model = p->own_model;
+    }
+    TRY(backend_open(name, &options, &p->be, err));
+    TRY(open_weights(p, err));
+    p->lane_batch = p->be->lane_images > 0 ? p->be->lane_images : ex->batch;
+    p->sweeps = calloc((size_t)p->be->lanes, sizeof *p->sweeps);
+    p->views = calloc((size_t)ex->batch, sizeof *p->views);
+    size_t side = (size_t)ex->model->geo.image_size;
+    p->rgb = p->be->alloc(p->be, (size_t)ex->batch * side * side * 3);
+    if (p->sweeps == NULL || p->views == NULL || p->rgb == NULL)
+        return fail(err, E_NOMEM, "%s: no memory for %d images", name, ex->batch);
+    for (int i = 0; i < p->be->lanes; i++)
+        TRY(sweep_open(p->model, p->be, p->weights, &ex->format, p->jobs, p->job_count,
+                       p->lane_batch, &p->sweeps[i], err));
+    return OK;
+}
+
+enum status explainer_open(const struct model *model, const char *backend,
+                           const struct backend_options *bo, const struct input_format *format,
+                           const struct explain_options *o,
+                           const struct explain_method *const *methods, int method_count,
+                           const bool classes[CLASS_CHOICES], int batch, struct explainer **out,
+                           struct error *err)
+{
+    struct explainer *ex = calloc(1, sizeof *ex);
+    if (ex == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    ex->model = model;
+    ex->batch = batch;
+    ex->format = *format;
+    ex->seed = o->seed;
+    ex->method_count = method_count;
+    memcpy(ex->classes, classes, sizeof ex->classes);
+    ex->methods = calloc((size_t)method_count + 1, sizeof *ex->methods);
+    enum status s = ex->methods == NULL ? fail(err, E_NOMEM, "out of memory") : OK;
+    if (s == OK) {
+        memcpy(ex->methods, methods, (size_t)method_count * sizeof *methods);
+        s = plan_jobs(ex, o, backend, err);
+    }
+    for (int i = 0; s == OK && i < PASSES; i++)
+        if (ex->passes[i].job_count > 0)
+            s = open_pass(ex, i, backend, bo, o, err);
+    if (s != OK) {
+        explainer_close(ex);
+        return s;
+    }
+    *out = ex;
+    return OK;
+}
+
+static void close_pass(struct pass *p)
+{
+    if (p->be != NULL) {
+        for (int i = 0; p->sweeps != NULL && i < p->be->lanes; i++)
+            sweep_close(p->sweeps[i]);
+        p->model->type->unbind(p->weights, p->be);
+        if (p->rgb != NULL)
+            p->be->free(p->be, p->rgb);
+    }
+    backend_close(p->be);
+    model_close(p->own_model);
+    free(p->sweeps);
+    free(p->views);
+    free(p->jobs);
+    free(p->wheres);
+}
+
+void explainer_close(struct explainer *ex)
+{
+    if (ex == NULL)
+        return;
+    for (int i = 0; i < PASSES; i++)
+        close_pass(&ex->passes[i]);
+    free(ex->methods);
+    free(ex);
+}
+
+size_t explainer_bytes(const struct explainer *ex)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < PASSES; i++) {
+        const struct pass *p = &ex->passes[i];
+        if (p->be == NULL)
+            continue;
+        for (int k = 0; k < p->be->lanes; k++)
+            bytes += sweep_bytes(p->sweeps[k]);
+        bytes += p->model->parameters * p->be->real_size;
+    }
+    return bytes;
+}
+
+/* ---- running ---- */
+
+static float *map_at(const struct explainer *ex, const struct explain_result *r, int image,
+                     int method, enum class_choice choice)
+{
+    size_t cells = (size_t)ex->model->geo.grid * (size_t)ex->model->geo.grid;
+    size_t at = ((size_t)image * (size_t)ex->method_count + (size_t)method) * CLASS_CHOICES;
+    return r->maps + (at + (size_t)choice) * cells;
+}
+
+/* drop_c: the map is v without the CLS entry (SPEC 1). */
+static void finish_map(const struct geometry *g, const struct rules *rules, const double *v,
+                       float *map)
+{
+    for (int j = 0; j < g->tokens; j++) {
+        if (j == g->cls_at)
+            continue;
+        double x = rules->clamp_map && v[j] < 0 ? 0 : v[j];
+        *map++ = (float)x;
+    }
+}
+
+/* Takes a chunk's tracks into the result. */
+static void collect(const struct explainer *ex, const struct pass *p, const struct sweep *s, int at,
+                    const struct explain_result *r)
+{
+    for (int k = 0; k < p->job_count; k++) {
+        const struct job *j = &s->jobs[k];
+        bool idle = j->stream >= 0 && s->streams[j->stream].idle;
+        for (int i = 0; i < s->n; i++) {
+            float *map = map_at(ex, r, at + i, p->wheres[k].method, p->wheres[k].choice);
+            if (!idle)
+                finish_map(&ex->model->geo, &j->rules, j->tracks[i].v, map);
+            r->zero_row_sum[at + i] |= !idle && j->tracks[i].zero_row_sum;
+        }
+    }
+    for (int i = 0; i < s->n; i++)
+        if (!(s->identity[i] <= r->identity_error[at + i]) && !isnan(s->identity[i]))
+            r->identity_error[at + i] = s->identity[i];
+}
+
+static enum status run_pass(struct explainer *ex, struct pass *p, const struct explain_subject *sub,
+                            const int32_t *target, int n, const struct explain_result *r,
+                            struct error *err)
+{
+    size_t side = (size_t)ex->model->geo.image_size, bytes = side * side * 3;
+    for (int i = 0; i < n; i++) {
+        p->be->upload(p->be, p->rgb + (size_t)i * bytes, sub[i].rgb, bytes);
+        p->views[i] = (struct view){ .rgb = p->rgb + (size_t)i * bytes };
+    }
+    int chunks = (n + p->lane_batch - 1) / p->lane_batch;
+#pragma omp parallel for schedule(dynamic) num_threads(p->be->lanes)                               \
+    if (p->be->lanes > 1 && chunks > 1)
+    for (int c = 0; c < chunks; c++) {
+        int at = c * p->lane_batch, count = n - at < p->lane_batch ? n - at : p->lane_batch;
+        struct sweep *s = p->sweeps[omp_get_thread_num()];
+        sweep_run(s, p->views + at, count, r->predicted + at, target + at);
+        collect(ex, p, s, at, r);
+    }
+    return p->be->sync(p->be, err);
+}
+
+/* Maps that were not computed because they are known: class-agnostic ones, and the target's where
+ * the target is the predicted class. */
+static void copy_known(const struct explainer *ex, const struct explain_subject *sub, int n,
+                       const struct explain_result *r)
+{
+    size_t bytes = (size_t)ex->model->geo.grid * (size_t)ex->model->geo.grid * sizeof(float);
+    if (!ex->classes[CLASS_PREDICTED] || !ex->classes[CLASS_TARGET])
+        return;
+    for (int i = 0; i < n; i++)
+        for (int m = 0; m < ex->method_count; m++)
+            if (ex->methods[m]->class_agnostic || sub[i].label == r->predicted[i])
+                memcpy(map_at(ex, r, i, m, CLASS_TARGET), map_at(ex, r, i, m, CLASS_PREDICTED),
+                       bytes);
+}
+
+static enum status check_subjects(const struct explainer *ex, const struct explain_subject *sub,
+                                  int n, struct error *err)
+{
+    if (n > ex->batch)
+        return fail(err, E_CONFIG, "%d images in one call, planned for %d", n, ex->batch);
+    bool plain = ex->passes[PASS_PLAIN].job_count > 0 || ex->passes[PASS_DOUBLE].job_count > 0;
+    bool randomised = ex->passes[PASS_RANDOM].job_count + ex->passes[PASS_RANDOM_DOUBLE].job_count > 0;
+    for (int i = 0; i < n; i++) {
+        int classes = ex->model->geo.classes;
+        if (sub[i].predicted >= classes || (sub[i].predicted < 0 && !plain && randomised))
+            return fail(err, E_CONFIG, "predicted class %d, should be 0 to %d", sub[i].predicted,
+                        classes - 1);
+        if (ex->classes[CLASS_TARGET] && (sub[i].label < 0 || sub[i].label >= classes))
+            return fail(err, E_CONFIG, "explain.class = target needs labels of 0 to %d, not %d",
+                        classes - 1, sub[i].label);
+    }
+    return OK;
+}
+
+enum status explainer_run(struct explainer *ex, const struct explain_subject *sub, int n,
+                          const struct explain_result *r, struct error *err)
+{
+    TRY(check_subjects(ex, sub, n, err));
+    int32_t *target = calloc((size_t)n + 1, sizeof *target);
+    if (target == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    for (int i = 0; i < n; i++) {
+        r->predicted[i] = sub[i].predicted;
+        r->identity_error[i] = NAN;
+        r->zero_row_sum[i] = 0;
+        target[i] = sub[i].label >= 0 && sub[i].label < ex->model->geo.classes ? sub[i].label : 0;
+    }
+    enum status s = OK;
+    for (int i = 0; s == OK && i < PASSES; i++)
+        if (ex->passes[i].job_count > 0)
+            s = run_pass(ex, &ex->passes[i], sub, target, n, r, err);
+    free(target);
+    for (int m = 0; s == OK && m < ex->method_count; m++) {
+        const struct method *method = method_of(ex->methods[m]);
+        for (int i = 0; method->map != NULL && i < n; i++)
+            for (int c = 0; c < CLASS_CHOICES; c++)
+                if (ex->classes[c])
+                    method->map(&ex->model->geo, ex->seed, sub[i].id_hash,
+                                map_at(ex, r, i, m, (enum class_choice)c));
+    }
+    if (s == OK)
+        copy_known(ex, sub, n, r);
+    return s;
+}

@@ -1,0 +1,134 @@
+/* ViT in a sweep: a block's activations, gradients and relevance, and its attention maps. */
+#include <stdlib.h>
+
+#include "sweep.h"
+#include "vit.h"
+
+struct vit_scores {
+    struct vit_acts acts;
+    struct vit_grads grads;
+    struct vit_lrp lrp;
+    const struct vit_block *w;
+    real *map; /* [n, L, L] mean over heads */
+    bool any_gradient, any_lrp;
+};
+
+static const struct vit_weights *weights_of(const struct sweep *s)
+{
+    return s->weights;
+}
+
+static void layout(struct sweep *s, struct bump *b)
+{
+    struct vit_scores *v = s->scratch;
+    const struct geometry *g = &s->model->geo;
+    for (int i = 0; i < s->stream_count; i++) {
+        v->any_gradient = true;
+        v->any_lrp = v->any_lrp || s->streams[i].lrp;
+    }
+    vit_acts_layout(g, s->be, s->n_max, true, b, &v->acts);
+    if (v->any_gradient)
+        vit_grads_layout(g, s->be, s->n_max, b, &v->grads);
+    if (v->any_lrp)
+        vit_lrp_layout(g, s->be, s->n_max, b, &v->lrp);
+    v->map = bump_take(b, (size_t)s->n_max * (size_t)g->tokens * (size_t)g->tokens,
+                       s->be->real_size);
+}
+
+static bool open_scores(struct sweep *s)
+{
+    s->view.vit = s->scratch;
+    return true;
+}
+
+static void close_scores(struct sweep *s)
+{
+    (void)s;
+}
+
+static void forward(struct sweep *s, int layer, real *x)
+{
+    const struct vit_scores *v = s->scratch;
+    struct vit_acts plain = v->acts;
+    plain.probs = NULL;
+    vit_block_forward(&s->model->geo, s->be, &weights_of(s)->block[layer], &plain, s->n, x);
+}
+
+static void head(struct sweep *s, const real *x, real *logits)
+{
+    const struct vit_scores *v = s->scratch;
+    vit_head(&s->model->geo, s->be, weights_of(s), s->n, x, v->acts.y, logits);
+}
+
+static void record(struct sweep *s, int layer, const real *x)
+{
+    struct vit_scores *v = s->scratch;
+    v->w = &weights_of(s)->block[layer];
+    vit_block_record(&s->model->geo, s->be, v->w, &v->acts, s->n, x);
+}
+
+static void top(struct sweep *s, struct stream *st, const real *x, const real *logits)
+{
+    const struct vit_scores *v = s->scratch;
+    /* acts.y still holds what the head saw: no block has been recorded yet. */
+    if (st->lrp)
+        vit_head_lrp(&s->model->geo, s->be, weights_of(s), &v->lrp, s->n, v->acts.y, logits,
+                     st->onehot, st->relevance);
+    vit_head_back(&s->model->geo, s->be, weights_of(s), s->n, x, st->onehot, v->grads.d1,
+                  st->gradient);
+}
+
+static void enter(struct sweep *s, struct stream *st, int layer, const real *x)
+{
+    const struct vit_scores *v = s->scratch;
+    (void)layer;
+    vit_block_back_probs(&s->model->geo, s->be, v->w, &v->acts, &v->grads, s->n, st->gradient);
+    if (st->lrp)
+        vit_block_lrp_probs(&s->model->geo, s->be, v->w, &v->acts, &v->lrp, s->n, x,
+                            st->relevance);
+}
+
+static void leave(struct sweep *s, struct stream *st, int layer, const real *x)
+{
+    const struct vit_scores *v = s->scratch;
+    (void)layer;
+    vit_block_back(&s->model->geo, s->be, v->w, &v->acts, &v->grads, s->n, x, st->gradient);
+    if (st->lrp)
+        vit_block_lrp(&s->model->geo, s->be, v->w, &v->acts, &v->lrp, s->n, x, st->relevance);
+}
+
+const struct sweep_arch vit_sweep = {
+    .scratch_size = sizeof(struct vit_scores),
+    .layout = layout,
+    .open = open_scores,
+    .close = close_scores,
+    .forward = forward,
+    .head = head,
+    .record = record,
+    .top = top,
+    .enter = enter,
+    .leave = leave,
+};
+
+/* ---- scores ---- */
+
+static double *mean_over_heads(struct layer_view *view, const real *a, const real *b)
+{
+    size_t len = (size_t)view->geo->tokens;
+    const struct head_mean_args h = { .n = view->n, .heads = view->geo->heads,
+                                      .len = view->geo->tokens, .a = a, .b = b,
+                                      .out = view->vit->map };
+    view->be->op.head_mean(view->be, &h);
+    be_read_doubles(view->be, view->host, view->vit->map, (size_t)view->n * len * len);
+    return view->host;
+}
+
+double *vit_attention_scores(struct layer_view *view)
+{
+    return mean_over_heads(view, view->vit->acts.probs, NULL);
+}
+
+double *vit_weighted_scores(struct layer_view *view)
+{
+    return mean_over_heads(view, view->vit->grads.probs, view->vit->lrp.probs);
+}

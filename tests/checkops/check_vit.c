@@ -1,0 +1,134 @@
+/* Attention, its backward pieces, and the LRP of a residual sum. */
+#include <stdlib.h>
+
+#include "checkops.h"
+
+struct shape {
+    int n, len, heads, dim;
+};
+
+static const struct shape shapes[] = { { 1, 1, 1, 1 },   { 2, 2, 3, 5 },    { 1, 17, 2, 16 },
+                                       { 2, 26, 3, 24 }, { 1, 197, 1, 64 }, { 1, 50, 2, 33 } };
+static const struct shape bench_shape = { 8, 197, 6, 64 };
+
+static void check_one_attention(struct check *c, const struct shape *s, bool with_probs)
+{
+    CASE(c, "n %d L %d heads %d dim %d%s", s->n, s->len, s->heads, s->dim,
+         with_probs ? " probs" : "");
+    size_t tokens = (size_t)(s->n * s->len), width = (size_t)(s->heads * s->dim);
+    struct pair *qkv = uniform(c, tokens * 3 * width, -2, 2), *out = output(c, tokens * width);
+    struct pair *probs = with_probs ? output(c, tokens * (size_t)s->heads * (size_t)s->len) : NULL;
+    c->flops = 4.0 * s->n * s->heads * s->len * s->len * s->dim;
+    RUN(c, attention, .n = s->n, .len = s->len, .heads = s->heads, .dim = s->dim, .qkv = at(c, qkv),
+        .scale = 0.3, .out = at(c, out), .probs = at(c, probs));
+    /* Scores of up to about 15 here: their rounding, times their size, is the relative error of
+     * the exponentials. */
+    compare_product(c, "out", out, 48);
+    if (with_probs)
+        compare_product(c, "probs", probs, 48);
+}
+
+void check_attention(struct check *c)
+{
+    if (c->bench) {
+        check_one_attention(c, &bench_shape, false);
+        check_one_attention(c, &bench_shape, true);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(shapes); i++)
+        for (int probs = 0; probs < 2; probs++)
+            check_one_attention(c, &shapes[i], probs);
+}
+
+static void check_one_softmax_back(struct check *c, int rows, int cols, bool in_place)
+{
+    CASE(c, "rows %d cols %d%s", rows, cols, in_place ? " in place" : "");
+    size_t count = (size_t)rows * (size_t)cols;
+    struct pair *p = uniform(c, count, 0, 2.0 / cols), *gp = uniform(c, count, -1, 1);
+    struct pair *gs = in_place ? gp : output(c, count);
+    RUN(c, softmax_back, .rows = (size_t)rows, .cols = cols, .p = at(c, p), .gp = at(c, gp),
+        .scale = 0.3, .gs = at(c, gs));
+    compare(c, "gs", gs, 16); /* one sum over the row, a difference, two products */
+}
+
+void check_softmax_back(struct check *c)
+{
+    static const int sizes[][2] = { { 1, 1 }, { 2, 5 }, { 17, 26 }, { 3, 197 }, { 197, 17 } };
+    if (c->bench) {
+        check_one_softmax_back(c, 8 * 6 * 197, 197, true);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
+        for (int in_place = 0; in_place < 2; in_place++)
+            check_one_softmax_back(c, sizes[i][0], sizes[i][1], in_place);
+}
+
+static void check_one_head_mean(struct check *c, const struct shape *s, bool with_b)
+{
+    CASE(c, "n %d heads %d L %d%s", s->n, s->heads, s->len, with_b ? " b" : "");
+    size_t square = (size_t)s->len * (size_t)s->len, heads = (size_t)s->heads;
+    struct pair *a = uniform(c, (size_t)s->n * heads * square, -1, 1);
+    struct pair *b = with_b ? uniform(c, (size_t)s->n * heads * square, -1, 1) : NULL;
+    struct pair *out = output(c, (size_t)s->n * square);
+    RUN(c, head_mean, .n = s->n, .heads = s->heads, .len = s->len, .a = at(c, a), .b = at(c, b),
+        .out = at(c, out));
+    compare(c, "out", out, 8); /* one rounding a head */
+}
+
+void check_head_mean(struct check *c)
+{
+    if (c->bench) {
+        check_one_head_mean(c, &bench_shape, true);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(shapes); i++)
+        for (int with_b = 0; with_b < 2; with_b++)
+            check_one_head_mean(c, &shapes[i], with_b);
+}
+
+/* Operands of like sign, so that neither a + b nor their sums cancel: what is left is rounding. */
+static void lrp_operands(struct check *c, size_t count, struct pair **a, struct pair **b)
+{
+    float *x = calloc(2 * count, sizeof *x), *y = x + count;
+    if (x == NULL)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        double sign = draw(c, 0, 1) < 0.3 ? -1 : 1;
+        x[i] = (float)(sign * draw(c, 0.2, 2));
+        y[i] = (float)(sign * draw(c, 0.2, 2));
+        if (i % 11 == 10) /* S(R, 0) = 0 */
+            x[i] = y[i] = 0;
+    }
+    *a = from_floats(c, x, count);
+    *b = from_floats(c, y, count);
+    free(x);
+}
+
+/* `in_place`: 1: ra is r, 2: rb is r. `sign` of all of R: the shares keep its sum's. */
+static void check_one_lrp(struct check *c, int n, size_t count, int in_place, double sign)
+{
+    CASE(c, "n %d count %zu in place %d R %g", n, count, in_place, sign);
+    struct pair *a, *b, *r = uniform(c, (size_t)n * count, 0, sign);
+    lrp_operands(c, (size_t)n * count, &a, &b);
+    struct pair *ra = in_place == 1 ? r : output(c, (size_t)n * count);
+    struct pair *rb = in_place == 2 ? r : output(c, (size_t)n * count);
+    RUN(c, lrp_add, .n = n, .count = count, .a = at(c, a), .b = at(c, b), .r = at(c, r),
+        .ra = at(c, ra), .rb = at(c, rb));
+    compare(c, "ra", ra, 64); /* three sums over the tensor */
+    compare(c, "rb", rb, 64);
+}
+
+void check_lrp_add(struct check *c)
+{
+    static const size_t counts[] = { 1, 5, 17 * 48, 197 * 33 };
+    if (c->bench) {
+        check_one_lrp(c, 8, (size_t)197 * 384, 0, 1);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(counts); i++)
+        for (int in_place = 0; in_place < 3; in_place++)
+            for (int n = 1; n < 4; n++)
+                check_one_lrp(c, n, counts[i], in_place, n == 2 ? -1 : 1);
+    /* R = 0 throughout: all sums are 0 and nothing is divided by them */
+    check_one_lrp(c, 1, 17, 0, 0);
+}

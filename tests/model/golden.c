@@ -1,0 +1,90 @@
+#include "golden.h"
+
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image.h"
+
+const char *golden_shared(const char *source_root)
+{
+    static char path[1024];
+    const char *given = getenv("EVALH_SHARED");
+    snprintf(path, sizeof path, "%s", given != NULL ? given : "");
+    if (given == NULL)
+        snprintf(path, sizeof path, "%s/../shared", source_root);
+    if (access(path, R_OK) != 0)
+        snprintf(path, sizeof path, "/work/shared");
+    return access(path, R_OK) == 0 ? path : NULL;
+}
+
+double *golden_read(long long file, const char *path, size_t *count)
+{
+    if (H5Lexists(file, path, H5P_DEFAULT) <= 0)
+        return NULL;
+    hid_t set = H5Dopen2(file, path, H5P_DEFAULT), space = H5Dget_space(set);
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    double *a = malloc((size_t)n * sizeof *a);
+    if (a != NULL && H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, a) < 0) {
+        free(a);
+        a = NULL;
+    }
+    H5Sclose(space);
+    H5Dclose(set);
+    *count = (size_t)n;
+    return a;
+}
+
+int golden_attribute(long long file, const char *group, const char *name)
+{
+    int value = 0;
+    hid_t a = H5Aopen_by_name(file, group, name, H5P_DEFAULT, H5P_DEFAULT);
+    H5Aread(a, H5T_NATIVE_INT, &value);
+    H5Aclose(a);
+    return value;
+}
+
+enum status golden_model(const char *shared, long long file, const char *name, struct model **out,
+                         struct error *err)
+{
+    char path[1100];
+    struct checkpoint *ck;
+    snprintf(path, sizeof path, "%s/golden/%s.pth", shared, name);
+    if (access(path, R_OK) != 0)
+        snprintf(path, sizeof path, "%s/golden/%s.safetensors", shared, name);
+    TRY(checkpoint_open(path, &ck, err));
+    const struct model_options o = { .image_size = golden_attribute(file, name, "image_size"),
+                                     .heads = golden_attribute(file, name, "heads") };
+    return model_open(ck, &o, out, err);
+}
+
+unsigned char *golden_image(const char *shared, const char *name, int side, struct error *err)
+{
+    char path[1100];
+    struct image image;
+    snprintf(path, sizeof path, "%s/golden/images/%s", shared, name);
+    if (image_read(path, &image, err) != OK)
+        return NULL;
+    unsigned char *rgb = malloc((size_t)side * (size_t)side * 3);
+    if (rgb != NULL && image_preprocess(&image, PREPROCESS_STRETCH, side, rgb, err) != OK) {
+        free(rgb);
+        rgb = NULL;
+    }
+    image_free(&image);
+    return rgb;
+}
+
+double golden_error(const float *a, const double *b, size_t count, double *size)
+{
+    double error = 0;
+    *size = 0;
+    for (size_t i = 0; i < count; i++) {
+        double d = fabs((double)a[i] - b[i]);
+        error = d <= error ? error : d; /* a NaN stays */
+        *size = fmax(*size, fabs(b[i]));
+    }
+    return error;
+}

@@ -1,0 +1,23 @@
+/* Reading ../shared/golden (see its README) for the tests that hold evalh to it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "model.h"
+
+/* Folder shared/, or NULL: EVALH_SHARED, or beside the checkout. */
+const char *golden_shared(const char *source_root);
+
+/* A dataset of doubles, or NULL where there is none; *count elements. malloc'ed. */
+double *golden_read(long long file, const char *path, size_t *count);
+int golden_attribute(long long file, const char *group, const char *name);
+
+/* "vim_micro" -> the model of golden/vim_micro.{pth,safetensors} with the group's attributes. */
+enum status golden_model(const char *shared, long long file, const char *name, struct model **out,
+                         struct error *err);
+/* golden/images/NAME, stretched to the model's side. malloc'ed [S, S, 3]. */
+unsigned char *golden_image(const char *shared, const char *name, int side, struct error *err);
+
+/* max |a - b|, and max |b|. */
+double golden_error(const float *a, const double *b, size_t count, double *size);
