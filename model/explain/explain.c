@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "sweep.h"
-#include "vit.h"
 
 const struct explain_method *const explain_methods[] = {
     &method_raw.info,      &method_rollout.info,  &method_attribution.info,
@@ -135,9 +134,8 @@ static unsigned weight_uses(const struct pass *p)
 
 static enum status open_weights(struct pass *p, struct error *err)
 {
-    unsigned uses = weight_uses(p);
-    p->weights = p->model->type->bind(p->model, p->be, uses);
-    if (p->weights == NULL || ((uses & WEIGHT_ABS) != 0 && !vit_bind_lrp(p->weights, p->model, p->be)))
+    p->weights = sweep_bind(p->model, p->be, weight_uses(p));
+    if (p->weights == NULL)
         return fail(err, E_NOMEM, "%s: no memory for the weights of %s", p->be->name,
                     p->model->checkpoint->path);
     return p->be->sync(p->be, err);

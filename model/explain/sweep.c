@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vit.h"
+
 static size_t stream_elements(const struct sweep *s) /* n L D */
 {
     const struct geometry *g = &s->model->geo;
@@ -165,6 +167,27 @@ static void forward(struct sweep *s, const struct view *views)
     }
     s->arch->head(s, s->x, s->logits);
     be_read_doubles(s->be, s->host_logits, s->logits, (size_t)s->n * (size_t)g->classes);
+}
+
+void sweep_record(struct sweep *s, const struct view *views, int n, int layer)
+{
+    s->n = n;
+    s->view.n = n;
+    s->view.layer = layer;
+    stem_forward(&s->model->geo, s->be, s->model->type->stem(s->weights), &s->stem, s->format,
+                 views, n, s->x);
+    for (int i = 0; i < layer; i++)
+        s->arch->forward(s, i, s->x);
+    s->arch->record(s, layer, s->x);
+}
+
+void *sweep_bind(const struct model *model, struct backend *be, unsigned uses)
+{
+    void *weights = model->type->bind(model, be, uses);
+    if (weights == NULL || (uses & WEIGHT_ABS) == 0 || vit_bind_lrp(weights, model, be))
+        return weights;
+    model->type->unbind(weights, be);
+    return NULL;
 }
 
 static int32_t argmax(const double *a, int count)

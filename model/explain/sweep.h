@@ -108,4 +108,16 @@ void sweep_close(struct sweep *);
  * [n]. Afterwards the jobs' tracks hold v; a job whose stream was idle holds nothing. */
 void sweep_run(struct sweep *, const struct view *views, int n, int32_t *predicted,
                const int32_t *target);
+/* Forward up to `layer` and its activations, for the functions below. */
+void sweep_record(struct sweep *, const struct view *views, int n, int layer);
 size_t sweep_bytes(const struct sweep *);
+
+/* Weights with what LRP needs beside them; NULL: out of memory. */
+void *sweep_bind(const struct model *, struct backend *, unsigned uses);
+
+/* ---- of the layer last recorded, first image; arrays on the device ---- */
+
+const real *vim_cls_row(struct sweep *, int direction); /* [L, E], complete */
+const real *vim_matrix(struct sweep *, int channel);    /* [L, L]; -1: mean over channels */
+const real *vit_matrix(struct sweep *, int head);       /* [L, L]; -1: mean over heads */
+const real *vit_relevance(struct sweep *);              /* [H, L, L] of the lowest layer swept */

@@ -267,6 +267,23 @@ double *vim_row_scores(struct layer_view *view, const struct rules *r, enum sign
     return slot->values;
 }
 
+static void run_matrix(struct layer_view *view, struct hidden_matrix_args *a)
+{
+    struct vim_scores *v = view->vim;
+    const struct geometry *g = view->geo;
+    a->n = view->n;
+    a->len = g->tokens;
+    a->chan = g->inner;
+    a->state = g->state;
+    a->rank = g->rank;
+    a->out = v->matrix;
+    a->range = v->range;
+    for (int k = 0; k < 2; k++)
+        a->dir[k] = (struct attn_dir){ .delta = v->acts.delta[k], .xdbl = v->acts.xdbl[k],
+                                       .a = v->w->dir[k].a };
+    view->be->op.hidden_matrix(view->be, a);
+}
+
 double *vim_matrix_scores(struct layer_view *view, const struct rules *r, enum sign_rule sign,
                           const double **range)
 {
@@ -276,15 +293,9 @@ double *vim_matrix_scores(struct layer_view *view, const struct rules *r, enum s
                               .sign = sign, .reduce = r->aggregate };
     struct slot *slot = find_slot(v, &key);
     if (!slot->filled) {
-        struct hidden_matrix_args a = { .n = view->n, .len = g->tokens, .chan = g->inner,
-                                        .state = g->state, .rank = g->rank,
-                                        .own_decay = r->own_decay, .diagonal = r->diagonal,
-                                        .sign = sign, .reduce = r->aggregate, .out = v->matrix,
-                                        .range = v->range };
-        for (int k = 0; k < 2; k++)
-            a.dir[k] = (struct attn_dir){ .delta = v->acts.delta[k], .xdbl = v->acts.xdbl[k],
-                                          .a = v->w->dir[k].a };
-        view->be->op.hidden_matrix(view->be, &a);
+        struct hidden_matrix_args a = { .own_decay = r->own_decay, .diagonal = r->diagonal,
+                                        .sign = sign, .reduce = r->aggregate };
+        run_matrix(view, &a);
         download(view, slot, v->matrix, (size_t)g->tokens * (size_t)g->tokens);
     }
     *range = slot->range;
@@ -335,4 +346,19 @@ double *vim_row_gradient(struct layer_view *view)
 real *vim_row_buffer(struct layer_view *view)
 {
     return view->vim->reduced;
+}
+
+const real *vim_cls_row(struct sweep *s, int direction)
+{
+    const struct vim_scores *v = s->scratch;
+    return v->row_dir[direction];
+}
+
+const real *vim_matrix(struct sweep *s, int channel)
+{
+    struct hidden_matrix_args a = { .own_decay = true, .diagonal = true, .reduce = REDUCE_MEAN,
+                                    .chan_first = channel < 0 ? 0 : channel,
+                                    .chan_count = channel < 0 ? 0 : 1 };
+    run_matrix(&s->view, &a);
+    return s->view.vim->matrix;
 }

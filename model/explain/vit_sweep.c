@@ -132,3 +132,21 @@ double *vit_weighted_scores(struct layer_view *view)
 {
     return mean_over_heads(view, view->vit->grads.probs, view->vit->lrp.probs);
 }
+
+const real *vit_matrix(struct sweep *s, int head)
+{
+    const struct vit_scores *v = s->scratch;
+    size_t len = (size_t)s->model->geo.tokens;
+    if (head >= 0)
+        return be_at(s->be, v->acts.probs, (size_t)head * len * len);
+    const struct head_mean_args h = { .n = s->n, .heads = s->model->geo.heads,
+                                      .len = s->model->geo.tokens, .a = v->acts.probs,
+                                      .out = v->map };
+    s->be->op.head_mean(s->be, &h);
+    return v->map;
+}
+
+const real *vit_relevance(struct sweep *s)
+{
+    return ((const struct vit_scores *)s->scratch)->lrp.probs;
+}
