@@ -1,0 +1,68 @@
+#include "micro.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "method.h"
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name);
+}
+
+struct checkpoint *micro_checkpoint(const struct micro *m)
+{
+    const struct arch_type *type = m->arch == ARCH_VIM ? &vim_type : &vit_type;
+    const struct geometry g = { .patch = m->patch, .grid = m->grid,
+                                .tokens = m->grid * m->grid + 1, .width = m->width,
+                                .depth = m->depth, .classes = m->classes, .inner = m->inner,
+                                .state = m->state, .taps = m->taps, .rank = m->rank,
+                                .heads = m->heads, .mlp = m->mlp };
+    struct tensor_list list = { 0 };
+    type->list_tensors(&g, &list);
+    struct checkpoint *ck = calloc(1, sizeof *ck);
+    if (ck == NULL || list.out_of_memory)
+        return NULL;
+    ck->path = strdup("micro");
+    ck->format = "memory";
+    ck->count = list.count;
+    ck->tensors = calloc(list.count, sizeof *ck->tensors);
+    for (size_t i = 0; i < list.count; i++) {
+        struct tensor *t = &ck->tensors[i];
+        t->name = strdup(list.specs[i].name);
+        t->ndim = list.specs[i].ndim;
+        t->count = 1;
+        for (int k = 0; k < t->ndim; k++) {
+            t->shape[k] = list.specs[i].shape[k];
+            t->count *= (size_t)t->shape[k];
+        }
+        t->data = calloc(t->count, sizeof *t->data);
+    }
+    qsort(ck->tensors, ck->count, sizeof *ck->tensors, by_name);
+    free(list.specs);
+    return ck;
+}
+
+struct model *micro_model(const struct micro *m, uint64_t seed)
+{
+    struct error err;
+    struct model *blank = NULL, *model = NULL;
+    struct checkpoint *ck = micro_checkpoint(m);
+    const struct model_options o = { .heads = m->heads, .image_size = m->grid * m->patch };
+    if (ck == NULL || model_open(ck, &o, &blank, &err) != OK)
+        return NULL;
+    model_randomise(blank, m->depth, seed, &model, &err);
+    model_close(blank);
+    /* Published initial weights are small; larger ones make gradients worth checking. The stem,
+     * which randomising leaves alone, is filled too. */
+    uint64_t state = seed + 1;
+    for (size_t i = 0; model != NULL && i < model->checkpoint->count; i++) {
+        struct tensor *t = &model->checkpoint->tensors[i];
+        bool stem = strncmp(t->name, "pos", 3) == 0 || strncmp(t->name, "cls", 3) == 0 ||
+                    strncmp(t->name, "patch", 5) == 0;
+        bool mixer = strstr(t->name, "_log") != NULL || strstr(t->name, "dt_proj") != NULL;
+        for (size_t k = 0; k < t->count && !mixer; k++)
+            t->data[k] = (stem ? 0 : t->data[k]) + (float)(0.6 * (random_uniform(&state) - 0.5));
+    }
+    return model;
+}
