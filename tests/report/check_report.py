@@ -1,0 +1,116 @@
+#!/usr/bin/python3
+"""check_report.py MAKE_RESULT REPORT SCORE: recomputes what evalh prints with h5py, numpy and scikit-learn.
+
+Exit 77, aloud, where those are not installed."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import h5py
+    import numpy as np
+    from sklearn.metrics import average_precision_score
+except ImportError as e:
+    print(f"SKIPPED: {e}: python3-h5py and python3-sklearn are needed")
+    sys.exit(77)
+
+MAKE, REPORT, SCORE = sys.argv[1:4]
+rng = np.random.default_rng(3)
+
+
+def close(name, got, want, tolerance):
+    assert abs(got - want) <= tolerance, f"{name}: evalh says {got}, recomputed {want}"
+
+
+def score(folder, heat, labels):
+    heat.astype(np.float32).tofile(f"{folder}/heat")
+    labels.astype(np.int8).tofile(f"{folder}/labels")
+    return [float(x) for x in subprocess.check_output([SCORE, f"{folder}/heat", f"{folder}/labels"]).split()]
+
+
+def check_score(folder, heat, labels):
+    """SPEC 8 written out with numpy and scikit-learn, on the float32 heat map."""
+    got = score(folder, heat, labels)
+    heat, labels = heat.astype(np.float32).astype(np.float64).ravel(), labels.ravel()
+    fore, on = heat > heat.mean(), labels >= 0
+    want = [np.sum((fore == labels) & on), on.sum()]
+    want += [np.sum((fore == c) & (labels == c)) for c in (0, 1)]
+    want += [np.sum(((fore == c) | (labels == c)) & on) for c in (0, 1)]
+    assert got[:6] == want, (got, want)
+    both, truth = np.r_[1 - heat[on], heat[on]], np.r_[labels[on] == 0, labels[on] == 1]
+    close("ap of both", got[6], average_precision_score(truth, both), 1e-6)
+    if (labels == 1).any():
+        close("ap", got[7], average_precision_score(labels == 1, heat), 1e-12)
+
+
+def check_scores(folder):
+    for n, levels in ((5, 2), (300, 7), (4000, 50), (50176, 10**6)):
+        heat = rng.integers(0, levels + 1, n) / levels
+        check_score(folder, heat, rng.integers(-1, 2, n))
+    shared = next((d for d in (os.environ.get("EVALH_SHARED"), "../shared", "/work/shared") if d and os.path.isdir(d)), None)
+    if not shared:
+        return print("SKIPPED: golden heat maps (no ../shared)")
+    with h5py.File(f"{shared}/golden/models.h5") as h:
+        for model in h:
+            image = h[model][sorted(h[model])[0]]
+            for method in image["heat"]:
+                heat = image["heat"][method][:]
+                y, x = np.mgrid[: len(heat), : len(heat)] / len(heat)
+                check_score(folder, heat, ((y - 0.5) ** 2 + (x - 0.6) ** 2 < 0.1).astype(np.int8))
+
+
+def interval(statistic, n, count=600):
+    draws = np.array([statistic(rng.integers(0, n, n)) for _ in range(count)])
+    return np.percentile(draws, [2.5, 97.5])
+
+
+def check_figure(name, figure, statistic, n):
+    close(name, figure["value"], statistic(np.arange(n)), 1e-6)
+    low, high = interval(statistic, n)
+    slack = 0.2 * (high - low)  # sampling error of two bootstraps
+    close(name + " low", figure["low"], low, slack)
+    close(name + " high", figure["high"], high, slack)
+
+
+def check_perturbation(h, row, ok):
+    for direction in ("positive", "negative"):
+        g = h[f"perturbation/{row['method']}/{row['class']}/{direction}"]
+        hit, prob = g["hit"][:][ok].astype(float), g["prob"][:][ok].astype(float)
+        curve = row[direction]
+        for k in range(10):
+            close("accuracy", curve["accuracy"][k], 100 * hit[:, k].mean(), 1e-9)
+            close("probability", curve["probability"][k], 100 * prob[:, k].mean(), 1e-6)
+        auc = lambda pick: 100 * np.trapz(hit[pick].mean(0), dx=0.1)
+        check_figure("AUC", curve["auc"], auc, len(hit))
+
+
+def check_segmentation(h, row, ok):
+    g = {k: v[:][ok].astype(float) for k, v in h[f"segmentation/{row['method']}/{row['class']}"].items()}
+    n = len(g["ap"])
+    check_figure("pixel accuracy", row["pixel_accuracy"], lambda p: 100 * g["correct"][p].sum() / g["labelled"][p].sum(), n)
+    check_figure("mAP", row["map"], lambda p: 100 * g["ap"][p].mean(), n)
+    check_figure("mIoU", row["miou"], lambda p: 100 * (g["intersection"][p].sum(0) / g["union"][p].sum(0)).mean(), n)
+
+
+def check_report(path):
+    run = json.loads(subprocess.check_output([REPORT, path, "--format", "json"]))["runs"][0]
+    with h5py.File(path) as h:
+        label, predicted, status = (h[f"images/{k}"][:] for k in ("label", "predicted", "status"))
+        strata = {"all": status == 0, "correct": (status == 0) & (label == predicted), "wrong": (status == 0) & (label != predicted)}
+        hits = (label == predicted)[status == 0].astype(float)
+        check_figure("top-1", run["top1"], lambda p: 100 * hits[p].mean(), len(hits))
+        for row in run["perturbation"]["rows"]:
+            check_perturbation(h, row, strata[row["stratum"]])
+        for row in run["segmentation"]["rows"]:
+            check_segmentation(h, row, strata[row["stratum"]])
+        assert len(run["perturbation"]["rows"]) == len(run["segmentation"]["rows"]) == 12
+
+
+with tempfile.TemporaryDirectory() as folder:
+    check_scores(folder)
+    made = f"{folder}/made.h5"
+    subprocess.check_call([MAKE, made, "methods=raw attribution", "segmentation=1", "images=150"])
+    check_report(made)
+print("what evalh prints is what h5py, numpy and scikit-learn compute")
