@@ -1,9 +1,12 @@
 /* kind = demo: written once, whole, in the published layouts, and read back by their readers. */
 #include "fixtures.h"
 
+#include <dirent.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "demo.h"
@@ -160,6 +163,64 @@ static void test_reuse(void **state)
                  NULL);
 }
 
+/* Ranks of one run start together: each gets the whole set, and nothing else is left behind. */
+static void test_processes(void **state)
+{
+    (void)state;
+    struct dataset_options options = demo_options(NULL);
+    options.path = path_of("%s/ranks", top);
+    pid_t children[4];
+    for (int c = 0; c < 4; c++) {
+        children[c] = fork();
+        if (children[c] == 0) {
+            struct dataset *d;
+            struct error err;
+            bool ok = dataset_open(&options, &d, &err) == OK && d->count == COUNT;
+            _exit(ok ? 0 : 1);
+        }
+    }
+    for (int c = 0; c < 4; c++) {
+        int result;
+        assert_int_equal(waitpid(children[c], &result, 0), children[c]);
+        assert_int_equal(result, 0);
+    }
+    DIR *folder = opendir(options.path);
+    int entries = 0;
+    for (struct dirent *e; (e = readdir(folder)) != NULL;)
+        entries += e->d_name[0] != '.';
+    closedir(folder);
+    assert_int_equal(entries, 1);
+}
+
+static void *load_all(void *argument)
+{
+    struct dataset *d = argument;
+    size_t failed = 0;
+    for (int round = 0; round < 4; round++)
+        for (size_t i = 0; i < d->count; i++) {
+            struct sample sample;
+            failed += dataset_load(d, i, &sample, NULL) != OK;
+            sample_free(&sample);
+        }
+    return (void *)failed;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    struct dataset_options options = demo_options("shortcut");
+    struct dataset *d = open_or_die(&options);
+    pthread_t threads[4];
+    for (int t = 0; t < 4; t++)
+        assert_int_equal(pthread_create(&threads[t], NULL, load_all, d), 0);
+    for (int t = 0; t < 4; t++) {
+        void *failed;
+        pthread_join(threads[t], &failed);
+        assert_null(failed);
+    }
+    dataset_close(d);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -183,10 +244,9 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_published_readers),
-        cmocka_unit_test(test_reuse),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_published_readers),
+        cmocka_unit_test(test_reuse),      cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_threads),    cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, make_top, remove_top);
 }
