@@ -25,7 +25,7 @@ struct words {
 };
 
 enum protocol { PROTOCOL_RELEASED, PROTOCOL_PAPER };
-enum removal { REMOVE_POSITIVE, REMOVE_NEGATIVE, REMOVALS }; /* SPEC 7 */
+enum order { ORDER_POSITIVE, ORDER_NEGATIVE, ORDERS }; /* SPEC 7 */
 enum fill { FILL_BLACK, FILL_MEAN, FILL_BLUR };
 enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_REF };
 enum explain_precision { EXPLAIN_AUTO, EXPLAIN_FP32, EXPLAIN_DOUBLE };
@@ -54,12 +54,13 @@ struct config_values {
         int aggregate; /* enum reduction, -1 by protocol */
         double discard;
         int negatives; /* enum sign_rule, -1 by protocol */
-        int own_decay, diagonal, full_matrix, row_norm, gated_gradient, minmax; /* enum tristate */
+        int own_decay, diagonal, full_matrix, row_norm, gated_gradient, minmax,
+            clamp_map; /* enum tristate */
         int64_t randomise_layers;
     } explain;
     struct {
         struct words kinds;
-        unsigned directions; /* bits of enum removal */
+        unsigned directions; /* bits of enum order */
         int fill;            /* enum fill */
     } task;
     struct {
@@ -107,6 +108,12 @@ bool config_is_set(const struct config *, const void *field);
  * "perturb.ini:12: explain.methods = 'foo': ...". */
 enum status config_fail(const struct config *, const void *field, struct error *err,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Puts place and name of `field` in front of a library's message: "perturb.ini:12: data.path: ".
+ * Returns err's code. */
+enum status config_blame(const struct config *, const void *field, struct error *err);
+/* The same where the message itself names a key ("explain.start_layer: ..."): adds its place. */
+enum status config_blame_named(const struct config *, struct error *err);
 
 /* The whole configuration as an INI text, every key with its value, in table order; malloc'ed,
  * NULL when memory ran out. The hash is SHA-256 over the lines of the keys that shape results. */

@@ -29,6 +29,10 @@ char *config_hold(struct config *, const char *text, size_t len);
 /* Index of a key, or -1 with an error that lists what there is. `place`: "file:line". */
 int config_lookup(const char *place, const char *section, const char *name, struct error *err);
 
+/* config_fail for a key by its index. */
+enum status config_fail_key(const struct config *, size_t key, struct error *err,
+                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* Sets a key from a file (line > 0) or the command line (file NULL, line -1): expands ${VARIABLE},
  * parses, checks the range. */
 enum status config_assign(struct config *, int key, const char *value, const char *file, int line,

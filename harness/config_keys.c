@@ -49,8 +49,9 @@ static const char *const word_protocol[] = { "protocol", NULL };
     }
 #define SWITCH(k, field, doc) CHOICE("explain", k, field, "protocol", switches, -1, RESULT, doc)
 
-#define SEED_MAX 9007199254740991.0 /* 2^53 - 1: exact in every format that results pass through   \
-                                     */
+#define SEED_MAX                                                                                   \
+    9007199254740991.0 /* 2^53 - 1: exact in every format that results pass through                \
+                        */
 #define COUNT_MAX 2147483647.0
 
 const struct config_key config_keys[] = {
@@ -83,7 +84,8 @@ const struct config_key config_keys[] = {
          "folder of a list's relative names; default: the list's own"),
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,
            "stretch (perturbation, segmentation), eval (published top-1) or notebook"),
-    TEXT("data", "split", data.split, NULL, RESULT, "demo: which of its two layouts to read"),
+    TEXT("data", "split", data.split, NULL, RESULT,
+         "demo: plain, or shortcut (a planted mark that gives the class away)"),
     INT("data", "images", data.images, "auto", 1, 1000000, word_auto, 0, RESULT,
         "demo: how many images to generate"),
     INT("data", "seed", data.seed, "1", 0, SEED_MAX, NULL, 0, RESULT,
@@ -115,6 +117,7 @@ const struct config_key config_keys[] = {
     SWITCH("gated_gradient", explain.gated_gradient,
            "gradient at the gated output, as row weights; else at the mixer's, as column weights"),
     SWITCH("minmax", explain.minmax, "scores and gradients are min-max normalised"),
+    SWITCH("clamp_map", explain.clamp_map, "negative entries of the finished map become 0"),
     INT("explain", "randomise_layers", explain.randomise_layers, "off", 0, 4096, word_off, -1,
         RESULT, "control: head and last n layers re-initialised before explaining"),
 

@@ -56,9 +56,9 @@ struct store_attribute {
 };
 
 /* Joins all shards into OUTPUT: columns as in `layout` (allocated for a shard's rows; used as
- * memory for one shard at a time), attributes, and whatever `finish` adds to the open file (an
- * hid_t; h5_lock is held); then removes the parts. E_DATA names a shard that is damaged. */
+ * memory for one shard at a time), attributes, and whatever `finish` (or NULL) adds to the closed
+ * file at `path`, which is then renamed to OUTPUT; then removes the parts. E_DATA names a shard
+ * that is damaged. */
 enum status store_merge(struct store *, struct records *layout,
                         const struct store_attribute *attributes, size_t attribute_count,
-                        enum status (*finish)(int64_t file, void *user, struct error *), void *user,
-                        struct error *err);
+                        enum status (*finish)(const char *path, struct error *), struct error *err);

@@ -161,10 +161,28 @@ static void remove_parts(struct store *s)
     s->done = 0;
 }
 
+static enum status write_merged(struct merge *m, const char *path,
+                                const struct store_attribute *attributes, size_t attribute_count,
+                                struct error *err)
+{
+    m->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    if (m->file < 0)
+        return h5_fail(err, "%s: cannot create", path);
+    enum status status = put_attributes(m, attributes, attribute_count, err);
+    if (status == OK)
+        status = create_datasets(m, err);
+    for (size_t i = 0; i < m->store->shards && status == OK; i++)
+        status = copy_shard(m, i, err);
+    enum status closing = close_datasets(m, status == OK ? err : NULL);
+    status = status == OK ? closing : status;
+    if (H5Fclose(m->file) < 0 && status == OK)
+        status = h5_fail(err, "%s: cannot write", path);
+    return status;
+}
+
 enum status store_merge(struct store *s, struct records *layout,
                         const struct store_attribute *attributes, size_t attribute_count,
-                        enum status (*finish)(int64_t file, void *user, struct error *), void *user,
-                        struct error *err)
+                        enum status (*finish)(const char *path, struct error *), struct error *err)
 {
     char path[STORE_PATH];
     struct merge m = { .store = s, .layout = layout };
@@ -172,21 +190,10 @@ enum status store_merge(struct store *s, struct records *layout,
     TRY(reserve(s, layout, path, err));
     h5_lock();
     h5_quiet();
-    m.file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    enum status status = m.file < 0 ? h5_fail(err, "%s: cannot create", path) : OK;
-    if (status == OK)
-        status = put_attributes(&m, attributes, attribute_count, err);
-    if (status == OK)
-        status = create_datasets(&m, err);
-    for (size_t i = 0; i < s->shards && status == OK; i++)
-        status = copy_shard(&m, i, err);
-    enum status closing = close_datasets(&m, status == OK ? err : NULL);
-    status = status == OK ? closing : status;
-    if (status == OK && finish != NULL)
-        status = finish(m.file, user, err);
-    if (m.file >= 0 && H5Fclose(m.file) < 0 && status == OK)
-        status = h5_fail(err, "%s: cannot write", path);
+    enum status status = write_merged(&m, path, attributes, attribute_count, err);
     h5_unlock();
+    if (status == OK && finish != NULL)
+        status = finish(path, err);
     if (status == OK)
         status = sync_file(path, err);
     if (status == OK)

@@ -150,6 +150,18 @@ static enum status check_published(const struct model *m, const char *name, stru
     return OK;
 }
 
+const char *model_name(const struct model *m)
+{
+    const struct geometry *g = &m->geo;
+    for (int i = 0; i < PUBLISHED_COUNT; i++)
+        if (strcmp(published[i].arch, m->arch) == 0 && published[i].image_size == g->image_size &&
+            published[i].patch == g->patch && published[i].stride == g->stride &&
+            published[i].width == g->width && published[i].depth == g->depth &&
+            published[i].heads == g->heads)
+            return published[i].name;
+    return m->arch;
+}
+
 /* The family that the option asks for, NULL for any. */
 static enum status wanted_family(const struct model_options *o, const char **family, char *names,
                                  size_t room, struct error *err)

@@ -36,6 +36,9 @@ enum status model_open(struct checkpoint *, const struct model_options *, struct
                        struct error *err);
 void model_close(struct model *);
 
+/* The published name (SPEC 2) of this very geometry, "vim_small"; else the architecture's. */
+const char *model_name(const struct model *);
+
 /* A model bound to a backend: packed weights, planned memory. */
 struct net;
 

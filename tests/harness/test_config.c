@@ -57,7 +57,7 @@ static void values_are_read(void **state)
     assert_int_equal(v->explain.diagonal, -1);
     assert_int_equal(v->explain.negatives, 2); /* SIGN_ABS */
     assert_int_equal(v->explain.start_layer, 3);
-    assert_int_equal(v->task.directions, 1u << REMOVE_NEGATIVE);
+    assert_int_equal(v->task.directions, 1u << ORDER_NEGATIVE);
     assert_true(config_is_set(c, &v->run.seed));
     assert_false(config_is_set(c, &v->run.limit));
     struct error err;

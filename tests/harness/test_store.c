@@ -98,7 +98,7 @@ static enum status run_all(struct config *c, size_t shard_size, struct error *er
         if (!store_has(s, i))
             status = put_one(s, i, &r, err);
     if (status == OK && !store_complete(s))
-        status = store_merge(s, &r, NULL, 0, NULL, NULL, err);
+        status = store_merge(s, &r, NULL, 0, NULL, err);
     records_free(&r);
     store_close(s);
     return status;

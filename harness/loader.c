@@ -1,0 +1,76 @@
+#include "loader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "task.h"
+
+static size_t pixel_count(const struct plan *plan)
+{
+    size_t side = (size_t)plan->model->geo.image_size;
+    return side * side;
+}
+
+enum status loaded_open(const struct plan *plan, struct loaded *l, struct error *err)
+{
+    size_t pixels = pixel_count(plan), batch = (size_t)plan->batch;
+    bool masks = false;
+    *l = (struct loaded){ 0 };
+    for (int i = 0; i < plan->task_count; i++)
+        masks |= plan->tasks[i]->needs_masks;
+    l->rgb = malloc(batch * pixels * 3);
+    l->status = malloc(batch);
+    l->masks = masks ? malloc(batch * pixels) : NULL;
+    if (l->rgb == NULL || l->status == NULL || (masks && l->masks == NULL))
+        return fail(err, E_NOMEM, "no memory for %d images; a smaller compute.batch would fit",
+                    plan->batch);
+    return OK;
+}
+
+void loaded_close(struct loaded *l)
+{
+    free(l->rgb);
+    free(l->masks);
+    free(l->status);
+    *l = (struct loaded){ 0 };
+}
+
+static enum status load_one(const struct plan *plan, size_t index, uint8_t *rgb, int8_t *mask,
+                            struct error *err)
+{
+    struct sample sample = { 0 };
+    int side = plan->model->geo.image_size;
+    TRY(dataset_load(plan->data, index, &sample, err));
+    enum status status =
+        image_preprocess(&sample.image, (enum preprocess)plan->v->data.preprocess, side, rgb, err);
+    if (status == OK && mask != NULL)
+        label_resize(sample.labels, sample.image.width, sample.image.height, side, mask);
+    sample_free(&sample);
+    return status;
+}
+
+enum status loader_run(const struct plan *plan, size_t first, int n, struct loaded *l,
+                       struct error *err)
+{
+    size_t pixels = pixel_count(plan);
+    enum status status = OK;
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < n; i++) {
+        struct error own;
+        size_t index = first + (size_t)i;
+        enum status s = load_one(plan, index, l->rgb + (size_t)i * pixels * 3,
+                                 l->masks != NULL ? l->masks + (size_t)i * pixels : NULL, &own);
+        l->status[i] = s == OK ? IMAGE_OK : IMAGE_BROKEN;
+#pragma omp critical
+        if (s == E_DATA) {
+            log_warn("image %s is left out: %s", plan->data->ids[index], own.text);
+        } else if (s != OK) {
+            status = s;
+            *err = own;
+        }
+    }
+    if (status == E_IO)
+        fail_prefix(err, "the data set cannot be read any more: ");
+    return status;
+}

@@ -1,0 +1,20 @@
+/* Loading: a batch of images, decoded and preprocessed by several threads. */
+#pragma once
+
+#include "plan.h"
+
+struct loaded {
+    uint8_t *rgb;    /* [batch, S, S, 3] */
+    int8_t *masks;   /* [batch, S, S]; NULL where no task wants them */
+    uint8_t *status; /* [batch]; 0 = ok, 1 = cannot be decoded */
+};
+
+enum { IMAGE_OK = 0, IMAGE_BROKEN = 1 };
+
+enum status loaded_open(const struct plan *, struct loaded *, struct error *err);
+void loaded_close(struct loaded *);
+
+/* Images [first, first + n). One whose content is broken (E_DATA) is logged and gets IMAGE_BROKEN;
+ * a file that cannot be read is an error: a data set that is half there gives no numbers. */
+enum status loader_run(const struct plan *, size_t first, int n, struct loaded *,
+                       struct error *err);

@@ -1,0 +1,325 @@
+#include "plan.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store.h"
+#include "suggest.h"
+#include "task.h"
+
+const char *const class_names[] = { "predicted", "target", NULL };
+
+enum class_choice plan_first_class(const struct plan *p)
+{
+    return p->classes[CLASS_PREDICTED] ? CLASS_PREDICTED : CLASS_TARGET;
+}
+
+bool plan_has_own(const struct plan *p, int method, enum class_choice c)
+{
+    return c == plan_first_class(p) || !p->methods[method]->class_agnostic;
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static enum status unknown_name(const struct plan *p, const void *field, const char *what,
+                                const char *typed, const char *const *names, size_t count,
+                                struct error *err)
+{
+    char list[500];
+    join_words(list, sizeof list, names, count);
+    const char *near = suggest(typed, names, count);
+    return config_fail(p->config, field, err, "there is no %s '%s'%s%s%s; known are %s", what,
+                       typed, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
+                       list);
+}
+
+static enum status find_tasks(struct plan *p, struct error *err)
+{
+    const struct words *kinds = &p->v->task.kinds;
+    const char *names[PLAN_TASKS];
+    size_t count = 0;
+    for (; tasks[count] != NULL && count < PLAN_TASKS; count++)
+        names[count] = tasks[count]->name;
+    for (size_t i = 0; i < kinds->count; i++) {
+        size_t k = 0;
+        while (k < count && strcmp(names[k], kinds->word[i]) != 0)
+            k++;
+        if (k == count)
+            return unknown_name(p, kinds, "task", kinds->word[i], names, count, err);
+        p->tasks[p->task_count++] = tasks[k];
+    }
+    return OK;
+}
+
+static enum status find_methods(struct plan *p, struct error *err)
+{
+    const struct words *wanted = &p->v->explain.methods;
+    const char *names[PLAN_METHODS];
+    size_t count = 0;
+    for (; explain_methods[count] != NULL && count < PLAN_METHODS; count++)
+        names[count] = explain_methods[count]->name;
+    for (size_t i = 0; i < wanted->count && i < PLAN_METHODS; i++) {
+        const struct explain_method *m = explain_find(wanted->word[i]);
+        if (m == NULL)
+            return unknown_name(p, wanted, "method", wanted->word[i], names, count, err);
+        p->methods[p->method_count++] = m;
+    }
+    p->classes[CLASS_PREDICTED] = (p->v->explain.classes >> CLASS_PREDICTED & 1) != 0;
+    p->classes[CLASS_TARGET] = (p->v->explain.classes >> CLASS_TARGET & 1) != 0;
+    return OK;
+}
+
+static enum status check_methods(struct plan *p, struct error *err)
+{
+    for (int i = 0; i < p->method_count; i++) {
+        if (explain_supports(p->methods[i], p->model))
+            continue;
+        const char *can[PLAN_METHODS];
+        char list[500];
+        size_t count = 0;
+        for (int k = 0; explain_methods[k] != NULL && k < PLAN_METHODS; k++)
+            if (explain_supports(explain_methods[k], p->model))
+                can[count++] = explain_methods[k]->name;
+        join_words(list, sizeof list, can, count);
+        return config_fail(p->config, &p->v->explain.methods, err,
+                           "'%s' is not defined for a %s; methods that are: %s",
+                           p->methods[i]->name, p->model->arch, list);
+    }
+    return OK;
+}
+
+/* ---- data ----------------------------------------------------------------------------------- */
+
+static enum status open_data(struct plan *p, struct error *err)
+{
+    const struct config_values *v = p->v;
+    if (v->data.kind == NULL || v->data.path == NULL) {
+        const char *names[32];
+        char list[300];
+        size_t count = 0;
+        for (; dataset_kinds[count] != NULL && count < 32; count++)
+            names[count] = dataset_kinds[count]->name;
+        join_words(list, sizeof list, names, count);
+        if (v->data.kind == NULL)
+            return config_fail(p->config, &v->data.kind, err, "not set; kinds are %s", list);
+        return config_fail(p->config, &v->data.path, err, "not set; a %s wants one", v->data.kind);
+    }
+    struct dataset_options options = {
+        .kind = v->data.kind,
+        .path = v->data.path,
+        .root = v->data.root,
+        .demo_images = (int)v->data.images,
+        .demo_seed = (uint64_t)v->data.seed,
+        .demo_size = (int)v->data.size,
+        .demo_split = v->data.split,
+    };
+    enum status status = dataset_open(&options, &p->data, err);
+    if (status != OK) {
+        bool kind = strstr(err->text, "kinds are") != NULL;
+        config_blame(p->config, kind ? (const void *)&v->data.kind : &v->data.path, err);
+        return status;
+    }
+    p->images = p->data->count;
+    if (v->run.limit > 0 && (size_t)v->run.limit < p->images)
+        p->images = (size_t)v->run.limit;
+    if (p->images == 0)
+        return config_fail(p->config, &v->data.path, err, "the data set has no images");
+    return OK;
+}
+
+/* Whether the data set has what the tasks and the explained classes need. */
+static enum status check_data(const struct plan *p, struct error *err)
+{
+    const struct config_values *v = p->v;
+    for (int i = 0; i < p->task_count; i++) {
+        const struct task *t = p->tasks[i];
+        if (t->needs_labels && !p->data->has_labels)
+            return config_fail(p->config, &v->task.kinds, err,
+                               "%s needs class labels, and a data set of kind %s has none", t->name,
+                               p->data->kind->name);
+        if (t->needs_masks && !p->data->has_masks)
+            return config_fail(p->config, &v->task.kinds, err,
+                               "%s needs object masks, and a data set of kind %s has none", t->name,
+                               p->data->kind->name);
+        if (t->needs_masks && v->data.preprocess != PREPROCESS_STRETCH)
+            return config_fail(p->config, &v->data.preprocess, err,
+                               "%s wants 'stretch', which image and mask go through alike",
+                               t->name);
+    }
+    if (p->classes[CLASS_TARGET] && !p->data->has_labels)
+        return config_fail(p->config, &v->explain.classes, err,
+                           "the target is the image's label, and a data set of kind %s has none",
+                           p->data->kind->name);
+    return OK;
+}
+
+static enum status check_labels(const struct plan *p, struct error *err)
+{
+    int classes = p->model->geo.classes;
+    if (!p->data->has_labels)
+        return OK;
+    for (size_t i = 0; i < p->images; i++)
+        if (p->data->labels[i] < 0 || p->data->labels[i] >= classes)
+            return config_fail(p->config, &p->v->data.path, err,
+                               "image %s has label %d, and the model has the classes 0 to %d",
+                               p->data->ids[i], (int)p->data->labels[i], classes - 1);
+    return OK;
+}
+
+/* ---- model and engine ------------------------------------------------------------------------ */
+
+static enum status open_model(struct plan *p, struct error *err)
+{
+    const struct config_values *v = p->v;
+    struct checkpoint *checkpoint;
+    if (v->model.checkpoint == NULL)
+        return config_fail(p->config, &v->model.checkpoint, err,
+                           "not set; a .pth or .safetensors file is wanted");
+    enum status status = checkpoint_open(v->model.checkpoint, &checkpoint, err);
+    struct model_options options = { .arch = v->model.arch,
+                                     .image_size = (int)v->model.image_size,
+                                     .heads = (int)v->model.heads };
+    if (status == OK)
+        status = model_open(checkpoint, &options, &p->model, err);
+    if (status != OK && strncmp(err->text, "model.", 6) == 0)
+        config_blame_named(p->config, err);
+    else if (status != OK)
+        config_blame(p->config, &v->model.checkpoint, err);
+    return status;
+}
+
+static enum status open_backend(struct plan *p, struct error *err)
+{
+    static const char *const candidates[][3] = {
+        [DEVICE_AUTO] = { "cuda", "cpu", NULL },
+        [DEVICE_CPU] = { "cpu", NULL },
+        [DEVICE_CUDA] = { "cuda", NULL },
+        [DEVICE_REF] = { "ref", NULL },
+    };
+    const char *const *names = candidates[p->v->compute.device];
+    const struct backend_options options = { .precision = (enum precision)p->v->compute.precision,
+                                             .threads = p->threads,
+                                             .simd = "" };
+    enum status status = E_CONFIG;
+    for (int i = 0; status != OK && names[i] != NULL; i++) {
+        p->device = names[i];
+        status = backend_open(names[i], &options, &p->backend, err);
+    }
+    if (status != OK)
+        config_blame(p->config, &p->v->compute.device, err);
+    return status;
+}
+
+static struct explain_options explain_section(const struct config_values *v)
+{
+    struct explain_options o = explain_defaults;
+    o.protocol = v->run.protocol == PROTOCOL_PAPER ? "paper" : "released";
+    o.start_layer = (int)v->explain.start_layer;
+    o.own_decay = (enum tristate)v->explain.own_decay;
+    o.diagonal = (enum tristate)v->explain.diagonal;
+    o.full_matrix = (enum tristate)v->explain.full_matrix;
+    o.row_norm = (enum tristate)v->explain.row_norm;
+    o.gated_gradient = (enum tristate)v->explain.gated_gradient;
+    o.minmax = (enum tristate)v->explain.minmax;
+    o.clamp_map = (enum tristate)v->explain.clamp_map;
+    o.aggregate_by_protocol = v->explain.aggregate < 0;
+    if (!o.aggregate_by_protocol)
+        o.aggregate = (enum reduction)v->explain.aggregate;
+    o.discard = v->explain.discard;
+    o.negatives_by_protocol = v->explain.negatives < 0;
+    if (!o.negatives_by_protocol)
+        o.negatives = (enum sign_rule)v->explain.negatives;
+    o.precision_auto = v->explain.precision == EXPLAIN_AUTO;
+    o.precision = v->explain.precision == EXPLAIN_DOUBLE ? PRECISION_DOUBLE : PRECISION_FP32;
+    o.randomise_layers = (int)v->explain.randomise_layers;
+    o.seed = (uint64_t)v->run.seed;
+    return o;
+}
+
+static enum status open_engine(struct plan *p, struct error *err)
+{
+    static const float black[3] = { 0 };
+    p->format = input_imagenet;
+    memcpy(p->format.fill_rgb, p->v->task.fill == FILL_MEAN ? p->format.mean : black, sizeof black);
+    TRY(open_backend(p, err));
+    /* On a CPU a lane takes one image: enough of them to keep all lanes busy. On a GPU the batch is
+     * what one call works on. */
+    int lanes = p->backend->lanes;
+    bool host = p->backend->lane_images > 0;
+    p->batch = (int)p->v->compute.batch;
+    if (p->batch == 0)
+        p->batch = host ? (lanes > 4 ? 2 * lanes : 8) : 64;
+    TRY(net_open(p->model, p->backend, &p->format, p->batch, &p->net, err));
+    const struct explain_options options = explain_section(p->v);
+    const struct backend_options bo = { .threads = p->threads, .simd = "" };
+    enum status status = explainer_open(p->model, p->device, &bo, &p->format, &options, p->methods,
+                                        p->method_count, p->classes, p->batch, &p->explainer, err);
+    if (status != OK)
+        config_blame_named(p->config, err);
+    return status;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static enum status check_output(const struct plan *p, struct error *err)
+{
+    const void *field = &p->v->run.output;
+    /* The default's folder is ours to make; one that was named must be there. */
+    if (!config_is_set(p->config, field) && mkdir("results", 0777) != 0 && errno != EEXIST)
+        return config_fail(p->config, field, err, "cannot make folder 'results': %s",
+                           strerror(errno));
+    enum status status = store_check(p->v->run.output, err);
+    if (status == OK)
+        return OK;
+    char reason[sizeof err->text];
+    memcpy(reason, err->text, sizeof reason);
+    return config_fail(p->config, field, err, "%.600s", reason);
+}
+
+static enum status open_all(struct plan *p, struct error *err)
+{
+    p->threads = p->v->compute.threads > 0 ? (int)p->v->compute.threads : omp_get_num_procs();
+    omp_set_num_threads(p->threads);
+    TRY(find_tasks(p, err));
+    TRY(find_methods(p, err));
+    TRY(check_output(p, err));
+    TRY(open_data(p, err));
+    TRY(check_data(p, err));
+    TRY(open_model(p, err));
+    TRY(check_methods(p, err));
+    TRY(check_labels(p, err));
+    return open_engine(p, err);
+}
+
+enum status plan_open(const struct config *config, struct plan **out, struct error *err)
+{
+    *out = NULL;
+    struct plan *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    p->config = config;
+    p->v = config_values(config);
+    enum status status = open_all(p, err);
+    if (status != OK) {
+        plan_close(p);
+        return status;
+    }
+    *out = p;
+    return OK;
+}
+
+void plan_close(struct plan *p)
+{
+    if (p == NULL)
+        return;
+    explainer_close(p->explainer);
+    net_close(p->net);
+    backend_close(p->backend);
+    model_close(p->model);
+    if (p->data != NULL)
+        dataset_close(p->data);
+    free(p);
+}

@@ -1,0 +1,46 @@
+/* A run before it runs: everything that it needs, opened and checked. What can go wrong goes wrong
+ * here, before any work. */
+#pragma once
+
+#include <stdio.h>
+
+#include "config.h"
+#include "dataset.h"
+#include "explain.h"
+#include "records.h"
+
+enum { PLAN_METHODS = 64, PLAN_TASKS = 8 };
+
+struct task;
+
+struct plan {
+    const struct config *config; /* borrowed */
+    const struct config_values *v;
+    struct dataset *data;
+    size_t images; /* of the data set, after run.limit */
+    struct model *model;
+    const char *device;      /* name of the engine: "cpu" */
+    struct backend *backend; /* of `net`; also for heat maps and ranks */
+    struct net *net;         /* classifies views */
+    struct explainer *explainer;
+    const struct explain_method *methods[PLAN_METHODS];
+    int method_count;
+    bool classes[CLASS_CHOICES];
+    const struct task *tasks[PLAN_TASKS];
+    int task_count;
+    int threads, batch;
+    struct input_format format;
+};
+
+/* E_CONFIG and others: the message names file and line of the key, and what would be right. */
+enum status plan_open(const struct config *, struct plan **out, struct error *err);
+void plan_close(struct plan *); /* accepts NULL */
+
+/* What was loaded, and what is going to be done with it. */
+void plan_print(const struct plan *, FILE *);
+
+/* Method m's class c has a map of its own, not a link to the first class asked for. */
+bool plan_has_own(const struct plan *, int method, enum class_choice c);
+/* The first class asked for. */
+enum class_choice plan_first_class(const struct plan *);
+extern const char *const class_names[]; /* "predicted", "target" */

@@ -1,0 +1,437 @@
+#include "runner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blur.h"
+#include "loader.h"
+#include "log.h"
+#include "metrics.h"
+#include "sizes.h"
+#include "stop.h"
+#include "task.h"
+
+struct runner {
+    struct plan *plan;
+    struct records records;
+    void *state[PLAN_TASKS];
+    struct loaded loaded;
+    size_t pixels, cells; /* S*S, g*g */
+    size_t rgb_stride;    /* bytes between images in device memory */
+
+    /* Columns every run has. */
+    int id, label, predicted, status, identity_error, zero_row_sum;
+    int map[PLAN_METHODS][CLASS_CHOICES], constant[PLAN_METHODS][CLASS_CHOICES],
+        largest_tie[PLAN_METHODS][CLASS_CHOICES];
+
+    /* The visit: [batch] images that decoded. */
+    size_t *row;
+    int32_t *labels, *predictions;
+    struct view *views;
+    const uint8_t **rgb, **blurred;
+    int8_t *masks;                    /* [batch, S*S], compacted */
+    float *logits;                    /* [batch, classes] */
+    struct explain_subject *subjects; /* [batch] */
+    struct explain_result explained;
+    uint8_t *rgb_device, *blurred_device;
+
+    /* Its distinct maps: at most [batch * methods * classes]. */
+    struct visit_map *maps;
+    uint64_t *seeds;
+    float *map_values; /* [maps, g*g] */
+    uint8_t *flags;    /* [maps] constant */
+    int32_t *ties;     /* [maps] */
+    float *heat;       /* [maps, S*S] */
+    float *map_device, *heat_device;
+    float *blur_scratch;
+    uint8_t *blur_host;
+};
+
+enum { MAP_VARIES = 0, MAP_CONSTANT = 1, MAP_NOT_FINITE = 2 };
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static size_t longest_id(const struct plan *p)
+{
+    size_t longest = 1;
+    for (size_t i = 0; i < p->data->count; i++)
+        if (strlen(p->data->ids[i]) > longest)
+            longest = strlen(p->data->ids[i]);
+    return longest;
+}
+
+static enum status lay_out_columns(struct runner *r, struct error *err)
+{
+    const struct plan *p = r->plan;
+    struct records *k = &r->records;
+    int grid = p->model->geo.grid;
+    TRY(records_add(k, COLUMN_TEXT, (int)longest_id(p), 0, &r->id, err, "images/id"));
+    TRY(records_add(k, COLUMN_I32, 0, 0, &r->label, err, "images/label"));
+    TRY(records_add(k, COLUMN_I32, 0, 0, &r->predicted, err, "images/predicted"));
+    TRY(records_add(k, COLUMN_U8, 0, 0, &r->status, err, "images/status"));
+    TRY(records_add(k, COLUMN_F32, 0, 0, &r->identity_error, err, "images/identity_error"));
+    TRY(records_add(k, COLUMN_U8, 0, 0, &r->zero_row_sum, err, "images/zero_row_sum"));
+    TRY(task_columns(p, k, COLUMN_F32, grid, grid, "explain", "map", r->map, err));
+    TRY(task_columns(p, k, COLUMN_U8, 0, 0, "explain", "constant", r->constant, err));
+    TRY(task_columns(p, k, COLUMN_I32, 0, 0, "explain", "largest_tie", r->largest_tie, err));
+    for (int i = 0; i < p->task_count; i++) {
+        r->state[i] = calloc(1, p->tasks[i]->state_size);
+        if (r->state[i] == NULL)
+            return fail(err, E_NOMEM, "out of memory");
+        TRY(p->tasks[i]->open(r->state[i], p, k, err));
+    }
+    return OK;
+}
+
+/* Host memory for `count` things, or NULL with *failed set. */
+static void *take(size_t count, size_t size, bool *failed)
+{
+    void *p = calloc(count, size);
+    *failed |= p == NULL;
+    return p;
+}
+
+static void *take_device(const struct plan *plan, size_t count, size_t size, bool *failed)
+{
+    size_t bytes;
+    void *p = size_mul(count, size, &bytes) ? plan->backend->alloc(plan->backend, bytes) : NULL;
+    *failed |= p == NULL;
+    return p;
+}
+
+static enum status take_memory(struct runner *r, struct error *err)
+{
+    const struct plan *p = r->plan;
+    size_t n = (size_t)p->batch, maps = n * (size_t)p->method_count * CLASS_CHOICES;
+    bool failed = false;
+    r->row = take(n, sizeof *r->row, &failed);
+    r->labels = take(n, sizeof *r->labels, &failed);
+    r->predictions = take(n, sizeof *r->predictions, &failed);
+    r->views = take(n, sizeof *r->views, &failed);
+    r->rgb = take(n, sizeof *r->rgb, &failed);
+    r->logits = take(n * (size_t)p->model->geo.classes, sizeof *r->logits, &failed);
+    r->subjects = take(n, sizeof *r->subjects, &failed);
+    r->explained.predicted = take(n, sizeof *r->explained.predicted, &failed);
+    r->explained.maps = take(maps * r->cells, sizeof *r->explained.maps, &failed);
+    r->explained.identity_error = take(n, sizeof *r->explained.identity_error, &failed);
+    r->explained.zero_row_sum = take(n, sizeof *r->explained.zero_row_sum, &failed);
+    r->maps = take(maps, sizeof *r->maps, &failed);
+    r->seeds = take(maps, sizeof *r->seeds, &failed);
+    r->map_values = take(maps * r->cells, sizeof *r->map_values, &failed);
+    r->flags = take(maps, sizeof *r->flags, &failed);
+    r->ties = take(maps, sizeof *r->ties, &failed);
+    r->heat = take(maps * r->pixels, sizeof *r->heat, &failed);
+    r->rgb_device = take_device(p, n, r->rgb_stride, &failed);
+    r->map_device = take_device(p, maps * r->cells, sizeof *r->map_device, &failed);
+    r->heat_device = take_device(p, maps * r->pixels, sizeof *r->heat_device, &failed);
+    if (r->loaded.masks != NULL)
+        r->masks = take(n * r->pixels, sizeof *r->masks, &failed);
+    if (p->v->task.fill == FILL_BLUR) {
+        r->blurred = take(n, sizeof *r->blurred, &failed);
+        r->blurred_device = take_device(p, n, r->rgb_stride, &failed);
+        r->blur_scratch = take(r->rgb_stride, sizeof *r->blur_scratch, &failed);
+        r->blur_host = take(r->rgb_stride, 1, &failed);
+    }
+    if (failed)
+        return fail(err, E_NOMEM,
+                    "no memory for the maps of %d images; a smaller compute.batch "
+                    "would fit",
+                    p->batch);
+    return OK;
+}
+
+static enum status open_runner(struct runner *r, size_t shard_rows, struct error *err)
+{
+    const struct geometry *g = &r->plan->model->geo;
+    r->pixels = (size_t)g->image_size * (size_t)g->image_size;
+    r->cells = (size_t)g->grid * (size_t)g->grid;
+    r->rgb_stride = r->pixels * 3;
+    TRY(lay_out_columns(r, err));
+    TRY(records_alloc(&r->records, shard_rows, err));
+    TRY(loaded_open(r->plan, &r->loaded, err));
+    return take_memory(r, err);
+}
+
+enum status runner_open(struct plan *plan, size_t shard_rows, struct runner **out,
+                        struct error *err)
+{
+    *out = NULL;
+    struct runner *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    r->plan = plan;
+    enum status status = open_runner(r, shard_rows, err);
+    if (status != OK) {
+        runner_close(r);
+        return status;
+    }
+    *out = r;
+    return OK;
+}
+
+void runner_close(struct runner *r)
+{
+    if (r == NULL)
+        return;
+    struct backend *be = r->plan->backend;
+    for (int i = 0; i < r->plan->task_count; i++) {
+        if (r->state[i] != NULL)
+            r->plan->tasks[i]->close(r->state[i], r->plan);
+        free(r->state[i]);
+    }
+    void *device[] = { r->rgb_device, r->blurred_device, r->map_device, r->heat_device };
+    for (size_t i = 0; i < sizeof device / sizeof device[0]; i++)
+        if (device[i] != NULL)
+            be->free(be, device[i]);
+    void *host[] = { r->row,
+                     r->labels,
+                     r->predictions,
+                     r->views,
+                     r->rgb,
+                     r->blurred,
+                     r->masks,
+                     r->logits,
+                     r->subjects,
+                     r->explained.predicted,
+                     r->explained.maps,
+                     r->explained.identity_error,
+                     r->explained.zero_row_sum,
+                     r->maps,
+                     r->seeds,
+                     r->map_values,
+                     r->flags,
+                     r->ties,
+                     r->heat,
+                     r->blur_scratch,
+                     r->blur_host };
+    for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
+        free(host[i]);
+    loaded_close(&r->loaded);
+    records_free(&r->records);
+    free(r);
+}
+
+struct records *runner_records(struct runner *r)
+{
+    return &r->records;
+}
+
+/* ---- a visit --------------------------------------------------------------------------------- */
+
+/* FNV-1a: a seed that depends on the image's name alone. */
+static uint64_t hash_id(const char *id)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (; *id != '\0'; id++)
+        h = (h ^ (uint8_t)*id) * 0x100000001b3u;
+    return h;
+}
+
+static void upload_blurred(struct runner *r, int k, const uint8_t *rgb)
+{
+    struct backend *be = r->plan->backend;
+    uint8_t *to = r->blurred_device + (size_t)k * r->rgb_stride;
+    blur_image(rgb, r->plan->model->geo.image_size, r->blur_scratch, r->blur_host);
+    be->upload(be, to, r->blur_host, r->rgb_stride);
+    r->blurred[k] = to;
+}
+
+/* Rows of all images of the batch; those that decoded become the visit. Returns how many did. */
+static int admit(struct runner *r, size_t first, size_t row, int n)
+{
+    const struct plan *p = r->plan;
+    int k = 0;
+    for (int i = 0; i < n; i++) {
+        size_t index = first + (size_t)i, at = row + (size_t)i;
+        const char *id = p->data->ids[index];
+        memcpy(records_at(&r->records, r->id, at), id, strlen(id));
+        int32_t label = p->data->has_labels ? p->data->labels[index] : -1;
+        *(int32_t *)records_at(&r->records, r->label, at) = label;
+        *(uint8_t *)records_at(&r->records, r->status, at) = r->loaded.status[i];
+        if (r->loaded.status[i] != IMAGE_OK)
+            continue;
+        const uint8_t *rgb = r->loaded.rgb + (size_t)i * r->rgb_stride;
+        uint8_t *to = r->rgb_device + (size_t)k * r->rgb_stride;
+        p->backend->upload(p->backend, to, rgb, r->rgb_stride);
+        if (r->blurred != NULL)
+            upload_blurred(r, k, rgb);
+        if (r->masks != NULL)
+            memcpy(r->masks + (size_t)k * r->pixels, r->loaded.masks + (size_t)i * r->pixels,
+                   r->pixels);
+        r->row[k] = at;
+        r->labels[k] = label;
+        r->rgb[k] = to;
+        r->views[k] = (struct view){ .rgb = to };
+        r->subjects[k] =
+            (struct explain_subject){ .rgb = rgb, .label = label, .id_hash = hash_id(id) };
+        k++;
+    }
+    return k;
+}
+
+/* The 0 % image: its top class is the prediction, and the class that is explained. */
+static enum status classify(struct runner *r, int n, struct error *err)
+{
+    int classes = r->plan->model->geo.classes;
+    TRY(net_forward(r->plan->net, r->views, (size_t)n, r->logits, err));
+    for (int i = 0; i < n; i++) {
+        r->predictions[i] = top_class(r->logits + (size_t)i * (size_t)classes, classes);
+        r->subjects[i].predicted = r->predictions[i];
+        *(int32_t *)records_at(&r->records, r->predicted, r->row[i]) = r->predictions[i];
+    }
+    return OK;
+}
+
+static enum status explain(struct runner *r, int n, struct error *err)
+{
+    TRY(explainer_run(r->plan->explainer, r->subjects, n, &r->explained, err));
+    for (int i = 0; i < n; i++) {
+        *(float *)records_at(&r->records, r->identity_error, r->row[i]) =
+            r->explained.identity_error[i];
+        *(uint8_t *)records_at(&r->records, r->zero_row_sum, r->row[i]) =
+            r->explained.zero_row_sum[i];
+    }
+    return OK;
+}
+
+/* The visit's distinct maps, and for which classes each stands. */
+static int list_maps(struct runner *r, int n)
+{
+    const struct plan *p = r->plan;
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        for (int m = 0; m < p->method_count; m++) {
+            const float *of =
+                r->explained.maps +
+                ((size_t)i * (size_t)p->method_count + (size_t)m) * CLASS_CHOICES * r->cells;
+            int shared = -1; /* the map of the predicted class */
+            for (int c = 0; c < CLASS_CHOICES; c++) {
+                if (!p->classes[c] || !plan_has_own(p, m, (enum class_choice)c))
+                    continue;
+                if (shared >= 0 && r->labels[i] == r->predictions[i]) {
+                    r->maps[shared].classes[c] = true;
+                    continue;
+                }
+                shared = count;
+                r->maps[count] = (struct visit_map){ .image = i, .method = m };
+                r->maps[count].classes[c] = true;
+                /* Odd multiples keep run.seed and the id from cancelling. */
+                r->seeds[count] =
+                    r->subjects[i].id_hash ^ ((uint64_t)p->v->run.seed * 0x9e3779b97f4a7c15u);
+                memcpy(r->map_values + (size_t)count * r->cells, of + (size_t)c * r->cells,
+                       r->cells * sizeof *of);
+                count++;
+            }
+        }
+    return count;
+}
+
+/* What a map is before it becomes heat. One that is not finite is stored as it is, and counts as
+ * constant from here on. */
+static uint8_t inspect_map(const float *map, size_t cells)
+{
+    bool same = true;
+    for (size_t i = 0; i < cells; i++) {
+        if (!isfinite(map[i]))
+            return MAP_NOT_FINITE;
+        same &= map[i] == map[0];
+    }
+    return same ? MAP_CONSTANT : MAP_VARIES;
+}
+
+static void store_map(struct runner *r, int i)
+{
+    const struct visit_map *map = &r->maps[i];
+    size_t row = r->row[map->image];
+    for (int c = 0; c < CLASS_CHOICES; c++) {
+        if (!map->classes[c])
+            continue;
+        memcpy(records_at(&r->records, r->map[map->method][c], row),
+               r->map_values + (size_t)i * r->cells, r->cells * sizeof *r->map_values);
+        *(uint8_t *)records_at(&r->records, r->constant[map->method][c], row) = r->flags[i];
+        *(int32_t *)records_at(&r->records, r->largest_tie[map->method][c], row) = r->ties[i];
+    }
+}
+
+static enum status make_heat(struct runner *r, int count, struct error *err)
+{
+    struct backend *be = r->plan->backend;
+    size_t bytes = (size_t)count * r->cells * sizeof *r->map_values;
+    enum status status = OK;
+    for (int i = 0; i < count; i++)
+        r->flags[i] = inspect_map(r->map_values + (size_t)i * r->cells, r->cells);
+    be->upload(be, r->map_device, r->map_values, bytes);
+    struct heat_args args = { .n = count,
+                              .grid = r->plan->model->geo.grid,
+                              .side = r->plan->model->geo.image_size,
+                              .maps = r->map_device,
+                              .heat = r->heat_device };
+    be->op.heat(be, &args);
+    be->download(be, r->heat, r->heat_device, (size_t)count * r->pixels * sizeof *r->heat);
+    TRY(be->sync(be, err));
+    bool mended = false;
+    for (int i = 0; i < count; i++)
+        if (r->flags[i] == MAP_NOT_FINITE) {
+            memset(r->heat + (size_t)i * r->pixels, 0, r->pixels * sizeof *r->heat);
+            mended = true;
+        }
+    if (mended)
+        be->upload(be, r->heat_device, r->heat, (size_t)count * r->pixels * sizeof *r->heat);
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < count; i++) {
+        size_t tie = 0;
+        enum status s = largest_tie(r->heat + (size_t)i * r->pixels, r->pixels, &tie, NULL);
+        r->ties[i] = (int32_t)tie;
+#pragma omp critical
+        status = s != OK ? s : status;
+    }
+    if (status != OK)
+        return fail(err, status, "out of memory sorting %zu pixels", r->pixels);
+    for (int i = 0; i < count; i++)
+        store_map(r, i);
+    return OK;
+}
+
+static enum status visit_batch(struct runner *r, int n, struct error *err)
+{
+    const struct plan *p = r->plan;
+    TRY(classify(r, n, err));
+    TRY(explain(r, n, err));
+    int maps = list_maps(r, n);
+    TRY(make_heat(r, maps, err));
+    const struct visit visit = { .n = n,
+                                 .row = r->row,
+                                 .label = r->labels,
+                                 .rgb = r->rgb,
+                                 .blurred = r->blurred,
+                                 .masks = r->masks,
+                                 .logits = r->logits,
+                                 .map_count = maps,
+                                 .maps = r->maps,
+                                 .heat = r->heat,
+                                 .heat_device = r->heat_device,
+                                 .seeds = r->seeds };
+    for (int i = 0; i < p->task_count; i++)
+        TRY(p->tasks[i]->run(r->state[i], p, &visit, &r->records, err));
+    return OK;
+}
+
+enum status runner_shard(struct runner *r, size_t first, size_t count, struct progress *progress,
+                         struct error *err)
+{
+    size_t batch = (size_t)r->plan->batch;
+    for (size_t row = 0; row < count; row++)
+        records_blank(&r->records, row);
+    for (size_t at = 0; at < count; at += batch) {
+        int n = (int)(count - at < batch ? count - at : batch);
+        if (stop_requested())
+            return fail(err, E_STOPPED, "stopped");
+        TRY(loader_run(r->plan, first + at, n, &r->loaded, err));
+        int whole = admit(r, first + at, at, n);
+        if (whole > 0)
+            TRY(visit_batch(r, whole, err));
+        progress_add(progress, (size_t)n);
+    }
+    return OK;
+}

@@ -1,0 +1,18 @@
+/* The runner: one visit an image; everything that is asked about it rides on that visit. */
+#pragma once
+
+#include "plan.h"
+#include "progress.h"
+#include "records.h"
+
+struct runner;
+
+/* Lays out the columns of all tasks and takes the memory for a batch. The plan must outlive it. */
+enum status runner_open(struct plan *, size_t shard_rows, struct runner **out, struct error *err);
+void runner_close(struct runner *); /* accepts NULL */
+struct records *runner_records(struct runner *);
+
+/* Fills the first `count` rows of the records from images [first, first + count). E_STOPPED when a
+ * signal asked for it; the rows are then worthless. */
+enum status runner_shard(struct runner *, size_t first, size_t count, struct progress *,
+                         struct error *err);

@@ -1,0 +1,33 @@
+#include "stop.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+/* Written by the handler: the one piece of global state that a signal leaves no way around. */
+static volatile sig_atomic_t caught;
+
+static void catch_signal(int number)
+{
+    caught = number;
+}
+
+void stop_listen(void)
+{
+    /* SA_RESETHAND: the second one has the default effect. SA_RESTART: no call in the middle of
+     * writing a shard fails with EINTR. */
+    struct sigaction action = { .sa_handler = catch_signal,
+                                .sa_flags = SA_RESTART | (int)SA_RESETHAND };
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool stop_requested(void)
+{
+    return caught != 0;
+}
+
+int stop_signal(void)
+{
+    return caught;
+}

@@ -1,0 +1,56 @@
+/* Tasks: what is measured of an explanation. A const table, one file each; a task declares columns
+ * of records and fills them for a batch of visited images. */
+#pragma once
+
+#include "plan.h"
+#include "records.h"
+
+/* A distinct heat map of a visit. */
+struct visit_map {
+    int image;                   /* index in the visit */
+    int method;                  /* index in the plan */
+    bool classes[CLASS_CHOICES]; /* whose it is: both where target = predicted */
+};
+
+/* A batch of images that could be decoded, explained. */
+struct visit {
+    int n;
+    const size_t *row;             /* [n] in the records */
+    const int32_t *label;          /* [n] */
+    const uint8_t *const *rgb;     /* [n] device memory, [S, S, 3] */
+    const uint8_t *const *blurred; /* [n] the same, blurred; NULL unless task.fill = blur */
+    const int8_t *masks;           /* [n, S, S], host; NULL without */
+    const float *logits;           /* [n, classes], host, of the unmasked images */
+    int map_count;
+    const struct visit_map *maps;
+    const float *heat;        /* [maps, S*S], host */
+    const float *heat_device; /* the same */
+    const uint64_t *seeds;    /* [maps] for random tie order */
+};
+
+struct task {
+    const char *name, *summary;
+    bool needs_labels, needs_masks;
+    size_t state_size;
+    /* Adds the task's columns, takes its memory. `state` is zeroed; close also after a failure. */
+    enum status (*open)(void *state, const struct plan *, struct records *, struct error *);
+    void (*close)(void *state, const struct plan *);
+    /* E_STOPPED when a signal asks to end. */
+    enum status (*run)(void *state, const struct plan *, const struct visit *, struct records *,
+                       struct error *);
+    /* Most masked images classified per image: for the estimate of work. */
+    size_t (*forwards)(const struct plan *);
+};
+
+extern const struct task *const tasks[]; /* NULL-terminated */
+
+/* A column for every method and class, PATH formatted with both: "perturbation/%s/%s/hit". A class
+ * that shares its records with the first is a link. index [method][class]. */
+enum status task_columns(const struct plan *, struct records *, enum column_type, int d0, int d1,
+                         const char *prefix, const char *suffix,
+                         int index[PLAN_METHODS][CLASS_CHOICES], struct error *);
+
+/* Softmax of one entry, in double: exp(x_k) / Σ exp(x). */
+double softmax_of(const float *logits, int classes, int k);
+/* Index of the largest logit, the lowest where several are equal. */
+int32_t top_class(const float *logits, int classes);

@@ -1,0 +1,87 @@
+/* Segmentation test (SPEC 8): does the heat lie on the object? */
+#include "metrics.h"
+#include "task.h"
+
+struct columns {
+    int correct[PLAN_METHODS][CLASS_CHOICES], labelled[PLAN_METHODS][CLASS_CHOICES];
+    int intersection[PLAN_METHODS][CLASS_CHOICES], united[PLAN_METHODS][CLASS_CHOICES];
+    int ap[PLAN_METHODS][CLASS_CHOICES];
+};
+
+static enum status open_segmentation(void *state, const struct plan *plan, struct records *r,
+                                     struct error *err)
+{
+    struct columns *k = state;
+    const char *at = "segmentation";
+    TRY(task_columns(plan, r, COLUMN_I32, 0, 0, at, "correct", k->correct, err));
+    TRY(task_columns(plan, r, COLUMN_I32, 0, 0, at, "labelled", k->labelled, err));
+    TRY(task_columns(plan, r, COLUMN_I32, 2, 0, at, "intersection", k->intersection, err));
+    TRY(task_columns(plan, r, COLUMN_I32, 2, 0, at, "union", k->united, err));
+    return task_columns(plan, r, COLUMN_F32, 0, 0, at, "ap", k->ap, err);
+}
+
+static void close_segmentation(void *state, const struct plan *plan)
+{
+    (void)state;
+    (void)plan;
+}
+
+static void store_score(const struct columns *k, struct records *r, size_t row, int m, int c,
+                        const struct segmentation_score *s)
+{
+    *(int32_t *)records_at(r, k->correct[m][c], row) = s->correct;
+    *(int32_t *)records_at(r, k->labelled[m][c], row) = s->labelled;
+    int32_t *intersection = records_at(r, k->intersection[m][c], row);
+    int32_t *united = records_at(r, k->united[m][c], row);
+    for (int i = 0; i < 2; i++) {
+        intersection[i] = s->intersection[i];
+        united[i] = s->united[i];
+    }
+    *(float *)records_at(r, k->ap[m][c], row) = s->ap;
+}
+
+static enum status run_segmentation(void *state, const struct plan *plan, const struct visit *visit,
+                                    struct records *r, struct error *err)
+{
+    const struct columns *k = state;
+    size_t pixels = (size_t)plan->model->geo.image_size * (size_t)plan->model->geo.image_size;
+    enum status status = OK;
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < visit->map_count; i++) {
+        const struct visit_map *map = &visit->maps[i];
+        struct segmentation_score score;
+        struct error own;
+        enum status s =
+            segmentation_score(visit->heat + (size_t)i * pixels,
+                               visit->masks + (size_t)map->image * pixels, pixels, &score, &own);
+        for (int c = 0; c < CLASS_CHOICES && s == OK; c++)
+            if (map->classes[c])
+                store_score(k, r, visit->row[map->image], map->method, c, &score);
+        if (s != OK) {
+#pragma omp critical
+            {
+                *err = own;
+                status = s;
+            }
+        }
+    }
+    return status;
+}
+
+static size_t no_forwards(const struct plan *plan)
+{
+    (void)plan;
+    return 0;
+}
+
+extern const struct task task_segmentation;
+const struct task task_segmentation = {
+    .name = "segmentation",
+    .summary = "heat against a mask of the object: pixel accuracy, mIoU, mAP",
+    .needs_masks = true,
+    .state_size = sizeof(struct columns),
+    .open = open_segmentation,
+    .close = close_segmentation,
+    .run = run_segmentation,
+    .forwards = no_forwards,
+};
