@@ -1,0 +1,312 @@
+/* Logits under perturbation, fed golden's heat maps, against golden/models.h5; and evalh's own heat
+ * maps against golden's.
+ *
+ * Golden ranked pixels by heat in double and stored it in fp32, where some distinct values have
+ * become one: a pixel or two at a cut, and that moves logits. So the order fed here is that of the
+ * double heat, made again from golden's double maps, after checking that its rounding is the stored
+ * heat. The operation `rank` on the stored heat must remove the same pixels but for such ties.
+ * usage: golden_perturb [--backend NAME] [--model NAME] SOURCE_ROOT */
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "golden.h"
+
+enum { SKIPPED = 77, STEPS = 10 };
+
+static const double LOGIT_TOLERANCE = 1e-4; /* of max |logit| */
+
+static int passed, failed;
+static const char *backend = "cpu", *only;
+
+struct job {
+    const char *shared, *model_name, *image, *path; /* path: model/image */
+    hid_t file;
+    const struct model *model;
+    struct backend *be;
+    struct net *net;
+    const unsigned char *rgb; /* host */
+};
+
+static void judge(bool ok, const char *path, double error, double allowed)
+{
+    printf("%s %s %s: %.2e of %.2e allowed\n", ok ? "ok    " : "FAILED", backend, path, error,
+           allowed);
+    passed += ok;
+    failed += !ok;
+}
+
+/* ---- golden's order ---- */
+
+/* SPEC 6 in double: bilinear with half-pixel centres, then min-max. Sums run and are
+ * fused as in the PyTorch build that made golden, since its order of pixels that are equal but for
+ * rounding hangs on the last bit. */
+static void heat_in_double(const double *map, int grid, int side, double *heat)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            double scale = (double)grid / side;
+            double fy = fmax(scale * (y + 0.5) - 0.5, 0), fx = fmax(scale * (x + 0.5) - 0.5, 0);
+            int y0 = (int)fy, x0 = (int)fx;
+            int y1 = y0 + 1 < grid ? y0 + 1 : y0, x1 = x0 + 1 < grid ? x0 + 1 : x0;
+            double wy = fy - y0, wx = fx - x0;
+            double v = (1 - wy) * wx * map[y0 * grid + x1];
+            v = fma((1 - wy) * (1 - wx), map[y0 * grid + x0], v);
+            v = fma(wy * (1 - wx), map[y1 * grid + x0], v);
+            v = fma(wy * wx, map[y1 * grid + x1], v);
+            heat[y * side + x] = v;
+            low = fmin(low, v);
+            high = fmax(high, v);
+        }
+    for (int i = 0; i < side * side; i++)
+        heat[i] = (heat[i] - low) / (high - low);
+}
+
+struct pixel {
+    double heat;
+    uint32_t index;
+};
+
+static int highest_first(const void *a, const void *b)
+{
+    const struct pixel *p = a, *q = b;
+    if (p->heat != q->heat)
+        return p->heat < q->heat ? 1 : -1;
+    return (p->index > q->index) - (p->index < q->index);
+}
+
+static void rank_in_double(const double *heat, size_t pixels, bool ascending, uint32_t *rank)
+{
+    struct pixel *order = malloc(pixels * sizeof *order);
+    for (size_t i = 0; i < pixels; i++)
+        order[i] = (struct pixel){ ascending ? -heat[i] : heat[i], (uint32_t)i };
+    qsort(order, pixels, sizeof *order, highest_first);
+    for (size_t i = 0; i < pixels; i++)
+        rank[order[i].index] = (uint32_t)i;
+    free(order);
+}
+
+/* ---- logits ---- */
+
+/* SPEC 7: at step k the first int(S·S·k/10) pixels are removed. */
+static uint32_t removed_at(size_t pixels, int k)
+{
+    return (uint32_t)((double)pixels * (k / 10.0));
+}
+
+static bool forward_masked(const struct job *j, const uint32_t *order, float *logits,
+                           struct error *err)
+{
+    struct backend *be = j->be;
+    int side = j->model->geo.image_size;
+    size_t pixels = (size_t)side * (size_t)side;
+    uint32_t *rank = be->alloc(be, pixels * sizeof *rank);
+    uint8_t *rgb = be->alloc(be, pixels * 3);
+    struct view views[STEPS];
+    be->upload(be, rank, order, pixels * sizeof *order);
+    be->upload(be, rgb, j->rgb, pixels * 3);
+    for (int k = 0; k < STEPS; k++)
+        views[k] = (struct view){ .rgb = rgb, .rank = rank, .removed = removed_at(pixels, k) };
+    enum status s = net_forward(j->net, views, STEPS, logits, err);
+    be->free(be, rank);
+    be->free(be, rgb);
+    return s == OK;
+}
+
+/* The operation on golden's stored heat: which pixels it removes otherwise than golden, at any step,
+ * must tie with a removed one in fp32. */
+static void check_rank(const struct job *j, const char *path, const float *heat,
+                       const uint32_t *order, bool ascending)
+{
+    struct backend *be = j->be;
+    int side = j->model->geo.image_size, wrong = 0;
+    size_t pixels = (size_t)side * (size_t)side;
+    float *d_heat = be->alloc(be, pixels * sizeof *d_heat);
+    uint32_t *d_rank = be->alloc(be, pixels * sizeof *d_rank), *rank = malloc(pixels * sizeof *rank);
+    be->upload(be, d_heat, heat, pixels * sizeof *heat);
+    const struct rank_args r = { .n = 1, .pixels = side * side, .heat = d_heat,
+                                 .ascending = ascending, .rank = d_rank };
+    be->op.rank(be, &r);
+    be->download(be, rank, d_rank, pixels * sizeof *rank);
+    for (int k = 1; k < STEPS; k++) {
+        uint32_t cut = removed_at(pixels, k);
+        float edge = 0; /* the value at which golden's cut falls */
+        for (size_t i = 0; i < pixels; i++)
+            edge = order[i] == cut - 1 ? heat[i] : edge;
+        for (size_t i = 0; i < pixels; i++)
+            wrong += (rank[i] < cut) != (order[i] < cut) && heat[i] != edge;
+    }
+    judge(wrong == 0, path, wrong, 0);
+    be->free(be, d_heat);
+    be->free(be, d_rank);
+    free(rank);
+}
+
+static void check_direction(const struct job *j, const char *method, const float *heat,
+                            const double *exact, bool ascending)
+{
+    char path[256];
+    struct error err;
+    size_t count = 0, classes = (size_t)j->model->geo.classes;
+    size_t pixels = (size_t)j->model->geo.image_size * (size_t)j->model->geo.image_size;
+    double size = 0;
+    snprintf(path, sizeof path, "%s/perturb/%s/%s/logits", j->path, method,
+             ascending ? "negative" : "positive");
+    double *want = golden_read(j->file, path, &count);
+    if (want == NULL)
+        return;
+    float *logits = calloc(STEPS * classes, sizeof *logits);
+    uint32_t *order = malloc(pixels * sizeof *order);
+    rank_in_double(exact, pixels, ascending, order);
+    bool ok = count == STEPS * classes && forward_masked(j, order, logits, &err);
+    double error = ok ? golden_error(logits, want, count, &size) : INFINITY;
+    judge(error <= LOGIT_TOLERANCE * size, path, error / size, LOGIT_TOLERANCE);
+    snprintf(path, sizeof path, "%s/rank of stored heat/%s %s", j->path, method,
+             ascending ? "negative" : "positive");
+    check_rank(j, path, heat, order, ascending);
+    free(order);
+    free(logits);
+    free(want);
+}
+
+/* Our heat map of golden's g×g map. */
+static void check_heat(const struct job *j, const char *method, const double *map, size_t cells,
+                       const double *want, size_t pixels)
+{
+    char path[256];
+    double size;
+    struct backend *be = j->be;
+    float *small = malloc(cells * sizeof *small), *heat = malloc(pixels * sizeof *heat);
+    for (size_t i = 0; i < cells; i++)
+        small[i] = (float)map[i];
+    float *d_map = be->alloc(be, cells * sizeof *d_map);
+    float *d_heat = be->alloc(be, pixels * sizeof *d_heat);
+    be->upload(be, d_map, small, cells * sizeof *small);
+    const struct heat_args h = { .n = 1, .grid = j->model->geo.grid,
+                                 .side = j->model->geo.image_size, .maps = d_map, .heat = d_heat };
+    be->op.heat(be, &h);
+    be->download(be, heat, d_heat, pixels * sizeof *heat);
+    /* Rounding the map to fp32 moves it by 6e-8 of its largest value, and so the heat by that much
+     * of the map's largest value over its range. */
+    double low = map[0], high = map[0];
+    for (size_t i = 1; i < cells; i++) {
+        low = fmin(low, map[i]);
+        high = fmax(high, map[i]);
+    }
+    double allowed = 2e-7 * (1 + fmax(fabs(low), fabs(high)) / (high - low));
+    snprintf(path, sizeof path, "%s/heat/%s", j->path, method);
+    double error = golden_error(heat, want, pixels, &size);
+    judge(error <= allowed, path, error, allowed);
+    be->free(be, d_map);
+    be->free(be, d_heat);
+    free(small);
+    free(heat);
+}
+
+static herr_t each_heat(hid_t group, const char *method, const H5L_info_t *info, void *arg)
+{
+    const struct job *j = arg;
+    char path[256];
+    size_t pixels = 0, cells = 0;
+    double size;
+    (void)group;
+    (void)info;
+    snprintf(path, sizeof path, "%s/heat/%s", j->path, method);
+    double *want = golden_read(j->file, path, &pixels);
+    snprintf(path, sizeof path, "%s/predicted/%s", j->path, method);
+    double *map = golden_read(j->file, path, &cells);
+    float *heat = malloc(pixels * sizeof *heat);
+    double *exact = malloc(pixels * sizeof *exact);
+    for (size_t i = 0; i < pixels; i++)
+        heat[i] = (float)want[i];
+    heat_in_double(map, j->model->geo.grid, j->model->geo.image_size, exact);
+    snprintf(path, sizeof path, "%s/stored heat is the double one, rounded/%s", j->path, method);
+    double error = golden_error(heat, exact, pixels, &size);
+    judge(error <= 6e-8, path, error, 6e-8);
+    check_direction(j, method, heat, exact, false);
+    check_direction(j, method, heat, exact, true);
+    check_heat(j, method, map, cells, want, pixels);
+    free(exact);
+    free(heat);
+    free(map);
+    free(want);
+    return 0;
+}
+
+static herr_t each_image(hid_t group, const char *name, const H5L_info_t *info, void *arg)
+{
+    struct job *j = arg;
+    struct error err = { 0 };
+    char path[160];
+    (void)info;
+    unsigned char *rgb = golden_image(j->shared, name, j->model->geo.image_size, &err);
+    if (rgb == NULL) {
+        printf("FAILED %s\n", err.text);
+        failed++;
+        return 0;
+    }
+    snprintf(path, sizeof path, "%s/%s", j->model_name, name);
+    j->path = path;
+    j->rgb = rgb;
+    snprintf(path, sizeof path, "%s/heat", name);
+    hid_t heat = H5Gopen2(group, path, H5P_DEFAULT);
+    snprintf(path, sizeof path, "%s/%s", j->model_name, name);
+    H5Literate(heat, H5_INDEX_NAME, H5_ITER_INC, NULL, each_heat, j);
+    H5Gclose(heat);
+    free(rgb);
+    return 0;
+}
+
+static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, void *arg)
+{
+    struct error err = { 0 };
+    struct model *model = NULL;
+    (void)info;
+    bool full_size = golden_attribute(file, name, "image_size") > 100;
+    if (only != NULL ? strcmp(only, name) != 0 : full_size && strncmp(backend, "ref", 3) == 0)
+        return 0;
+    struct job j = { .shared = arg, .model_name = name, .file = file };
+    if (golden_model(arg, file, name, &model, &err) == OK &&
+        backend_open(backend, NULL, &j.be, &err) == OK &&
+        net_open(model, j.be, &input_imagenet, 4, &j.net, &err) == OK) {
+        j.model = model;
+        hid_t g = H5Gopen2(file, name, H5P_DEFAULT);
+        H5Literate(g, H5_INDEX_NAME, H5_ITER_INC, NULL, each_image, &j);
+        H5Gclose(g);
+    } else {
+        printf("FAILED %s: %s\n", name, err.text);
+        failed++;
+    }
+    net_close(j.net);
+    backend_close(j.be);
+    model_close(model);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    int i = 1;
+    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
+        if (strcmp(argv[i], "--backend") == 0)
+            backend = argv[i + 1];
+        else if (strcmp(argv[i], "--model") == 0)
+            only = argv[i + 1];
+    }
+    const char *shared = golden_shared(i < argc ? argv[i] : ".");
+    if (shared == NULL) {
+        printf("SKIPPED: no ../shared/golden: masked images were not held to golden numbers\n");
+        return SKIPPED;
+    }
+    char path[1100];
+    snprintf(path, sizeof path, "%s/golden/models.h5", shared);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (file < 0)
+        return 1;
+    H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, (void *)(uintptr_t)shared);
+    H5Fclose(file);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed > 0 || passed == 0;
+}
