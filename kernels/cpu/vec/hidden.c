@@ -20,7 +20,7 @@ INLINE void add_row(const struct hidden_row_args *a, int dir, const struct scan_
         vec sum[2] = {v_set(0), v_set(0)};
         UNROLL
         for (int n = 0; n < state; n++)
-            sum[n % 2] = v_fma(v_exp2(passed * a2[n]), v_set(C[n] * B[n]), sum[n % 2]);
+            sum[n % 2] = v_fma(v_decay(passed, a2[n]), v_set(C[n] * B[n]), sum[n % 2]);
         if (step > 0 || a->diagonal)
             out[j] += (sum[0] + sum[1]) * delta;
         if (step > 0 || a->own_decay)

@@ -42,7 +42,7 @@ static void make_decays(const struct hidden_matrix_args *a, const struct scan_bl
         w->delta[dir][t] = delta;
         for (size_t n = 0; n < (size_t)a->state; n++) {
             vec rate = v_load_part(rd(d->a) + n * (size_t)a->chan + b->chan, b->lanes);
-            w->decay[dir][t * (size_t)a->state + n] = v_exp2(delta * rate * (scalar)LOG2E);
+            w->decay[dir][t * (size_t)a->state + n] = v_decay(delta, rate * (scalar)LOG2E);
         }
     }
 }

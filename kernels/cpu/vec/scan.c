@@ -43,7 +43,7 @@ INLINE void direction(const struct scan_args *a, int dir, const struct scan_bloc
             vec y[2] = {skip * u, v_set(0)};
             UNROLL
             for (int n = 0; n < state; n++) {
-                s[n] = v_fma(v_exp2(delta[k] * a2[n]), s[n], du * in[n]);
+                s[n] = v_fma(v_decay(delta[k], a2[n]), s[n], du * in[n]);
                 y[n % 2] = v_fma(s[n], v_set(out[n]), y[n % 2]);
             }
             if (a->delta[dir])

@@ -61,7 +61,7 @@ INLINE void forward(const struct scan_back_args *a, int dir, const struct scan_b
             w->delta[t] = delta;
             for (int n = 0; n < state; n++) {
                 vec rate = v_load_part(rd(d->a) + (size_t)n * chan + b->chan, b->lanes);
-                vec decay = v_exp2(delta * (rate * (scalar)LOG2E));
+                vec decay = v_decay(delta, rate * (scalar)LOG2E);
                 s[n] = v_fma(decay, s[n], du * in[n]);
                 y = v_fma(s[n], v_set(out[n]), y);
                 w->decay[t * (size_t)state + (size_t)n] = decay;

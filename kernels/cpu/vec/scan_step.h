@@ -43,14 +43,19 @@ INLINE void scan_project(const struct scan_dir *d, int dir, int len, int chan, i
 {
     const scalar *row[SCAN_TILE], *w = rd(d->w_dt) + b->chan;
     const vec bias = v_load_part(rd(d->b_dt) + b->chan, b->lanes);
+    vec sum[SCAN_TILE]; /* in registers: every index is a constant, unlike those of `pre` */
+    UNROLL
     for (int k = 0; k < SCAN_TILE; k++) {
         row[k] = scan_xdbl(d, b, scan_token(dir, len, min_int(start + k, len - 1)));
-        pre[k] = bias;
+        sum[k] = bias;
     }
     for (int r = 0; r < rank; r++) {
         vec column = v_load_part(w + (size_t)r * (size_t)chan, b->lanes);
         UNROLL
         for (int k = 0; k < SCAN_TILE; k++)
-            pre[k] = v_fma(column, v_set(row[k][r]), pre[k]);
+            sum[k] = v_fma(column, v_set(row[k][r]), sum[k]);
     }
+    UNROLL
+    for (int k = 0; k < SCAN_TILE; k++)
+        pre[k] = sum[k];
 }

@@ -109,7 +109,29 @@ INLINE vec v_max(vec a, vec b)
 
 INLINE vec v_min(vec a, vec b)
 {
-    return -v_max(-a, -b);
+#if defined(__AVX512F__) && defined(CPU_DOUBLE)
+    return _mm512_min_pd(a, b);
+#elif defined(__AVX512F__)
+    return _mm512_min_ps(a, b);
+#elif defined(__AVX2__) && defined(CPU_DOUBLE)
+    return _mm256_min_pd(a, b);
+#elif defined(__AVX2__)
+    return _mm256_min_ps(a, b);
+#else
+    return v_pick(a < b, a, b);
+#endif
+}
+
+/* a / b for normal b below 2^127: in AVX-512 floats the reciprocal by one Newton step, 1 ulp, at a
+ * quarter of the time of a division. */
+INLINE vec v_div(vec a, vec b)
+{
+#if defined(__AVX512F__) && !defined(CPU_DOUBLE)
+    vec r = _mm512_rcp14_ps(b);
+    return a * v_fma(r, v_fma(-b, r, v_set(1)), r);
+#else
+    return a / b;
+#endif
 }
 
 INLINE vec v_abs(vec a)

@@ -65,18 +65,41 @@ INLINE vec v_round(vec x)
 #endif
 }
 
-/* 2^x for x <= 0 in the scan, where it is applied to products Δ A. Results below the smallest normal
- * number become that number (a decay that has long forgotten everything) or 0. */
-INLINE vec v_exp2(vec x)
+#if defined(__AVX512F__) && !defined(CPU_DOUBLE)
+/* 2^(j/32): what 32 lanes of permutation can look up. */
+static const float exp2_table[32] __attribute__((aligned(64))) = {
+    0x1.000000p0F, 0x1.059b0ep0F, 0x1.0b5586p0F, 0x1.11301ep0F, 0x1.172b84p0F, 0x1.1d4874p0F,
+    0x1.2387a6p0F, 0x1.29e9e0p0F, 0x1.306fe0p0F, 0x1.371a74p0F, 0x1.3dea64p0F, 0x1.44e086p0F,
+    0x1.4bfdaep0F, 0x1.5342b6p0F, 0x1.5ab07ep0F, 0x1.6247ecp0F, 0x1.6a09e6p0F, 0x1.71f75ep0F,
+    0x1.7a1148p0F, 0x1.82589ap0F, 0x1.8ace54p0F, 0x1.93737cp0F, 0x1.9c4918p0F, 0x1.a5503cp0F,
+    0x1.ae89fap0F, 0x1.b7f770p0F, 0x1.c199bep0F, 0x1.cb720ep0F, 0x1.d5818ep0F, 0x1.dfc974p0F,
+    0x1.ea4afap0F, 0x1.f50766p0F,
+};
+
+/* 2^(a b + c), 1.5 ulp. The sum with 1.5 * 2^18 keeps a b to the nearest 1/32 in its low bits: they
+ * pick 2^(j/32) from the table, a degree-2 polynomial does the rest |f| <= 1/64 (fitted as above,
+ * 6e-8), and scalef applies the whole part. f comes from one fused operation, exact whatever the
+ * size of a b; `c` is a small correction. 7 multiply-adds where the plain polynomial takes 9. */
+INLINE vec v_exp2_product(vec a, vec b, vec c)
+{
+    const vec magic = v_set(0x1.8p18F);
+    vec t = v_fma(a, b, magic);
+    t = v_max(t, magic - 160); /* the sum is exact here, and 2^-160 is 0 */
+    vec n = t - magic, f = v_fma(a, b, -n) + c;
+    vec power = _mm512_permutex2var_ps(v_load(exp2_table), (__m512i)t, v_load(exp2_table + VN));
+    vec slope = v_fma(f, v_set(0.240227051F), v_set(0.693157341F));
+    return _mm512_scalef_ps(v_fma(power * f, slope, power), n);
+}
+#endif
+
+/* 2^(a b) for a b <= 0: the scan's decays. Below the normal numbers it becomes 0 or the least of
+ * them, a decay that has long forgotten everything. */
+INLINE vec v_decay(vec a, vec b)
 {
 #if defined(__AVX512F__) && !defined(CPU_DOUBLE)
-    /* reduce gives x - round(x); scalef takes the floor of its second operand, so that x - f, which
-     * is whole, serves as the exponent */
-    vec f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    return _mm512_scalef_ps(v_exp2_part(f), x - f);
+    return v_exp2_product(a, b, v_set(-0.0F)); /* nothing to add */
 #else
-    x = v_max(v_min(x, v_set(EXP2_HIGH)), v_set(EXP2_LOW));
-    vec n = v_round(x);
+    vec x = v_max(a * b, v_set(EXP2_LOW)), n = v_round(x);
     return v_scale2(v_exp2_part(x - n), n);
 #endif
 }
@@ -84,22 +107,27 @@ INLINE vec v_exp2(vec x)
 /* e^x; the reduction by ln 2 is exact to a rounding of x. Saturates at both ends. */
 INLINE vec v_exp(vec x)
 {
+    x = v_max(v_min(x, v_set((scalar)(LN2 * EXP2_HIGH))), v_set((scalar)(LN2 * EXP2_LOW)));
+#if defined(__AVX512F__) && !defined(CPU_DOUBLE)
+    const float log2e_high = 0x1.715476p0F, log2e_low = 0x1.4ae0c0p-26F;
+    return v_exp2_product(x, v_set(log2e_high), x * log2e_low);
+#else
 #ifdef CPU_DOUBLE
     const scalar ln2_high = 0x1.62e42fefa38p-1, ln2_low = 0x1.ef35793c7673p-45;
 #else
     const scalar ln2_high = 0x1.62e4p-1F, ln2_low = 0x1.7f7d1cp-20F;
 #endif
-    x = v_max(v_min(x, v_set((scalar)(LN2 * EXP2_HIGH))), v_set((scalar)(LN2 * EXP2_LOW)));
     vec n = v_round(x * (scalar)LOG2E);
     vec r = v_fma(n, v_set(-ln2_low), v_fma(n, v_set(-ln2_high), x));
     return v_scale2(v_exp2_part(r * (scalar)LOG2E), n);
+#endif
 }
 
 /* log(1 + e) for 0 <= e <= 1: 2 atanh(e / (2 + e)), whose series in r² <= 1/9 keeps the relative
  * accuracy for small e. Float: fitted, 5e-9; double: the series itself to r^35, 1e-18. */
 INLINE vec v_log1p(vec e)
 {
-    vec r = e / (e + 2), s = r * r;
+    vec r = v_div(e, e + 2), s = r * r;
 #ifdef CPU_DOUBLE
     vec p = v_set(2.0 / 35);
     UNROLL
@@ -124,12 +152,12 @@ INLINE vec v_softplus(vec x)
 
 INLINE vec v_sigmoid(vec x)
 {
-    return 1 / (1 + v_exp(-x));
+    return v_div(v_set(1), 1 + v_exp(-x));
 }
 
 INLINE vec v_silu(vec x)
 {
-    return x / (1 + v_exp(-x));
+    return v_div(x, 1 + v_exp(-x));
 }
 
 /* SiLU'(x) */
