@@ -203,6 +203,9 @@ enum status config_set(struct config *c, const char *assignment, struct error *e
 enum status config_finish(struct config *c, struct error *err)
 {
     struct config_values *v = &c->values;
+    for (size_t i = 0; i < config_key_count; i++)
+        if (c->entries[i].pending != NULL)
+            return fail(err, E_CONFIG, "%s", c->entries[i].pending);
     if (v->run.name == NULL) {
         const char *slash = c->path != NULL ? strrchr(c->path, '/') : NULL;
         const char *stem = slash != NULL ? slash + 1 : c->path != NULL ? c->path : "run";

@@ -9,6 +9,7 @@ struct entry {
     const char *text; /* value after expansion; NULL: not set and no default */
     const char *file; /* NULL: default (line 0) or command line (line -1) */
     int line;
+    const char *pending; /* why it could not be expanded: an error unless it is set anew */
 };
 
 struct held { /* a string that lives as long as the config */

@@ -191,9 +191,17 @@ enum status config_assign(struct config *c, int key, const char *value, const ch
                           struct error *err)
 {
     struct entry *e = &c->entries[key];
-    *e = (struct entry){ value, file, line };
+    *e = (struct entry){ .text = value, .file = file, .line = line };
     const char *text;
-    TRY(expand(c, (size_t)key, value, &text, err));
+    struct error why;
+    enum status status = expand(c, (size_t)key, value, &text, &why);
+    if (status == E_CONFIG && line > 0) {
+        /* The command line may still replace it; config_finish looks again. */
+        e->pending = config_hold(c, why.text, strlen(why.text));
+        return e->pending != NULL ? OK : fail(err, E_NOMEM, "out of memory reading the config");
+    }
+    if (status != OK)
+        return fail(err, status, "%s", why.text);
     e->text = text;
     if (*text == '\0')
         return config_fail_key(c, (size_t)key, err,

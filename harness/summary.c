@@ -178,6 +178,12 @@ enum status summary_add(const char *path, struct error *err)
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
+/* The second name of a map that does not look at the class. */
+static bool repeats(bool agnostic, enum explained explained)
+{
+    return agnostic && explained == EXPLAINED_TARGET;
+}
+
 enum status summary_print(const char *path, struct error *err)
 {
     struct opened o;
@@ -190,14 +196,15 @@ enum status summary_print(const char *path, struct error *err)
         printf("; hidden-attention identity off by at most %.1e", run->identity_max);
     printf("\n");
     for (size_t i = 0; i < run->maps; i++)
-        if (!run->map[i].agnostic || run->map[i].explained == EXPLAINED_PREDICTED)
+        if (!repeats(run->map[i].agnostic, run->map[i].explained))
             printf("  %-12s %-9s %ld constant maps, largest tie %.0f pixels in the mean\n",
                    run->map[i].method, explained_names[run->map[i].explained], run->map[i].constant,
                    run->map[i].largest_tie);
     for (size_t i = 0; i < run->perturbations; i++)
         for (int d = 0; d < REMOVALS; d++) {
             const struct perturbation_row *row = &run->perturbation[i];
-            if (row->stratum == STRATUM_ALL && row->direction[d].present)
+            if (row->stratum == STRATUM_ALL && row->direction[d].present &&
+                !repeats(row->agnostic, row->explained))
                 printf("  %-12s %-9s %s perturbation: AUC %.2f (%.2f to %.2f)\n", row->method,
                        explained_names[row->explained], removal_names[d],
                        row->direction[d].auc.value, row->direction[d].auc.ci.low,
@@ -205,7 +212,7 @@ enum status summary_print(const char *path, struct error *err)
         }
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        if (row->stratum == STRATUM_ALL)
+        if (row->stratum == STRATUM_ALL && !repeats(row->agnostic, row->explained))
             printf("  %-12s %-9s pixel accuracy %.2f, mAP %.2f, mIoU %.2f\n", row->method,
                    explained_names[row->explained], row->figure[PIXEL_ACCURACY].value,
                    row->figure[MEAN_AP].value, row->figure[MEAN_IOU].value);

@@ -162,6 +162,22 @@ static void assignments_are_checked(void **state)
     }
 }
 
+/* A config for another machine's paths serves where the command line gives them. */
+static void unset_variables_can_be_replaced(void **state)
+{
+    (void)state;
+    struct config *c;
+    struct error err;
+    const char *text = "[data]\npath = ${EVALH_NOT_SET}/x\n";
+    unsetenv("EVALH_NOT_SET");
+    assert_int_equal(read_text(text, strlen(text), &c, &err), OK);
+    assert_int_equal(config_set(c, "data.path=here", &err), OK);
+    assert_int_equal(config_finish(c, &err), OK);
+    assert_string_equal(config_values(c)->data.path, "here");
+    assert_int_equal(config_set(c, "data.path=${EVALH_NOT_SET}", &err), E_CONFIG);
+    config_free(c);
+}
+
 static void text_reads_back(void **state)
 {
     (void)state;
@@ -228,9 +244,13 @@ int main(void)
         return 1;
     close(fd);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_are_read),          cmocka_unit_test(mistakes_are_told),
-        cmocka_unit_test(odd_files_are_refused),    cmocka_unit_test(assignments_are_checked),
-        cmocka_unit_test(text_reads_back),          cmocka_unit_test(every_key_is_described),
+        cmocka_unit_test(values_are_read),
+        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(odd_files_are_refused),
+        cmocka_unit_test(assignments_are_checked),
+        cmocka_unit_test(unset_variables_can_be_replaced),
+        cmocka_unit_test(text_reads_back),
+        cmocka_unit_test(every_key_is_described),
         cmocka_unit_test(defaults_follow_the_file),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
