@@ -18,3 +18,4 @@ extern const struct command *const commands[]; /* NULL-terminated */
 
 extern const struct command command_run;
 extern const struct command command_report; /* harness/report/ */
+extern const struct command command_compare; /* harness/report/ */

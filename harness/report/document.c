@@ -1,110 +1,14 @@
 /* What a report says and in which order; how it looks is up to a style. */
-#include "format.h"
+#include "document.h"
 
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-
-struct writer {
-    const struct style *style;
-    FILE *f;
-};
-
-typedef void (*block)(FILE *, const char *text);
-
-static void say(const struct writer *w, block write, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void say(const struct writer *w, block write, const char *format, ...)
-{
-    char *text;
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    write(w->f, length < 0 ? "(no memory for this line)" : text);
-    if (length >= 0)
-        free(text);
-}
-
-/* --- cells ----------------------------------------------------------------------------------- */
-
-static void number_cell(struct grid *g, double value)
-{
-    if (isnan(value))
-        grid_cell(g, "–");
-    else
-        grid_cell(g, "%.2f", value);
-}
-
-static void interval_cell(struct grid *g, struct interval ci)
-{
-    if (isnan(ci.low))
-        grid_cell(g, "–");
-    else
-        grid_cell(g, "[%.2f, %.2f]", ci.low, ci.high);
-}
-
-/* Ours, its interval, the published figure (marked where the setting is another), and the
- * difference where it is the same. */
-static void figure_cells(struct grid *g, const struct figure *f)
-{
-    number_cell(g, f->value);
-    interval_cell(g, f->ci);
-    if (isnan(f->published))
-        grid_cell(g, "n/a");
-    else
-        grid_cell(g, "%.2f%s", f->published, f->same_setting ? "" : "†");
-    if (isnan(f->published) || isnan(f->value) || !f->same_setting)
-        grid_cell(g, "–");
-    else
-        grid_cell(g, "%+.2f", f->value - f->published);
-}
-
-/* One row stands for both classes of a method that does not look at the class. */
-static bool row_hidden(enum explained explained, bool agnostic)
-{
-    return agnostic && explained == EXPLAINED_TARGET;
-}
-
-static void name_cells(struct grid *g, const char *method, enum explained explained, bool agnostic)
-{
-    grid_cell(g, "%s", method);
-    grid_cell(g, "%s", agnostic ? "both" : explained_names[explained]);
-}
-
-static void header_cells(struct grid *g, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        grid_cell(g, "%s", names[i]);
-}
-#define HEADER(g, ...)                                                                             \
-    header_cells(g, (const char *const[]){ __VA_ARGS__ },                                          \
-                 sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
-
-static void put_table(const struct writer *w, struct grid *g, bool *failed, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-/* Writes a table with its caption and frees it. */
-static void put_table(const struct writer *w, struct grid *g, bool *failed, const char *format, ...)
-{
-    char caption[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(caption, sizeof caption, format, arguments);
-    va_end(arguments);
-    if (g->failed)
-        *failed = true;
-    else
-        w->style->table(w->f, caption, g);
-    grid_end(g);
-}
 
 /* --- a run: what it was ---------------------------------------------------------------------- */
 
-static const char *base_name(const char *path)
+const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
@@ -329,7 +233,9 @@ enum status document_write(const struct report *report, const struct style *styl
     bool failed = false;
 
     style->begin(f);
-    for (size_t i = 0; i < report->runs; i++)
+    if (report->paper)
+        paper_write(&w, report, &failed);
+    for (size_t i = 0; !report->paper && i < report->runs; i++)
         write_run(&w, &report->run[i], &failed);
     say(&w, style->paragraph,
         "Intervals: percentile bootstrap over images, %d resamples, seed %llu. Lower is better for "

@@ -56,7 +56,12 @@ static void write_line(FILE *f, const struct line *l)
     number_field(f, l->figure.ci.low);
     number_field(f, l->figure.ci.high);
     number_field(f, l->figure.published);
-    fprintf(f, ",%s\n", isnan(l->figure.published) ? "" : l->figure.same_setting ? "yes" : "no");
+    fprintf(f, ",%s,", isnan(l->figure.published) ? "" : l->figure.same_setting ? "yes" : "no");
+    if (strcmp(l->task, "perturbation") == 0)
+        text_field(f, l->run->perturbation_setting.variant);
+    else if (strcmp(l->task, "segmentation") == 0)
+        text_field(f, l->run->segmentation_setting.variant);
+    fputc('\n', f);
 }
 
 static struct figure bare(double value, struct interval ci)
@@ -160,7 +165,7 @@ static enum status write_csv(const struct report *report, FILE *f, struct error 
 {
     fputs("file,arch,dataset,protocol,task,method,class,stratum,metric,direction,removed_percent,"
           "images,"
-          "value,ci_low,ci_high,published,same_setting\n",
+          "value,ci_low,ci_high,published,same_setting,variant\n",
           f);
     for (size_t i = 0; i < report->runs; i++) {
         write_trust(f, &report->run[i]);

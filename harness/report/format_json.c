@@ -4,7 +4,7 @@
  *   "runs": [ { "file", ATTRIBUTES OF THE RESULT FILE, "complete", "images", "skipped", "labelled",
  *     "top1": FIGURE, "identity_error", "inconsistent",
  *     "maps": [ { "method", "class", "constant", "zero_row_sum", "mean_largest_tie" } ],
- *     "perturbation": { "comparable", "setting",
+ *     "perturbation": { "comparable", "setting", "variant",
  *       "rows": [ { "method", "class", "stratum", "images", "positive": CURVE, "negative": CURVE }
  * ] }, "segmentation": { "comparable", "setting", "rows": [ { "method", "class", "stratum",
  * "images", "pixel_accuracy": FIGURE, "map": FIGURE, "miou": FIGURE } ] } } ] } FIGURE: { "value",
@@ -76,6 +76,7 @@ static cJSON *add_task(cJSON *run, const char *key, const struct setting *s)
     cJSON *task = cJSON_AddObjectToObject(run, key);
     cJSON_AddBoolToObject(task, "comparable", s->comparable);
     cJSON_AddStringToObject(task, "setting", s->why);
+    cJSON_AddStringToObject(task, "variant", s->variant);
     return cJSON_AddArrayToObject(task, "rows");
 }
 

@@ -51,8 +51,8 @@ static void begin(FILE *f)
     fputs("% Made by evalh report. The tables need booktabs, graphicx and textcomp.\n"
           "\\documentclass{article}\n"
           "\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n\\usepackage{textcomp}\n"
-          "\\usepackage{booktabs,graphicx}\n\\usepackage[margin=2cm]{geometry}\n"
-          "\\begin{document}\n",
+          "\\usepackage{booktabs,graphicx}\n\\usepackage[landscape,margin=1.5cm]{geometry}\n"
+          "\\begin{document}\n\\sloppy\n",
           f);
 }
 

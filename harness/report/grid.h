@@ -18,4 +18,6 @@ size_t grid_rows(const struct grid *); /* with the header */
 const char *grid_at(const struct grid *, size_t row, size_t column);
 /* Columns of the terminal that a UTF-8 text takes: one a code point. */
 size_t text_width(const char *text);
+/* As a Markdown table with aligned columns. */
+void grid_markdown(const struct grid *, FILE *);
 void grid_end(struct grid *);

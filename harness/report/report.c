@@ -363,7 +363,7 @@ enum status report_build(const struct result *const *results, size_t count,
     struct build b = { .published = published, .bootstrap = bootstrap, .err = err };
     static_assert((int)SCORE_COLUMNS <= (int)SUM_COLUMNS, "rows hold either kind of sums");
 
-    *out = (struct report){ .bootstrap = *bootstrap };
+    *out = (struct report){ .bootstrap = *bootstrap, .published = published };
     out->run = calloc(count ? count : 1, sizeof *out->run);
     if (!out->run)
         return fail(err, E_NOMEM, "no memory for a report");

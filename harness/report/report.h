@@ -72,6 +72,8 @@ struct report {
     struct run *run; /* one a result file */
     size_t runs;
     struct bootstrap_options bootstrap;
+    const struct published *published;
+    bool paper; /* print the paper's tables instead of a section a run */
 };
 
 /* The results must outlive the report. E_NOMEM. */

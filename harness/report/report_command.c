@@ -1,10 +1,10 @@
 /* evalh report FILE...: tables and plots from result files. */
 #include "command.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "cli.h"
 #include "format.h"
 #include "log.h"
 #include "plots.h"
@@ -12,6 +12,7 @@
 struct options {
     const struct format *format;
     const char *plots, *published;
+    bool paper;
     struct bootstrap_options bootstrap;
     bool help;
     const char **file; /* [files] the caller's argv */
@@ -21,37 +22,25 @@ struct options {
 enum {
     KEY_FORMAT = 'f',
     KEY_PLOTS = 'p',
-    KEY_HELP = 'h',
     KEY_SEED = 0x100,
     KEY_RESAMPLES,
+    KEY_PAPER,
     KEY_PUBLISHED
 };
 
 static const struct argp_option option_table[] = {
     { "format", KEY_FORMAT, "FORMAT", 0, "md (default), csv, latex or json, on standard output",
       0 },
+    { "paper", KEY_PAPER, NULL, 0, "the paper's Tables 1, 2, 5 and 6 from all files (md, latex)",
+      0 },
     { "plots", KEY_PLOTS, "DIR", 0, "draw the figures into DIR: PNG, PDF and SVG, with gnuplot",
       0 },
     { "published", KEY_PUBLISHED, "DIR", 0, "where the published figures are read from", 0 },
     { "resamples", KEY_RESAMPLES, "N", 0, "of the bootstrap, 10 ... 100000 (default 1000)", 0 },
     { "seed", KEY_SEED, "N", 0, "of the bootstrap (default 1)", 0 },
-    { "help", KEY_HELP, NULL, 0, "this text", 0 },
+    CLI_HELP_OPTION,
     { 0 },
 };
-
-/* A whole number in [low, high], or an error that names the option. */
-static error_t parse_number(struct argp_state *state, const char *option, const char *text,
-                            long low, long high, long *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtol(text, &end, 10);
-    if (errno == 0 && *text && !*end && *out >= low && *out <= high)
-        return 0;
-    argp_error(state, "--%s %s: a whole number from %ld to %ld is expected", option, text, low,
-               high);
-    return EINVAL;
-}
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
@@ -67,6 +56,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
             return EINVAL;
         }
         return 0;
+    case KEY_PAPER:
+        o->paper = true;
+        return 0;
     case KEY_PLOTS:
         o->plots = value;
         return 0;
@@ -74,20 +66,26 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         o->published = value;
         return 0;
     case KEY_RESAMPLES:
-        bad = parse_number(state, "resamples", value, 10, 100000, &number);
+        bad = cli_whole(state, "resamples", value, 10, 100000, &number);
         o->bootstrap.resamples = (int)number;
         return bad;
     case KEY_SEED:
-        bad = parse_number(state, "seed", value, 0, INT32_MAX, &number);
+        bad = cli_whole(state, "seed", value, 0, INT32_MAX, &number);
         o->bootstrap.seed = (uint64_t)number;
         return bad;
-    case KEY_HELP:
+    case CLI_HELP:
         o->help = true;
         return 0;
     case ARGP_KEY_ARG:
         o->file[o->files++] = value;
         return 0;
     case ARGP_KEY_END:
+        if (o->paper && o->format != &format_md && o->format != &format_latex) {
+            argp_error(state,
+                       "--paper is a layout of md and latex; csv and json hold the same figures "
+                       "without it");
+            return EINVAL;
+        }
         if (o->files == 0 && !o->help) {
             argp_error(state, "a result file (.h5) is expected");
             return EINVAL;
@@ -103,6 +101,7 @@ static enum status write_report(const struct options *o, const struct result *co
 {
     struct report report;
     TRY(report_build(results, (size_t)o->files, published, &o->bootstrap, &report, err));
+    report.paper = o->paper;
     enum status status = o->format->write(&report, stdout, err);
     if (status == OK && o->plots)
         status = plots_write(&report, o->plots, err);
@@ -151,12 +150,10 @@ static int main_report(int argc, char **argv)
         log_error("evalh report: no memory");
         return EXIT_FAILED;
     }
-    int code = EXIT_USAGE;
-    if (argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &o) == 0) {
+    int code;
+    if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
         code = EXIT_DONE;
-        if (o.help) {
-            argp_help(&argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
-        } else if (report_files(&o, &begun, &err) != OK) {
+        if (report_files(&o, &begun, &err) != OK) {
             log_error("%s", err.text);
             code = begun ? EXIT_FAILED : EXIT_USAGE;
         }

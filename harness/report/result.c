@@ -97,8 +97,8 @@ static enum status read_map(struct result *r, const struct h5_file *f, const cha
     if (!map || !(map->method = strdup(method)))
         return out_of_memory(f, err);
     map->explained = explained;
-    TRY(h5_join(f, at, err, "/explain/%s/target", method));
-    TRY(h5_join(f, other, err, "/explain/%s/predicted", method));
+    TRY(h5_join(f, at, err, "/explain/%s/target/map", method));
+    TRY(h5_join(f, other, err, "/explain/%s/predicted/map", method));
     map->agnostic = h5_same_object(f, at, other);
     TRY(h5_join(f, at, err, "/explain/%s/%s", method, explained_names[explained]));
     TRY(h5_map_grid(f, at, n, &grid, err));

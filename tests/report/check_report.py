@@ -95,7 +95,7 @@ def check_segmentation(h, row, ok):
 
 
 def check_report(path):
-    run = json.loads(subprocess.check_output([REPORT, path, "--format", "json"]))["runs"][0]
+    run = json.loads(subprocess.check_output([REPORT, "report", path, "--format", "json"]))["runs"][0]
     with h5py.File(path) as h:
         label, predicted, status = (h[f"images/{k}"][:] for k in ("label", "predicted", "status"))
         strata = {"all": status == 0, "correct": (status == 0) & (label == predicted), "wrong": (status == 0) & (label != predicted)}

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include <cjson/cJSON.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,81 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command.h"
 #include "make_result.h"
 #include "report.h"
+#include "run_command.h"
 
 #include <cmocka.h> /* last: its fail() macro hides status.h's function */
 
-static char folder[] = "/tmp/evalh-report-XXXXXX";
-
-/* --- running it ------------------------------------------------------------------------------ */
-
-struct outcome {
-    int code;
-    char *out, *err;
-};
-
-static char *read_file(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    assert_non_null(f);
-    fseek(f, 0, SEEK_END);
-    long size = ftell(f);
-    rewind(f);
-    char *text = calloc((size_t)size + 1, 1);
-    assert_int_equal(fread(text, 1, (size_t)size, f), size);
-    fclose(f);
-    return text;
-}
-
-/* evalh report with up to six arguments; NULL ends them. */
-static struct outcome run_report(const char *const *arguments)
-{
-    char *argv[8] = { strdup("evalh report") };
-    char out[64], err[64];
-    int argc = 1;
-    for (; arguments[argc - 1]; argc++)
-        argv[argc] = strdup(arguments[argc - 1]);
-    snprintf(out, sizeof out, "%s/out", folder);
-    snprintf(err, sizeof err, "%s/err", folder);
-    fflush(stdout);
-    fflush(stderr);
-    int saved[2] = { dup(1), dup(2) };
-    int to[2] = { open(out, O_CREAT | O_TRUNC | O_WRONLY, 0600),
-                  open(err, O_CREAT | O_TRUNC | O_WRONLY, 0600) };
-    dup2(to[0], 1);
-    dup2(to[1], 2);
-    struct outcome o = { .code = command_report.main(argc, argv) };
-    fflush(stdout);
-    fflush(stderr);
-    for (int i = 0; i < 2; i++) {
-        dup2(saved[i], i + 1);
-        close(saved[i]);
-        close(to[i]);
-    }
-    for (int i = 0; i < argc; i++)
-        free(argv[i]);
-    o.out = read_file(out);
-    o.err = read_file(err);
-    return o;
-}
-#define REPORT(...) run_report((const char *const[]){ __VA_ARGS__, NULL })
-
-static void outcome_free(struct outcome *o)
-{
-    free(o->out);
-    free(o->err);
-}
-
-static const char *in_folder(const char *name)
-{
-    static char path[4][128];
-    static int next;
-    char *p = path[next++ % 4];
-    snprintf(p, sizeof path[0], "%s/%s", folder, name);
-    return p;
-}
+/* Arguments of evalh report; NULL ends them. */
+#define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
 
 static const char *made(const char *name, const struct make_result *o)
 {
@@ -274,7 +206,7 @@ static void wrong_arguments(void **state)
         { { NULL }, "a result file (.h5) is expected" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct outcome r = run_report(cases[i].arguments);
+        struct outcome r = run_command(&command_report, cases[i].arguments);
         if (!strstr(r.err, cases[i].says))
             fail_msg("case %zu: expected '%s', got '%s'", i, cases[i].says, r.err);
         assert_int_equal(r.code, 2);
@@ -522,12 +454,12 @@ static void text_formats(void **state)
     assert_non_null(strstr(md.out, "Top-1: "));
     assert_non_null(strstr(latex.out, "\\begin{tabular}"));
     assert_non_null(strstr(latex.out, "we\\_ird\\%\\$\\&\\textbar{}\\textless{}x\\textgreater{}"));
-    /* every line of the CSV has the header's 17 fields; no field of this file needs quotes */
+    /* every line of the CSV has the header's 18 fields; no field of this file needs quotes */
     for (char *line = strtok(csv.out, "\n"); line; line = strtok(NULL, "\n")) {
         int commas = 0;
         for (const char *c = line; *c; c++)
             commas += *c == ',';
-        assert_int_equal(commas, 16);
+        assert_int_equal(commas, 17);
     }
     outcome_free(&md);
     outcome_free(&csv);
@@ -585,20 +517,6 @@ static void plots(void **state)
     assert_int_equal(r.code, 1);
     assert_non_null(strstr(r.err, "a directory to write plots into is expected"));
     outcome_free(&r);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[64];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
 }
 
 int main(void)

@@ -1,0 +1,267 @@
+/* evalh compare A B: are two runs the same? A table of what differs, a verdict, an exit code. */
+#include "command.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "compare.h"
+#include "format.h"
+#include "log.h"
+
+struct options {
+    const char *file[2];
+    int files;
+    bool paired, help;
+    double tolerance, slower;
+    struct bootstrap_options bootstrap;
+};
+
+enum { KEY_PAIRED = 'p', KEY_TOLERANCE = 't', KEY_SLOWER = 's', KEY_RESAMPLES = 0x100, KEY_SEED };
+
+static const struct argp_option option_table[] = {
+    { "paired", KEY_PAIRED, NULL, 0,
+      "add the differences of every figure: paired bootstrap, McNemar", 0 },
+    { "tolerance", KEY_TOLERANCE, "X", 0,
+      "how far float records may be apart, maps relative to their largest value (default 0)", 0 },
+    { "slower", KEY_SLOWER, "X", 0, "B may take up to X times A's seconds an image (default 1.2)",
+      0 },
+    { "resamples", KEY_RESAMPLES, "N", 0, "of the bootstrap, 10 ... 100000 (default 1000)", 0 },
+    { "seed", KEY_SEED, "N", 0, "of the bootstrap (default 1)", 0 },
+    CLI_HELP_OPTION,
+    { 0 },
+};
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct options *o = state->input;
+    long number = 0;
+    error_t bad = 0;
+
+    switch (key) {
+    case KEY_PAIRED:
+        o->paired = true;
+        return 0;
+    case KEY_TOLERANCE:
+        return cli_real(state, "tolerance", value, 0, 1, &o->tolerance);
+    case KEY_SLOWER:
+        return cli_real(state, "slower", value, 1, 1e6, &o->slower);
+    case KEY_RESAMPLES:
+        bad = cli_whole(state, "resamples", value, 10, 100000, &number);
+        o->bootstrap.resamples = (int)number;
+        return bad;
+    case KEY_SEED:
+        bad = cli_whole(state, "seed", value, 0, INT32_MAX, &number);
+        o->bootstrap.seed = (uint64_t)number;
+        return bad;
+    case CLI_HELP:
+        o->help = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->files < 2) {
+            o->file[o->files++] = value;
+            return 0;
+        }
+        o->files++;
+        return 0;
+    case ARGP_KEY_END:
+        if (o->files != 2 && !o->help) {
+            argp_error(state, "two result files (.h5) are expected");
+            return EINVAL;
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* --- printing -------------------------------------------------------------------------------- */
+
+/* What the two runs were: only what differs. */
+static void print_provenance(const struct result *a, const struct result *b)
+{
+    for (int k = 0; k < RESULT_ATTRIBUTES; k++) {
+        const char *x = a->attribute[k], *y = b->attribute[k];
+        if (strcmp(x, y) == 0)
+            continue;
+        if (k == ATTR_CONFIG)
+            printf("- config: not the same text\n");
+        else
+            printf("- %s: %.40s | %.40s\n", attribute_names[k], x, y);
+    }
+}
+
+static void size_cell(struct grid *g, double size)
+{
+    if (size > 0)
+        grid_cell(g, "%.3g", size);
+    else
+        grid_cell(g, "–");
+}
+
+enum { MOST_SHOWN = 20 };
+
+static void print_found(const struct result *a, const struct comparison *c)
+{
+    struct grid g;
+    if (c->founds == 0)
+        return;
+    grid_begin(&g, "lrlr");
+    grid_cell(&g, "what differs");
+    grid_cell(&g, "images");
+    grid_cell(&g, "first");
+    grid_cell(&g, "largest");
+    for (size_t i = 0; i < c->founds && i < MOST_SHOWN; i++) {
+        const struct difference *d = &c->found[i];
+        grid_cell(&g, "%s", d->what);
+        grid_cell(&g, "%zu", d->images);
+        grid_cell(&g, "%s", a->id[d->first]);
+        size_cell(&g, d->largest);
+    }
+    if (!g.failed)
+        grid_markdown(&g, stdout);
+    if (c->founds > MOST_SHOWN)
+        printf("\n... and %zu more.\n", c->founds - MOST_SHOWN);
+    grid_end(&g);
+}
+
+static void print_paired(const struct paired *p, const struct bootstrap_options *bootstrap)
+{
+    static const char *const header[] = { "method", "class", "figure",  "A",
+                                          "B",      "B - A", "95 % CI", "McNemar p at 50 %" };
+    struct grid g;
+    grid_begin(&g, "lllrrrrr");
+    for (size_t i = 0; i < sizeof header / sizeof *header; i++)
+        grid_cell(&g, "%s", header[i]);
+    for (size_t i = 0; i < p->rows; i++) {
+        const struct paired_row *r = &p->row[i];
+        grid_cell(&g, "%s", r->method);
+        grid_cell(&g, "%s", explained_names[r->explained]);
+        grid_cell(&g, "%s", r->figure);
+        grid_cell(&g, "%.2f", r->value[0]);
+        grid_cell(&g, "%.2f", r->value[1]);
+        grid_cell(&g, "%+.2f", r->value[1] - r->value[0]);
+        grid_cell(&g, "[%+.2f, %+.2f]", r->difference.low, r->difference.high);
+        size_cell(&g, isnan(r->p) ? 0 : r->p);
+    }
+    printf("\nPaired, on the %zu images that both scored (%d resamples, seed %llu):\n\n", p->images,
+           bootstrap->resamples, (unsigned long long)bootstrap->seed);
+    if (!g.failed)
+        grid_markdown(&g, stdout);
+    grid_end(&g);
+    if (p->labelled)
+        printf("\nTop-1 on whole images: right in both %zu, only in A %zu, only in B %zu, in "
+               "neither %zu; "
+               "McNemar p = %.3g (exact)\n",
+               p->top1.both, p->top1.only_a, p->top1.only_b, p->top1.neither, p->top1.p_exact);
+}
+
+/* --- verdict --------------------------------------------------------------------------------- */
+
+/* The last line: one sentence for a nightly mail. Returns the exit code. */
+static int verdict(const struct options *o, const struct result *const *r,
+                   const struct comparison *c)
+{
+    double ratio = c->seconds[1] / c->seconds[0];
+    bool slower = ratio > o->slower; /* false where either is unknown */
+    char speed[160] = "";
+
+    if (slower)
+        snprintf(speed, sizeof speed,
+                 "%sslower: %.3g s an image against %.3g s, %.2f times as long",
+                 c->founds || c->lonelies ? "; and " : "", c->seconds[1], c->seconds[0], ratio);
+    if (!c->same_images) {
+        size_t i = c->first_other;
+        printf("verdict: other images: %zu in A, %zu in B; they part at number %zu (%s | %s)\n",
+               r[0]->images, r[1]->images, i + 1, i < r[0]->images ? r[0]->id[i] : "-",
+               i < r[1]->images ? r[1]->id[i] : "-");
+        return EXIT_FAILED;
+    }
+    if (c->founds || c->lonelies) {
+        size_t first = SIZE_MAX;
+        for (size_t i = 0; i < c->founds; i++)
+            first = c->found[i].first < first ? c->found[i].first : first;
+        printf("verdict: numbers differ: %zu of %zu datasets, %zu entries in one file alone",
+               c->founds, c->compared, c->lonelies);
+        if (first != SIZE_MAX)
+            printf("; first image: %s", r[0]->id[first]);
+        printf("%s\n", speed);
+        return EXIT_FAILED;
+    }
+    if (slower) {
+        printf("verdict: numbers equal, but %s\n", speed);
+        return EXIT_FAILED;
+    }
+    printf("verdict: equal: %zu datasets of %zu images%s", c->compared, r[0]->images,
+           o->tolerance > 0 ? " within the tolerance" : ", bit for bit");
+    if (!isnan(ratio))
+        printf("; B took %.2f times as long", ratio);
+    putchar('\n');
+    return EXIT_DONE;
+}
+
+static enum status compare_files(const struct options *o, const struct result *const *r, int *code,
+                                 struct error *err)
+{
+    struct comparison c;
+    TRY(compare_results(r[0], r[1], o->tolerance, &c, err));
+    printf("A: %s\nB: %s\n\n", r[0]->path, r[1]->path);
+    print_provenance(r[0], r[1]);
+    for (size_t i = 0; i < c.lonelies; i++)
+        printf("- %s\n", c.lonely[i]);
+    print_found(r[0], &c);
+    enum status status = OK;
+    if (o->paired && c.same_images) {
+        struct paired p;
+        status = pair_results(r[0], r[1], &o->bootstrap, &p, err);
+        if (status == OK) {
+            print_paired(&p, &o->bootstrap);
+            paired_free(&p);
+        }
+    }
+    if (status == OK) {
+        putchar('\n');
+        *code = verdict(o, r, &c);
+    }
+    comparison_free(&c);
+    return status;
+}
+
+static int main_compare(int argc, char **argv)
+{
+    static const struct argp argp = {
+        option_table,
+        parse_option,
+        "A B",
+        "Compares two result files of evalh run record by record. Exit code 0: equal; 1: numbers "
+        "differ, or B was slower; 2: a file cannot be read.",
+        NULL,
+        NULL,
+        NULL
+    };
+    struct options o = { .slower = 1.2, .bootstrap = bootstrap_default };
+    struct result *r[2] = { NULL, NULL };
+    struct error err;
+    int code;
+
+    if (!cli_parse(&argp, argc, argv, &o, &o.help, &code))
+        return code;
+    code = EXIT_USAGE;
+    enum status status = result_open(o.file[0], &r[0], &err);
+    if (status == OK)
+        status = result_open(o.file[1], &r[1], &err);
+    if (status == OK) {
+        code = EXIT_FAILED;
+        status = compare_files(&o, (const struct result *const *)r, &code, &err);
+    }
+    if (status != OK)
+        log_error("%s", err.text);
+    result_close(r[0]);
+    result_close(r[1]);
+    return code;
+}
+
+const struct command command_compare = { "compare", "are two result files the same?",
+                                         main_compare };

@@ -1,0 +1,43 @@
+/* Shared by the parts of a report for reading: document.c (a section a run), paper.c (the paper's
+ * tables). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "format.h"
+
+struct writer {
+    const struct style *style;
+    FILE *f;
+};
+
+typedef void (*block)(FILE *, const char *text);
+
+/* A formatted text through one of the style's blocks. */
+void say(const struct writer *, block, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void number_cell(struct grid *, double value); /* two decimals, or a dash for NaN */
+void interval_cell(struct grid *, struct interval);
+/* Four cells: ours, its interval, the published figure (marked where the setting is another), and
+ * the difference where it is the same. */
+void figure_cells(struct grid *, const struct figure *);
+
+/* One row stands for both classes of a method that does not look at the class. */
+bool row_hidden(enum explained, bool agnostic);
+void name_cells(struct grid *, const char *method, enum explained, bool agnostic);
+
+void header_cells(struct grid *, const char *const *names, size_t count);
+#define HEADER(g, ...)                                                                             \
+    header_cells(g, (const char *const[]){ __VA_ARGS__ },                                          \
+                 sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
+
+/* Writes a table with its caption and frees it; *failed is set where memory ran out. */
+void put_table(const struct writer *, struct grid *, bool *failed, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+const char *base_name(const char *path);
+
+/* Tables 1, 2, 5 and 6 of the paper from whichever runs have their rows. */
+void paper_write(const struct writer *, const struct report *, bool *failed);

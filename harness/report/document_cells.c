@@ -1,0 +1,84 @@
+#include "document.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+void say(const struct writer *w, block write, const char *format, ...)
+{
+    char *text;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    write(w->f, length < 0 ? "(no memory for this line)" : text);
+    if (length >= 0)
+        free(text);
+}
+
+/* --- cells ----------------------------------------------------------------------------------- */
+
+void number_cell(struct grid *g, double value)
+{
+    if (isnan(value))
+        grid_cell(g, "–");
+    else
+        grid_cell(g, "%.2f", value);
+}
+
+void interval_cell(struct grid *g, struct interval ci)
+{
+    if (isnan(ci.low))
+        grid_cell(g, "–");
+    else
+        grid_cell(g, "[%.2f, %.2f]", ci.low, ci.high);
+}
+
+/* Ours, its interval, the published figure (marked where the setting is another), and the
+ * difference where it is the same. */
+void figure_cells(struct grid *g, const struct figure *f)
+{
+    number_cell(g, f->value);
+    interval_cell(g, f->ci);
+    if (isnan(f->published))
+        grid_cell(g, "n/a");
+    else
+        grid_cell(g, "%.2f%s", f->published, f->same_setting ? "" : "†");
+    if (isnan(f->published) || isnan(f->value) || !f->same_setting)
+        grid_cell(g, "–");
+    else
+        grid_cell(g, "%+.2f", f->value - f->published);
+}
+
+/* One row stands for both classes of a method that does not look at the class. */
+bool row_hidden(enum explained explained, bool agnostic)
+{
+    return agnostic && explained == EXPLAINED_TARGET;
+}
+
+void name_cells(struct grid *g, const char *method, enum explained explained, bool agnostic)
+{
+    grid_cell(g, "%s", method);
+    grid_cell(g, "%s", agnostic ? "both" : explained_names[explained]);
+}
+
+void header_cells(struct grid *g, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        grid_cell(g, "%s", names[i]);
+}
+
+/* Writes a table with its caption and frees it. */
+void put_table(const struct writer *w, struct grid *g, bool *failed, const char *format, ...)
+{
+    char caption[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(caption, sizeof caption, format, arguments);
+    va_end(arguments);
+    if (g->failed)
+        *failed = true;
+    else
+        w->style->table(w->f, caption, g);
+    grid_end(g);
+}

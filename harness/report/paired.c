@@ -1,0 +1,224 @@
+#include "compare.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HALF_WAY = 5 }; /* index of 50 % removed */
+
+struct pairing {
+    const struct result *side[2];
+    const struct bootstrap_options *bootstrap;
+    uint8_t *use, *labelled; /* [images] scored in both; and labelled */
+    double *sums;            /* [images, 2 * PAIR_COLUMNS] */
+    struct paired *out;
+    struct error *err;
+};
+
+/* --- statistics of both sides' sums: A's columns, then B's ----------------------------------- */
+
+static double auc_of_sums(const double *sums, size_t n)
+{
+    double curve[CURVE_POINTS];
+    for (int k = 0; k < CURVE_POINTS; k++)
+        curve[k] = sums[k] / (double)n;
+    return curve_auc(curve, AUC_TRAPEZOID);
+}
+
+static void auc_pair(const double *sums, size_t n, double *figures)
+{
+    figures[0] = auc_of_sums(sums, n);
+    figures[1] = auc_of_sums(sums + CURVE_POINTS, n);
+    figures[2] = figures[1] - figures[0];
+}
+
+enum {
+    CORRECT,
+    LABELLED,
+    INTERSECTION,
+    UNITED = INTERSECTION + 2,
+    AP = UNITED + 2,
+    AP_IMAGES,
+    SCORE_COLUMNS,
+    PAIR_COLUMNS = CURVE_POINTS,
+    SCORE_FIGURES = 3
+};
+
+static void score_of_sums(const double *sums, double *figures)
+{
+    figures[0] = 100 * sums[CORRECT] / sums[LABELLED];
+    figures[1] = 100 * sums[AP] / sums[AP_IMAGES];
+    figures[2] = 0;
+    for (int c = 0; c < 2; c++)
+        if (sums[UNITED + c] > 0)
+            figures[2] += 50 * sums[INTERSECTION + c] / sums[UNITED + c];
+}
+
+/* pixel accuracy, mAP, mIoU of A, of B, and B - A */
+static void score_pair(const double *sums, size_t n, double *figures)
+{
+    (void)n;
+    score_of_sums(sums, figures);
+    score_of_sums(sums + SCORE_COLUMNS, figures + SCORE_FIGURES);
+    for (int k = 0; k < SCORE_FIGURES; k++)
+        figures[2 * SCORE_FIGURES + k] = figures[SCORE_FIGURES + k] - figures[k];
+}
+
+static void score_columns(const struct segmentation_score *s, double *row)
+{
+    row[CORRECT] = s->correct;
+    row[LABELLED] = s->labelled;
+    for (int c = 0; c < 2; c++) {
+        row[INTERSECTION + c] = s->intersection[c];
+        row[UNITED + c] = s->united[c];
+    }
+    row[AP] = isnan(s->ap) ? 0 : (double)s->ap;
+    row[AP_IMAGES] = !isnan(s->ap);
+}
+
+/* --- rows ------------------------------------------------------------------------------------ */
+
+static struct paired_row *add_row(struct pairing *p)
+{
+    struct paired *out = p->out;
+    struct paired_row *grown = realloc(out->row, (out->rows + 1) * sizeof *grown);
+    if (!grown)
+        return NULL;
+    out->row = grown;
+    return &grown[out->rows++];
+}
+
+static void total(const double *rows, size_t n, size_t columns, double *sums)
+{
+    memset(sums, 0, columns * sizeof *sums);
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < columns; c++)
+            sums[c] += rows[i * columns + c];
+}
+
+static enum status pair_curve(struct pairing *p, const struct result_curve *a,
+                              const struct result_curve *b)
+{
+    static const char *const names[REMOVALS] = { "positive AUC", "negative AUC" };
+    double sums[2 * CURVE_POINTS], figures[3];
+    struct interval ci[3];
+    struct mcnemar test;
+    size_t used = 0;
+
+    for (size_t i = 0; i < p->side[0]->images; i++) {
+        if (!p->labelled[i])
+            continue;
+        double *row = p->sums + used++ * 2 * CURVE_POINTS;
+        for (size_t k = 0; k < CURVE_POINTS; k++) {
+            row[k] = a->hit[i * CURVE_POINTS + k] != 0;
+            row[CURVE_POINTS + k] = b->hit[i * CURVE_POINTS + k] != 0;
+        }
+    }
+    total(p->sums, used, 2 * CURVE_POINTS, sums);
+    auc_pair(sums, used, figures);
+    TRY(bootstrap_intervals(p->sums, used, 2 * CURVE_POINTS, auc_pair, 3, p->bootstrap, ci,
+                            p->err));
+    mcnemar_test(a->hit + HALF_WAY, b->hit + HALF_WAY, CURVE_POINTS, p->labelled,
+                 p->side[0]->images, &test);
+    struct paired_row *row = add_row(p);
+    if (!row)
+        return fail(p->err, E_NOMEM, "no memory to compare");
+    *row =
+        (struct paired_row){ a->method, a->explained, names[a->removal], { figures[0], figures[1] },
+                             ci[2],     test.p_exact };
+    return OK;
+}
+
+static enum status pair_scores(struct pairing *p, const struct result_segmentation *a,
+                               const struct result_segmentation *b)
+{
+    static const char *const names[SCORE_FIGURES] = { "pixel accuracy", "mAP", "mIoU" };
+    double sums[2 * SCORE_COLUMNS], figures[3 * SCORE_FIGURES];
+    struct interval ci[3 * SCORE_FIGURES];
+    size_t used = 0;
+
+    for (size_t i = 0; i < p->side[0]->images; i++) {
+        if (!p->use[i])
+            continue;
+        score_columns(&a->score[i], p->sums + used * 2 * SCORE_COLUMNS);
+        score_columns(&b->score[i], p->sums + used++ * 2 * SCORE_COLUMNS + SCORE_COLUMNS);
+    }
+    total(p->sums, used, 2 * SCORE_COLUMNS, sums);
+    score_pair(sums, used, figures);
+    TRY(bootstrap_intervals(p->sums, used, 2 * SCORE_COLUMNS, score_pair, 3 * SCORE_FIGURES,
+                            p->bootstrap, ci, p->err));
+    for (int k = 0; k < SCORE_FIGURES; k++) {
+        struct paired_row *row = add_row(p);
+        if (!row)
+            return fail(p->err, E_NOMEM, "no memory to compare");
+        *row = (struct paired_row){ a->method,
+                                    a->explained,
+                                    names[k],
+                                    { figures[k], figures[SCORE_FIGURES + k] },
+                                    ci[2 * SCORE_FIGURES + k],
+                                    NAN };
+    }
+    return OK;
+}
+
+/* Images that both scored, and top-1 on the labelled ones. */
+static void pair_images(struct pairing *p)
+{
+    const struct result *a = p->side[0], *b = p->side[1];
+    uint8_t *hit[2] = { (uint8_t *)p->sums, (uint8_t *)p->sums + a->images }; /* scratch */
+    for (size_t i = 0; i < a->images; i++) {
+        p->use[i] = a->status[i] == 0 && b->status[i] == 0;
+        p->labelled[i] = p->use[i] && a->label[i] >= 0;
+        p->out->images += p->use[i];
+        p->out->labelled += p->labelled[i];
+        for (int side = 0; side < 2; side++)
+            hit[side][i] = p->side[side]->predicted[i] == p->side[side]->label[i];
+    }
+    mcnemar_test(hit[0], hit[1], 1, p->labelled, a->images, &p->out->top1);
+}
+
+static enum status pair_all(struct pairing *p)
+{
+    const struct result *a = p->side[0], *b = p->side[1];
+    pair_images(p);
+    for (size_t i = 0; p->out->labelled > 0 && i < a->curves; i++) {
+        const struct result_curve *c = &a->curve[i];
+        const struct result_curve *d = result_find_curve(b, c->method, c->explained, c->removal);
+        if (d)
+            TRY(pair_curve(p, c, d));
+    }
+    for (size_t i = 0; p->out->images > 0 && i < a->segmentations; i++) {
+        const struct result_segmentation *s = &a->segmentation[i];
+        const struct result_segmentation *t = result_find_segmentation(b, s->method, s->explained);
+        if (t)
+            TRY(pair_scores(p, s, t));
+    }
+    return OK;
+}
+
+enum status pair_results(const struct result *a, const struct result *b,
+                         const struct bootstrap_options *bootstrap, struct paired *out,
+                         struct error *err)
+{
+    struct pairing p = { .side = { a, b }, .bootstrap = bootstrap, .out = out, .err = err };
+    size_t n = a->images ? a->images : 1;
+
+    *out = (struct paired){ 0 };
+    p.use = calloc(n, sizeof *p.use);
+    p.labelled = calloc(n, sizeof *p.labelled);
+    p.sums = calloc(n, 2 * PAIR_COLUMNS * sizeof *p.sums);
+    enum status status =
+        p.use && p.labelled && p.sums ? pair_all(&p) : fail(err, E_NOMEM, "no memory to compare");
+    free(p.use);
+    free(p.labelled);
+    free(p.sums);
+    if (status != OK)
+        paired_free(out);
+    return status;
+}
+
+void paired_free(struct paired *p)
+{
+    free(p->row);
+    *p = (struct paired){ 0 };
+}
