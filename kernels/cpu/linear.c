@@ -11,7 +11,7 @@
 
 /* The most rows in a block: large enough for oneDNN's full rate, small enough to share an image's
  * rows between a few threads. */
-enum { BLOCK = 128 };
+enum { BLOCK = 64 };
 
 struct weight {
     int out, in;
@@ -51,9 +51,22 @@ static struct weight *weight_new(struct backend *be, const float *host, int out,
     return NULL;
 }
 
-/* One product over all rows, block by block. */
-static void run(struct backend *be, struct pack *pack, const struct product *whole)
+/* GELU over a block that is still in cache: our vectors take a quarter of oneDNN's time for it. */
+static void gelu_rows(struct backend *be, const struct product *p, int cols)
 {
+    bool dense = p->ldy == (size_t)cols;
+    size_t count = dense ? (size_t)p->rows * (size_t)cols : (size_t)cols;
+    for (int r = 0; r < (dense ? 1 : p->rows); r++) {
+        real *row = (real *)(void *)(p->y + (size_t)r * p->ldy);
+        be->op.map2(be, &(struct map2_args){
+                            .f = MAP_GELU, .count = count, .a = row, .scale = 1, .out = row});
+    }
+}
+
+/* One product over all rows, block by block. */
+static void run(struct backend *be, struct pack *pack, const struct product *whole, int cols)
+{
+    bool own_gelu = whole->gelu && !whole->accumulate;
     int blocks = (whole->rows + BLOCK - 1) / BLOCK;
     if (blocks == 0)
         return;
@@ -65,8 +78,12 @@ static void run(struct backend *be, struct pack *pack, const struct product *who
         p.rows = whole->rows - (int)row < step ? whole->rows - (int)row : step;
         p.x += row * p.ldx;
         p.y += row * p.ldy;
-        if (p.rows > 0)
-            pack_run(be, pack, &p);
+        p.gelu = whole->gelu && !own_gelu;
+        if (p.rows <= 0)
+            continue;
+        pack_run(be, pack, &p);
+        if (own_gelu)
+            gelu_rows(be, &p, cols);
     }
 }
 
@@ -80,7 +97,8 @@ static void linear(struct backend *be, const struct linear_args *a)
                           .gelu = a->act == ACT_GELU,
                           .accumulate = a->accumulate,
                           .y = (float *)(void *)a->y,
-                          .ldy = a->ldy});
+                          .ldy = a->ldy},
+        a->w->out);
 }
 
 static void linear_back(struct backend *be, const struct linear_back_args *a)
@@ -91,7 +109,8 @@ static void linear_back(struct backend *be, const struct linear_back_args *a)
                           .ldx = a->ldgy,
                           .accumulate = a->accumulate,
                           .y = (float *)(void *)a->gx,
-                          .ldy = a->ldgx});
+                          .ldy = a->ldgx},
+        a->w->in);
 }
 
 void cpu_linear_ops(struct ops *op)

@@ -21,14 +21,15 @@ struct back_work { /* per thread */
     vec *pre, *delta;        /* [L] */
     vec *gy, *first, *gz;    /* [L]: gradient of y_0 and y_1; y_0; gradient of z without y */
     vec *gs, *gin, *gout;    /* [padded] */
+    vec *rate;               /* [N]: A */
 };
 
 static size_t layout(struct back_work *w, const struct sizes *z, vec *memory)
 {
     vec **arrays[] = {&w->states, &w->decay, &w->pre, &w->delta, &w->gy,
-                      &w->first,  &w->gz,    &w->gs,  &w->gin,   &w->gout};
-    size_t counts[] = {z->len * z->state, z->len * z->state, z->len,    z->len,    z->len,
-                       z->len,            z->len,            z->padded, z->padded, z->padded};
+                      &w->first,  &w->gz,    &w->gs,  &w->gin,   &w->gout, &w->rate};
+    size_t counts[] = {z->len * z->state, z->len * z->state, z->len,    z->len,    z->len, z->len,
+                       z->len,            z->padded,         z->padded, z->padded, z->state};
     size_t at = 0;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         *arrays[i] = memory ? memory + at : NULL;
@@ -37,15 +38,15 @@ static size_t layout(struct back_work *w, const struct sizes *z, vec *memory)
     return at;
 }
 
-/* One direction forward; hands y of each token to `take`-like code: direction 0's is kept, with
- * direction 1's the gate's gradient is complete. */
+/* One direction forward: direction 0's y is kept, with direction 1's the gate's gradient is
+ * complete. s: states [state]; like `state`, it is a constant matter where this is inlined. */
 INLINE void forward(const struct scan_back_args *a, int dir, const struct scan_block *b,
-                    struct back_work *w, const int state)
+                    struct back_work *w, vec *s, const int state)
 {
     const struct scan_dir *d = &a->dir[dir];
     const size_t chan = (size_t)a->chan;
     const vec skip = v_load_part(rd(d->d) + b->chan, b->lanes);
-    vec *s = w->gs;
+    UNROLL
     for (int n = 0; n < state; n++)
         s[n] = v_set(0);
     for (int start = 0; start < a->len; start += SCAN_TILE) {
@@ -56,16 +57,17 @@ INLINE void forward(const struct scan_back_args *a, int dir, const struct scan_b
             size_t t = scan_token(dir, a->len, start + k), at = (b->row + t) * chan + b->chan;
             const scalar *in = scan_xdbl(d, b, t) + a->rank, *out = in + state;
             vec u = v_load_part(rd(d->u) + at, b->lanes), delta = v_softplus(pre[k]);
-            vec du = delta * u, y = skip * u;
+            vec du = delta * u, y = skip * u, scaled = delta * (scalar)LOG2E;
+            vec *decays = w->decay + t * (size_t)state, *states = w->states + t * (size_t)state;
             w->pre[t] = pre[k];
             w->delta[t] = delta;
+            UNROLL
             for (int n = 0; n < state; n++) {
-                vec rate = v_load_part(rd(d->a) + (size_t)n * chan + b->chan, b->lanes);
-                vec decay = v_decay(delta, rate * (scalar)LOG2E);
+                vec decay = v_decay(scaled, w->rate[n]);
                 s[n] = v_fma(decay, s[n], du * in[n]);
                 y = v_fma(s[n], v_set(out[n]), y);
-                w->decay[t * (size_t)state + (size_t)n] = decay;
-                w->states[t * (size_t)state + (size_t)n] = s[n];
+                decays[n] = decay;
+                states[n] = s[n];
             }
             if (dir == 0)
                 w->first[t] = y;
@@ -90,51 +92,74 @@ static void gate_back(const struct scan_back_args *a, const struct scan_block *b
     }
 }
 
-/* Adds the lanes of gin (B's gradient) and gout (C's) of one token to the group's sums. */
-INLINE void add_sums(const struct sizes *z, const struct back_work *w, scalar *sums)
+/* Adds the lanes of each of in [padded] to sums [padded]. */
+INLINE void add_sums(scalar *sums, const vec *in, const int padded)
 {
-    for (size_t n = 0; n < z->padded; n += VN) {
-        scalar *in = sums + n, *out = in + z->padded;
-        v_store(in, v_load(in) + v_sums(w->gin + n));
-        v_store(out, v_load(out) + v_sums(w->gout + n));
-    }
+    UNROLL
+    for (int n = 0; n < padded; n += VN)
+        v_store(sums + n, v_load(sums + n) + v_sums(in + n));
 }
 
-/* One direction backwards. gs holds ∂/∂s_t, less what C passes, when token t is reached. sums
- * [L, 2, padded], gpre [L, E]: gradient before the softplus. */
+/* One direction backwards. gs [padded] holds ∂/∂s_t, less what C passes, when token t is reached;
+ * gin, gout [padded]: gradients of B and C before they are summed over channels, zero from `state`
+ * on. sums [L, 2, padded]; gpre [L, E]: gradient before the softplus. */
 INLINE void backward(const struct scan_back_args *a, int dir, const struct scan_block *b,
-                     const struct sizes *z, struct back_work *w, scalar *sums, scalar *gpre,
-                     const int state)
+                     const struct back_work *w, vec *gs, vec *gin, vec *gout, scalar *sums,
+                     scalar *gpre, const int state, const int padded)
 {
     const struct scan_dir *d = &a->dir[dir];
+    const size_t chan = (size_t)a->chan;
     const vec skip = v_load_part(rd(d->d) + b->chan, b->lanes), zero = v_set(0);
-    for (size_t n = 0; n < z->padded; n++)
-        w->gs[n] = w->gin[n] = w->gout[n] = zero;
+    UNROLL
+    for (int n = 0; n < padded; n++)
+        gs[n] = gin[n] = gout[n] = zero;
     for (int step = a->len - 1; step >= 0; step--) {
-        size_t t = scan_token(dir, a->len, step), at = (b->row + t) * z->chan + b->chan;
+        size_t t = scan_token(dir, a->len, step), at = (b->row + t) * chan + b->chan;
         const scalar *in = scan_xdbl(d, b, t) + a->rank, *out = in + state;
         const vec *now = w->states + t * (size_t)state, *decay = w->decay + t * (size_t)state;
+        /* the first token has no state before it: any finite one times `first` = 0 */
         const vec *before =
-            step > 0 ? w->states + scan_token(dir, a->len, step - 1) * (size_t)state : NULL;
+            step > 0 ? w->states + scan_token(dir, a->len, step - 1) * (size_t)state : now;
+        const vec first = v_set(step > 0 ? 1 : 0);
         vec u = v_load_part(rd(d->u) + at, b->lanes), delta = w->delta[t], gy = w->gy[t];
         vec du = delta * u, through = zero, rates = zero;
+        UNROLL
         for (int n = 0; n < state; n++) {
-            vec g = v_fma(gy, v_set(out[n]), w->gs[n]);
+            vec g = v_fma(gy, v_set(out[n]), gs[n]);
             through = v_fma(g, v_set(in[n]), through);
-            w->gin[n] = g * du;
-            w->gout[n] = gy * now[n];
-            g *= decay[n];
-            w->gs[n] = g;
-            vec rate = v_load_part(rd(d->a) + (size_t)n * z->chan + b->chan, b->lanes);
-            rates = v_fma(g * rate, before ? before[n] : zero, rates);
+            gin[n] = g * du;
+            gs[n] = g * decay[n];
+            rates = v_fma(gs[n] * w->rate[n], before[n], rates);
         }
         v_store_part(wr(a->gu[dir]) + at, v_fma(through, delta, gy * skip), b->lanes);
         if (a->detach) /* Δ, B and C are constants: nothing flows back through xdbl */
             continue;
-        add_sums(z, w, sums + t * 2 * z->padded);
+        UNROLL
+        for (int n = 0; n < state; n++)
+            gout[n] = gy * now[n];
+        add_sums(sums + t * 2 * (size_t)padded, gin, padded);
+        add_sums(sums + (t * 2 + 1) * (size_t)padded, gout, padded);
         vec slope = v_pick(w->pre[t] > 20, v_set(1), v_sigmoid(w->pre[t]));
-        v_store_part(gpre + t * z->chan + b->chan, v_fma(through, u, rates) * slope, b->lanes);
+        v_store_part(gpre + t * chan + b->chan, v_fma(through, u, rates * first) * slope,
+                     b->lanes);
     }
+}
+
+/* Both passes of one direction with 16 states, in registers as far as they go. */
+static void direction_16(const struct scan_back_args *a, int dir, const struct scan_block *b,
+                         struct back_work *w, scalar *sums, scalar *gpre)
+{
+    enum { STATE = 16, PADDED = (STATE + VN - 1) / VN * VN };
+    vec s[STATE], gs[PADDED], gin[PADDED], gout[PADDED];
+    forward(a, dir, b, w, s, STATE);
+    backward(a, dir, b, w, gs, gin, gout, sums, gpre, STATE, PADDED);
+}
+
+static void direction_any(const struct scan_back_args *a, int dir, const struct scan_block *b,
+                          const struct sizes *z, struct back_work *w, scalar *sums, scalar *gpre)
+{
+    forward(a, dir, b, w, w->gs, a->state);
+    backward(a, dir, b, w, w->gs, w->gin, w->gout, sums, gpre, a->state, (int)z->padded);
 }
 
 /* sums: [2 directions, L, 2, padded] of this block's group; gpre: [2, L, E]. */
@@ -144,13 +169,12 @@ static void block_back(const struct scan_back_args *a, const struct scan_block *
     gate_back(a, b, w);
     for (int dir = 0; dir < 2; dir++) {
         scalar *s = sums + (size_t)dir * z->part, *g = gpre + (size_t)dir * z->len * z->chan;
-        if (a->state == 16) {
-            forward(a, dir, b, w, 16);
-            backward(a, dir, b, z, w, s, g, 16);
-        } else {
-            forward(a, dir, b, w, a->state);
-            backward(a, dir, b, z, w, s, g, a->state);
-        }
+        for (size_t n = 0; n < z->state; n++)
+            w->rate[n] = v_load_part(rd(a->dir[dir].a) + n * z->chan + b->chan, b->lanes);
+        if (a->state == 16)
+            direction_16(a, dir, b, w, s, g);
+        else
+            direction_any(a, dir, b, z, w, s, g);
     }
 }
 
