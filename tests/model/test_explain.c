@@ -1,0 +1,182 @@
+/* What the explanations refuse, and what must be the same whatever the batch. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "method.h"
+#include "micro.h"
+
+#include <cmocka.h> /* last: it defines fail as a macro */
+
+enum { IMAGES = 5 };
+
+static const struct micro vim = { .arch = ARCH_VIM, .width = 24, .depth = 5, .grid = 4, .patch = 4,
+                                  .classes = 6, .inner = 40, .state = 8, .taps = 4, .rank = 2 };
+static const struct micro vit = { .arch = ARCH_VIT, .width = 24, .depth = 4, .grid = 4, .patch = 4,
+                                  .classes = 6, .heads = 3, .mlp = 40 };
+
+static enum status open_one(const struct model *m, const char *method,
+                            const struct explain_options *o, int batch, struct explainer **ex,
+                            struct error *err)
+{
+    const struct explain_method *list[1] = { explain_find(method) };
+    const struct backend_options bo = { .simd = "", .threads = 2 };
+    const bool classes[CLASS_CHOICES] = { true, true };
+    assert_non_null(list[0]);
+    return explainer_open(m, "cpu", &bo, &input_imagenet, o, list, 1, classes, batch, ex, err);
+}
+
+static void assert_refused(const struct micro *micro, const char *method,
+                           const struct explain_options *o, const char *message)
+{
+    struct error err = { 0 };
+    struct explainer *ex;
+    struct model *m = micro_model(micro, 3);
+    assert_int_equal(open_one(m, method, o, 1, &ex, &err), E_CONFIG);
+    if (strstr(err.text, message) == NULL)
+        fail_msg("'%s' does not say '%s'", err.text, message);
+    model_close(m);
+}
+
+static void test_refusals(void **state)
+{
+    struct explain_options o = explain_defaults;
+    (void)state;
+    assert_refused(&vit, "unified", &o, "'unified' is not defined for a vit");
+    assert_refused(&vit, "mambalrp", &o, "'mambalrp' is not defined for a vit");
+    o.start_layer = 5;
+    assert_refused(&vim, "rollout", &o, "explain.start_layer = 5 is past the end");
+    o = explain_defaults;
+    o.discard = 1;
+    assert_refused(&vim, "rollout", &o, "explain.discard = 1");
+    o = explain_defaults;
+    o.full_matrix = YES;
+    assert_refused(&vit, "rollout", &o, "explain.full_matrix applies to Vim models only");
+    o = explain_defaults;
+    o.aggregate_by_protocol = 0;
+    o.aggregate = REDUCE_MAX;
+    assert_refused(&vit, "rollout", &o, "explain.aggregate applies to Vim models only");
+    o = explain_defaults;
+    o.protocol = "released, more or less";
+    assert_refused(&vim, "raw", &o, "run.protocol");
+    o = explain_defaults;
+    o.randomise_layers = 6;
+    assert_refused(&vim, "randomised", &o, "explain.randomise_layers = 6: the model has 5 layers");
+    assert_null(explain_find("attributions"));
+}
+
+static void fill_subjects(struct explain_subject *s, uint8_t *rgb, size_t bytes)
+{
+    uint64_t random = 99;
+    for (size_t i = 0; i < IMAGES * bytes; i++)
+        rgb[i] = (uint8_t)random_next(&random);
+    for (int i = 0; i < IMAGES; i++)
+        s[i] = (struct explain_subject){ .rgb = rgb + (size_t)i * bytes, .label = i,
+                                         .predicted = i == 1 ? 1 : -1, .id_hash = (uint64_t)i };
+}
+
+/* All images at once, or one by one: the same bits. Also: a target that is the predicted class has
+ * the same map; class-agnostic maps are the same for both. */
+static void check_batches(const struct micro *micro, const char *method)
+{
+    struct error err = { 0 };
+    struct explainer *ex;
+    struct model *m = micro_model(micro, 3);
+    size_t cells = (size_t)m->geo.grid * (size_t)m->geo.grid;
+    size_t bytes = (size_t)m->geo.image_size * (size_t)m->geo.image_size * 3;
+    uint8_t *rgb = malloc(IMAGES * bytes), zero[IMAGES];
+    float *together = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *together);
+    float *apart = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *apart), identity[IMAGES];
+    int32_t predicted[IMAGES];
+    struct explain_subject s[IMAGES];
+    fill_subjects(s, rgb, bytes);
+    assert_int_equal(open_one(m, method, &explain_defaults, IMAGES, &ex, &err), OK);
+    struct explain_result r = { predicted, together, identity, zero };
+    for (int i = 0; i < IMAGES; i++)
+        if (s[i].predicted < 0 && explain_find(method)->class_agnostic)
+            s[i].predicted = 0;
+    if (strcmp(method, "randomised") == 0)
+        for (int i = 0; i < IMAGES; i++)
+            s[i].predicted = 2;
+    assert_int_equal(explainer_run(ex, s, IMAGES, &r, &err), OK);
+    assert_int_equal(predicted[1], s[1].predicted);
+    for (int i = 0; i < IMAGES; i++) {
+        r.maps = apart + (size_t)i * CLASS_CHOICES * cells;
+        assert_int_equal(explainer_run(ex, &s[i], 1, &r, &err), OK);
+        const float *map = r.maps;
+        if (predicted[0] == s[i].label || explain_find(method)->class_agnostic)
+            assert_memory_equal(map, map + cells, cells * sizeof *map);
+    }
+    assert_memory_equal(together, apart, IMAGES * CLASS_CHOICES * cells * sizeof *apart);
+    for (size_t i = 0; i < IMAGES * CLASS_CHOICES * cells; i++)
+        assert_true(isfinite(together[i]));
+    explainer_close(ex);
+    model_close(m);
+    free(rgb);
+    free(together);
+    free(apart);
+}
+
+static void test_batches(void **state)
+{
+    (void)state;
+    for (int i = 0; explain_methods[i] != NULL; i++) {
+        struct model *m = micro_model(&vit, 3);
+        check_batches(&vim, explain_methods[i]->name);
+        if (explain_supports(explain_methods[i], m))
+            check_batches(&vit, explain_methods[i]->name);
+        model_close(m);
+    }
+}
+
+/* A control on a randomised model must not be the map of the model itself. */
+static void test_randomised_differs(void **state)
+{
+    struct model *copy, *m = micro_model(&vim, 3);
+    struct error err = { 0 };
+    (void)state;
+    assert_int_equal(model_randomise(m, 2, 1, &copy, &err), OK);
+    const struct tensor *a = checkpoint_find(m->checkpoint, "layers.2.mixer.in_proj.weight");
+    const struct tensor *b = checkpoint_find(copy->checkpoint, "layers.2.mixer.in_proj.weight");
+    assert_memory_equal(a->data, b->data, a->count * sizeof *a->data);
+    a = checkpoint_find(m->checkpoint, "layers.3.mixer.in_proj.weight");
+    b = checkpoint_find(copy->checkpoint, "layers.3.mixer.in_proj.weight");
+    assert_memory_not_equal(a->data, b->data, a->count * sizeof *a->data);
+    a = checkpoint_find(m->checkpoint, "head.weight");
+    b = checkpoint_find(copy->checkpoint, "head.weight");
+    assert_memory_not_equal(a->data, b->data, a->count * sizeof *a->data);
+    model_close(copy);
+    model_close(m);
+}
+
+static void test_rollout_arithmetic(void **state)
+{
+    /* (I + K) with K = [[1, 1], [0, 0]]: rows [2, 1] and [0, 1]; e_0 picks the first. */
+    double v[2] = { 1, 0 }, k[4] = { 1, 1, 0, 0 }, m[2] = { 0.5, -1.5 };
+    struct track t = { .v = v };
+    (void)state;
+    rollout_matrix(&t, k, 2, false);
+    assert_true(v[0] == 2 && v[1] == 1);
+    rollout_matrix(&t, k, 2, true); /* rows [2/3, 1/3], [0, 1] */
+    assert_true(fabs(v[0] - 4.0 / 3) < 1e-15 && fabs(v[1] - 5.0 / 3) < 1e-15);
+    assert_false(t.zero_row_sum);
+    rollout_row(&t, m, 2, true); /* 1 + 0.5 - 1.5 = 0 */
+    assert_true(t.zero_row_sum);
+    double a[5] = { 3, 1, 2, 1, 1 }, scratch[5];
+    discard_smallest(a, 5, 0.4, scratch); /* two of the three ones, the first two */
+    assert_true(a[0] == 3 && a[1] == 0 && a[2] == 2 && a[3] == 0 && a[4] == 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_batches),
+        cmocka_unit_test(test_randomised_differs),
+        cmocka_unit_test(test_rollout_arithmetic),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
