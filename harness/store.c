@@ -110,21 +110,29 @@ static bool is_shard(const char *name)
     return strncmp(name, "shard-", 6) == 0;
 }
 
-/* Path of any whole shard; false where there is none. */
-static bool any_shard(const struct store *s, char out[STORE_PATH])
+/* Path of a shard that can be opened; "" where there is none. One that cannot is left for the merge
+ * to name. */
+static void find_shard(const struct store *s, char out[STORE_PATH])
 {
     DIR *d = opendir(s->parts);
     bool found = false;
+    out[0] = '\0';
     if (d == NULL)
-        return false;
+        return;
     for (struct dirent *e; !found && (e = readdir(d)) != NULL;) {
         size_t len = strlen(e->d_name);
-        found = is_shard(e->d_name) && len > 3 && strcmp(e->d_name + len - 3, ".h5") == 0;
+        if (!is_shard(e->d_name) || len < 3 || strcmp(e->d_name + len - 3, ".h5") != 0)
+            continue;
+        snprintf(out, STORE_PATH, "%s/%s", s->parts, e->d_name);
+        h5_lock();
+        h5_quiet();
+        hid_t file = H5Fopen(out, H5F_ACC_RDONLY, H5P_DEFAULT);
+        found = file >= 0;
         if (found)
-            snprintf(out, STORE_PATH, "%s/%s", s->parts, e->d_name);
+            H5Fclose(file);
+        h5_unlock();
     }
     closedir(d);
-    return found;
 }
 
 static enum status compare_file(struct store *s, const char *path, bool shard, struct error *err)
@@ -165,7 +173,8 @@ static enum status look_around(struct store *s, bool fresh, struct error *err)
         sweep(s->parts, is_shard);
         return OK;
     }
-    if (any_shard(s, shard))
+    find_shard(s, shard);
+    if (shard[0] != '\0')
         return compare_file(s, shard, true, err);
     if (access(s->output, F_OK) == 0) {
         TRY(compare_file(s, s->output, false, err));

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Whole runs: broken images, interruptions, and the same datasets whatever the threads and shards.
+. "$(dirname "$0")/common.sh"
+c=$work/vim.ini
+write_config "$c" vim
+write_config "$work/vit.ini" vit
+
+same() {
+    "$SAME" "$1" "$2" >"$work/same" || fail "$3: $(cat "$work/same")"
+}
+
+# Both models; the reports can be made.
+expect 0 "13 images in" run "$c"
+expect 0 "13 images in" run "$work/vit.ini"
+"$EVALH" report "$work/vim.h5" "$work/vit.h5" --format json >"$work/json" || fail "no report"
+grep -q '"attribution"' "$work/json" || fail "the report lacks a method"
+
+# The same datasets for any number of threads and any shard size (issue 7).
+for threads in 1 2 4; do
+    for shard in 1 7 64; do
+        expect 0 "13 images in" run "$c" --set compute.threads=$threads --set run.shard_size=$shard \
+            --set run.output="$work/t.h5" --fresh
+        same "$work/vim.h5" "$work/t.h5" "$threads threads, shards of $shard"
+    done
+done
+expect 0 "13 images in" run "$work/vit.ini" --set compute.threads=1 --set compute.batch=3 \
+    --set run.output="$work/t.h5" --fresh
+same "$work/vit.h5" "$work/t.h5" "vit, 1 thread, batch 3"
+
+# SIGTERM: exit code 1, a word on how to go on, and the same file in the end.
+slow=(--set explain.methods=raw,rollout,attribution,mambalrp,unified,random --set run.shard_size=1
+    --set data.images=30 --set compute.threads=1)
+expect 0 "30 images in" run "$c" "${slow[@]}" --set run.output="$work/whole.h5"
+for signal in TERM INT; do
+    (trap - INT; exec "$EVALH" run "$c" "${slow[@]}" --set run.output="$work/stopped.h5") \
+        >"$work/stdout" 2>"$work/stderr" &
+    pid=$!
+    until [ -e "$work/stopped.h5.parts/shard-000001.h5" ] || ! kill -0 $pid 2>/dev/null; do
+        sleep 0.01
+    done
+    kill -s $signal $pid
+    code=0
+    wait $pid || code=$?
+    if [ -e "$work/stopped.h5" ]; then
+        echo "note: the run was over before SIG$signal came"
+    else
+        [ $code -eq 1 ] || fail "SIG$signal: exit code $code, not 1"
+        grep -q "goes on from there" "$work/stderr" || fail "SIG$signal: $(cat "$work/stderr")"
+        expect 0 "continuing; " run "$c" "${slow[@]}" --set run.output="$work/stopped.h5"
+    fi
+    same "$work/whole.h5" "$work/stopped.h5" "after SIG$signal"
+    rm -rf "$work/stopped.h5"
+done
+
+# SIGKILL at any moment, again and again; then the same file.
+for round in $(seq "${ROUNDS:-4}"); do
+    rm -rf "$work/killed.h5" "$work/killed.h5.parts"
+    for attempt in 1 2 3; do
+        "$EVALH" run "$c" "${slow[@]}" --set run.output="$work/killed.h5" >/dev/null 2>&1 &
+        pid=$!
+        sleep "0.0$((RANDOM % 10))$((RANDOM % 10))$((RANDOM % 10))" # up to a tenth; a run takes some
+        kill -9 $pid 2>/dev/null
+        wait $pid 2>/dev/null
+    done
+    "$EVALH" run "$c" "${slow[@]}" --set run.output="$work/killed.h5" >/dev/null 2>"$work/stderr" ||
+        fail "round $round: $(cat "$work/stderr")"
+    same "$work/whole.h5" "$work/killed.h5" "round $round of kills"
+    [ ! -e "$work/killed.h5.parts" ] || fail "round $round: shards are left"
+done
+
+# A broken image is recorded and left out; a vanished one ends the run.
+demo=$(dirname "$(find "$work/demo" -path '*13x*' -name labels.txt)")
+cp -r "$demo" "$work/tree"
+third=$(sed -n 3p "$demo/labels.txt" | cut -d' ' -f1)
+head -c 300 "$demo/$third" >"$work/tree/$third"
+list=(run "$c" --set data.kind=imagenet_list --set data.path="$work/tree/labels.txt"
+    --set task.kind=perturbation --set run.output="$work/list.h5" --set run.shard_size=1)
+expect 0 "image $third is left out" "${list[@]}"
+grep -q "12 images scored, 1 skipped" "$work/stdout" || fail "the skipped image is not counted"
+rm -f "$work/list.h5"
+last=$(tail -1 "$demo/labels.txt" | cut -d' ' -f1)
+expect 0 "images in" "${list[@]}" --limit 12 # all but the last can be read
+chmod a-r "$work/tree/$last"
+mkdir -m 777 "$work/open"
+user=(${nobody[@]+"${nobody[@]}"})
+list2=("${list[@]}" --set run.output="$work/open/list.h5")
+expect 1 "cannot be read any more" "${list2[@]}" --set compute.batch=1
+grep -q "12 of 13 shards are done and kept" "$work/stderr" || fail "the finished shards are not named"
+chmod a+r "$work/tree/$last"
+expect 0 "continuing; 12 of 13" "${list2[@]}"
+user=()
+
+# Another data set under the same name is refused.
+expect 2 "another data set" "${list[@]}" --limit 12 --set data.path="$demo/labels.txt"
+
+# A full disk: a file size limit stands in for it.
+(
+    trap '' XFSZ
+    ulimit -f 4
+    code=0
+    "$EVALH" run "$c" --set run.output="$work/full.h5" >/dev/null 2>"$work/stderr" || code=$?
+    [ $code -eq 1 ] && grep -q "cannot write: File too large" "$work/stderr"
+) || fail "full disk: $(cat "$work/stderr")"
+expect 0 "13 images in" run "$c" --set run.output="$work/full.h5"
+same "$work/vim.h5" "$work/full.h5" "after a full disk"
+
+# Every filling, order of ties, and the control that re-initialises.
+for extra in task.fill=mean task.fill=blur explain.ties=random explain.ties=reverse run.protocol=paper \
+    explain.methods=randomised explain.class=target; do
+    expect 0 "13 images in" run "$c" --set $extra --set run.output="$work/x.h5" --fresh
+    if "$SAME" "$work/vim.h5" "$work/x.h5" >/dev/null; then
+        fail "$extra changes nothing"
+    fi
+done
+finish
