@@ -14,15 +14,21 @@ static void test_heat_values(void **state)
         assert_true(heat[i] == (float)((at[i % 4] + 2 * at[i / 4]) / 3));
 }
 
+/* Whatever the weights: an interpolation that is off by one bit would become a map of noise. */
 static void test_heat_constant(void **state)
 {
     struct backend *be = *state;
-    float map[9], heat[49];
-    for (int i = 0; i < 9; i++)
-        map[i] = 0.1f;
-    be->op.heat(be, &(struct heat_args){ .n = 1, .grid = 3, .side = 7, .maps = map, .heat = heat });
-    for (int i = 0; i < 49; i++)
-        assert_true(heat[i] == 0);
+    uint64_t seed = 3;
+    for (int side = 5; side < 60; side += 3)
+        for (int grid = 1; grid < 12; grid++) {
+            float map[11 * 11], heat[60 * 60], value = (float)next_uniform(&seed, -1, 1);
+            for (int i = 0; i < grid * grid; i++)
+                map[i] = value;
+            be->op.heat(be, &(struct heat_args){
+                                .n = 1, .grid = grid, .side = side, .maps = map, .heat = heat });
+            for (int i = 0; i < side * side; i++)
+                assert_true(heat[i] == 0);
+        }
 }
 
 /* Shrinking and odd ratios against the interpolation's definition, cell by cell. */

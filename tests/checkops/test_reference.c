@@ -103,7 +103,8 @@ static void test_matmul(void **state)
     assert_close("a b", c, (double[]){ 3, 8, 6, 17 }, 4, 0);
     m.ta = true, m.tb = true; /* a stored [3, 2], b stored [2, 3] */
     m.a.ld = 2, m.b.ld = 3, m.alpha = 2, m.beta = 0;
-    be->op.matmul(be, &m); /* [1 3 5; 2 4 6] [1 2; 0 1; -1 1] * 2 */
+    c[0] = c[1] = c[2] = c[3] = NAN; /* beta = 0 does not read C */
+    be->op.matmul(be, &m);           /* [1 3 5; 2 4 6] [1 2; 0 1; -1 1] * 2 */
     assert_close("aT bT", c, (double[]){ -8, 20, -8, 28 }, 4, 0);
 }
 
@@ -224,6 +225,12 @@ static void test_lrp_add(void **state)
     be->op.lrp_add(be, &args);
     assert_close("ra", ra, (double[]){ 12, -2, 12 * 7 / 18.0, 0.5 * 7 / 18 }, 4, 1e-8);
     assert_close("rb = r", r2, (double[]){ -4, 6, 4 * 7 / 18.0, 1.5 * 7 / 18 }, 4, 1e-8);
+    /* the operands exchanged: so are the shares */
+    double r3[] = { 8, 4, 8, -1 };
+    args.a = R(b2), args.b = R(a2), args.r = R(r3), args.ra = R(r3), args.rb = R(rb);
+    be->op.lrp_add(be, &args);
+    assert_close("ra = r", r3, r2, 4, 1e-8);
+    assert_close("rb", rb, ra, 4, 1e-8);
 }
 
 static void test_reductions(void **state)
