@@ -170,15 +170,14 @@ static void count_cell(struct grid *g, long count)
 static void maps_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
-    grid_begin(&g, "llrrr");
-    HEADER(&g, "method", "class", "constant maps", "zero row sums", "largest tie, pixels");
+    grid_begin(&g, "llrr");
+    HEADER(&g, "method", "class", "constant maps", "largest tie, pixels");
     for (size_t i = 0; i < run->maps; i++) {
         const struct map_row *row = &run->map[i];
         if (row_hidden(row->explained, row->agnostic))
             continue;
         name_cells(&g, row->method, row->explained, row->agnostic);
         count_cell(&g, row->constant);
-        count_cell(&g, row->zero_row_sum);
         if (isnan(row->largest_tie))
             grid_cell(&g, "n/a");
         else
@@ -186,10 +185,8 @@ static void maps_table(const struct writer *w, const struct run *run, bool *fail
     }
     put_table(w, &g, failed, "Can the maps be trusted?");
     say(w, w->style->paragraph,
-        "Constant maps give heat 0 everywhere; a row sum of exactly 0 spoils a rollout; pixels of "
-        "one "
-        "tie are removed in the order of their index. Images, and the mean size of the largest "
-        "tie.");
+        "Constant maps give heat 0 everywhere. Pixels of one tie are removed in the order of their "
+        "index; its size is the mean over the images of the largest one.");
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */

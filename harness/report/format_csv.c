@@ -143,13 +143,15 @@ static void write_trust(FILE *f, const struct run *run)
     l.images = run->scored;
     l.figure = bare(run->identity_max, none);
     write_line(f, &l);
+    l.metric = "zero_row_sums";
+    l.figure = bare(run->zero_row_sum < 0 ? NAN : (double)run->zero_row_sum, none);
+    write_line(f, &l);
     for (size_t i = 0; i < run->maps; i++) {
         const struct map_row *row = &run->map[i];
         const struct {
             const char *metric;
             double value;
         } values[] = { { "constant_maps", row->constant < 0 ? NAN : (double)row->constant },
-                       { "zero_row_sums", row->zero_row_sum < 0 ? NAN : (double)row->zero_row_sum },
                        { "largest_tie", row->largest_tie } };
         l.method = row->method;
         l.explained = explained_names[row->explained];

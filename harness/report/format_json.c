@@ -1,16 +1,22 @@
 /* JSON with stable keys. Percent everywhere except error sizes; what is not known is null.
  *
  * { "report_schema": 1, "bootstrap": { "resamples", "seed", "level" },
- *   "runs": [ { "file", ATTRIBUTES OF THE RESULT FILE, "complete", "images", "skipped", "labelled",
- *     "top1": FIGURE, "identity_error", "inconsistent",
- *     "maps": [ { "method", "class", "constant", "zero_row_sum", "mean_largest_tie" } ],
- *     "perturbation": { "comparable", "setting", "variant",
- *       "rows": [ { "method", "class", "stratum", "images", "positive": CURVE, "negative": CURVE }
- * ] }, "segmentation": { "comparable", "setting", "rows": [ { "method", "class", "stratum",
- * "images", "pixel_accuracy": FIGURE, "map": FIGURE, "miou": FIGURE } ] } } ] } FIGURE: { "value",
- * "low", "high", "published", "same_setting", "difference" } CURVE: null or { "auc": FIGURE,
- * "accuracy": [10], "accuracy_low": [10], "accuracy_high": [10], "probability": [10] } "setting"
- * says in words what differs from the published setting; "" where nothing does. */
+ *   "runs": [ {
+ *     "file", the attributes of the result file, "complete", "seconds",
+ *     "images", "skipped", "labelled", "top1": FIGURE,
+ *     "identity_error", "zero_row_sum", "inconsistent",
+ *     "maps": [ { "method", "class", "constant", "mean_largest_tie" } ],
+ *     "perturbation": { "comparable", "setting", "variant", "rows": [
+ *       { "method", "class", "stratum", "images", "positive": CURVE, "negative": CURVE } ] },
+ *     "segmentation": { "comparable", "setting", "variant", "rows": [
+ *       { "method", "class", "stratum", "images",
+ *         "pixel_accuracy": FIGURE, "map": FIGURE, "miou": FIGURE } ] } } ] }
+ *
+ * FIGURE: { "value", "low", "high", "published", "same_setting", "difference" }
+ * CURVE: null or { "auc": FIGURE, "accuracy": [10], "accuracy_low": [10], "accuracy_high": [10],
+ *   "probability": [10] }
+ * "setting" says in words what differs from the published setting; "" where nothing does.
+ * "variant" is the ablation, as "aggregate=max"; "" for none. */
 #include "format.h"
 
 #include <cjson/cJSON.h>
@@ -113,7 +119,6 @@ static void add_maps(cJSON *to, const struct run *run)
         const struct map_row *row = &run->map[i];
         cJSON *o = add_row(rows, row->method, row->explained);
         add_number(o, "constant", row->constant < 0 ? NAN : (double)row->constant);
-        add_number(o, "zero_row_sum", row->zero_row_sum < 0 ? NAN : (double)row->zero_row_sum);
         add_number(o, "mean_largest_tie", row->largest_tie);
     }
 }
@@ -135,6 +140,7 @@ static void add_run(cJSON *runs, const struct run *run)
     top1.same_setting = false; /* published with another preprocessing */
     add_figure(o, "top1", &top1);
     add_number(o, "identity_error", run->identity_max);
+    add_number(o, "zero_row_sum", run->zero_row_sum < 0 ? NAN : (double)run->zero_row_sum);
     add_number(o, "inconsistent", (double)run->inconsistent);
     add_maps(o, run);
     add_perturbation(o, run);

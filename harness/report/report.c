@@ -276,7 +276,6 @@ static enum status build_maps(struct build *b, struct run *run)
             .explained = map->explained,
             .agnostic = map->agnostic,
             .constant = count_flags(r, map->constant),
-            .zero_row_sum = count_flags(r, map->zero_row_sum),
             .largest_tie = map->largest_tie && run->scored ? ties / (double)run->scored : NAN,
         };
     }
@@ -324,6 +323,7 @@ static enum status build_trust(struct build *b, struct run *run)
     const struct published_entry *model =
         published_find(b->published, "model", r->attribute[ATTR_ARCH], "", "");
     run->top1.published = model ? model->top1 : NAN;
+    run->zero_row_sum = count_flags(r, r->zero_row_sum);
     run->inconsistent = count_inconsistent(r);
     setting_find(r, b->published, "perturbation", run->labelled, run->top1.value,
                  &run->perturbation_setting);

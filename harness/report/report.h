@@ -49,8 +49,8 @@ struct map_row { /* can the maps be trusted? -1 or NaN where the file does not s
     const char *method;
     enum explained explained;
     bool agnostic;
-    long constant, zero_row_sum; /* images */
-    double largest_tie;          /* mean over images, pixels */
+    long constant;      /* images */
+    double largest_tie; /* mean over images, pixels */
 };
 
 struct run {
@@ -59,6 +59,7 @@ struct run {
     size_t labelled;        /* of the scored */
     struct figure top1;     /* value NaN without labels; published: with `eval` preprocessing */
     double identity_max;    /* relative error of the hidden-attention identity; NaN: unknown */
+    long zero_row_sum;      /* images in which a rollout met a row sum of 0; -1: unknown */
     size_t inconsistent;    /* images whose hit is not (predicted = label): a damaged file */
     struct setting perturbation_setting, segmentation_setting;
 

@@ -104,8 +104,7 @@ static enum status read_map(struct result *r, const struct h5_file *f, const cha
     TRY(h5_map_grid(f, at, n, &grid, err));
     map->grid = (int)grid;
     TRY(h5_optional(f, at, "constant", H5_UINT8, n, 1, (void **)&map->constant, err));
-    TRY(h5_optional(f, at, "largest_tie", H5_INT32, n, 1, (void **)&map->largest_tie, err));
-    return h5_optional(f, at, "zero_row_sum", H5_UINT8, n, 1, (void **)&map->zero_row_sum, err);
+    return h5_optional(f, at, "largest_tie", H5_INT32, n, 1, (void **)&map->largest_tie, err);
 }
 
 static enum status read_direction(struct result *r, const struct h5_file *f, const char *at,
@@ -266,6 +265,7 @@ static enum status read_images(struct result *r, const struct h5_file *f, struct
     TRY(h5_dataset(f, "/images", "label", H5_INT32, n, 1, (void **)&r->label, err));
     TRY(h5_dataset(f, "/images", "predicted", H5_INT32, n, 1, (void **)&r->predicted, err));
     TRY(h5_dataset(f, "/images", "status", H5_UINT8, n, 1, (void **)&r->status, err));
+    TRY(h5_optional(f, "/images", "zero_row_sum", H5_UINT8, n, 1, (void **)&r->zero_row_sum, err));
     return h5_optional(f, "/images", "identity_error", H5_FLOAT32, n, 1,
                        (void **)&r->identity_error, err);
 }
@@ -336,7 +336,6 @@ void result_close(struct result *r)
         free(r->map[i].method);
         free(r->map[i].constant);
         free(r->map[i].largest_tie);
-        free(r->map[i].zero_row_sum);
     }
     for (size_t i = 0; i < r->curves; i++) {
         free(r->curve[i].method);
@@ -360,6 +359,7 @@ void result_close(struct result *r)
     free(r->predicted);
     free(r->status);
     free(r->identity_error);
+    free(r->zero_row_sum);
     free(r->path);
     free(r);
 }

@@ -23,11 +23,10 @@ extern const char *const removal_names[REMOVALS];          /* "positive", "negat
 struct result_map { /* /explain/METHOD/CLASS */
     char *method;
     enum explained explained;
-    bool agnostic;         /* both classes are one object in the file */
-    int grid;              /* patches a side; the maps themselves: result_read_maps */
-    uint8_t *constant;     /* [images] or NULL where the file does not say */
-    int32_t *largest_tie;  /* [images] pixels, or NULL */
-    uint8_t *zero_row_sum; /* [images] or NULL */
+    bool agnostic;        /* both classes are one object in the file */
+    int grid;             /* patches a side; the maps themselves: result_read_maps */
+    uint8_t *constant;    /* [images] or NULL where the file does not say */
+    int32_t *largest_tie; /* [images] pixels, or NULL */
 };
 
 struct result_curve { /* /perturbation/METHOD/CLASS/DIRECTION */
@@ -76,6 +75,7 @@ struct result {
     int32_t *label, *predicted; /* [images]; label -1: none */
     uint8_t *status;            /* [images] 0 = ok */
     float *identity_error;      /* [images] or NULL */
+    uint8_t *zero_row_sum;      /* [images] or NULL */
 
     /* Each ordered by method (see method_order), then class, then direction. */
     struct result_map *map;
