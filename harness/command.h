@@ -19,3 +19,5 @@ extern const struct command *const commands[]; /* NULL-terminated */
 extern const struct command command_run;
 extern const struct command command_report; /* harness/report/ */
 extern const struct command command_compare; /* harness/report/ */
+extern const struct command command_rescore; /* harness/report/ */
+extern const struct command command_info;    /* harness/report/ */

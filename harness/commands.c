@@ -2,4 +2,4 @@
 
 #include <stddef.h>
 
-const struct command *const commands[] = { &command_run, &command_report, &command_compare, NULL };
+const struct command *const commands[] = { &command_run, &command_report, &command_compare, &command_rescore, &command_info, NULL };

@@ -13,18 +13,6 @@ struct line {
     struct figure figure;
 };
 
-static void text_field(FILE *f, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, f);
-        return;
-    }
-    fputc('"', f);
-    for (; *text; text++)
-        fprintf(f, *text == '"' ? "\"\"" : "%c", *text);
-    fputc('"', f);
-}
-
 static void number_field(FILE *f, double value)
 {
     fputc(',', f);
@@ -48,7 +36,7 @@ static void write_line(FILE *f, const struct line *l)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (i > 0)
             fputc(',', f);
-        text_field(f, texts[i]);
+        csv_field(f, texts[i]);
     }
     number_field(f, l->removed < 0 ? NAN : l->removed);
     fprintf(f, ",%zu", l->images);
@@ -58,9 +46,9 @@ static void write_line(FILE *f, const struct line *l)
     number_field(f, l->figure.published);
     fprintf(f, ",%s,", isnan(l->figure.published) ? "" : l->figure.same_setting ? "yes" : "no");
     if (strcmp(l->task, "perturbation") == 0)
-        text_field(f, l->run->perturbation_setting.variant);
+        csv_field(f, l->run->perturbation_setting.variant);
     else if (strcmp(l->task, "segmentation") == 0)
-        text_field(f, l->run->segmentation_setting.variant);
+        csv_field(f, l->run->segmentation_setting.variant);
     fputc('\n', f);
 }
 

@@ -94,3 +94,26 @@ void grid_markdown(const struct grid *g, FILE *f)
     for (size_t row = 1; row < grid_rows(g); row++)
         table_row(f, g, row);
 }
+
+/* --- as CSV ---------------------------------------------------------------------------------- */
+
+void csv_field(FILE *f, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, f);
+        return;
+    }
+    fputc('"', f);
+    for (; *text; text++)
+        fprintf(f, *text == '"' ? "\"\"" : "%c", *text);
+    fputc('"', f);
+}
+
+void grid_csv(const struct grid *g, FILE *f)
+{
+    for (size_t row = 0; row < grid_rows(g); row++)
+        for (size_t c = 0; c < g->columns; c++) {
+            csv_field(f, grid_at(g, row, c));
+            fputc(c + 1 < g->columns ? ',' : '\n', f);
+        }
+}

@@ -20,4 +20,7 @@ const char *grid_at(const struct grid *, size_t row, size_t column);
 size_t text_width(const char *text);
 /* As a Markdown table with aligned columns. */
 void grid_markdown(const struct grid *, FILE *);
+void grid_csv(const struct grid *, FILE *);
+/* One field, quoted where it has to be. */
+void csv_field(FILE *, const char *text);
 void grid_end(struct grid *);

@@ -10,13 +10,18 @@
 
 #include "sizes.h"
 
-enum status h5_open(struct h5_file *f, const char *path, struct error *err)
+bool h5_is_hdf5(const char *path)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return H5Fis_hdf5(path) > 0;
+}
+
+enum status h5_open(struct h5_file *f, const char *path, struct error *err)
+{
     f->path = path;
     if (access(path, R_OK) != 0)
         return fail(err, E_IO, "%s: %s", path, strerror(errno));
-    if (H5Fis_hdf5(path) <= 0)
+    if (!h5_is_hdf5(path))
         return fail(err, E_IO, "%s: not an HDF5 file: a result file of evalh run is expected",
                     path);
     f->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);

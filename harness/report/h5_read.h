@@ -15,6 +15,8 @@ struct h5_file {
     hid_t id;
 };
 
+/* Is it HDF5, by content? (A user block before the signature, as MATLAB's, does not matter.) */
+bool h5_is_hdf5(const char *path);
 /* Silences HDF5's own printing. E_IO: missing, unreadable or not HDF5. */
 enum status h5_open(struct h5_file *, const char *path, struct error *err);
 void h5_close(struct h5_file *);

@@ -1,0 +1,201 @@
+/* evalh info FILE...: what a result file, a checkpoint or a data set is. */
+#include "command.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+#include "dataset.h"
+#include "h5_read.h"
+#include "log.h"
+#include "model.h"
+#include "result.h"
+
+struct options {
+    bool help;
+    const char **file; /* [files] the caller's argv */
+    int files;
+};
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct options *o = state->input;
+
+    switch (key) {
+    case CLI_HELP:
+        o->help = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        o->file[o->files++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (o->files > 0 || o->help)
+            return 0;
+        argp_error(state, "a result file, a checkpoint or a data set is expected");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* --- a result file --------------------------------------------------------------------------- */
+
+static void print_entries(const struct result *r)
+{
+    for (size_t i = 0; i < r->maps; i++)
+        printf("  maps                %s, %s%s: %d by %d patches\n", r->map[i].method,
+               explained_names[r->map[i].explained], r->map[i].agnostic ? " (one for both)" : "",
+               r->map[i].grid, r->map[i].grid);
+    for (size_t i = 0; i < r->curves; i++)
+        printf("  perturbation        %s, %s, %s\n", r->curve[i].method,
+               explained_names[r->curve[i].explained], removal_names[r->curve[i].removal]);
+    for (size_t i = 0; i < r->segmentations; i++)
+        printf("  segmentation        %s, %s\n", r->segmentation[i].method,
+               explained_names[r->segmentation[i].explained]);
+}
+
+static enum status info_result(const char *path, struct error *err)
+{
+    struct result *r;
+    size_t scored = 0, labelled = 0;
+
+    TRY(result_open(path, &r, err));
+    for (size_t i = 0; i < r->images; i++) {
+        scored += r->status[i] == 0;
+        labelled += r->status[i] == 0 && r->label[i] >= 0;
+    }
+    printf("%s: result file of evalh, schema 1%s\n", path, r->complete ? "" : ", NOT COMPLETE");
+    printf("  images              %zu, of which %zu scored, %zu of them labelled\n", r->images,
+           scored, labelled);
+    if (!isnan(r->seconds))
+        printf("  seconds             %.1f\n", r->seconds);
+    for (int a = 0; a < RESULT_ATTRIBUTES; a++)
+        if (a != ATTR_CONFIG && *r->attribute[a])
+            printf("  %-19s %s\n", attribute_names[a], r->attribute[a]);
+    print_entries(r);
+    printf("  config\n");
+    for (const char *line = r->attribute[ATTR_CONFIG]; *line;) {
+        int length = (int)strcspn(line, "\n");
+        printf("    %.*s\n", length, line);
+        line += length + (line[length] == '\n');
+    }
+    result_close(r);
+    return OK;
+}
+
+/* --- a checkpoint ---------------------------------------------------------------------------- */
+
+static void print_geometry(const struct model *m)
+{
+    const struct geometry *g = &m->geo;
+    printf(
+        "  model               %s: %d by %d pixels, %d by %d patches of %d (stride %d), %d tokens, "
+        "CLS at "
+        "%d\n",
+        m->arch, g->image_size, g->image_size, g->grid, g->grid, g->patch, g->stride, g->tokens,
+        g->cls_at);
+    printf("  geometry            width %d, depth %d, %d classes", g->width, g->depth, g->classes);
+    if (g->inner)
+        printf(", inner %d, state %d, taps %d, rank %d\n", g->inner, g->state, g->taps, g->rank);
+    else
+        printf(", %d heads (a checkpoint does not say: width / 64), MLP %d\n", g->heads, g->mlp);
+    printf("  parameters          %zu\n", m->parameters);
+}
+
+static enum status info_checkpoint(const char *path, struct error *err)
+{
+    const struct model_options any = { 0 };
+    struct checkpoint *c;
+    struct model *m;
+    struct error why;
+
+    TRY(checkpoint_open(path, &c, err));
+    printf("%s: checkpoint, %s, %zu tensors\n  sha256              %s\n", path, c->format, c->count,
+           c->sha256);
+    /* a good file of tensors may still be no model of ours: say so, and that is no failure */
+    if (model_open(c, &any, &m, &why) != OK) {
+        printf("  model               none that evalh knows: %s\n", why.text);
+        return OK;
+    }
+    print_geometry(m);
+    model_close(m);
+    return OK;
+}
+
+/* --- a data set ------------------------------------------------------------------------------ */
+
+static enum status info_dataset(const char *path, const char *kind, struct error *err)
+{
+    const struct dataset_options options = { .kind = kind, .path = path };
+    struct dataset *d;
+
+    TRY(dataset_open(&options, &d, err));
+    printf("%s: data set, kind = %s\n  images              %zu%s%s\n  what                %s\n"
+           "  fingerprint         %s\n",
+           path, kind, d->count, d->has_labels ? ", with labels" : "",
+           d->has_masks ? ", with masks" : "", d->description, d->fingerprint);
+    dataset_close(d);
+    return OK;
+}
+
+/* --- telling them apart ---------------------------------------------------------------------- */
+
+/* By content, not by name. */
+static enum status info_hdf5(const char *path, struct error *err)
+{
+    struct h5_file f;
+    TRY(h5_open(&f, path, err));
+    bool masks = h5_exists(&f, "/value") && h5_exists(&f, "/value/img");
+    h5_close(&f);
+    return masks ? info_dataset(path, "imagenet_seg", err) : info_result(path, err);
+}
+
+static enum status info_file(const char *path, struct error *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return fail(err, E_CONFIG, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return info_dataset(path, "imagenet", err);
+    if (h5_is_hdf5(path))
+        return info_hdf5(path, err);
+    return info_checkpoint(path, err);
+}
+
+static int main_info(int argc, char **argv)
+{
+    static const struct argp_option option_table[] = { CLI_HELP_OPTION, { 0 } };
+    static const struct argp argp = { option_table,
+                                      parse_option,
+                                      "FILE...",
+                                      "Says what a result file, a checkpoint (.pth, .safetensors) "
+                                      "or a data set (gtsegs_ijcv.mat, "
+                                      "a folder of ImageNet) is.",
+                                      NULL,
+                                      NULL,
+                                      NULL };
+    struct options o = { .file = calloc((size_t)argc + 1, sizeof *o.file) };
+    struct error err;
+    int code;
+
+    if (!o.file) {
+        log_error("evalh info: no memory");
+        return EXIT_FAILED;
+    }
+    if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
+        code = EXIT_DONE;
+        for (int i = 0; i < o.files && code == EXIT_DONE; i++)
+            if (info_file(o.file[i], &err) != OK) {
+                log_error("%s", err.text);
+                code = i > 0 ? EXIT_FAILED : EXIT_USAGE;
+            }
+    }
+    free(o.file);
+    return code;
+}
+
+const struct command command_info = { "info", "what a result file, checkpoint or data set is",
+                                      main_info };
