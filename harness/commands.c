@@ -2,4 +2,12 @@
 
 #include <stddef.h>
 
-const struct command *const commands[] = { &command_run, &command_report, &command_compare, &command_rescore, &command_info, NULL };
+const struct command *const commands[] = {
+    &command_run,
+    &command_report,
+    &command_compare,
+    &command_rescore,
+    &command_precision,
+    &command_info,
+    NULL,
+};
