@@ -8,8 +8,9 @@
 
 #include "sha256.h"
 
-const struct dataset_kind *const dataset_kinds[] = { &dataset_imagenet, &dataset_imagenet_list,
-                                                     &dataset_imagenet_seg, &dataset_demo, NULL };
+const struct dataset_kind *const dataset_kinds[] = { &dataset_imagenet,     &dataset_imagenet_list,
+                                                     &dataset_imagenet_tar, &dataset_imagenet_seg,
+                                                     &dataset_demo,         NULL };
 
 enum status entries_add(struct entries *list, char *id, int32_t label, uint64_t size,
                         struct error *err)
@@ -26,7 +27,7 @@ enum status entries_add(struct entries *list, char *id, int32_t label, uint64_t 
         free(id);
         return fail(err, E_NOMEM, "no memory for a list of %zu images", list->count + 1);
     }
-    list->items[list->count++] = (struct entry){ id, label, size };
+    list->items[list->count++] = (struct entry){ id, label, size, 0 };
     return OK;
 }
 

@@ -6,9 +6,14 @@
 #include "image.h"
 
 struct dataset_options {
-    const char *kind;   /* "imagenet", "imagenet_list", "imagenet_seg", "demo", ... */
-    const char *path;   /* folder, list file, .mat; demo: the folder it is written under, once */
+    const char *kind;   /* "imagenet", "imagenet_list", "imagenet_tar", "demo", ... */
+    const char *path;   /* folder, list file, .tar, .mat; demo: the folder it is written under, once
+                         */
     const char *root;   /* of a list's relative names; NULL: the list's own folder */
+    const char *labels; /* of a tar or a flat folder: a text list of 'file label' lines, or the
+                           devkit's ILSVRC2012_validation_ground_truth.txt; NULL: the latter, from
+                           the devkit */
+    const char *devkit; /* the devkit's folder, or its meta.mat; needed where labels is no list */
     int demo_images;    /* demo only: how many; 0 = its default */
     uint64_t demo_seed; /* demo only */
     int demo_size;      /* demo only: side in pixels; 0 = its default */

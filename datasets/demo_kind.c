@@ -46,7 +46,7 @@ static enum status read_back(struct demo *demo, struct dataset *dataset, struct 
     if (names == NULL || mat == NULL)
         status = fail(err, E_NOMEM, "no memory for a path");
     if (status == OK)
-        status = list_read(names, demo->folder, &list, err);
+        status = list_read(names, demo->folder, &list, NULL, err);
     if (status == OK)
         status = gtsegs_open(mat, dataset->has_shortcuts, &demo->masks, err);
     if (status == OK && gtsegs_count(demo->masks) != list.count)

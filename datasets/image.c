@@ -9,9 +9,6 @@
 
 #include "sizes.h"
 
-/* No picture worth decoding is larger: IMAGE_MAX_PIXELS raw RGB is 768 MiB. */
-#define MAX_FILE_BYTES ((size_t)1 << 30)
-
 enum status image_allocate(struct image *out, size_t width, size_t height, const char *name,
                            struct error *err)
 {
@@ -63,9 +60,9 @@ static enum status read_file(const char *path, uint8_t **bytes, size_t *size, st
         status = fail(err, E_IO, "%s: not a regular file", path);
         goto out;
     }
-    if ((uint64_t)st.st_size > MAX_FILE_BYTES) {
+    if ((uint64_t)st.st_size > IMAGE_MAX_BYTES) {
         status = fail(err, E_DATA, "%s: %lld bytes, over the limit of %zu for one picture", path,
-                      (long long)st.st_size, MAX_FILE_BYTES);
+                      (long long)st.st_size, IMAGE_MAX_BYTES);
         goto out;
     }
     want = (size_t)st.st_size;

@@ -1,5 +1,5 @@
-/* kind = imagenet: a folder of class folders, as the ImageNet validation set is handed around
- * (SPEC 9). */
+/* kind = imagenet: a folder of class folders, as the ImageNet validation set is handed around, or
+ * the images in one folder, labelled by the devkit or a list (SPEC 9). */
 #include "dataset_impl.h"
 
 #include <ctype.h>
@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "labels.h"
 
 /* nXXXXXXXX: a WordNet noun's number. */
 static bool is_wordnet_id(const char *name)
@@ -59,6 +61,7 @@ static void listing_free(struct listing *l)
     free(l->names);
 }
 
+/* Ids are folder/name, or the name alone where folder is ".". */
 static enum status add_images(const char *root, const char *folder, int32_t label,
                               struct entries *list, size_t *others, struct error *err)
 {
@@ -70,7 +73,8 @@ static enum status add_images(const char *root, const char *folder, int32_t labe
     for (int i = 0; i < files.count && status == OK; i++) {
         const char *name = files.names[i]->d_name;
         struct stat st;
-        char *id = path_join(folder, name), *full = path_join(path, name);
+        char *id = strcmp(folder, ".") == 0 ? strdup(name) : path_join(folder, name);
+        char *full = path_join(path, name);
         bool wanted = full != NULL && has_image_suffix(name);
         if (full == NULL) {
             status = fail(err, E_NOMEM, "no memory for the path of %s", name);
@@ -115,6 +119,33 @@ static enum status add_classes(const char *root, struct entries *list, int32_t *
     return status;
 }
 
+/* Images in the folder itself. */
+static enum status open_flat(const struct dataset_options *options, struct dataset *dataset,
+                             struct error *err)
+{
+    const char *root = dataset->impl;
+    struct entries list = { 0 };
+    size_t others = 0, unlisted = 0;
+    enum status status = add_images(root, ".", -1, &list, &others, err);
+    if (status == OK && list.count == 0)
+        status = fail(err, E_CONFIG,
+                      "%s: no images in the folder itself; data.devkit and data.labels are for "
+                      "those, class folders go without",
+                      root);
+    if (status == OK)
+        status = labels_apply(options, root, &list, &unlisted, err);
+    if (status == OK)
+        status = dataset_take(dataset, &list, err);
+    entries_free(&list);
+    if (status != OK)
+        return status;
+    dataset->has_labels = true;
+    dataset->description = text_format("%s: %zu images in one folder (%zu not listed, %zu other "
+                                       "files and folders left out)",
+                                       root, dataset->count, unlisted, others);
+    return OK;
+}
+
 static enum status imagenet_open(const struct dataset_options *options, struct dataset *dataset,
                                  struct error *err)
 {
@@ -134,11 +165,14 @@ static enum status imagenet_open(const struct dataset_options *options, struct d
     dataset->impl = root;
     if (root == NULL)
         return fail(err, E_NOMEM, "no memory for a path");
+    if (labels_given(options))
+        return open_flat(options, dataset, err);
     enum status status = add_classes(root, &list, &classes, &others, err);
     if (status == OK && list.count == 0)
         status = fail(err, E_CONFIG,
-                      "%s: no images; kind = imagenet wants class folders nXXXXXXXX with .JPEG, "
-                      ".jpg or .png files in them",
+                      "%s: no images in class folders; kind = imagenet wants folders nXXXXXXXX "
+                      "with .JPEG, .jpg or .png files in them, or else data.devkit or data.labels "
+                      "for images that lie in the folder itself",
                       root);
     if (status == OK)
         status = dataset_take(dataset, &list, err);
@@ -154,8 +188,8 @@ static enum status imagenet_open(const struct dataset_options *options, struct d
 
 const struct dataset_kind dataset_imagenet = {
     .name = "imagenet",
-    .summary = "a folder with val/nXXXXXXXX/*.JPEG, or the class folders themselves; a class's "
-               "index is its folder's rank",
+    .summary = "a folder with val/nXXXXXXXX/*.JPEG, or the class folders themselves (a class's "
+               "index is its folder's rank), or images, with data.devkit or data.labels",
     .open = imagenet_open,
     .load = files_load,
     .close = files_close,

@@ -2,19 +2,12 @@
 #include "dataset_impl.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-/* Cuts blanks (and a CR) off the end. */
-static void trim_end(char *text, size_t length)
-{
-    while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL)
-        length--;
-    text[length] = '\0';
-}
+#include "text_lines.h"
 
 /* Splits "some name.JPEG  17": the label is the last column, so names may hold blanks. `line` is
  * trimmed and not empty. */
@@ -36,71 +29,50 @@ static enum status split_line(char *line, int32_t *label, struct error *err)
     return OK;
 }
 
-static enum status add_line(char *line, const char *root, struct entries *list, struct error *err)
+struct list_reader {
+    const char *root; /* NULL: names are not looked up */
+    struct entries *list;
+    size_t *lines; /* [list->count] of each entry */
+    size_t room;
+};
+
+/* Bytes of the file that a name stands for. */
+static enum status file_size(const char *root, const char *name, uint64_t *size, struct error *err)
 {
-    int32_t label = -1;
     struct stat st;
-    TRY(split_line(line, &label, err));
-    char *path = path_join(root, line);
+    char *path = path_join(root, name);
     if (path == NULL)
         return fail(err, E_NOMEM, "no memory for a path");
     enum status status = OK;
     if (stat(path, &st) != 0)
-        status = fail(err, E_CONFIG, "cannot find '%.300s' (looked for %.400s): %s", line, path,
+        status = fail(err, E_CONFIG, "cannot find '%.300s' (looked for %.400s): %s", name, path,
                       strerror(errno));
     else if (!S_ISREG(st.st_mode))
         status = fail(err, E_CONFIG, "'%.400s' is not a file", path);
+    else
+        *size = (uint64_t)st.st_size;
     free(path);
-    if (status != OK)
-        return status;
-    return entries_add(list, strdup(line), label, (uint64_t)st.st_size, err);
+    return status;
 }
 
-/* One line: nothing, a comment, or an image whose line number goes to *lines. */
-static enum status read_line(char *line, size_t length, size_t number, const char *root,
-                             struct entries *list, size_t **lines, size_t *room, struct error *err)
+static enum status take_line(void *context, char *line, size_t number, struct error *err)
 {
-    static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark some editors leave */
-    if (strlen(line) != length)
-        return fail(err, E_CONFIG, "a NUL byte; a text list is wanted");
-    trim_end(line, length);
-    if (number == 1 && strncmp(line, mark, strlen(mark)) == 0)
-        line += strlen(mark);
-    line += strspn(line, " \t");
-    if (*line == '\0' || *line == '#')
-        return OK;
-    if (list->count == *room) {
-        size_t more = *room > 0 ? *room * 2 : 256;
-        size_t *moved = reallocarray(*lines, more, sizeof *moved);
+    struct list_reader *r = context;
+    int32_t label = -1;
+    uint64_t size = 0;
+    if (r->list->count == r->room) {
+        size_t more = r->room > 0 ? r->room * 2 : 256;
+        size_t *moved = reallocarray(r->lines, more, sizeof *moved);
         if (moved == NULL)
             return fail(err, E_NOMEM, "no memory for the lines of the list");
-        *lines = moved;
-        *room = more;
+        r->lines = moved;
+        r->room = more;
     }
-    (*lines)[list->count] = number;
-    return add_line(line, root, list, err);
-}
-
-static enum status read_lines(FILE *file, const char *name, const char *root, struct entries *list,
-                              size_t **lines, struct error *err)
-{
-    char *line = NULL;
-    size_t size = 0, room = 0;
-    ssize_t length = 0;
-    enum status status = OK;
-    for (size_t number = 1; status == OK; number++) {
-        errno = 0;
-        length = getline(&line, &size, file);
-        if (length < 0)
-            break;
-        status = read_line(line, (size_t)length, number, root, list, lines, &room, err);
-        if (status != OK)
-            fail_prefix(err, "%s:%zu: ", name, number);
-    }
-    if (status == OK && !feof(file))
-        status = fail(err, E_CONFIG, "%s: cannot read: %s", name, strerror(errno));
-    free(line);
-    return status;
+    r->lines[r->list->count] = number;
+    TRY(split_line(line, &label, err));
+    if (r->root != NULL)
+        TRY(file_size(r->root, line, &size, err));
+    return entries_add(r->list, strdup(line), label, size, err);
 }
 
 struct named_line {
@@ -147,30 +119,23 @@ static char *list_root(const struct dataset_options *options)
     return strndup(options->path, (size_t)(slash - options->path));
 }
 
-enum status list_read(const char *path, const char *root, struct entries *out, struct error *err)
+enum status list_read(const char *path, const char *root, struct entries *out, size_t **lines,
+                      struct error *err)
 {
-    size_t *lines = NULL;
+    struct list_reader r = { .root = root, .list = out };
     struct stat st;
-    if (stat(path, &st) != 0)
-        return fail(err, E_CONFIG,
-                    "%s: cannot open: %s; a text file of 'file label' lines is wanted", path,
-                    strerror(errno));
-    if (!S_ISREG(st.st_mode))
-        return fail(err, E_CONFIG, "%s: not a file; a text file of 'file label' lines is wanted",
-                    path);
-    if (stat(root, &st) != 0 || !S_ISDIR(st.st_mode))
+    if (root != NULL && access(path, F_OK) == 0 && (stat(root, &st) != 0 || !S_ISDIR(st.st_mode)))
         return fail(err, E_CONFIG, "%s: no such folder; root is where the names of %s start", root,
                     path);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return fail(err, E_CONFIG, "%s: cannot open: %s", path, strerror(errno));
-    enum status status = read_lines(file, path, root, out, &lines, err);
-    fclose(file);
+    enum status status = text_lines(path, "a text file of 'file label' lines", take_line, &r, err);
     if (status == OK)
-        status = check_unique(path, out, lines, err);
+        status = check_unique(path, out, r.lines, err);
     if (status == OK && out->count == 0)
         status = fail(err, E_CONFIG, "%s: no images; 'file label' lines are wanted", path);
-    free(lines);
+    if (status == OK && lines != NULL)
+        *lines = r.lines;
+    else
+        free(r.lines);
     return status;
 }
 
@@ -182,7 +147,7 @@ static enum status list_open(const struct dataset_options *options, struct datas
     dataset->impl = root;
     if (root == NULL)
         return fail(err, E_NOMEM, "no memory for a path");
-    enum status status = list_read(options->path, root, &list, err);
+    enum status status = list_read(options->path, root, &list, NULL, err);
     if (status == OK)
         status = dataset_take(dataset, &list, err);
     entries_free(&list);

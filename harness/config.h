@@ -41,7 +41,7 @@ struct config_values {
         int64_t image_size, heads;
     } model;
     struct {
-        const char *kind, *path, *root, *split;
+        const char *kind, *path, *root, *labels, *devkit, *split;
         int preprocess; /* enum preprocess */
         int64_t images, seed, size;
     } data;

@@ -78,10 +78,15 @@ const struct config_key config_keys[] = {
         "attention heads of a ViT; auto: width / 64"),
 
     TEXT("data", "kind", data.kind, NULL, RESULT,
-         "imagenet, imagenet_list, imagenet_seg, demo, ..."),
-    TEXT("data", "path", data.path, NULL, NO_RESULT, "folder, list or .mat file"),
+         "imagenet, imagenet_list, imagenet_tar, imagenet_seg, demo, ..."),
+    TEXT("data", "path", data.path, NULL, NO_RESULT, "folder, list, .tar or .mat file"),
     TEXT("data", "root", data.root, NULL, NO_RESULT,
          "folder of a list's relative names; default: the list's own"),
+    TEXT("data", "labels", data.labels, NULL, NO_RESULT,
+         "of a tar or flat folder: a list of 'file label' lines, or the devkit's ground truth; "
+         "default: that in data.devkit"),
+    TEXT("data", "devkit", data.devkit, NULL, NO_RESULT,
+         "unpacked ILSVRC2012_devkit_t12, or its meta.mat"),
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,
            "stretch (perturbation, segmentation), eval (published top-1) or notebook"),
     TEXT("data", "split", data.split, NULL, RESULT,

@@ -111,6 +111,8 @@ static enum status open_data(struct plan *p, struct error *err)
         .kind = v->data.kind,
         .path = v->data.path,
         .root = v->data.root,
+        .labels = v->data.labels,
+        .devkit = v->data.devkit,
         .demo_images = (int)v->data.images,
         .demo_seed = (uint64_t)v->data.seed,
         .demo_size = (int)v->data.size,

@@ -6,8 +6,8 @@ set -euo pipefail
 packages=(
     build-essential clang pkg-config meson ninja-build git
     libdnnl-dev libopenblas-openmp-dev libssl-dev
-    libjpeg62-turbo-dev libpng-dev libhdf5-dev libinih-dev libzip-dev libarchive-dev libcjson-dev
-    gnuplot-nox libcmocka-dev
+    libjpeg62-turbo-dev libpng-dev libhdf5-dev libinih-dev libzip-dev libarchive-dev zlib1g-dev
+    libcjson-dev gnuplot-nox libcmocka-dev
     libopenmpi-dev openmpi-bin
 )
 if [ "${1:-}" = --python ]; then
