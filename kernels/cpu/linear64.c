@@ -13,7 +13,7 @@ struct weight {
 };
 
 /* Rows per call, independent of the number of threads. */
-enum { BLOCK = 64 };
+enum { BLOCK = 100 };
 
 static void weight_free(struct backend *be, struct weight *w)
 {
