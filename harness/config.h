@@ -35,6 +35,7 @@ struct config_values {
         const char *name, *output;
         int protocol; /* enum protocol */
         int64_t seed, limit, shard_size;
+        struct words vary; /* "key=value" of [explain] or "section.key=value": one more run each */
     } run;
     struct {
         const char *arch, *checkpoint;

@@ -67,6 +67,9 @@ const struct config_key config_keys[] = {
         "only the first so many images of the data set"),
     INT("run", "shard_size", run.shard_size, "32", 1, 1000000, NULL, 0, NO_RESULT,
         "images per shard: what an interrupted run loses at most"),
+    WORDS("run", "vary", run.vary, NULL, NO_RESULT,
+          "more runs beside this one, each with one key otherwise: key=value of [explain], or "
+          "section.key=value"),
 
     TEXT("model", "arch", model.arch, NULL, NO_RESULT,
          "vim or vit, or a published geometry (vim_small, deit_tiny, ...) that the checkpoint must "

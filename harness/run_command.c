@@ -138,6 +138,11 @@ static enum status run_plan(struct plan *plan, bool fresh, bool *begun, struct e
 
 /* ---- all configs ----------------------------------------------------------------------------- */
 
+struct configs {
+    struct config **list;
+    size_t count, room;
+};
+
 static enum status read_config(const struct arguments *a, const char *path, struct config **out,
                                struct error *err)
 {
@@ -147,7 +152,66 @@ static enum status read_config(const struct arguments *a, const char *path, stru
         status = config_set(*out, a->settings[i], err);
     if (status == OK && a->limit[0] != '\0')
         status = config_set(*out, a->limit, err);
-    return status == OK ? config_finish(*out, err) : status;
+    return status;
+}
+
+/* Room for one more; its config is NULL. */
+static enum status add_config(struct configs *all, struct config ***slot, struct error *err)
+{
+    if (all->count == all->room) {
+        size_t room = 2 * all->room + 8;
+        struct config **grown = realloc(all->list, room * sizeof *grown);
+        if (grown == NULL)
+            return fail(err, E_NOMEM, "out of memory");
+        all->list = grown;
+        all->room = room;
+    }
+    *slot = &all->list[all->count++];
+    **slot = NULL;
+    return OK;
+}
+
+/* One of run.vary's runs: its own name and output, told by what it sets. */
+static enum status set_variant(struct config *c, const struct config_values *base,
+                               const char *assignment, struct error *err)
+{
+    char tag[128], text[4600];
+    size_t key = strcspn(assignment, "=");
+    const char *dot = memchr(assignment, '.', key);
+    snprintf(tag, sizeof tag, "%s", dot != NULL ? dot + 1 : assignment);
+    for (char *p = tag; *p != '\0'; p++)
+        if (strchr("=/ \t", *p) != NULL)
+            *p = '-';
+    snprintf(text, sizeof text, "%s%s", dot != NULL ? "" : "explain.", assignment);
+    TRY(config_set(c, text, err));
+    snprintf(text, sizeof text, "run.name=%s-%s", base->run.name, tag);
+    TRY(config_set(c, text, err));
+    const char *output = base->run.output;
+    size_t stem = strlen(output);
+    if (stem > 3 && strcmp(output + stem - 3, ".h5") == 0)
+        stem -= 3;
+    snprintf(text, sizeof text, "run.output=%.*s-%s.h5", (int)stem, output, tag);
+    TRY(config_set(c, text, err));
+    return config_finish(c, err);
+}
+
+/* The runs of one config file: itself, and those of run.vary. */
+static enum status read_configs(const struct arguments *a, const char *path, struct configs *all,
+                                struct error *err)
+{
+    struct config **slot = NULL, *base;
+    TRY(add_config(all, &slot, err));
+    TRY(read_config(a, path, slot, err));
+    base = *slot;
+    TRY(config_finish(base, err));
+    const struct words *vary = &config_values(base)->run.vary;
+    for (size_t i = 0; i < vary->count; i++) {
+        TRY(add_config(all, &slot, err));
+        TRY(read_config(a, path, slot, err));
+        if (set_variant(*slot, config_values(base), vary->word[i], err) != OK)
+            return config_blame(base, vary, err);
+    }
+    return OK;
 }
 
 static enum status check_outputs(struct config *const *configs, size_t count, struct error *err)
@@ -165,13 +229,13 @@ static enum status check_outputs(struct config *const *configs, size_t count, st
 /* Every plan is opened and printed before the first one runs, so that a mistake in the last config
  * does not show after hours. */
 static enum status run_configs(const struct arguments *a, struct config *const *configs,
-                               bool *begun, struct error *err)
+                               size_t count, bool *begun, struct error *err)
 {
     struct plan *plan = NULL;
-    for (size_t i = 0; i < a->config_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         TRY(plan_open(configs[i], &plan, err));
         plan_print(plan, a->dry_run ? stdout : stderr);
-        if (a->config_count == 1 && !a->dry_run)
+        if (count == 1 && !a->dry_run)
             break;
         plan_close(plan);
         plan = NULL;
@@ -179,7 +243,7 @@ static enum status run_configs(const struct arguments *a, struct config *const *
     if (a->dry_run)
         return OK;
     stop_listen();
-    for (size_t i = 0; i < a->config_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (plan == NULL)
             TRY(plan_open(configs[i], &plan, err));
         enum status status = run_plan(plan, a->fresh, begun, err);
@@ -193,24 +257,20 @@ static enum status run_configs(const struct arguments *a, struct config *const *
 static int run(const struct arguments *a)
 {
     struct error err;
+    struct configs all = { 0 };
     bool begun = false;
     enum status status = OK;
-    struct config **configs = calloc(a->config_count, sizeof *configs);
-    if (configs == NULL) {
-        log_error("out of memory");
-        return EXIT_USAGE;
-    }
     for (size_t i = 0; i < a->config_count && status == OK; i++)
-        status = read_config(a, a->configs[i], &configs[i], &err);
+        status = read_configs(a, a->configs[i], &all, &err);
     if (status == OK)
-        status = check_outputs(configs, a->config_count, &err);
+        status = check_outputs(all.list, all.count, &err);
     if (status == OK)
-        status = run_configs(a, configs, &begun, &err);
+        status = run_configs(a, all.list, all.count, &begun, &err);
     if (status != OK)
         log_error("%s", err.text);
-    for (size_t i = 0; i < a->config_count; i++)
-        config_free(configs[i]);
-    free(configs);
+    for (size_t i = 0; i < all.count; i++)
+        config_free(all.list[i]);
+    free(all.list);
     return status == OK ? EXIT_DONE : begun ? EXIT_FAILED : EXIT_USAGE;
 }
 
