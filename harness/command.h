@@ -4,6 +4,8 @@
  * because the command line, a config or an input is not right. */
 #pragma once
 
+#include <argp.h>
+
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct command {
@@ -12,6 +14,7 @@ struct command {
     /* argv[0] is the full name for messages ("evalh report"). Returns the exit code; never calls
      * exit(), so parse options with ARGP_NO_EXIT. */
     int (*main)(int argc, char **argv);
+    const struct argp *argp; /* what main parses: man page and shell completion follow from it */
 };
 
 extern const struct command *const commands[]; /* NULL-terminated */

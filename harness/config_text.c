@@ -94,7 +94,7 @@ char *config_reference(void)
                 fprintf(f, "%s%s", j > 0 ? (k->type == KEY_SET ? ", " : " | ") : "", k->names[j]);
             fputc(')', f);
         } else if (k->type == KEY_INT || k->type == KEY_REAL) {
-            fprintf(f, "   (%.15g ... %.15g%s%s)", k->low, k->high, k->names ? ", " : "",
+            fprintf(f, "   (%.16g ... %.16g%s%s)", k->low, k->high, k->names ? ", " : "",
                     k->names ? k->names[0] : "");
         }
         fprintf(f, "\n      %s\n", k->doc);

@@ -336,15 +336,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "CONFIG",
+    .doc = "Runs the first images of CONFIG twice, with explanations in fp32 and in double, and "
+           "says how far the maps lie apart and what that does to the scores. Writes nothing."
+};
+
 static int main_precision(int argc, char **argv)
 {
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .args_doc = "CONFIG",
-        .doc = "Runs the first images of CONFIG twice, with explanations in fp32 and in double, and "
-               "says how far the maps lie apart and what that does to the scores. Writes nothing."
-    };
     struct arguments a = { .settings = calloc((size_t)argc + 1, sizeof *a.settings) };
     int code = EXIT_USAGE;
     if (a.settings == NULL)
@@ -365,5 +366,5 @@ static int main_precision(int argc, char **argv)
 }
 
 const struct command command_precision = {
-    "precision", "how far fp32 explanations lie from double ones", main_precision
+    "precision", "how far fp32 explanations lie from double ones", main_precision, &argp
 };

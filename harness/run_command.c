@@ -343,13 +343,14 @@ static void print_tables(void)
         printf("  %-14s %s\n", dataset_kinds[i]->name, dataset_kinds[i]->summary);
 }
 
+static const struct argp argp = { .options = options,
+                                  .parser = parse,
+                                  .args_doc = "CONFIG...",
+                                  .doc = "Runs what each CONFIG says and writes its result "
+                                         "file; an interrupted run goes on where it stopped." };
+
 static int main_run(int argc, char **argv)
 {
-    static const struct argp argp = { .options = options,
-                                      .parser = parse,
-                                      .args_doc = "CONFIG...",
-                                      .doc = "Runs what each CONFIG says and writes its result "
-                                             "file; an interrupted run goes on where it stopped." };
     struct arguments a = { .configs = calloc((size_t)argc + 1, sizeof *a.configs),
                            .settings = calloc((size_t)argc + 1, sizeof *a.settings) };
     int code = EXIT_USAGE;
@@ -377,4 +378,4 @@ static int main_run(int argc, char **argv)
 }
 
 const struct command command_run = { "run", "runs what configs say; continues interrupted runs",
-                                     main_run };
+                                     main_run, &argp };

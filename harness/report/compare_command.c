@@ -229,18 +229,19 @@ static enum status compare_files(const struct options *o, const struct result *c
     return status;
 }
 
+static const struct argp argp = {
+    option_table,
+    parse_option,
+    "A B",
+    "Compares two result files of evalh run record by record. Exit code 0: equal; 1: numbers "
+    "differ, or B was slower; 2: a file cannot be read.",
+    NULL,
+    NULL,
+    NULL
+};
+
 static int main_compare(int argc, char **argv)
 {
-    static const struct argp argp = {
-        option_table,
-        parse_option,
-        "A B",
-        "Compares two result files of evalh run record by record. Exit code 0: equal; 1: numbers "
-        "differ, or B was slower; 2: a file cannot be read.",
-        NULL,
-        NULL,
-        NULL
-    };
     struct options o = { .slower = 1.2, .bootstrap = bootstrap_default };
     struct result *r[2] = { NULL, NULL };
     struct error err;
@@ -264,4 +265,4 @@ static int main_compare(int argc, char **argv)
 }
 
 const struct command command_compare = { "compare", "are two result files the same?",
-                                         main_compare };
+                                         main_compare, &argp };

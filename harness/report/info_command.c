@@ -165,18 +165,20 @@ static enum status info_file(const char *path, struct error *err)
     return info_checkpoint(path, err);
 }
 
+static const struct argp_option option_table[] = { CLI_HELP_OPTION, { 0 } };
+
+static const struct argp argp = { option_table,
+                                  parse_option,
+                                  "FILE...",
+                                  "Says what a result file, a checkpoint (.pth, .safetensors) "
+                                  "or a data set (gtsegs_ijcv.mat, "
+                                  "a folder of ImageNet) is.",
+                                  NULL,
+                                  NULL,
+                                  NULL };
+
 static int main_info(int argc, char **argv)
 {
-    static const struct argp_option option_table[] = { CLI_HELP_OPTION, { 0 } };
-    static const struct argp argp = { option_table,
-                                      parse_option,
-                                      "FILE...",
-                                      "Says what a result file, a checkpoint (.pth, .safetensors) "
-                                      "or a data set (gtsegs_ijcv.mat, "
-                                      "a folder of ImageNet) is.",
-                                      NULL,
-                                      NULL,
-                                      NULL };
     struct options o = { .file = calloc((size_t)argc + 1, sizeof *o.file) };
     struct error err;
     int code;
@@ -198,4 +200,4 @@ static int main_info(int argc, char **argv)
 }
 
 const struct command command_info = { "info", "what a result file, checkpoint or data set is",
-                                      main_info };
+                                      main_info, &argp };

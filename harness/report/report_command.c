@@ -130,17 +130,18 @@ static enum status report_files(const struct options *o, bool *begun, struct err
     return status;
 }
 
+static const struct argp argp = { option_table,
+                                  parse_option,
+                                  "FILE...",
+                                  "Tables and plots from result files of evalh run, with "
+                                  "bootstrap intervals and the published "
+                                  "figures beside ours.",
+                                  NULL,
+                                  NULL,
+                                  NULL };
+
 static int main_report(int argc, char **argv)
 {
-    static const struct argp argp = { option_table,
-                                      parse_option,
-                                      "FILE...",
-                                      "Tables and plots from result files of evalh run, with "
-                                      "bootstrap intervals and the published "
-                                      "figures beside ours.",
-                                      NULL,
-                                      NULL,
-                                      NULL };
     struct options o = { .format = formats[0], .bootstrap = bootstrap_default };
     struct error err;
     bool begun = false;
@@ -163,4 +164,4 @@ static int main_report(int argc, char **argv)
 }
 
 const struct command command_report = { "report", "tables and plots from result files",
-                                        main_report };
+                                        main_report, &argp };

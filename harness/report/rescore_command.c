@@ -152,16 +152,17 @@ static enum status rescore_files(const struct options *o, bool *begun, struct er
     return OK;
 }
 
+static const struct argp argp = { option_table,
+                                  parse_option,
+                                  "FILE...",
+                                  "Every convention of the perturbation score from the records "
+                                  "of evalh run, without a model.",
+                                  NULL,
+                                  NULL,
+                                  NULL };
+
 static int main_rescore(int argc, char **argv)
 {
-    static const struct argp argp = { option_table,
-                                      parse_option,
-                                      "FILE...",
-                                      "Every convention of the perturbation score from the records "
-                                      "of evalh run, without a model.",
-                                      NULL,
-                                      NULL,
-                                      NULL };
     struct options o = { .file = calloc((size_t)argc + 1, sizeof *o.file) };
     struct error err;
     bool begun = false;
@@ -183,4 +184,4 @@ static int main_rescore(int argc, char **argv)
 }
 
 const struct command command_rescore = { "rescore", "other conventions of the scores, from records",
-                                         main_rescore };
+                                         main_rescore, &argp };
