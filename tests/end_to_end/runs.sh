@@ -112,4 +112,12 @@ for extra in task.fill=mean task.fill=blur explain.ties=random explain.ties=reve
         fail "$extra changes nothing"
     fi
 done
+
+# run.vary: one more run for every entry, the same as a run of its own with that key.
+expect 0 "13 images in" run "$c" --set run.output="$work/v.h5" --set "run.vary=row_norm=no, run.protocol=paper"
+expect 0 "13 images in" run "$c" --set run.output="$work/own.h5" --set explain.row_norm=no
+same "$work/vim.h5" "$work/v.h5" "the run beside run.vary"
+same "$work/own.h5" "$work/v-row_norm-no.h5" "run.vary's row_norm=no"
+[ -f "$work/v-protocol-paper.h5" ] || fail "run.vary's protocol=paper left no file"
+expect 2 "run.vary" run "$c" --set "run.vary=row_norm=maybe"
 finish
