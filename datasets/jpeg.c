@@ -89,12 +89,14 @@ static void cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, size_t pixels)
 }
 
 /* Every 8x8 block costs at least one bit of a Huffman-coded file, so a short file that promises a
- * large picture is refused before memory is taken for it. */
+ * large picture is refused before memory is taken for it. Arithmetic coding, which no encoder in
+ * use writes, can do with less, but not with 128 times less for any picture worth a look. */
 static void check_promise(struct handler *h, const struct jpeg_decompress_struct *info, size_t size)
 {
-    const jpeg_component_info *first = &info->comp_info[0];
-    size_t blocks = (size_t)first->width_in_blocks * first->height_in_blocks;
-    if (!info->arith_code && blocks / 8 > size)
+    size_t blocks = 0;
+    for (int c = 0; c < info->num_components; c++)
+        blocks += (size_t)info->comp_info[c].width_in_blocks * info->comp_info[c].height_in_blocks;
+    if (blocks / (info->arith_code ? 1024 : 8) > size)
         leave(h, "the file is too short for the size in its header");
 }
 

@@ -5,11 +5,12 @@ build=$(cd "$1" && pwd) target=$2 seconds=$3
 shift 3
 here=$(cd "$(dirname "$0")" && pwd)
 corpus=$build/corpus/$target
-mkdir -p "$corpus" "$build/corpus/seeds/pth" "$build/corpus/seeds/safetensors"
+seeds=$build/corpus/seeds/${target#checkpoint_}
+mkdir -p "$corpus" "$build"/corpus/seeds/{pth,safetensors,jpeg,png,list,tar,synsets,gtsegs,config}
 case $target in
 checkpoint_*) "$build/tests/fuzz/seed_checkpoints" "$build/corpus/seeds" ;;
+*) "$build/tests/fuzz/seed_datasets" "$build/corpus/seeds" ;;
 esac
-seeds=$build/corpus/seeds/${target#checkpoint_}
 options=(-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -max_len=8192 -print_final_stats=1)
 [ -f "$here/$target.dict" ] && options+=(-dict="$here/$target.dict")
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
