@@ -263,6 +263,19 @@ static void test_bombs(void **state)
         assert_fails(image_decode(bytes, size, path, &image, &err), E_DATA, &err, path,
                      cases[i].what, NULL);
     }
+    /* The first channel is the small one: 1 x 1 of 4 x 4. What counts is all of them. */
+    bytes[at + 5] = bytes[at + 7] = 1500 >> 8;
+    bytes[at + 6] = bytes[at + 8] = 1500 & 0xff;
+    bytes[at + 11] = 0x11;
+    bytes[at + 14] = bytes[at + 17] = 0x44;
+    assert_fails(image_decode(bytes, size, path, &image, &err), E_DATA, &err, path, "too short",
+                 NULL);
+    /* Arithmetic coding takes less than a bit for a block, but not this little. */
+    bytes[at + 1] = 0xc9;
+    bytes[at + 5] = bytes[at + 7] = 20000 >> 8;
+    bytes[at + 6] = bytes[at + 8] = 20000 & 0xff;
+    assert_fails(image_decode(bytes, size, path, &image, &err), E_DATA, &err, path, "too short",
+                 NULL);
     free(bytes);
     remove_folder(top);
 }
