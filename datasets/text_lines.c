@@ -28,7 +28,7 @@ static enum status take_line(char *line, size_t length, size_t number, line_take
     trim_end(line, length);
     if (number == 1 && strncmp(line, mark, strlen(mark)) == 0)
         line += strlen(mark);
-    line += strspn(line, " \t");
+    line += strspn(line, " \t\r");
     return *line == '\0' || *line == '#' ? OK : take(context, line, number, err);
 }
 

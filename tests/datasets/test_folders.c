@@ -132,6 +132,7 @@ static void test_list_errors(void **state)
         { "val/n00000020/b.JPEG -3\n", ":1: ", "class index" },
         { "val/n00000020/b.JPEG 3.5\n", ":1: ", "class index" },
         { "17\n", ":1: ", "class index" },
+        { "\r 1\n", ":1: ", "class index" }, /* found by fuzzing: an image without a name */
         { "val/n00000020/b.JPEG 99999999999\n", ":1: ", "out of range" },
         { "val/n00000020/b.JPEG 2147483648\n", ":1: ", "out of range" },
         { "val/n00000020 3\n", ":1: ", "not a file" },

@@ -17,7 +17,8 @@ static enum status parse(struct bytes file, struct synsets *out, struct error *e
     *err = (struct error){ 0 };
     /* An exact copy, so that a sanitizer sees reads past the end. */
     uint8_t *copy = malloc(file.size > 0 ? file.size : 1);
-    memcpy(copy, file.at, file.size);
+    if (file.size > 0)
+        memcpy(copy, file.at, file.size);
     enum status status = synsets_parse(copy, file.size, "m.mat", out, err);
     free(copy);
     bytes_free(&file);
