@@ -36,7 +36,13 @@ typedef scalar vec_any __attribute__((vector_size(VEC_BYTES), aligned(sizeof(sca
 enum { VN = VEC_BYTES / sizeof(scalar) };
 
 #define INLINE static inline __attribute__((always_inline))
+/* Keeps small arrays in registers. Not under sanitizers: a check at every access of an unrolled
+ * kernel takes the compiler minutes. */
+#ifdef CPU_SANITIZED
+#define UNROLL
+#else
 #define UNROLL _Pragma("GCC unroll 32")
+#endif
 
 INLINE vec v_load(const scalar *p)
 {
