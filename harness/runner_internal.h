@@ -1,0 +1,42 @@
+/* Shared by the files of the runner: its memory, planned once for a batch. */
+#pragma once
+
+#include "loader.h"
+#include "runner.h"
+#include "task.h"
+
+struct runner {
+    struct plan *plan;
+    struct records records;
+    void *state[PLAN_TASKS];
+    struct loaded loaded;
+    size_t pixels, cells; /* S*S, g*g */
+    size_t rgb_stride;    /* bytes between images in device memory */
+
+    /* Columns every run has. */
+    int id, label, predicted, status, identity_error, zero_row_sum;
+    int map[PLAN_METHODS][CLASS_CHOICES], constant[PLAN_METHODS][CLASS_CHOICES],
+        largest_tie[PLAN_METHODS][CLASS_CHOICES];
+
+    /* The visit: [batch] images that decoded. */
+    size_t *row;
+    int32_t *labels, *predictions;
+    struct view *views;
+    const uint8_t **rgb, **blurred;
+    int8_t *masks;                    /* [batch, S*S], compacted */
+    float *logits;                    /* [batch, classes] */
+    struct explain_subject *subjects; /* [batch] */
+    struct explain_result explained;
+    uint8_t *rgb_device, *blurred_device;
+
+    /* Its distinct maps: at most [batch * methods * classes]. */
+    struct visit_map *maps;
+    uint64_t *seeds;
+    float *map_values; /* [maps, g*g] */
+    uint8_t *flags;    /* [maps] constant */
+    int32_t *ties;     /* [maps] */
+    float *heat;       /* [maps, S*S] */
+    float *map_device, *heat_device;
+    float *blur_scratch;
+    uint8_t *blur_host;
+};

@@ -1,0 +1,171 @@
+/* Opening and closing of the runner: columns of the records, memory for a batch. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner_internal.h"
+#include "sizes.h"
+
+static size_t longest_id(const struct plan *p)
+{
+    size_t longest = 1;
+    for (size_t i = 0; i < p->data->count; i++)
+        if (strlen(p->data->ids[i]) > longest)
+            longest = strlen(p->data->ids[i]);
+    return longest;
+}
+
+static enum status lay_out_columns(struct runner *r, struct error *err)
+{
+    const struct plan *p = r->plan;
+    struct records *k = &r->records;
+    int grid = p->model->geo.grid;
+    TRY(records_add(k, COLUMN_TEXT, (int)longest_id(p), 0, &r->id, err, "images/id"));
+    TRY(records_add(k, COLUMN_I32, 0, 0, &r->label, err, "images/label"));
+    TRY(records_add(k, COLUMN_I32, 0, 0, &r->predicted, err, "images/predicted"));
+    TRY(records_add(k, COLUMN_U8, 0, 0, &r->status, err, "images/status"));
+    TRY(records_add(k, COLUMN_F32, 0, 0, &r->identity_error, err, "images/identity_error"));
+    TRY(records_add(k, COLUMN_U8, 0, 0, &r->zero_row_sum, err, "images/zero_row_sum"));
+    TRY(task_columns(p, k, COLUMN_F32, grid, grid, "explain", "map", r->map, err));
+    TRY(task_columns(p, k, COLUMN_U8, 0, 0, "explain", "constant", r->constant, err));
+    TRY(task_columns(p, k, COLUMN_I32, 0, 0, "explain", "largest_tie", r->largest_tie, err));
+    for (int i = 0; i < p->task_count; i++) {
+        r->state[i] = calloc(1, p->tasks[i]->state_size);
+        if (r->state[i] == NULL)
+            return fail(err, E_NOMEM, "out of memory");
+        TRY(p->tasks[i]->open(r->state[i], p, k, err));
+    }
+    return OK;
+}
+
+/* Host memory for `count` things, or NULL with *failed set. */
+static void *take(size_t count, size_t size, bool *failed)
+{
+    void *p = calloc(count, size);
+    *failed |= p == NULL;
+    return p;
+}
+
+static void *take_device(const struct plan *plan, size_t count, size_t size, bool *failed)
+{
+    size_t bytes;
+    void *p = size_mul(count, size, &bytes) ? plan->backend->alloc(plan->backend, bytes) : NULL;
+    *failed |= p == NULL;
+    return p;
+}
+
+static enum status take_memory(struct runner *r, struct error *err)
+{
+    const struct plan *p = r->plan;
+    size_t n = (size_t)p->batch, maps = n * (size_t)p->method_count * CLASS_CHOICES;
+    bool failed = false;
+    r->row = take(n, sizeof *r->row, &failed);
+    r->labels = take(n, sizeof *r->labels, &failed);
+    r->predictions = take(n, sizeof *r->predictions, &failed);
+    r->views = take(n, sizeof *r->views, &failed);
+    r->rgb = take(n, sizeof *r->rgb, &failed);
+    r->logits = take(n * (size_t)p->model->geo.classes, sizeof *r->logits, &failed);
+    r->subjects = take(n, sizeof *r->subjects, &failed);
+    r->explained.predicted = take(n, sizeof *r->explained.predicted, &failed);
+    r->explained.maps = take(maps * r->cells, sizeof *r->explained.maps, &failed);
+    r->explained.identity_error = take(n, sizeof *r->explained.identity_error, &failed);
+    r->explained.zero_row_sum = take(n, sizeof *r->explained.zero_row_sum, &failed);
+    r->maps = take(maps, sizeof *r->maps, &failed);
+    r->seeds = take(maps, sizeof *r->seeds, &failed);
+    r->map_values = take(maps * r->cells, sizeof *r->map_values, &failed);
+    r->flags = take(maps, sizeof *r->flags, &failed);
+    r->ties = take(maps, sizeof *r->ties, &failed);
+    r->heat = take(maps * r->pixels, sizeof *r->heat, &failed);
+    r->rgb_device = take_device(p, n, r->rgb_stride, &failed);
+    r->map_device = take_device(p, maps * r->cells, sizeof *r->map_device, &failed);
+    r->heat_device = take_device(p, maps * r->pixels, sizeof *r->heat_device, &failed);
+    if (r->loaded.masks != NULL)
+        r->masks = take(n * r->pixels, sizeof *r->masks, &failed);
+    if (p->v->task.fill == FILL_BLUR) {
+        r->blurred = take(n, sizeof *r->blurred, &failed);
+        r->blurred_device = take_device(p, n, r->rgb_stride, &failed);
+        r->blur_scratch = take(r->rgb_stride, sizeof *r->blur_scratch, &failed);
+        r->blur_host = take(r->rgb_stride, 1, &failed);
+    }
+    if (failed)
+        return fail(err, E_NOMEM,
+                    "no memory for the maps of %d images; a smaller compute.batch "
+                    "would fit",
+                    p->batch);
+    return OK;
+}
+
+static enum status open_runner(struct runner *r, size_t shard_rows, struct error *err)
+{
+    const struct geometry *g = &r->plan->model->geo;
+    r->pixels = (size_t)g->image_size * (size_t)g->image_size;
+    r->cells = (size_t)g->grid * (size_t)g->grid;
+    r->rgb_stride = r->pixels * 3;
+    TRY(lay_out_columns(r, err));
+    TRY(records_alloc(&r->records, shard_rows, err));
+    TRY(loaded_open(r->plan, &r->loaded, err));
+    return take_memory(r, err);
+}
+
+enum status runner_open(struct plan *plan, size_t shard_rows, struct runner **out,
+                        struct error *err)
+{
+    *out = NULL;
+    struct runner *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    r->plan = plan;
+    enum status status = open_runner(r, shard_rows, err);
+    if (status != OK) {
+        runner_close(r);
+        return status;
+    }
+    *out = r;
+    return OK;
+}
+
+void runner_close(struct runner *r)
+{
+    if (r == NULL)
+        return;
+    struct backend *be = r->plan->backend;
+    for (int i = 0; i < r->plan->task_count; i++) {
+        if (r->state[i] != NULL)
+            r->plan->tasks[i]->close(r->state[i], r->plan);
+        free(r->state[i]);
+    }
+    void *device[] = { r->rgb_device, r->blurred_device, r->map_device, r->heat_device };
+    for (size_t i = 0; i < sizeof device / sizeof device[0]; i++)
+        if (device[i] != NULL)
+            be->free(be, device[i]);
+    void *host[] = { r->row,
+                     r->labels,
+                     r->predictions,
+                     r->views,
+                     r->rgb,
+                     r->blurred,
+                     r->masks,
+                     r->logits,
+                     r->subjects,
+                     r->explained.predicted,
+                     r->explained.maps,
+                     r->explained.identity_error,
+                     r->explained.zero_row_sum,
+                     r->maps,
+                     r->seeds,
+                     r->map_values,
+                     r->flags,
+                     r->ties,
+                     r->heat,
+                     r->blur_scratch,
+                     r->blur_host };
+    for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
+        free(host[i]);
+    loaded_close(&r->loaded);
+    records_free(&r->records);
+    free(r);
+}
+
+struct records *runner_records(struct runner *r)
+{
+    return &r->records;
+}
