@@ -63,8 +63,9 @@ struct backend {
     void *impl;
 };
 
-/* Opens a backend by name. Never leaves a slot of the table NULL. E_CONFIG for an unknown name or
- * one that this build or machine does not have, E_DEVICE when its libraries fail. */
+/* Opens a backend by name. Never leaves a slot of the table NULL. E_CONFIG for an unknown name, one
+ * that this build does not have or options that it cannot honour; E_DEVICE when there is no device
+ * for it or its libraries fail. */
 enum status backend_open(const char *name, const struct backend_options *options,
                          struct backend **out, struct error *err);
 void backend_close(struct backend *);

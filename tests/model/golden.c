@@ -21,6 +21,18 @@ const char *golden_shared(const char *source_root)
     return access(path, R_OK) == 0 ? path : NULL;
 }
 
+bool golden_no_device(const char *backend)
+{
+    struct error err;
+    struct backend *be;
+    enum status s = backend_open(backend, NULL, &be, &err);
+    if (s == OK)
+        backend_close(be);
+    if (s == E_DEVICE)
+        printf("SKIPPED %s: %s\n", backend, err.text);
+    return s == E_DEVICE;
+}
+
 double *golden_read(long long file, const char *path, size_t *count)
 {
     if (H5Lexists(file, path, H5P_DEFAULT) <= 0)

@@ -9,6 +9,9 @@
 /* Folder shared/, or NULL: EVALH_SHARED, or beside the checkout. */
 const char *golden_shared(const char *source_root);
 
+/* True, and the reason printed, where the backend wants a device that this machine has not. */
+bool golden_no_device(const char *backend);
+
 /* A dataset of doubles, or NULL where there is none; *count elements. malloc'ed. */
 double *golden_read(long long file, const char *path, size_t *count);
 int golden_attribute(long long file, const char *group, const char *name);

@@ -1,0 +1,272 @@
+/* Depthwise causal convolution and SiLU, both directions (SPEC 2.2), its backward, and the row of
+ * Zimerman et al. A thread takes one channel of RUN tokens; neighbours take neighbouring channels. */
+#include "num.h"
+#include "index.h"
+
+enum { THREADS = 128, RUN = 8, WINDOW_TAPS = 4 };
+
+/* Where this thread works. */
+struct place {
+    int chan, token; /* the first of RUN */
+    size_t row;      /* the image's first row of [n*L, .] */
+};
+
+static __device__ __forceinline__ struct place place_of_thread(int len)
+{
+    struct place p;
+    p.chan = (int)(blockIdx.x * THREADS + threadIdx.x);
+    p.token = (int)blockIdx.y * RUN;
+    p.row = (size_t)blockIdx.z * len;
+    return p;
+}
+
+static dim3 grid_of(int n, int len, int chan)
+{
+    return dim3(cu_blocks(chan, THREADS), cu_blocks(len, RUN), n);
+}
+
+/* ---- any number of taps: straight from memory ---- */
+
+template <typename T> struct taps_any {
+    const T *w, *x; /* w [K, E] and x, both at the channel; x at the image's token 0 */
+    T bias;
+    int taps, chans, len;
+    size_t ldx;
+
+    /* p[t] of direction dir */
+    __device__ __forceinline__ T at(int dir, int t) const
+    {
+        T p = bias;
+        for (int k = 0; k < taps; k++) {
+            const int s = tap_source(dir, t, taps, k);
+            if (s >= 0 && s < len)
+                p += w[(size_t)k * chans] * x[s * ldx];
+        }
+        return p;
+    }
+};
+
+template <typename T>
+static __global__ void conv_silu_any(const __grid_constant__ struct conv_silu_args a)
+{
+    const struct place at = place_of_thread(a.len);
+    if (at.chan >= a.chan)
+        return;
+    const T *x = rd<T>(a.x) + at.row * a.ldx + at.chan;
+    for (int dir = 0; dir < 2; dir++) {
+        const struct conv_dir *d = &a.dir[dir];
+        const taps_any<T> conv = { rd<T>(d->w) + at.chan, x, rd<T>(d->b)[at.chan], a.taps, a.chan,
+                                   a.len, a.ldx };
+        for (int t = at.token; t < min(at.token + RUN, a.len); t++) {
+            const size_t out = (at.row + t) * a.chan + at.chan;
+            const T p = conv.at(dir, t);
+            wr<T>(d->u)[out] = silu(p);
+            if (d->pre != NULL)
+                wr<T>(d->pre)[out] = p;
+        }
+    }
+}
+
+/* gx[s] sums over every output t that read x[s]. */
+template <typename T>
+static __global__ void conv_back_any(const __grid_constant__ struct conv_silu_back_args a)
+{
+    const struct place at = place_of_thread(a.len);
+    if (at.chan >= a.chan)
+        return;
+    const T *x = rd<T>(a.x) + at.row * a.ldx + at.chan;
+    for (int s = at.token; s < min(at.token + RUN, a.len); s++) {
+        T sum = 0;
+        for (int dir = 0; dir < 2; dir++) {
+            const T *w = rd<T>(a.dir[dir].w) + at.chan;
+            const taps_any<T> conv = { w, x, rd<T>(a.dir[dir].b)[at.chan], a.taps, a.chan, a.len,
+                                       a.ldx };
+            for (int k = 0; k < a.taps; k++) {
+                const int t = tap_source(1 - dir, s, a.taps, k);
+                if (t >= 0 && t < a.len)
+                    sum += w[(size_t)k * a.chan] *
+                           rd<T>(a.dir[dir].gu)[(at.row + t) * a.chan + at.chan] *
+                           silu_slope(conv.at(dir, t), a.silu_ratio);
+            }
+        }
+        wr<T>(a.gx)[(at.row + s) * a.ldgx + at.chan] = sum;
+    }
+}
+
+/* ---- up to WINDOW_TAPS taps: weights and a window of x in registers ----
+ * Fewer taps are padded in front with weights of 0: tap k is then tap k + WINDOW_TAPS - K of
+ * WINDOW_TAPS, and reads the same token. */
+
+enum { REACH = WINDOW_TAPS - 1 };
+
+template <typename T>
+static __device__ __forceinline__ void load_taps(const real *w, int taps, int chans, int chan,
+                                                 T (&out)[WINDOW_TAPS])
+{
+#pragma unroll
+    for (int k = 0; k < WINDOW_TAPS; k++) {
+        const int own = k - (WINDOW_TAPS - taps);
+        out[k] = own >= 0 ? rd<T>(w)[(size_t)own * chans + chan] : T(0);
+    }
+}
+
+/* Tokens [first, first + COUNT) of a channel, 0 outside the image. */
+template <typename T, int COUNT>
+static __device__ __forceinline__ void load_window(const T *x, size_t ld, int first, int len,
+                                                   T (&out)[COUNT])
+{
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) {
+        const int t = first + i;
+        out[i] = t >= 0 && t < len ? x[t * ld] : T(0);
+    }
+}
+
+/* p at window position `at`, from the WINDOW_TAPS - 1 positions before (dir 0) or after it. */
+template <typename T, int COUNT>
+static __device__ __forceinline__ T conv_at(const T (&w)[WINDOW_TAPS], T bias,
+                                            const T (&window)[COUNT], int dir, int at)
+{
+    T p = bias;
+#pragma unroll
+    for (int k = 0; k < WINDOW_TAPS; k++)
+        p += w[k] * window[tap_source(dir, at, WINDOW_TAPS, k)];
+    return p;
+}
+
+template <typename T>
+static __global__ void conv_silu_window(const __grid_constant__ struct conv_silu_args a)
+{
+    const struct place at = place_of_thread(a.len);
+    if (at.chan >= a.chan)
+        return;
+    T window[RUN + 2 * REACH], w[WINDOW_TAPS];
+    load_window(rd<T>(a.x) + at.row * a.ldx + at.chan, a.ldx, at.token - REACH, a.len, window);
+#pragma unroll
+    for (int dir = 0; dir < 2; dir++) {
+        const struct conv_dir *d = &a.dir[dir];
+        const T bias = rd<T>(d->b)[at.chan];
+        load_taps(d->w, a.taps, a.chan, at.chan, w);
+#pragma unroll
+        for (int i = 0; i < RUN; i++) {
+            const int t = at.token + i;
+            if (t >= a.len)
+                break;
+            const T p = conv_at(w, bias, window, dir, i + REACH);
+            const size_t out = (at.row + t) * a.chan + at.chan;
+            wr<T>(d->u)[out] = silu(p);
+            if (d->pre != NULL)
+                wr<T>(d->pre)[out] = p;
+        }
+    }
+}
+
+/* Direction 0: x[s] was read for t in [s, s + REACH], which read x back to s - REACH; direction 1
+ * mirrored. So x in [first - REACH, first + RUN + REACH) covers both. */
+template <typename T>
+static __global__ void conv_back_window(const __grid_constant__ struct conv_silu_back_args a)
+{
+    const struct place at = place_of_thread(a.len);
+    if (at.chan >= a.chan)
+        return;
+    T window[RUN + 2 * REACH], w[WINDOW_TAPS], sum[RUN];
+    load_window(rd<T>(a.x) + at.row * a.ldx + at.chan, a.ldx, at.token - REACH, a.len, window);
+#pragma unroll
+    for (int i = 0; i < RUN; i++)
+        sum[i] = 0;
+#pragma unroll
+    for (int dir = 0; dir < 2; dir++) {
+        const T bias = rd<T>(a.dir[dir].b)[at.chan];
+        const T *gu = rd<T>(a.dir[dir].gu) + at.row * a.chan + at.chan;
+        load_taps(a.dir[dir].w, a.taps, a.chan, at.chan, w);
+        const int from = dir == 0 ? 0 : -REACH; /* first output, counted from at.token */
+#pragma unroll
+        for (int i = 0; i < RUN + REACH; i++) {
+            const int t = at.token + from + i;
+            if (t < 0 || t >= a.len)
+                continue;
+            const T p = conv_at(w, bias, window, dir, from + i + REACH);
+            const T gp = gu[(size_t)t * a.chan] * silu_slope(p, a.silu_ratio);
+#pragma unroll
+            for (int k = 0; k < WINDOW_TAPS; k++) {
+                const int s = tap_source(dir, from + i, WINDOW_TAPS, k);
+                if (s >= 0 && s < RUN)
+                    sum[s] += w[k] * gp;
+            }
+        }
+    }
+#pragma unroll
+    for (int i = 0; i < RUN; i++)
+        if (at.token + i < a.len)
+            wr<T>(a.gx)[(at.row + at.token + i) * a.ldgx + at.chan] = sum[i];
+}
+
+/* ---- r = convᵀ(a), a[j] = v[j] σ(p[j]), times SiLU(z) of the row's token ---- */
+
+template <typename T>
+static __global__ void unified_row_kernel(const __grid_constant__ struct unified_row_args a)
+{
+    const struct place at = place_of_thread(a.len);
+    if (at.chan >= a.chan)
+        return;
+    const T *v = rd<T>(a.v) + at.row * a.chan + at.chan, *w = rd<T>(a.w) + at.chan;
+    const T *pre = rd<T>(a.pre) + at.row * a.chan + at.chan;
+    const T gate = silu(rd<T>(a.z)[(at.row + a.row) * a.ldz + at.chan]);
+    for (int s = at.token; s < min(at.token + RUN, a.len); s++) {
+        T r = 0;
+        for (int k = 0; k < a.taps; k++) {
+            const int t = tap_source(1 - a.direction, s, a.taps, k);
+            if (t >= 0 && t < a.len)
+                r += w[(size_t)k * a.chan] * v[(size_t)t * a.chan] *
+                     sigmoid(pre[(size_t)t * a.chan]);
+        }
+        T *out = wr<T>(a.out) + (at.row + s) * a.chan + at.chan;
+        *out = a.accumulate ? *out + r * gate : r * gate;
+    }
+}
+
+/* ---- launching ---- */
+
+static bool is_empty(int n, int len, int chan)
+{
+    return n <= 0 || len <= 0 || chan <= 0;
+}
+
+template <typename T> static void conv_silu(struct backend *be, const struct conv_silu_args *a)
+{
+    if (is_empty(a->n, a->len, a->chan) || !cu_begin(be))
+        return;
+    const dim3 grid = grid_of(a->n, a->len, a->chan);
+    if (a->taps <= WINDOW_TAPS)
+        CU_LAUNCH(be, conv_silu_window<T>, grid, THREADS, 0, *a);
+    else
+        CU_LAUNCH(be, conv_silu_any<T>, grid, THREADS, 0, *a);
+}
+
+template <typename T>
+static void conv_silu_back(struct backend *be, const struct conv_silu_back_args *a)
+{
+    if (is_empty(a->n, a->len, a->chan) || !cu_begin(be))
+        return;
+    const dim3 grid = grid_of(a->n, a->len, a->chan);
+    if (a->taps <= WINDOW_TAPS)
+        CU_LAUNCH(be, conv_back_window<T>, grid, THREADS, 0, *a);
+    else
+        CU_LAUNCH(be, conv_back_any<T>, grid, THREADS, 0, *a);
+}
+
+template <typename T> static void unified_row(struct backend *be, const struct unified_row_args *a)
+{
+    if (!is_empty(a->n, a->len, a->chan) && cu_begin(be))
+        CU_LAUNCH(be, unified_row_kernel<T>, grid_of(a->n, a->len, a->chan), THREADS, 0, *a);
+}
+
+template <typename T> void cu_fill_conv(struct ops *op)
+{
+    op->conv_silu = conv_silu<T>;
+    op->conv_silu_back = conv_silu_back<T>;
+    op->unified_row = unified_row<T>;
+}
+
+template void cu_fill_conv<float>(struct ops *);
+template void cu_fill_conv<double>(struct ops *);

@@ -1,0 +1,288 @@
+/* The backends cuda and cuda64: opening a device, its memory, its errors. */
+#include "cu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern "C" {
+#include "backend_list.h"
+}
+
+enum : size_t { STAGE = (size_t)4 << 20 }; /* bytes per piece of a copy */
+
+struct cu_backend {
+    struct backend be; /* first: freed through it */
+    struct cu cu;
+};
+
+/* ---- errors ---- */
+
+/* The name of the file alone: paths of the machine that built this say nothing. */
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+bool cu_check(struct backend *be, cudaError_t e, const char *what, const char *file, int line)
+{
+    if (e != cudaSuccess && be->failed.code == OK)
+        fail(&be->failed, e == cudaErrorMemoryAllocation ? E_NOMEM : E_DEVICE, "%s:%d: %s: %s (%s)",
+             base_name(file), line, what, cudaGetErrorString(e), cudaGetErrorName(e));
+    return e == cudaSuccess;
+}
+
+bool cu_check_blas(struct backend *be, cublasStatus_t s, const char *what, const char *file,
+                   int line)
+{
+    if (s != CUBLAS_STATUS_SUCCESS && be->failed.code == OK)
+        fail(&be->failed, s == CUBLAS_STATUS_ALLOC_FAILED ? E_NOMEM : E_DEVICE, "%s:%d: %s: %s (%s)",
+             base_name(file), line, what, cublasGetStatusString(s), cublasGetStatusName(s));
+    return s == CUBLAS_STATUS_SUCCESS;
+}
+
+bool cu_begin(struct backend *be)
+{
+    return be->failed.code == OK && CU_TRY(be, cudaSetDevice(cu_of(be)->device));
+}
+
+/* ---- memory ---- */
+
+static void *cu_alloc(struct backend *be, size_t bytes)
+{
+    void *p = NULL;
+    if (cudaSetDevice(cu_of(be)->device) != cudaSuccess)
+        return NULL;
+    if (cudaMalloc(&p, bytes == 0 ? 1 : bytes) == cudaSuccess)
+        return p;
+    cudaGetLastError(); /* the caller says what did not fit */
+    return NULL;
+}
+
+/* cudaFree waits for the device, so nothing that was queued still uses the memory. */
+static void cu_free(struct backend *be, void *p)
+{
+    if (p != NULL && CU_TRY(be, cudaSetDevice(cu_of(be)->device)))
+        CU_TRY(be, cudaFree(p));
+}
+
+void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
+{
+    struct cu *cu = cu_of(be);
+    if (cu->slot[slot].size >= bytes && cu->slot[slot].p != NULL)
+        return cu->slot[slot].p;
+    cu_free(be, cu->slot[slot].p);
+    cu->slot[slot].size = 0;
+    cu->slot[slot].p = cu_alloc(be, bytes);
+    if (cu->slot[slot].p == NULL) {
+        if (be->failed.code == OK)
+            fail(&be->failed, E_NOMEM,
+                 "%s: no %.1f MiB of device memory for an operation's scratch; a smaller "
+                 "compute.batch would fit",
+                 be->name, (double)bytes / 1048576.0);
+        return NULL;
+    }
+    cu->slot[slot].size = bytes;
+    return cu->slot[slot].p;
+}
+
+/* The next pinned buffer, once its last copy is done. */
+static struct cu_stage *next_stage(struct backend *be)
+{
+    struct cu *cu = cu_of(be);
+    struct cu_stage *s = &cu->stage[cu->next_stage];
+    cu->next_stage = (cu->next_stage + 1) % CU_STAGES;
+    return CU_TRY(be, cudaEventSynchronize(s->done)) ? s : NULL;
+}
+
+/* Piece by piece through pinned memory: the host's buffer is free on return, while the copy itself
+ * waits its turn behind the work that was queued before. */
+static void cu_upload(struct backend *be, void *to, const void *from, size_t bytes)
+{
+    if (!cu_begin(be))
+        return;
+    for (size_t at = 0; at < bytes; at += STAGE) {
+        size_t count = bytes - at < STAGE ? bytes - at : STAGE;
+        struct cu_stage *s = next_stage(be);
+        if (s == NULL)
+            return;
+        memcpy(s->host, (const char *)from + at, count);
+        if (!CU_TRY(be, cudaMemcpyAsync((char *)to + at, s->host, count, cudaMemcpyHostToDevice,
+                                        cu_of(be)->stream)) ||
+            !CU_TRY(be, cudaEventRecord(s->done, cu_of(be)->stream)))
+            return;
+    }
+}
+
+/* Complete on return, which is sooner than promised; callers sync right after anyway. */
+static void cu_download(struct backend *be, void *to, const void *from, size_t bytes)
+{
+    if (!cu_begin(be))
+        return;
+    for (size_t at = 0; at < bytes; at += STAGE) {
+        size_t count = bytes - at < STAGE ? bytes - at : STAGE;
+        struct cu_stage *s = next_stage(be);
+        if (s == NULL ||
+            !CU_TRY(be, cudaMemcpyAsync(s->host, (const char *)from + at, count,
+                                        cudaMemcpyDeviceToHost, cu_of(be)->stream)) ||
+            !CU_TRY(be, cudaStreamSynchronize(cu_of(be)->stream)))
+            return;
+        memcpy((char *)to + at, s->host, count);
+    }
+}
+
+static enum status cu_sync(struct backend *be, struct error *err)
+{
+    if (cudaSetDevice(cu_of(be)->device) == cudaSuccess)
+        CU_TRY(be, cudaStreamSynchronize(cu_of(be)->stream));
+    enum status code = be->failed.code;
+    if (code != OK && err != NULL)
+        *err = be->failed;
+    be->failed.code = OK;
+    return code;
+}
+
+/* Also of a backend that was opened in part; errors no longer matter. */
+static void cu_destroy(struct backend *be)
+{
+    struct cu *cu = cu_of(be);
+    cudaSetDevice(cu->device);
+    if (cu->stream != NULL)
+        cudaStreamSynchronize(cu->stream);
+    cu_lt_free(cu->lt_cache);
+    if (cu->lt != NULL)
+        cublasLtDestroy(cu->lt);
+    if (cu->blas != NULL)
+        cublasDestroy(cu->blas);
+    for (int i = 0; i < CU_STAGES; i++) {
+        if (cu->stage[i].done != NULL)
+            cudaEventDestroy(cu->stage[i].done);
+        cudaFreeHost(cu->stage[i].host);
+    }
+    for (int i = 0; i < CU_SLOTS; i++)
+        cudaFree(cu->slot[i].p);
+    cudaFree(cu->workspace);
+    if (cu->stream != NULL)
+        cudaStreamDestroy(cu->stream);
+    free(be);
+}
+
+/* ---- opening ---- */
+
+static enum status find_device(const struct backend_options *options, struct error *err)
+{
+    int count = 0, major = 0, driver = 0;
+    cudaError_t e = cudaGetDeviceCount(&count);
+    if (e == cudaSuccess && count == 0)
+        e = cudaErrorNoDevice;
+    if (e != cudaSuccess) {
+        cudaGetLastError();
+        cudaDriverGetVersion(&driver);
+        char have[40] = "none";
+        if (driver != 0)
+            snprintf(have, sizeof have, "for CUDA %d.%d", driver / 1000, driver % 1000 / 10);
+        return fail(err, E_DEVICE,
+                    "no usable NVIDIA GPU: %s (%s; driver: %s, needed: for CUDA %d.%d); device = cpu "
+                    "runs everywhere",
+                    cudaGetErrorString(e), cudaGetErrorName(e), have, CUDART_VERSION / 1000,
+                    CUDART_VERSION % 1000 / 10);
+    }
+    if (options->device < 0 || options->device >= count)
+        return fail(err, E_CONFIG, "GPU %d: this machine has %d, numbered from 0", options->device,
+                    count);
+    e = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, options->device);
+    if (e != cudaSuccess)
+        return fail(err, E_DEVICE, "GPU %d: %s (%s)", options->device, cudaGetErrorString(e),
+                    cudaGetErrorName(e));
+    if (major < 8)
+        return fail(err, E_DEVICE,
+                    "GPU %d has compute capability %d.x; this build's kernels need 8.0 (A100) or "
+                    "later",
+                    options->device, major);
+    return OK;
+}
+
+static bool open_libraries(struct backend *be)
+{
+    struct cu *cu = cu_of(be);
+    if (!CU_TRY(be, cudaSetDevice(cu->device)) ||
+        !CU_TRY(be, cudaStreamCreateWithFlags(&cu->stream, cudaStreamNonBlocking)) ||
+        !CU_TRY(be, cudaMalloc(&cu->workspace, CU_WORKSPACE)))
+        return false;
+    for (int i = 0; i < CU_STAGES; i++)
+        if (!CU_TRY(be, cudaMallocHost(&cu->stage[i].host, STAGE)) ||
+            !CU_TRY(be, cudaEventCreateWithFlags(&cu->stage[i].done, cudaEventDisableTiming)))
+            return false;
+    return CU_TRY_BLAS(be, cublasCreate(&cu->blas)) &&
+           CU_TRY_BLAS(be, cublasSetStream(cu->blas, cu->stream)) &&
+           CU_TRY_BLAS(be, cublasSetWorkspace(cu->blas, cu->workspace, CU_WORKSPACE)) &&
+           CU_TRY_BLAS(be, cublasLtCreate(&cu->lt));
+}
+
+template <typename T> static void fill_ops(struct ops *op)
+{
+    cu_fill_input<T>(op);
+    cu_fill_norm<T>(op);
+    cu_fill_map<T>(op);
+    cu_fill_conv<T>(op);
+    cu_fill_scan<T>(op);
+    cu_fill_scan_back<T>(op);
+    cu_fill_hidden<T>(op);
+    cu_fill_reduce<T>(op);
+    cu_fill_vit<T>(op);
+    cu_fill_attention<T>(op);
+    cu_fill_linear<T>(op);
+    cu_fill_matmul<T>(op);
+    cu_fill_heat(op);
+}
+
+static enum status open_any(const struct backend_options *options, bool wide, struct backend **out,
+                            struct error *err)
+{
+    enum status s = find_device(options, err);
+    if (s != OK)
+        return s;
+    struct cu_backend *self = (struct cu_backend *)calloc(1, sizeof *self);
+    if (self == NULL)
+        return fail(err, E_NOMEM, "out of memory: a backend");
+    struct backend *be = &self->be;
+    be->name = wide ? "cuda64" : "cuda";
+    be->impl = &self->cu;
+    self->cu.device = options->device;
+    be->real_size = wide ? sizeof(double) : sizeof(float);
+    be->precision = wide ? PRECISION_DOUBLE : options->precision;
+    be->threads = 1;
+    be->lanes = 1; /* one lane takes the whole batch: lane_images stays 0 */
+    be->alloc = cu_alloc;
+    be->free = cu_free;
+    be->upload = cu_upload;
+    be->download = cu_download;
+    be->sync = cu_sync;
+    be->destroy = cu_destroy;
+    (wide ? fill_ops<double> : fill_ops<float>)(&be->op);
+    if (!open_libraries(be)) {
+        s = fail(err, be->failed.code, "GPU %d: %s", options->device,
+                 be->failed.text);
+        cu_destroy(be);
+        return s;
+    }
+    *out = be;
+    return OK;
+}
+
+extern "C" enum status open_cuda(const struct backend_options *options, struct backend **out,
+                                 struct error *err)
+{
+    if (options->precision == PRECISION_DOUBLE)
+        return fail(err, E_CONFIG, "backend cuda computes in fp32, tf32 or bf16; double is cuda64");
+    return open_any(options, false, out, err);
+}
+
+extern "C" enum status open_cuda64(const struct backend_options *options, struct backend **out,
+                                   struct error *err)
+{
+    if (options->precision != PRECISION_FP32 && options->precision != PRECISION_DOUBLE)
+        return fail(err, E_CONFIG, "backend cuda64 computes in double only");
+    return open_any(options, true, out, err);
+}

@@ -1,0 +1,87 @@
+/* Images to tokens: normalised, masked patches, CLS and positions. */
+#include "num.h"
+
+enum { THREADS = 256, VIEWS = 64 };
+
+/* As many views as travel in a kernel's arguments (4 KiB): nothing to upload, nothing to wait for. */
+struct views {
+    struct view view[VIEWS];
+};
+
+/* The masked value of one pixel in [0, 1], a float (see ref_input.c). */
+static __device__ __forceinline__ float pixel_value(const struct view *v, const float *fill_rgb,
+                                                    size_t pixel, int c)
+{
+    if (v->rank == NULL || v->rank[pixel] >= v->removed)
+        return v->rgb[pixel * 3 + c] / 255.0f;
+    if (v->fill != NULL)
+        return v->fill[pixel * 3 + c] / 255.0f;
+    return fill_rgb[c];
+}
+
+/* A thread makes one element of image blockIdx.y; a.out is at the first of these images. */
+template <typename T>
+static __global__ void patchify_kernel(const __grid_constant__ struct patchify_args a,
+                                       const __grid_constant__ struct views views)
+{
+    const unsigned cols = 3u * a.patch * a.patch, count = cols * a.grid * a.grid;
+    const unsigned i = blockIdx.x * THREADS + threadIdx.x;
+    if (i >= count)
+        return;
+    const unsigned cell = i / cols, col = i % cols;
+    const unsigned c = col / (a.patch * a.patch), y = col / a.patch % a.patch, x = col % a.patch;
+    const size_t pixel = (size_t)(cell / a.grid * a.stride + y) * a.side +
+                         (cell % a.grid * a.stride + x);
+    const double value = pixel_value(&views.view[blockIdx.y], a.fill_rgb, pixel, (int)c);
+    wr<T>(a.out)[(size_t)blockIdx.y * count + i] = (T)((value - a.mean[c]) / a.std[c]);
+}
+
+template <typename T> static void patchify(struct backend *be, const struct patchify_args *args)
+{
+    if (!cu_begin(be))
+        return;
+    struct patchify_args a = *args;
+    const size_t count = (size_t)3 * a.patch * a.patch * a.grid * a.grid;
+    for (int at = 0; at < args->n; at += VIEWS) {
+        struct views views = {};
+        a.n = args->n - at < VIEWS ? args->n - at : VIEWS;
+        for (int i = 0; i < a.n; i++)
+            views.view[i] = args->views[at + i];
+        a.out = be_at(be, args->out, at * count);
+        CU_LAUNCH(be, patchify_kernel<T>, dim3(cu_blocks(count, THREADS), a.n), THREADS, 0, a,
+                  views);
+    }
+}
+
+template <typename T>
+static __global__ void embed_kernel(const __grid_constant__ struct embed_args a)
+{
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+    if (i >= (size_t)a.n * a.len * a.width)
+        return;
+    const int k = i % a.width, t = i / a.width % a.len;
+    const size_t image = i / a.width / a.len;
+    const T pos = rd<T>(a.pos)[(size_t)t * a.width + k];
+    if (t == a.cls_at) {
+        wr<T>(a.out)[i] = rd<T>(a.cls)[k] + pos;
+        return;
+    }
+    const size_t patch = image * (a.len - 1) + t - (t > a.cls_at);
+    wr<T>(a.out)[i] = rd<T>(a.patches)[patch * a.width + k] + pos;
+}
+
+template <typename T> static void embed(struct backend *be, const struct embed_args *a)
+{
+    const size_t count = (size_t)a->n * a->len * a->width;
+    if (count != 0 && cu_begin(be))
+        CU_LAUNCH(be, embed_kernel<T>, cu_blocks(count, THREADS), THREADS, 0, *a);
+}
+
+template <typename T> void cu_fill_input(struct ops *op)
+{
+    op->patchify = patchify<T>;
+    op->embed = embed<T>;
+}
+
+template void cu_fill_input<float>(struct ops *);
+template void cu_fill_input<double>(struct ops *);

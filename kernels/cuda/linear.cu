@@ -1,0 +1,223 @@
+/* linear and linear_back: cuBLASLt with its bias epilogue in float, cuBLAS and an epilogue of our own
+ * in double and wherever cuBLASLt has no algorithm. cuBLASLt's GELU is the tanh approximation; the
+ * exact one (SPEC 2.3) is a kernel of our own. */
+#include "linear.h"
+
+#include <cuda_bf16.h>
+#include <stdlib.h>
+
+#include "num.h"
+
+enum { THREADS = 256 };
+
+/* ---- weights ---- */
+
+static size_t weight_ld(const struct backend *be, int in)
+{
+    return be->precision == PRECISION_BF16 ? round_up((size_t)in, BF16_PAD) : (size_t)in;
+}
+
+/* to [out, ld] = from [out, in], |from| where asked; the padding is 0. */
+template <typename T, typename P>
+static __global__ void pack_kernel(const T *from, P *to, int in, size_t ld, size_t count,
+                                   bool absolute)
+{
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+    if (i >= count)
+        return;
+    const size_t row = i / ld, col = i % ld;
+    const T v = col < (size_t)in ? from[row * in + col] : T(0);
+    to[i] = (P)(absolute ? fabs(v) : v);
+}
+
+template <typename T>
+static void *pack(struct backend *be, const T *from, int out, int in, bool absolute)
+{
+    const bool bf16 = be->precision == PRECISION_BF16;
+    const size_t ld = weight_ld(be, in), count = (size_t)out * ld;
+    void *to = be->alloc(be, count * (bf16 ? sizeof(__nv_bfloat16) : sizeof(T)));
+    const unsigned grid = cu_blocks(count, THREADS);
+    if (to == NULL)
+        return NULL;
+    if (bf16)
+        CU_LAUNCH(be, (pack_kernel<T, __nv_bfloat16>), grid, THREADS, 0, from, (__nv_bfloat16 *)to,
+                  in, ld, count, absolute);
+    else
+        CU_LAUNCH(be, (pack_kernel<T, T>), grid, THREADS, 0, from, (T *)to, in, ld, count, absolute);
+    return to;
+}
+
+static void weight_free(struct backend *be, struct weight *w)
+{
+    if (w == NULL)
+        return;
+    be->free(be, w->plain);
+    be->free(be, w->abs);
+    free(w);
+}
+
+/* NULL for a failed device, too: the error stays for sync. */
+template <typename T>
+static struct weight *weight_new(struct backend *be, const float *host, int out, int in,
+                                 unsigned uses)
+{
+    struct weight *w = (struct weight *)calloc(1, sizeof *w);
+    size_t count;
+    if (w == NULL || !size_mul((size_t)out, (size_t)in, &count) || !cu_begin(be)) {
+        free(w);
+        return NULL;
+    }
+    real *given = be_upload_floats(be, host, count);
+    w->out = out;
+    w->in = in;
+    w->ld = weight_ld(be, in);
+    if (given != NULL) {
+        w->plain = pack(be, rd<T>(given), out, in, false);
+        w->abs = uses & WEIGHT_ABS ? pack(be, rd<T>(given), out, in, true) : NULL;
+    }
+    be->free(be, given);
+    if (w->plain != NULL && (w->abs != NULL || !(uses & WEIGHT_ABS)))
+        return w;
+    weight_free(be, w);
+    return NULL;
+}
+
+/* ---- products ---- */
+
+/* y [rows, outs] = (y) + act(s + bias), where s [rows, outs] may be y. */
+struct epilogue {
+    size_t rows, outs;
+    const real *s;
+    size_t lds;
+    const real *bias; /* or NULL */
+    bool gelu, accumulate;
+    real *y;
+    size_t ldy;
+};
+
+template <typename T>
+static __global__ void epilogue_kernel(const __grid_constant__ struct epilogue e)
+{
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+    if (i >= e.rows * e.outs)
+        return;
+    const size_t row = i / e.outs, col = i % e.outs;
+    T v = rd<T>(e.s)[row * e.lds + col];
+    if (e.bias != NULL)
+        v += rd<T>(e.bias)[col];
+    if (e.gelu)
+        v = gelu(v);
+    T *y = wr<T>(e.y) + row * e.ldy + col;
+    *y = e.accumulate ? *y + v : v;
+}
+
+template <typename T> static void run_epilogue(struct backend *be, const struct epilogue *e)
+{
+    CU_LAUNCH(be, epilogue_kernel<T>, cu_blocks(e->rows * e->outs, THREADS), THREADS, 0, *e);
+}
+
+/* y (+)= x op(W), no bias. The column-major view: yᵀ = op(W) xᵀ with op(W) = W as stored, transposed
+ * for x Wᵀ. bf16 weights: x is converted by cu_lt_run alone, so here W is converted back. */
+template <typename T> static void gemm(struct backend *be, const struct product *p)
+{
+    const bool wide = sizeof(T) == sizeof(double);
+    const float one = 1, beta = p->accumulate;
+    const double one64 = 1, beta64 = p->accumulate;
+    const cudaDataType type = wide ? CUDA_R_64F : CUDA_R_32F;
+    const cublasComputeType_t compute = wide                                 ? CUBLAS_COMPUTE_64F
+                                        : be->precision == PRECISION_FP32 ? CUBLAS_COMPUTE_32F
+                                                                         : CUBLAS_COMPUTE_32F_FAST_TF32;
+    CU_TRY_BLAS(be, cublasGemmEx(cu_of(be)->blas, p->back ? CUBLAS_OP_N : CUBLAS_OP_T, CUBLAS_OP_N,
+                                 p->outs, p->rows, p->ins,
+                                 wide ? (const void *)&one64 : (const void *)&one, p->w, type,
+                                 (int)p->ldw, p->x, type, (int)p->ldx,
+                                 wide ? (const void *)&beta64 : (const void *)&beta, p->y, type,
+                                 (int)p->ldy, compute, CUBLAS_GEMM_DEFAULT));
+}
+
+/* bf16 -> float, for shapes that cuBLASLt has no bf16 algorithm for. */
+static __global__ void widen_kernel(const __nv_bfloat16 *from, float *to, size_t count)
+{
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+    if (i < count)
+        to[i] = __bfloat162float(from[i]);
+}
+
+/* W in the arrays' type; a copy in scratch where it is packed in bf16. */
+static bool widen_weight(struct backend *be, struct product *p)
+{
+    if (be->precision != PRECISION_BF16)
+        return true;
+    const size_t count = (size_t)(p->back ? p->ins : p->outs) * p->ldw;
+    float *to = (float *)cu_scratch(be, SLOT_GEMM, count * sizeof *to);
+    if (to == NULL)
+        return false;
+    CU_LAUNCH(be, widen_kernel, cu_blocks(count, THREADS), THREADS, 0, (const __nv_bfloat16 *)p->w,
+              to, count);
+    p->w = to;
+    return true;
+}
+
+/* The product without an activation; the bias in the library's epilogue or in ours. */
+template <typename T> static void run_product(struct backend *be, const struct product *given)
+{
+    struct product p = *given;
+    if (sizeof(T) == sizeof(float) && cu_lt_run(be, &p))
+        return;
+    if (be->failed.code != OK || !widen_weight(be, &p))
+        return;
+    gemm<T>(be, &p);
+    if (p.bias != NULL) {
+        const struct epilogue e = { (size_t)p.rows, (size_t)p.outs, (const real *)p.y, p.ldy,
+                                    (const real *)p.bias, false, false, (real *)p.y, p.ldy };
+        run_epilogue<T>(be, &e);
+    }
+}
+
+/* With an activation the product goes to y, or to scratch where y is added to, and the rest is one
+ * kernel. */
+template <typename T> static void linear(struct backend *be, const struct linear_args *a)
+{
+    const size_t outs = (size_t)a->w->out;
+    if (a->rows <= 0 || !cu_begin(be))
+        return;
+    struct product p = { a->rows, a->w->in, a->w->out, false, a->abs ? a->w->abs : a->w->plain,
+                         a->w->ld, a->x, a->ldx, a->bias, a->accumulate, a->y, a->ldy };
+    if (a->act == ACT_NONE) {
+        run_product<T>(be, &p);
+        return;
+    }
+    p.bias = NULL;
+    p.accumulate = false;
+    if (a->accumulate) {
+        p.ldy = outs;
+        p.y = cu_scratch(be, SLOT_OP, (size_t)a->rows * outs * sizeof(T));
+        if (p.y == NULL)
+            return;
+    }
+    run_product<T>(be, &p);
+    const struct epilogue e = { (size_t)a->rows, outs, (const real *)p.y, p.ldy, a->bias,
+                                true, a->accumulate, a->y, a->ldy };
+    run_epilogue<T>(be, &e);
+}
+
+template <typename T> static void linear_back(struct backend *be, const struct linear_back_args *a)
+{
+    if (a->rows <= 0 || !cu_begin(be))
+        return;
+    const struct product p = { a->rows, a->w->out, a->w->in, true,
+                               a->abs ? a->w->abs : a->w->plain, a->w->ld, a->gy, a->ldgy, NULL,
+                               a->accumulate, a->gx, a->ldgx };
+    run_product<T>(be, &p);
+}
+
+template <typename T> void cu_fill_linear(struct ops *op)
+{
+    op->weight_new = weight_new<T>;
+    op->weight_free = weight_free;
+    op->linear = linear<T>;
+    op->linear_back = linear_back<T>;
+}
+
+template void cu_fill_linear<float>(struct ops *);
+template void cu_fill_linear<double>(struct ops *);

@@ -1,0 +1,34 @@
+/* Weights and their products: what linear.cu (any type, cuBLAS) and linear_lt.cu (float, cuBLASLt)
+ * share. */
+#pragma once
+
+#include "cu.h"
+
+/* W [out, in] on the device, rows `ld` apart: in the arrays' type, or bf16 under PRECISION_BF16.
+ * Both x Wᵀ and g W read the same copy. */
+struct weight {
+    int out, in;
+    size_t ld;
+    void *plain, *abs; /* abs: |W|, or NULL */
+};
+
+/* bf16 rows are padded to this many elements: 16 bytes, what tensor cores load at once. */
+enum { BF16_PAD = 8 };
+
+/* One product of a weight, either way: y [rows, outs] (+)= x [rows, ins] op(W) (+ bias). */
+struct product {
+    int rows, ins, outs;
+    bool back; /* g W rather than x Wᵀ */
+    const void *w;
+    size_t ldw;
+    const void *x;
+    size_t ldx;
+    const void *bias; /* [outs] or NULL */
+    bool accumulate;
+    void *y;
+    size_t ldy;
+};
+
+/* Runs a product of float arrays through cuBLASLt, x and W in bf16 under PRECISION_BF16. False when
+ * the library has no algorithm for it (nothing is recorded then). */
+bool cu_lt_run(struct backend *, const struct product *);

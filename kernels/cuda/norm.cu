@@ -1,0 +1,180 @@
+/* Normalisations and reductions over columns: one warp a row. */
+#include "num.h"
+
+enum { WARPS = 4, THREADS = 32 * WARPS };
+
+/* This warp's row, or `rows` and more past the end. */
+static __device__ __forceinline__ size_t row_of_warp(void)
+{
+    return (size_t)blockIdx.x * WARPS + threadIdx.x / 32;
+}
+
+/* x (+ h) at i, as the stream holds it. */
+template <typename T>
+static __device__ __forceinline__ T residual(const T *x, const T *h, size_t i)
+{
+    return h != NULL ? x[i] + h[i] : x[i];
+}
+
+/* The second pass finds the row in the cache. r, which may be x, is written there alone: after the
+ * same lane has read that element for the last time. */
+template <typename T>
+static __global__ void rmsnorm_kernel(const __grid_constant__ struct rmsnorm_args a)
+{
+    const size_t row = row_of_warp(), at = row * a.width;
+    if (row >= (size_t)a.rows)
+        return;
+    const int lane = threadIdx.x % 32;
+    const T *x = rd<T>(a.x) + at, *h = a.h != NULL ? rd<T>(a.h) + at : NULL, *w = rd<T>(a.w);
+    T *r = a.r != NULL ? wr<T>(a.r) + at : NULL, *y = wr<T>(a.y) + at, square = 0;
+#pragma unroll 4
+    for (int i = lane; i < a.width; i += 32) {
+        const T v = residual(x, h, i);
+        square += v * v;
+    }
+    const T inv = T(1) / sqrt(warp_reduce(square, add_op()) / T(a.width) + T(a.eps));
+#pragma unroll 4
+    for (int i = lane; i < a.width; i += 32) {
+        const T v = residual(x, h, i);
+        if (r != NULL)
+            r[i] = v;
+        y[i] = v * inv * w[i];
+    }
+}
+
+/* y = x w / s, s = sqrt(mean x² + eps):  gx_i = g_i w_i / s - x_i Σ(g w x) / (width s³). */
+template <typename T>
+static __global__ void rmsnorm_back_kernel(const __grid_constant__ struct rmsnorm_back_args a)
+{
+    const size_t row = row_of_warp(), at = row * a.width;
+    if (row >= (size_t)a.rows)
+        return;
+    const int lane = threadIdx.x % 32;
+    const T *x = rd<T>(a.x) + at, *gy = rd<T>(a.gy) + at, *w = rd<T>(a.w);
+    T *gx = wr<T>(a.gx) + at, square = 0, dot = 0;
+#pragma unroll 4
+    for (int i = lane; i < a.width; i += 32) {
+        square += x[i] * x[i];
+        dot += gy[i] * w[i] * x[i];
+    }
+    square = warp_reduce(square, add_op());
+    dot = warp_reduce(dot, add_op());
+    const T inv = T(1) / sqrt(square / T(a.width) + T(a.eps));
+    const T pull = a.detach ? T(0) : dot * inv * inv * inv / T(a.width);
+    for (int i = lane; i < a.width; i += 32) {
+        const T g = gy[i] * w[i] * inv - x[i] * pull;
+        gx[i] = a.accumulate ? gx[i] + g : g;
+    }
+}
+
+/* Mean and 1 / sqrt(biased variance + eps) of a row x (+ h), by the warp. */
+template <typename T>
+static __device__ __forceinline__ void row_moments(const T *x, const T *h, int width, double eps,
+                                                   T *mean, T *inv)
+{
+    const int lane = threadIdx.x % 32;
+    T sum = 0, square = 0;
+#pragma unroll 4
+    for (int i = lane; i < width; i += 32)
+        sum += residual(x, h, i);
+    const T m = warp_reduce(sum, add_op()) / T(width);
+#pragma unroll 4
+    for (int i = lane; i < width; i += 32) {
+        const T v = residual(x, h, i) - m;
+        square += v * v;
+    }
+    *mean = m;
+    *inv = T(1) / sqrt(warp_reduce(square, add_op()) / T(width) + T(eps));
+}
+
+template <typename T>
+static __global__ void layernorm_kernel(const __grid_constant__ struct layernorm_args a)
+{
+    const size_t row = row_of_warp(), at = row * a.width;
+    if (row >= (size_t)a.rows)
+        return;
+    const int lane = threadIdx.x % 32;
+    const T *x = rd<T>(a.x) + at, *h = a.h != NULL ? rd<T>(a.h) + at : NULL;
+    const T *w = rd<T>(a.w), *b = rd<T>(a.b);
+    T *r = a.r != NULL ? wr<T>(a.r) + at : NULL, *y = wr<T>(a.y) + at, mean, inv;
+    row_moments(x, h, a.width, a.eps, &mean, &inv);
+#pragma unroll 4
+    for (int i = lane; i < a.width; i += 32) {
+        const T v = residual(x, h, i);
+        if (r != NULL)
+            r[i] = v;
+        y[i] = (v - mean) * inv * w[i] + b[i];
+    }
+}
+
+/* With x^ = (x - mean) / s and g = gy w:  gx = (g - mean g - x^ mean(g x^)) / s. */
+template <typename T>
+static __global__ void layernorm_back_kernel(const __grid_constant__ struct layernorm_back_args a)
+{
+    const size_t row = row_of_warp(), at = row * a.width;
+    if (row >= (size_t)a.rows)
+        return;
+    const int lane = threadIdx.x % 32;
+    const T *x = rd<T>(a.x) + at, *gy = rd<T>(a.gy) + at, *w = rd<T>(a.w);
+    T *gx = wr<T>(a.gx) + at, mean, inv, mean_g = 0, mean_gx = 0;
+    row_moments(x, (const T *)NULL, a.width, a.eps, &mean, &inv);
+    for (int i = lane; i < a.width; i += 32) {
+        const T g = gy[i] * w[i];
+        mean_g += g;
+        mean_gx += g * (x[i] - mean) * inv;
+    }
+    mean_g = warp_reduce(mean_g, add_op()) / T(a.width);
+    mean_gx = warp_reduce(mean_gx, add_op()) / T(a.width);
+    for (int i = lane; i < a.width; i += 32) {
+        const T g = (gy[i] * w[i] - mean_g - (x[i] - mean) * inv * mean_gx) * inv;
+        gx[i] = a.accumulate ? gx[i] + g : g;
+    }
+}
+
+/* Sums in double: they may cancel. */
+template <typename T>
+static __global__ void row_reduce_kernel(const __grid_constant__ struct row_reduce_args a)
+{
+    const size_t row = row_of_warp(), at = row * a.cols;
+    if (row >= a.rows)
+        return;
+    const int lane = threadIdx.x % 32;
+    const T *x = rd<T>(a.x) + at;
+    double sum = 0;
+    T top = 0;
+    for (int i = lane; i < a.cols; i += 32) {
+        sum += a.stat == ROW_DOT ? (double)x[i] * rd<T>(a.y)[at + i] : (double)x[i];
+        top = fmax(top, x[i]);
+    }
+    sum = warp_reduce(sum, add_op());
+    top = warp_reduce(top, max_op());
+    if (a.stat == ROW_MEAN)
+        sum /= a.cols;
+    if (lane == 0)
+        wr<T>(a.out)[row] = a.stat == ROW_MAX_POS ? top : (T)sum;
+}
+
+/* All of them take (rows, columns) the same way. */
+#define DEFINE_ROW_OP(name)                                                                        \
+    template <typename T> static void name(struct backend *be, const struct name##_args *a)        \
+    {                                                                                              \
+        if (a->rows > 0 && cu_begin(be))                                                           \
+            CU_LAUNCH(be, name##_kernel<T>, cu_blocks((size_t)a->rows, WARPS), THREADS, 0, *a);    \
+    }
+DEFINE_ROW_OP(rmsnorm)
+DEFINE_ROW_OP(rmsnorm_back)
+DEFINE_ROW_OP(layernorm)
+DEFINE_ROW_OP(layernorm_back)
+DEFINE_ROW_OP(row_reduce)
+
+template <typename T> void cu_fill_norm(struct ops *op)
+{
+    op->rmsnorm = rmsnorm<T>;
+    op->rmsnorm_back = rmsnorm_back<T>;
+    op->layernorm = layernorm<T>;
+    op->layernorm_back = layernorm_back<T>;
+    op->row_reduce = row_reduce<T>;
+}
+
+template void cu_fill_norm<float>(struct ops *);
+template void cu_fill_norm<double>(struct ops *);

@@ -1,0 +1,151 @@
+/* Device code that many kernels share: typed access, the scalar functions of ref_math.h in T, and
+ * reductions over warps and blocks. Reductions have a fixed order: results are the same bits in
+ * every run. */
+#pragma once
+
+#include "cu.h"
+
+template <typename T> __host__ __device__ __forceinline__ const T *rd(const real *p)
+{
+    return reinterpret_cast<const T *>(p);
+}
+
+template <typename T> __host__ __device__ __forceinline__ T *wr(real *p)
+{
+    return reinterpret_cast<T *>(p);
+}
+
+/* ---- functions of SPEC 2.2, 2.3, 5.4, 5.5 (ref_math.h) ---- */
+
+template <typename T> __device__ __forceinline__ T sigmoid(T x)
+{
+    return T(1) / (T(1) + exp(-x));
+}
+
+template <typename T> __device__ __forceinline__ T silu(T x)
+{
+    return x * sigmoid(x);
+}
+
+template <typename T> __device__ __forceinline__ T silu_slope(T x, bool ratio)
+{
+    T s = sigmoid(x);
+    if (ratio)
+        return x * s / (x + (x >= T(0) ? T(1e-6) : T(-1e-6)));
+    return s * (T(1) + x * (T(1) - s));
+}
+
+template <typename T> __device__ __forceinline__ T softplus(T x)
+{
+    return x > T(20) ? x : log1p(exp(x));
+}
+
+template <typename T> __device__ __forceinline__ T softplus_slope(T x)
+{
+    return x > T(20) ? T(1) : sigmoid(x);
+}
+
+template <typename T> __device__ __forceinline__ T gelu(T x)
+{
+    return T(0.5) * x * (T(1) + erf(x * T(0.70710678118654752440)));
+}
+
+template <typename T> __device__ __forceinline__ T gelu_slope(T x)
+{
+    const T density = exp(T(-0.5) * x * x) * T(0.39894228040143267794); /* 1 / sqrt(2 pi) */
+    return T(0.5) * (T(1) + erf(x * T(0.70710678118654752440))) + x * density;
+}
+
+/* In double whatever the arrays hold: 1e-9 + b loses digits that LRP amplifies. */
+__device__ __forceinline__ double safe_ratio(double a, double b)
+{
+    double away = b + 1e-9;
+    return b == 0 ? 0 : a / (away == 0 ? 1e-9 : away);
+}
+
+/* 2^x. The float one is the hardware's: relative error at most 2^-22, 0 below 2^-126 (PTX ISA,
+ * ex2.approx.ftz). Callers fold log2(e) into what they multiply. */
+__device__ __forceinline__ float exp2_of(float x)
+{
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+__device__ __forceinline__ double exp2_of(double x)
+{
+    return exp2(x);
+}
+
+#define LOG2E 1.44269504088896340736
+
+/* ---- reductions ---- */
+
+struct add_op {
+    template <typename T> __device__ __forceinline__ T operator()(T a, T b) const
+    {
+        return a + b;
+    }
+};
+
+struct max_op {
+    template <typename T> __device__ __forceinline__ T operator()(T a, T b) const
+    {
+        return fmax(a, b);
+    }
+};
+
+struct min_op {
+    template <typename T> __device__ __forceinline__ T operator()(T a, T b) const
+    {
+        return fmin(a, b);
+    }
+};
+
+/* Over the 32 lanes, all of which must be here; every lane gets the result. */
+template <typename T, typename F> __device__ __forceinline__ T warp_reduce(T v, F f)
+{
+#pragma unroll
+    for (int bit = 16; bit > 0; bit /= 2)
+        v = f(v, __shfl_xor_sync(0xffffffffu, v, bit));
+    return v;
+}
+
+/* Over the block (a whole number of warps), every thread of which must be here; every thread gets
+ * the result. */
+template <typename T, typename F> __device__ T block_reduce(T v, F f)
+{
+    __shared__ T part[32];
+    const int thread = threadIdx.x, warps = blockDim.x / 32;
+    v = warp_reduce(v, f);
+    __syncthreads(); /* an earlier call's values may still be read */
+    if (thread % 32 == 0)
+        part[thread / 32] = v;
+    __syncthreads();
+    v = part[0];
+    for (int i = 1; i < warps; i++)
+        v = f(v, part[i]);
+    return v;
+}
+
+/* Sums N values over the warp at once with N - 1 + log2(32/N) shuffles: at each level the lanes
+ * pair up, each keeps half of the values and hands its partner the other half. Afterwards a lane
+ * holds the sum of value scatter_index(lane, N) (index.h). N: a power of two, at most 32. */
+template <typename T, int N> __device__ __forceinline__ T warp_scatter_sum(T (&v)[N], int lane)
+{
+    int bit = 16;
+#pragma unroll
+    for (int half = N / 2; half > 0; half /= 2, bit /= 2) {
+        const bool upper = lane & bit;
+#pragma unroll
+        for (int i = 0; i < half; i++) {
+            const T give = upper ? v[i] : v[i + half], keep = upper ? v[i + half] : v[i];
+            v[i] = keep + __shfl_xor_sync(0xffffffffu, give, bit);
+        }
+    }
+    T sum = v[0];
+#pragma unroll
+    for (; bit > 0; bit /= 2)
+        sum += __shfl_xor_sync(0xffffffffu, sum, bit);
+    return sum;
+}

@@ -1,0 +1,106 @@
+/* The selective scan (SPEC 2.2): step projection, softplus, both directions and the gate in one
+ * kernel. Half of a block's threads run forward over the tokens, the other half backward. Where a
+ * direction comes to a token first, it leaves its y in `out`; where second, it takes the other's y
+ * from there, averages and gates. Each direction's tokens of the first half are just the other's of
+ * the second (scan_meeting), and between the halves lies a barrier. */
+#include "scan.h"
+
+/* What becomes of a tile's y. */
+template <typename T>
+static __device__ __forceinline__ void finish(const struct scan_args &a, int dir, bool second,
+                                              size_t row, int chan, int start, int count,
+                                              const T (&y)[SCAN_TILE])
+{
+    T *out = wr<T>(a.out), *keep = wr<T>(a.y[dir]);
+#pragma unroll
+    for (int k = 0; k < SCAN_TILE; k++) {
+        if (k >= count)
+            break;
+        const size_t token = row + scan_token(dir, a.len, start + k), at = token * a.chan + chan;
+        if (keep != NULL)
+            keep[at] = y[k];
+        if (second)
+            out[at] = (out[at] + y[k]) * T(0.5) * silu(rd<T>(a.z)[token * a.ldz + chan]);
+        else
+            out[at] = y[k];
+    }
+}
+
+/* Grid: (blocks of channels, images). Block: (channels, directions). */
+template <typename T, int N>
+static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
+    scan_kernel(const __grid_constant__ struct scan_args a)
+{
+    extern __shared__ __align__(16) unsigned char memory[];
+    const int dir = threadIdx.y, stride = tile_stride(a.rank, N);
+    const int own = blockIdx.x * SCAN_CHANNELS + threadIdx.x;
+    const bool live = own < a.chan; /* the others compute along and store nothing */
+    const int chan = live ? own : a.chan - 1;
+    const size_t row = (size_t)blockIdx.y * a.len;
+    const struct scan_dir &d = a.dir[dir];
+    const T *xdbl = rd<T>(d.xdbl) + row * (a.rank + 2 * a.state);
+    const T *w_dt = rd<T>(d.w_dt) + chan, *u_in = rd<T>(d.u) + row * a.chan + chan;
+    const T bias = rd<T>(d.b_dt)[chan], skip = rd<T>(d.d)[chan];
+    T *tile = reinterpret_cast<T *>(memory) + dir * SCAN_TILE * stride, *delta_out = wr<T>(a.delta[dir]);
+    T s[N], a2[N];
+    load_rates(rd<T>(d.a), a.state, a.chan, chan, a2);
+#pragma unroll scan_unroll(N)
+    for (int n = 0; n < N; n++)
+        s[n] = 0;
+    clear_tile(tile, SCAN_TILE * stride, threadIdx.x, SCAN_CHANNELS);
+
+    const int meeting = scan_meeting(dir, a.len), span = (a.len + 1) / 2; /* span: the same for all */
+    for (int half = 0; half < 2; half++)
+        for (int at = 0; at < span; at += SCAN_TILE) {
+            const int start = (half == 0 ? 0 : meeting) + at, end = half == 0 ? meeting : a.len;
+            const int count = min((int)SCAN_TILE, end - start); /* may be 0 for one direction */
+            __syncthreads();
+            load_tile(tile, xdbl, dir, a.len, a.rank, a.state, N, start, count, threadIdx.x,
+                      SCAN_CHANNELS);
+            __syncthreads();
+            T delta[SCAN_TILE], y[SCAN_TILE];
+#pragma unroll
+            for (int k = 0; k < SCAN_TILE; k++) /* all loads before the first use */
+                y[k] = k < count ? u_in[(size_t)scan_token(dir, a.len, start + k) * a.chan] : T(0);
+            project(tile, w_dt, bias, a.rank, a.chan, stride, delta);
+#pragma unroll
+            for (int k = 0; k < SCAN_TILE; k++) {
+                if (k >= count)
+                    break;
+                delta[k] = softplus(delta[k]);
+                y[k] = scan_step<T, N>(s, a2, tile + k * stride + tile_rank(a.rank), delta[k], y[k],
+                                       skip);
+                if (delta_out != NULL && live)
+                    delta_out[(row + scan_token(dir, a.len, start + k)) * a.chan + chan] = delta[k];
+            }
+            if (live)
+                finish(a, dir, half == 1, row, chan, start, count, y);
+        }
+}
+
+template <typename T, int N> static void launch(struct backend *be, const struct scan_args *a)
+{
+    const size_t shared = (size_t)2 * SCAN_TILE * tile_stride(a->rank, N) * sizeof(T);
+    const dim3 grid(cu_blocks(a->chan, SCAN_CHANNELS), a->n), block(SCAN_CHANNELS, 2);
+    if (shared > 48 << 10 && !CU_TRY(be, cudaFuncSetAttribute(
+                                             scan_kernel<T, N>,
+                                             cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                             (int)shared)))
+        return;
+    const auto kernel = scan_kernel<T, N>;
+    CU_LAUNCH(be, kernel, grid, block, shared, *a);
+}
+
+template <typename T> static void scan(struct backend *be, const struct scan_args *a)
+{
+    if (a->n > 0 && a->len > 0 && a->chan > 0 && cu_begin(be) && scan_state_fits(be, a->state))
+        SCAN_DISPATCH(T, launch, be, a->state, a);
+}
+
+template <typename T> void cu_fill_scan(struct ops *op)
+{
+    op->scan = scan<T>;
+}
+
+template void cu_fill_scan<float>(struct ops *);
+template void cu_fill_scan<double>(struct ops *);

@@ -1,0 +1,131 @@
+/* Backward pieces of attention, and the LRP of a residual sum (SPEC 2.3, 5.4). */
+#include "num.h"
+
+enum { WARPS = 4, THREADS = 32 * WARPS, MAP_THREADS = 256 };
+
+/* One warp a row. The second pass reads gp before it writes gs, lane by lane: gs may be gp. */
+template <typename T>
+static __global__ void softmax_back_kernel(const __grid_constant__ struct softmax_back_args a)
+{
+    const size_t row = (size_t)blockIdx.x * WARPS + threadIdx.x / 32;
+    if (row >= a.rows)
+        return;
+    const int lane = threadIdx.x % 32;
+    const T *p = rd<T>(a.p) + row * a.cols, *gp = rd<T>(a.gp) + row * a.cols;
+    T *gs = wr<T>(a.gs) + row * a.cols, dot = 0;
+    for (int j = lane; j < a.cols; j += 32)
+        dot += gp[j] * p[j];
+    dot = warp_reduce(dot, add_op());
+    for (int j = lane; j < a.cols; j += 32)
+        gs[j] = T(a.scale) * p[j] * (gp[j] - dot);
+}
+
+template <typename T> static void softmax_back(struct backend *be, const struct softmax_back_args *a)
+{
+    if (a->rows > 0 && cu_begin(be))
+        CU_LAUNCH(be, softmax_back_kernel<T>, cu_blocks(a->rows, WARPS), THREADS, 0, *a);
+}
+
+/* Grid: (blocks of an image's map, images). */
+template <typename T>
+static __global__ void head_mean_kernel(const __grid_constant__ struct head_mean_args a)
+{
+    const size_t square = (size_t)a.len * a.len, image = blockIdx.y;
+    const size_t i = (size_t)blockIdx.x * MAP_THREADS + threadIdx.x;
+    if (i >= square)
+        return;
+    T sum = 0;
+    for (int head = 0; head < a.heads; head++) {
+        const size_t at = (image * a.heads + head) * square + i;
+        const T x = rd<T>(a.a)[at];
+        sum += a.b != NULL ? fmax(x * rd<T>(a.b)[at], T(0)) : x;
+    }
+    wr<T>(a.out)[image * square + i] = sum / T(a.heads);
+}
+
+template <typename T> static void head_mean(struct backend *be, const struct head_mean_args *a)
+{
+    const size_t square = (size_t)a->len * a->len;
+    if (a->n > 0 && square > 0 && cu_begin(be))
+        CU_LAUNCH(be, head_mean_kernel<T>, dim3(cu_blocks(square, MAP_THREADS), a->n), MAP_THREADS,
+                  0, *a);
+}
+
+/* ---- the LRP of a + b, in double: its sums nearly cancel, and everything is divided by them ---- */
+
+enum { LRP_BLOCKS = 64 };
+
+/* ΣR, Σ a Q and Σ b Q of a part of an image. */
+struct lrp_sums {
+    double r, a, b;
+};
+
+/* Grid: (LRP_BLOCKS, images). parts [n, LRP_BLOCKS]. */
+template <typename T>
+static __global__ void lrp_sum_kernel(const __grid_constant__ struct lrp_add_args arg,
+                                      struct lrp_sums *parts)
+{
+    const size_t first = (size_t)blockIdx.y * arg.count;
+    const T *a = rd<T>(arg.a) + first, *b = rd<T>(arg.b) + first, *r = rd<T>(arg.r) + first;
+    struct lrp_sums s = { 0, 0, 0 };
+    for (size_t i = (size_t)blockIdx.x * MAP_THREADS + threadIdx.x; i < arg.count;
+         i += (size_t)LRP_BLOCKS * MAP_THREADS) {
+        const double q = safe_ratio(r[i], (double)a[i] + (double)b[i]);
+        s.r += r[i];
+        s.a += a[i] * q;
+        s.b += b[i] * q;
+    }
+    s.r = block_reduce(s.r, add_op());
+    s.a = block_reduce(s.a, add_op());
+    s.b = block_reduce(s.b, add_op());
+    if (threadIdx.x == 0)
+        parts[(size_t)blockIdx.y * LRP_BLOCKS + blockIdx.x] = s;
+}
+
+/* Grid: (blocks of an image's tensor, images). Each thread adds up the parts in the same order. */
+template <typename T>
+static __global__ void lrp_share_kernel(const __grid_constant__ struct lrp_add_args arg,
+                                        const struct lrp_sums *parts)
+{
+    const size_t i = (size_t)blockIdx.x * MAP_THREADS + threadIdx.x;
+    if (i >= arg.count)
+        return;
+    struct lrp_sums s = { 0, 0, 0 };
+    for (int k = 0; k < LRP_BLOCKS; k++) {
+        const struct lrp_sums part = parts[(size_t)blockIdx.y * LRP_BLOCKS + k];
+        s.r += part.r;
+        s.a += part.a;
+        s.b += part.b;
+    }
+    const double both = fabs(s.a) + fabs(s.b);
+    const double scale_a = safe_ratio(safe_ratio(fabs(s.a), both) * s.r, s.a);
+    const double scale_b = safe_ratio(safe_ratio(fabs(s.b), both) * s.r, s.b);
+    const size_t at = (size_t)blockIdx.y * arg.count + i;
+    const double a = rd<T>(arg.a)[at], b = rd<T>(arg.b)[at];
+    const double q = safe_ratio(rd<T>(arg.r)[at], a + b); /* ra or rb may be r: q is taken already */
+    wr<T>(arg.ra)[at] = (T)(a * q * scale_a);
+    wr<T>(arg.rb)[at] = (T)(b * q * scale_b);
+}
+
+template <typename T> static void lrp_add(struct backend *be, const struct lrp_add_args *a)
+{
+    if (a->n <= 0 || a->count == 0 || !cu_begin(be))
+        return;
+    struct lrp_sums *parts =
+        (struct lrp_sums *)cu_scratch(be, SLOT_OP, sizeof *parts * LRP_BLOCKS * (size_t)a->n);
+    if (parts == NULL)
+        return;
+    CU_LAUNCH(be, lrp_sum_kernel<T>, dim3(LRP_BLOCKS, a->n), MAP_THREADS, 0, *a, parts);
+    CU_LAUNCH(be, lrp_share_kernel<T>, dim3(cu_blocks(a->count, MAP_THREADS), a->n), MAP_THREADS, 0,
+              *a, parts);
+}
+
+template <typename T> void cu_fill_vit(struct ops *op)
+{
+    op->softmax_back = softmax_back<T>;
+    op->head_mean = head_mean<T>;
+    op->lrp_add = lrp_add<T>;
+}
+
+template void cu_fill_vit<float>(struct ops *);
+template void cu_fill_vit<double>(struct ops *);
