@@ -39,6 +39,7 @@ struct explain_method {
     unsigned archs;        /* bits, see explain_supports */
     bool class_agnostic;   /* the map does not depend on the class */
     bool needs_double;     /* with precision auto */
+    bool control;          /* no explanation, but what explanations are compared with (SPEC 5.6) */
 };
 
 /* All BY_PROTOCOL, `released`, everything else at its default. */

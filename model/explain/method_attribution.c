@@ -80,7 +80,8 @@ const struct method method_attribution = {
 const struct method method_randomised = {
     .info = { .name = "randomised",
               .summary = "control: attribution on the model with its last layers re-initialised",
-              .needs_double = true },
+              .needs_double = true,
+              .control = true },
     .gradient = GRADIENT_PLAIN,
     .lrp = true,
     .randomised = true,

@@ -17,6 +17,7 @@ static void map(const struct geometry *g, uint64_t seed, uint64_t id_hash, float
 const struct method method_center = {
     .info = { .name = "center",
               .summary = "control: the nearer to the centre, the higher",
-              .class_agnostic = true },
+              .class_agnostic = true,
+              .control = true },
     .map = map,
 };

@@ -11,6 +11,7 @@ static void map(const struct geometry *g, uint64_t seed, uint64_t id_hash, float
 const struct method method_random = {
     .info = { .name = "random",
               .summary = "control: uniform noise, seeded by the image's id",
-              .class_agnostic = true },
+              .class_agnostic = true,
+              .control = true },
     .map = map,
 };

@@ -1,0 +1,423 @@
+/* evalh explain CHECKPOINT IMAGE...: what a model sees in a photograph, and why (SPEC 5, 6). */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "class_names.h"
+#include "cli.h"
+#include "colour.h"
+#include "command.h"
+#include "explain_panel.h"
+#include "gnuplot.h"
+#include "log.h"
+#include "suggest.h"
+
+enum { TOP = 5 };
+enum { CHOICE_PREDICTED = -1, CHOICE_TARGET = -2 }; /* else a class index */
+
+struct options {
+    bool help, vector;
+    struct scene_options scene;
+    const char *beside, *methods, *names, *out, *protocol;
+    long choice, image_size, heads, threads;
+    const char *checkpoint;
+    const char **images; /* [image_count] the caller's argv */
+    int image_count;
+};
+
+/* ---- methods --------------------------------------------------------------------------------- */
+
+static enum status unknown_method(const char *typed, const struct model *model, struct error *err)
+{
+    const char *names[PANEL_METHODS];
+    size_t count = 0;
+    char list[300];
+    for (int i = 0; explain_methods[i] != NULL && count < PANEL_METHODS; i++)
+        if (explain_supports(explain_methods[i], model))
+            names[count++] = explain_methods[i]->name;
+    join_words(list, sizeof list, names, count);
+    const char *near = suggest(typed, names, count);
+    return fail(err, E_CONFIG, "--methods: '%s' is not a method for a %s%s%s%s; those are %s",
+                typed, model->arch, near ? "; did you mean '" : "", near ? near : "",
+                near ? "'?" : "", list);
+}
+
+/* "raw, rollout" -> methods that every side has; without --methods all that explain anything. */
+static enum status choose_methods(struct panel *p, const struct options *o, struct error *err)
+{
+    if (o->methods == NULL) {
+        for (int i = 0; explain_methods[i] != NULL && p->method_count < PANEL_METHODS; i++) {
+            bool all = !explain_methods[i]->control;
+            for (int k = 0; k < p->side_count; k++)
+                all &= explain_supports(explain_methods[i], p->sides[k].scene.model);
+            if (all)
+                p->methods[p->method_count++] = explain_methods[i];
+        }
+        return OK;
+    }
+    char *words = strdup(o->methods), *rest = words;
+    enum status status = words != NULL ? OK : fail(err, E_NOMEM, "out of memory");
+    for (char *w; status == OK && (w = strtok_r(rest, ", ", &rest)) != NULL;) {
+        const struct explain_method *m = explain_find(w);
+        for (int k = 0; status == OK && k < p->side_count; k++)
+            if (m == NULL || !explain_supports(m, p->sides[k].scene.model))
+                status = unknown_method(w, p->sides[k].scene.model, err);
+        if (status == OK && p->method_count == PANEL_METHODS)
+            status = fail(err, E_CONFIG, "--methods: more than %d", PANEL_METHODS);
+        if (status == OK)
+            p->methods[p->method_count++] = m;
+    }
+    free(words);
+    if (status == OK && p->method_count == 0)
+        status = fail(err, E_CONFIG, "--methods: none is named");
+    return status;
+}
+
+/* ---- sides: one model each ------------------------------------------------------------------- */
+
+static enum status open_side(struct panel_side *side, const struct options *o,
+                             const char *checkpoint, struct error *err)
+{
+    struct scene_options so = o->scene;
+    so.checkpoint = checkpoint;
+    so.image_size = (int)o->image_size;
+    so.heads = (int)o->heads;
+    so.threads = (int)o->threads;
+    enum status status = scene_open(&side->scene, &so, err);
+    if (status != OK && o->beside != NULL && o->heads > 0 &&
+        strstr(err->text, "no heads") != NULL) {
+        so.heads = 0; /* --heads is for the other of the two */
+        status = scene_open(&side->scene, &so, err);
+    }
+    return status;
+}
+
+static enum status open_explainer(struct panel *p, struct panel_side *side, const struct options *o,
+                                  struct error *err)
+{
+    static const bool classes[CLASS_CHOICES] = { [CLASS_PREDICTED] = true };
+    const struct scene *s = &side->scene;
+    struct explain_options eo = explain_defaults;
+    eo.protocol = o->protocol;
+    size_t cells = (size_t)s->model->geo.grid * (size_t)s->model->geo.grid;
+    size_t pixels = (size_t)s->model->geo.image_size * (size_t)s->model->geo.image_size;
+    side->maps = malloc((size_t)p->method_count * CLASS_CHOICES * cells * sizeof(float));
+    side->heat = malloc((size_t)p->method_count * pixels * sizeof(float));
+    if (side->maps == NULL || side->heat == NULL)
+        return fail(err, E_NOMEM, "no memory for %d heat maps", p->method_count);
+    return explainer_open(s->model, s->device, &s->backend_options, &input_imagenet, &eo,
+                          p->methods, p->method_count, classes, 1, &side->explainer, err);
+}
+
+static enum status check_names(const struct panel *p, const struct options *o, struct error *err)
+{
+    for (int k = 0; k < p->side_count && p->names.count > 0; k++) {
+        const struct model *m = p->sides[k].scene.model;
+        if (m->geo.classes != p->names.count)
+            return fail(err, E_CONFIG, "--names %s names %d classes; %s has %d", o->names,
+                        p->names.count, m->checkpoint->path, m->geo.classes);
+    }
+    for (int k = 0; k < p->side_count; k++)
+        if (o->choice >= p->sides[k].scene.model->geo.classes)
+            return fail(err, E_CONFIG, "--class %ld: %s has the classes 0 to %d", o->choice,
+                        p->sides[k].scene.model->checkpoint->path,
+                        p->sides[k].scene.model->geo.classes - 1);
+    return OK;
+}
+
+static enum status open_panel(struct panel *p, const struct options *o, struct error *err)
+{
+    p->side_count = o->beside != NULL ? 2 : 1;
+    p->protocol = o->protocol;
+    p->preprocess = preprocess_names[o->scene.preprocess];
+    p->vector = o->vector;
+    TRY(open_side(&p->sides[0], o, o->checkpoint, err));
+    if (o->beside != NULL)
+        TRY(open_side(&p->sides[1], o, o->beside, err));
+    if (o->names != NULL)
+        TRY(class_names_read(o->names, &p->names, err));
+    TRY(check_names(p, o, err));
+    TRY(choose_methods(p, o, err));
+    for (int k = 0; k < p->side_count; k++)
+        TRY(open_explainer(p, &p->sides[k], o, err));
+    return OK;
+}
+
+static void close_panel(struct panel *p)
+{
+    for (int k = 0; k < PANEL_SIDES; k++) {
+        explainer_close(p->sides[k].explainer);
+        scene_close(&p->sides[k].scene);
+        free(p->sides[k].maps);
+        free(p->sides[k].heat);
+    }
+    class_names_free(&p->names);
+}
+
+/* ---- one image ------------------------------------------------------------------------------- */
+
+/* Probabilities in double, and the order of the largest; equal ones by index. */
+static void print_top(const struct panel *p, const struct panel_side *side, const char *path)
+{
+    const struct scene *s = &side->scene;
+    int classes = s->model->geo.classes, shown[TOP], count = classes < TOP ? classes : TOP;
+    char title[96], buffer[32];
+    scene_title(s, title, sizeof title);
+    printf("%s: %s\n", path, title);
+    for (int i = 0; i < count; i++) {
+        shown[i] = -1;
+        for (int k = 0; k < classes; k++) {
+            bool taken = false;
+            for (int j = 0; j < i; j++)
+                taken |= shown[j] == k;
+            if (!taken && (shown[i] < 0 || s->logits[k] > s->logits[shown[i]]))
+                shown[i] = k;
+        }
+        printf("  %6.2f %%  %5d  %s\n", 100 * panel_probability(s, shown[i]), shown[i],
+               p->names.count > 0 ? class_name(&p->names, shown[i], buffer) : "");
+    }
+}
+
+static enum status explained_class(const struct panel *p, const struct options *o, const char *path,
+                                   int *out, struct error *err)
+{
+    *out = (int)o->choice;
+    if (o->choice != CHOICE_TARGET)
+        return OK;
+    *out = p->names.count > 0 ? class_of_path(&p->names, path) : -1;
+    return *out >= 0
+               ? OK
+               : fail(err, E_CONFIG,
+                      "--class target: the class of %s is not known; it is read from a folder or "
+                      "name that begins with a WordNet id of the --names file (n01440764/x.jpg), "
+                      "else give its index: --class N",
+                      path);
+}
+
+static enum status explain_side(struct panel *p, struct panel_side *side, int class,
+                                struct error *err)
+{
+    struct scene *s = &side->scene;
+    size_t cells = (size_t)s->model->geo.grid * (size_t)s->model->geo.grid;
+    int32_t predicted;
+    float identity;
+    uint8_t zero_row_sum;
+    const struct explain_subject subject = { .rgb = s->picture.rgb,
+                                             .label = 0,
+                                             .predicted = class >= 0 ? class : panel_top(s) };
+    const struct explain_result result = { &predicted, side->maps, &identity, &zero_row_sum };
+    side->class = subject.predicted;
+    TRY(explainer_run(side->explainer, &subject, 1, &result, err));
+    /* [methods, CLASS_CHOICES, g, g] -> [methods, g, g] */
+    for (int m = 0; m < p->method_count; m++)
+        memmove(side->maps + (size_t)m * cells,
+                side->maps + ((size_t)m * CLASS_CHOICES + CLASS_PREDICTED) * cells,
+                cells * sizeof *side->maps);
+    return scene_heat(s, side->maps, p->method_count, side->heat, err);
+}
+
+/* FOLDER/NAME, and FOLDER/NAME-2 for the second image of that name. */
+static enum status draw(const struct panel *p, const struct options *o, int index,
+                        struct error *err)
+{
+    char name[256], other[256], number[16] = "";
+    char *stem;
+    int same = 1;
+    panel_stem(o->images[index], name, sizeof name);
+    for (int i = 0; i < index; i++) {
+        panel_stem(o->images[i], other, sizeof other);
+        same += strcmp(name, other) == 0;
+    }
+    if (same > 1)
+        snprintf(number, sizeof number, "-%d", same);
+    if (asprintf(&stem, "%s/%s%s", o->out, name, number) < 0)
+        return fail(err, E_NOMEM, "out of memory");
+    enum status status = panel_draw(p, o->images[index], stem, err);
+    free(stem);
+    return status;
+}
+
+static enum status explain_image(struct panel *p, const struct options *o, int index,
+                                 struct error *err)
+{
+    const char *path = o->images[index];
+    struct image image;
+    int class;
+    TRY(explained_class(p, o, path, &class, err));
+    TRY(image_read(path, &image, err));
+    enum status status = OK;
+    for (int k = 0; k < p->side_count && status == OK; k++) {
+        status = scene_look(&p->sides[k].scene, &image, err);
+        if (status == OK)
+            print_top(p, &p->sides[k], path);
+        if (status == OK)
+            status = explain_side(p, &p->sides[k], class, err);
+    }
+    image_free(&image);
+    return status == OK ? draw(p, o, index, err) : status;
+}
+
+static int explain(const struct options *o)
+{
+    struct panel panel = { 0 };
+    struct error err;
+    int code = EXIT_USAGE;
+    enum status status = open_panel(&panel, o, &err);
+    if (status == OK)
+        status = make_directory(o->out, &err);
+    for (int i = 0; i < o->image_count && status == OK; i++) {
+        status = explain_image(&panel, o, i, &err);
+        if (status == OK || i > 0)
+            code = EXIT_FAILED;
+    }
+    close_panel(&panel);
+    if (status == OK)
+        return EXIT_DONE;
+    log_error("%s", err.text);
+    return code;
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+enum { KEY_BESIDE = 256, KEY_HEADS, KEY_SIZE, KEY_VECTOR, KEY_DEVICE, KEY_THREADS };
+
+static const struct argp_option option_table[] = {
+    { "methods", 'm', "NAME,...", 0, "explanation methods (default: all that the model has)", 0 },
+    { "class", 'c', "predicted|target|N", 0,
+      "explain the predicted class (default), the one that the image's path tells, or class N", 0 },
+    { "names", 'n', "FILE", 0, "class names: one a line, or 'index wnid name' lines", 0 },
+    { "preprocess", 'p', "notebook|stretch|eval", 0, "how the image is cut (default: notebook)",
+      0 },
+    { "protocol", 'P', "released|paper", 0, "reading of the paper (default: released)", 0 },
+    { "beside", KEY_BESIDE, "CHECKPOINT", 0, "a second model, its heat maps in a second row", 0 },
+    { "heads", KEY_HEADS, "N", 0, "attention heads of a ViT (default: width / 64)", 0 },
+    { "image-size", KEY_SIZE, "N", 0, "side of the model's input (default: by its shapes)", 0 },
+    { "out", 'o', "DIR", 0, "folder of the pictures (default: results/explain)", 0 },
+    { "vector", KEY_VECTOR, NULL, 0, "PDF and SVG beside the PNG", 0 },
+    { "device", KEY_DEVICE, "auto|cpu|cuda|ref", 0, "where to compute (default: auto)", 0 },
+    { "threads", KEY_THREADS, "N", 0, "CPU threads (default: all)", 0 },
+    CLI_HELP_OPTION,
+    { 0 }
+};
+
+static error_t parse_class(struct argp_state *state, struct options *o, const char *text)
+{
+    if (strcmp(text, "predicted") == 0)
+        o->choice = CHOICE_PREDICTED;
+    else if (strcmp(text, "target") == 0)
+        o->choice = CHOICE_TARGET;
+    else
+        return cli_whole(state, "class", text, 0, INT32_MAX, &o->choice);
+    return 0;
+}
+
+static error_t parse_word(struct argp_state *state, const char *option, const char *text,
+                          const char *const *words, int *out)
+{
+    char list[200];
+    size_t count = 0;
+    while (words[count] != NULL)
+        count++;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(words[i], text) == 0) {
+            *out = (int)i;
+            return 0;
+        }
+    join_words(list, sizeof list, words, count);
+    argp_error(state, "--%s %s: one of %s is expected", option, text, list);
+    return EINVAL;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    static const char *const protocols[] = { "released", "paper", NULL };
+    static const char *const devices[] = { "auto", "cpu", "cuda", "ref", NULL };
+    struct options *o = state->input;
+    int word;
+    error_t bad;
+
+    switch (key) {
+    case 'm':
+        o->methods = value;
+        return 0;
+    case 'c':
+        return parse_class(state, o, value);
+    case 'n':
+        o->names = value;
+        return 0;
+    case 'p':
+        bad = parse_word(state, "preprocess", value, preprocess_names, &word);
+        if (bad == 0)
+            o->scene.preprocess = (enum preprocess)word;
+        return bad;
+    case 'P':
+        o->protocol = value;
+        return parse_word(state, "protocol", value, protocols, &word);
+    case KEY_BESIDE:
+        o->beside = value;
+        return 0;
+    case KEY_HEADS:
+        return cli_whole(state, "heads", value, 1, 4096, &o->heads);
+    case KEY_SIZE:
+        return cli_whole(state, "image-size", value, 1, 4096, &o->image_size);
+    case 'o':
+        o->out = value;
+        return 0;
+    case KEY_VECTOR:
+        o->vector = true;
+        return 0;
+    case KEY_DEVICE:
+        o->scene.device = value;
+        return parse_word(state, "device", value, devices, &word);
+    case KEY_THREADS:
+        return cli_whole(state, "threads", value, 1, 1024, &o->threads);
+    case CLI_HELP:
+        o->help = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->checkpoint == NULL)
+            o->checkpoint = value;
+        else
+            o->images[o->image_count++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (o->help || o->image_count > 0)
+            return 0;
+        argp_error(state, "a checkpoint and at least one image are expected");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    .options = option_table,
+    .parser = parse_option,
+    .args_doc = "CHECKPOINT IMAGE...",
+    .doc =
+        "Prints what the model takes each IMAGE for, and draws the image beside heat maps of why "
+        "(the paper's Figure 4, with --beside)."
+};
+
+static int main_explain(int argc, char **argv)
+{
+    struct options o = { .images = calloc((size_t)argc + 1, sizeof *o.images),
+                         .scene = { .device = "auto", .preprocess = PREPROCESS_NOTEBOOK },
+                         .protocol = "released",
+                         .out = "results/explain",
+                         .choice = CHOICE_PREDICTED };
+    int code;
+    if (o.images == NULL) {
+        log_error("out of memory");
+        return EXIT_USAGE;
+    }
+    if (cli_parse(&argp, argc, argv, &o, &o.help, &code))
+        code = explain(&o);
+    free(o.images);
+    return code;
+}
+
+const struct command command_explain = { "explain",
+                                         "what a model sees in photographs, with heat maps",
+                                         main_explain, &argp };
