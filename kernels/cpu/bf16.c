@@ -13,8 +13,8 @@ void cpu_bf16_row(uint16_t *to, const float *from, size_t n)
                             (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(from + i)));
     if (i < n) {
         __mmask16 rest = (__mmask16)((1U << (n - i)) - 1);
-        _mm256_mask_storeu_epi16(to + i, rest,
-                                 (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, from + i)));
+        _mm256_mask_storeu_epi16(
+            to + i, rest, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(rest, from + i)));
     }
 }
 #else

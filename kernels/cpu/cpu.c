@@ -41,7 +41,7 @@ static bool machine_has_bf16(void)
 /* The machine's set, or the one asked for where that is less. */
 static enum status choose_simd(const char *wish, enum cpu_simd *out, struct error *err)
 {
-    static const char *const names[] = {"c", "avx2", "avx512"};
+    static const char *const names[] = { "c", "avx2", "avx512" };
     *out = simd_of_machine();
     if (!wish || !*wish)
         return OK;

@@ -12,7 +12,7 @@ enum cpu_simd { CPU_SIMD_C, CPU_SIMD_AVX2, CPU_SIMD_AVX512 };
 
 struct cpu {
     enum cpu_simd simd;
-    bool bf16; /* matrix products of weights in bf16, accumulated in fp32 */
+    bool bf16;           /* matrix products of weights in bf16, accumulated in fp32 */
     atomic_flag failing; /* guards backend.failed: lanes may fail at the same time */
 };
 
@@ -39,13 +39,13 @@ void cpu_fail(struct backend *be, enum status code, const char *format, ...)
 void *cpu_scratch(struct backend *be, size_t bytes);
 
 /* The tables. Each overrides the slots that it has a faster operation for. */
-void cpu_linear_ops(struct ops *);         /* float: oneDNN */
-void cpu_linear64_ops(struct ops *);       /* double: OpenBLAS */
-void cpu_matmul_ops(struct ops *);         /* float and double: OpenBLAS */
+void cpu_linear_ops(struct ops *);   /* float: oneDNN */
+void cpu_linear64_ops(struct ops *); /* double: OpenBLAS */
+void cpu_matmul_ops(struct ops *);   /* float and double: OpenBLAS */
 void cpu_matmul64_ops(struct ops *);
-void cpu_input_ops(struct ops *);          /* patchify, embed */
+void cpu_input_ops(struct ops *); /* patchify, embed */
 void cpu_input64_ops(struct ops *);
-void cpu_heat_ops(struct ops *);           /* heat, rank */
+void cpu_heat_ops(struct ops *); /* heat, rank */
 
 /* Our own vector kernels, one table per instruction set and element type (kernels/cpu/vec). */
 void cpu_vec_ops_c(struct ops *);

@@ -17,7 +17,7 @@ static struct sample sample_axis(int at, int grid, int side)
     double x = (at + 0.5) * grid / side - 0.5;
     x = x < 0 ? 0 : x;
     int low = (int)x < grid - 1 ? (int)x : grid - 1;
-    return (struct sample){low, low + 1 < grid ? low + 1 : low, x - low};
+    return (struct sample){ low, low + 1 < grid ? low + 1 : low, x - low };
 }
 
 static double blend(double a, double b, double w)
@@ -87,7 +87,7 @@ enum { DIGIT = 11, BUCKETS = 1 << DIGIT, DIGITS = 3 };
 static struct pixel *radix_sort(struct pixel *from, struct pixel *to, size_t n)
 {
     for (int digit = 0; digit < DIGITS; digit++) {
-        uint32_t start[BUCKETS + 1] = {0};
+        uint32_t start[BUCKETS + 1] = { 0 };
         int shift = digit * DIGIT;
         for (size_t i = 0; i < n; i++)
             start[(from[i].key >> shift) % BUCKETS + 1]++;

@@ -62,8 +62,8 @@ static void patchify(struct backend *be, const struct patchify_args *a)
         scalar *out = (scalar *)(void *)a->out + (size_t)item * (size_t)a->grid * 3 * plane;
         for (int gx = 0; gx < a->grid; gx++, out += 3 * plane)
             for (int y = 0; y < a->patch; y++) {
-                size_t pixel = (size_t)(gy * a->stride + y) * (size_t)a->side +
-                               (size_t)(gx * a->stride);
+                size_t pixel =
+                    (size_t)(gy * a->stride + y) * (size_t)a->side + (size_t)(gx * a->stride);
                 line(&a->views[image], &l, pixel, a->patch, plane, out + y * a->patch);
             }
     }

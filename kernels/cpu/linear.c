@@ -59,7 +59,7 @@ static void gelu_rows(struct backend *be, const struct product *p, int cols)
     for (int r = 0; r < (dense ? 1 : p->rows); r++) {
         real *row = (real *)(void *)(p->y + (size_t)r * p->ldy);
         be->op.map2(be, &(struct map2_args){
-                            .f = MAP_GELU, .count = count, .a = row, .scale = 1, .out = row});
+                            .f = MAP_GELU, .count = count, .a = row, .scale = 1, .out = row });
     }
 }
 
@@ -90,26 +90,26 @@ static void run(struct backend *be, struct pack *pack, const struct product *who
 static void linear(struct backend *be, const struct linear_args *a)
 {
     run(be, a->w->forward[a->abs],
-        &(struct product){.rows = a->rows,
-                          .x = (const float *)(const void *)a->x,
-                          .ldx = a->ldx,
-                          .bias = (const float *)(const void *)a->bias,
-                          .gelu = a->act == ACT_GELU,
-                          .accumulate = a->accumulate,
-                          .y = (float *)(void *)a->y,
-                          .ldy = a->ldy},
+        &(struct product){ .rows = a->rows,
+                           .x = (const float *)(const void *)a->x,
+                           .ldx = a->ldx,
+                           .bias = (const float *)(const void *)a->bias,
+                           .gelu = a->act == ACT_GELU,
+                           .accumulate = a->accumulate,
+                           .y = (float *)(void *)a->y,
+                           .ldy = a->ldy },
         a->w->out);
 }
 
 static void linear_back(struct backend *be, const struct linear_back_args *a)
 {
     run(be, a->w->back[a->abs],
-        &(struct product){.rows = a->rows,
-                          .x = (const float *)(const void *)a->gy,
-                          .ldx = a->ldgy,
-                          .accumulate = a->accumulate,
-                          .y = (float *)(void *)a->gx,
-                          .ldy = a->ldgx},
+        &(struct product){ .rows = a->rows,
+                           .x = (const float *)(const void *)a->gy,
+                           .ldx = a->ldgy,
+                           .accumulate = a->accumulate,
+                           .y = (float *)(void *)a->gx,
+                           .ldy = a->ldgx },
         a->w->in);
 }
 

@@ -66,11 +66,9 @@ static void product(struct backend *be, const struct linear_args *a, const doubl
                 a->abs ? w->abs : w->plain, w->in, add || bias ? 1 : 0, y, (int)ldy);
     for (int r = 0; a->act == ACT_GELU && r < rows; r++) {
         real *row = (real *)(void *)(y + (size_t)r * ldy);
-        be->op.map2(be, &(struct map2_args){.f = MAP_GELU,
-                                            .count = (size_t)w->out,
-                                            .a = row,
-                                            .scale = 1,
-                                            .out = row});
+        be->op.map2(be,
+                    &(struct map2_args){
+                        .f = MAP_GELU, .count = (size_t)w->out, .a = row, .scale = 1, .out = row });
     }
 }
 

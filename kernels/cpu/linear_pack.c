@@ -46,7 +46,7 @@ static dnnl_data_type_t type_of(const struct pack *p)
 /* [rows, cols] with ld between rows. */
 static bool describe(dnnl_memory_desc_t *d, dnnl_data_type_t type, int rows, int cols, size_t ld)
 {
-    dnnl_dims_t dims = {rows, cols}, strides = {(dnnl_dim_t)ld, 1};
+    dnnl_dims_t dims = { rows, cols }, strides = { (dnnl_dim_t)ld, 1 };
     return dnnl_memory_desc_init_by_strides(d, 2, dims, type, strides) == dnnl_success;
 }
 
@@ -74,11 +74,11 @@ static dnnl_primitive_desc_t make_desc(const struct pack *p, struct primitive *p
                                        const dnnl_memory_desc_t *weights)
 {
     const struct shape *s = &prim->shape;
-    dnnl_dims_t bias_dims = {1, p->n};
-    bool ok = describe(&prim->x, type_of(p), s->rows, p->k, s->ldx ? s->ldx : (size_t)p->k) &&
-              describe(&prim->y, dnnl_f32, s->rows, p->n, s->ldy) &&
-              dnnl_memory_desc_init_by_tag(&prim->bias, 2, bias_dims, dnnl_f32, dnnl_ab) ==
-                  dnnl_success;
+    dnnl_dims_t bias_dims = { 1, p->n };
+    bool ok =
+        describe(&prim->x, type_of(p), s->rows, p->k, s->ldx ? s->ldx : (size_t)p->k) &&
+        describe(&prim->y, dnnl_f32, s->rows, p->n, s->ldy) &&
+        dnnl_memory_desc_init_by_tag(&prim->bias, 2, bias_dims, dnnl_f32, dnnl_ab) == dnnl_success;
     dnnl_matmul_desc_t desc;
     ok = ok && dnnl_matmul_desc_init(&desc, &prim->x, weights, s->bias ? &prim->bias : NULL,
                                      &prim->y) == dnnl_success;
@@ -192,10 +192,10 @@ static bool execute(dnnl_engine_t engine, dnnl_primitive_t run, const struct ope
 static bool reorder(struct pack *p, const float *plain, bool transposed)
 {
     dnnl_memory_desc_t from, any;
-    dnnl_dims_t dims = {p->k, p->n}, rowwise = {p->n, 1}, colwise = {1, p->k};
+    dnnl_dims_t dims = { p->k, p->n }, rowwise = { p->n, 1 }, colwise = { 1, p->k };
     enum { TYPICAL_ROWS = 64 };
-    struct primitive typical = {
-        .shape = {.rows = TYPICAL_ROWS, .ldy = (size_t)p->n, .bias = true}};
+    struct primitive typical = { .shape = {
+                                     .rows = TYPICAL_ROWS, .ldy = (size_t)p->n, .bias = true } };
     if (dnnl_memory_desc_init_by_strides(&from, 2, dims, dnnl_f32,
                                          transposed ? colwise : rowwise) != dnnl_success ||
         dnnl_memory_desc_init_by_tag(&any, 2, dims, type_of(p), dnnl_format_tag_any) !=
@@ -207,15 +207,14 @@ static bool reorder(struct pack *p, const float *plain, bool transposed)
     p->desc = *dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
     dnnl_primitive_desc_destroy(desc);
     p->data = aligned_alloc(64, round_up(dnnl_memory_desc_get_size(&p->desc), 64));
-    if (!p->data ||
-        dnnl_reorder_primitive_desc_create(&move, &from, p->engine, &p->desc, p->engine, NULL) !=
-            dnnl_success)
+    if (!p->data || dnnl_reorder_primitive_desc_create(&move, &from, p->engine, &p->desc, p->engine,
+                                                       NULL) != dnnl_success)
         return false;
     dnnl_primitive_t run = NULL;
     bool ok = dnnl_primitive_create(&run, move) == dnnl_success;
     dnnl_primitive_desc_destroy(move);
-    const struct operand operands[] = {{DNNL_ARG_FROM, &from, plain},
-                                       {DNNL_ARG_TO, &p->desc, p->data}};
+    const struct operand operands[] = { { DNNL_ARG_FROM, &from, plain },
+                                        { DNNL_ARG_TO, &p->desc, p->data } };
     ok = ok && execute(p->engine, run, operands, 2);
     if (run)
         dnnl_primitive_destroy(run);
@@ -267,20 +266,19 @@ static void to_bf16(uint16_t *to, const struct product *q, int k)
 
 void pack_run(struct backend *be, struct pack *p, const struct product *q)
 {
-    struct shape shape = {.rows = q->rows,
-                          .ldx = p->bf16 || q->ldx == (size_t)p->k ? 0 : q->ldx,
-                          .ldy = q->ldy,
-                          .bias = q->bias,
-                          .gelu = q->gelu,
-                          .accumulate = q->accumulate};
+    struct shape shape = { .rows = q->rows,
+                           .ldx = p->bf16 || q->ldx == (size_t)p->k ? 0 : q->ldx,
+                           .ldy = q->ldy,
+                           .bias = q->bias,
+                           .gelu = q->gelu,
+                           .accumulate = q->accumulate };
     struct primitive *prim = primitive_for(p, &shape);
     if (!prim) {
         cpu_fail(be, E_DEVICE, "oneDNN has no matmul [%d, %d] x [%d, %d]", q->rows, p->k, p->k,
                  p->n);
         return;
     }
-    size_t convert =
-        p->bf16 ? round_up((size_t)q->rows * (size_t)p->k * sizeof(uint16_t), 64) : 0;
+    size_t convert = p->bf16 ? round_up((size_t)q->rows * (size_t)p->k * sizeof(uint16_t), 64) : 0;
     char *memory = cpu_scratch(be, convert + prim->scratch + 64);
     if (!memory)
         return;
@@ -289,15 +287,15 @@ void pack_run(struct backend *be, struct pack *p, const struct product *q)
         to_bf16((uint16_t *)(void *)memory, q, p->k);
         x = memory;
     }
-    dnnl_dims_t scratch_dims = {(dnnl_dim_t)prim->scratch + 1};
+    dnnl_dims_t scratch_dims = { (dnnl_dim_t)prim->scratch + 1 };
     dnnl_memory_desc_t scratch;
     dnnl_memory_desc_init_by_tag(&scratch, 1, scratch_dims, dnnl_u8, dnnl_a);
-    const struct operand operands[] = {{DNNL_ARG_SRC, &prim->x, x},
-                                       {DNNL_ARG_WEIGHTS, &p->desc, p->data},
-                                       {DNNL_ARG_DST, &prim->y, q->y},
-                                       {DNNL_ARG_SCRATCHPAD, &scratch, memory + convert},
-                                       {DNNL_ARG_BIAS, &prim->bias, q->bias}};
+    const struct operand operands[] = { { DNNL_ARG_SRC, &prim->x, x },
+                                        { DNNL_ARG_WEIGHTS, &p->desc, p->data },
+                                        { DNNL_ARG_DST, &prim->y, q->y },
+                                        { DNNL_ARG_SCRATCHPAD, &scratch, memory + convert },
+                                        { DNNL_ARG_BIAS, &prim->bias, q->bias } };
     if (!execute(p->engine, prim->run, operands, q->bias ? 5 : 4))
-        cpu_fail(be, E_DEVICE, "oneDNN failed in a matmul [%d, %d] x [%d, %d]", q->rows, p->k,
-                 p->k, p->n);
+        cpu_fail(be, E_DEVICE, "oneDNN failed in a matmul [%d, %d] x [%d, %d]", q->rows, p->k, p->k,
+                 p->n);
 }

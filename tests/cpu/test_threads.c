@@ -53,54 +53,83 @@ static void run_products(struct bench *b)
     assert_non_null(w);
     real *x = array(b, LEN * WIDTH, -1, 1), *y = array(b, LEN * CHAN, -1, 1);
     real *bias = array(b, CHAN, -1, 1), *gx = array(b, LEN * WIDTH, -1, 1);
-    be->op.linear(be, &(struct linear_args){.rows = LEN, .w = w, .x = x, .ldx = WIDTH, .bias = bias,
-                                            .act = ACT_GELU, .y = y, .ldy = CHAN});
-    be->op.linear_back(be, &(struct linear_back_args){.rows = LEN, .w = w, .gy = y, .ldgy = CHAN,
-                                                      .accumulate = true, .gx = gx,
-                                                      .ldgx = WIDTH});
+    be->op.linear(be, &(struct linear_args){ .rows = LEN,
+                                             .w = w,
+                                             .x = x,
+                                             .ldx = WIDTH,
+                                             .bias = bias,
+                                             .act = ACT_GELU,
+                                             .y = y,
+                                             .ldy = CHAN });
+    be->op.linear_back(be, &(struct linear_back_args){ .rows = LEN,
+                                                       .w = w,
+                                                       .gy = y,
+                                                       .ldgy = CHAN,
+                                                       .accumulate = true,
+                                                       .gx = gx,
+                                                       .ldgx = WIDTH });
     be->op.weight_free(be, w);
     enum { BIG = 300 }; /* more than one block of OpenBLAS rows */
     real *l = array(b, BIG * DIM, -1, 1), *r = array(b, LEN * DIM, -1, 1);
     real *c = array(b, BIG * LEN, 0, 0);
-    be->op.matmul(be, &(struct matmul_args){.b0 = 1, .b1 = 1, .m = BIG, .n = LEN, .k = DIM,
-                                            .a = {l, DIM, 0, 0}, .b = {r, DIM, 0, 0},
-                                            .c = {c, LEN, 0, 0}, .tb = true, .alpha = 1});
+    be->op.matmul(be, &(struct matmul_args){ .b0 = 1,
+                                             .b1 = 1,
+                                             .m = BIG,
+                                             .n = LEN,
+                                             .k = DIM,
+                                             .a = { l, DIM, 0, 0 },
+                                             .b = { r, DIM, 0, 0 },
+                                             .c = { c, LEN, 0, 0 },
+                                             .tb = true,
+                                             .alpha = 1 });
 }
 
 static void run_vim(struct bench *b)
 {
     struct backend *be = b->be;
-    struct conv_silu_args conv = {.n = 1, .len = LEN, .chan = CHAN, .taps = TAPS, .ldx = CHAN};
-    struct scan_args scan = {1, LEN, CHAN, STATE, RANK, {{0}}, NULL, CHAN, NULL, {0}, {0}};
+    struct conv_silu_args conv = { .n = 1, .len = LEN, .chan = CHAN, .taps = TAPS, .ldx = CHAN };
+    struct scan_args scan = {
+        1, LEN, CHAN, STATE, RANK, { { 0 } }, NULL, CHAN, NULL, { 0 }, { 0 }
+    };
     conv.x = array(b, LEN * CHAN, -2, 2);
     for (int d = 0; d < 2; d++) {
-        conv.dir[d] = (struct conv_dir){array(b, TAPS * CHAN, -1, 1), array(b, CHAN, -1, 1),
-                                        array(b, LEN * CHAN, 0, 0), NULL};
-        scan.dir[d] = (struct scan_dir){conv.dir[d].u, array(b, LEN * COLS, -1, 1),
-                                        array(b, RANK * CHAN, -1, 1), array(b, CHAN, -3, 1),
-                                        array(b, STATE * CHAN, -9, -0.1), array(b, CHAN, -1, 1)};
+        conv.dir[d] = (struct conv_dir){ array(b, TAPS * CHAN, -1, 1), array(b, CHAN, -1, 1),
+                                         array(b, LEN * CHAN, 0, 0), NULL };
+        scan.dir[d] = (struct scan_dir){
+            conv.dir[d].u,         array(b, LEN * COLS, -1, 1),      array(b, RANK * CHAN, -1, 1),
+            array(b, CHAN, -3, 1), array(b, STATE * CHAN, -9, -0.1), array(b, CHAN, -1, 1)
+        };
         scan.delta[d] = array(b, LEN * CHAN, 0, 0);
     }
     scan.z = array(b, LEN * CHAN, -3, 3);
     scan.out = array(b, LEN * CHAN, 0, 0);
     be->op.conv_silu(be, &conv);
     be->op.scan(be, &scan);
-    struct scan_back_args back = {1, LEN, CHAN, STATE, RANK, {scan.dir[0], scan.dir[1]},
-                                  .z = scan.z, .ldz = CHAN, .ldgz = CHAN};
+    struct scan_back_args back = { 1,           LEN,         CHAN,
+                                   STATE,       RANK,        { scan.dir[0], scan.dir[1] },
+                                   .z = scan.z, .ldz = CHAN, .ldgz = CHAN };
     back.gout = array(b, LEN * CHAN, -1, 1);
     back.gz = array(b, LEN * CHAN, 0, 0);
-    struct hidden_row_args row = {1, LEN, CHAN, STATE, RANK, {{0}}, LEN / 2, true, true, NULL};
+    struct hidden_row_args row = {
+        1, LEN, CHAN, STATE, RANK, { { 0 } }, LEN / 2, true, true, NULL
+    };
     for (int d = 0; d < 2; d++) {
         back.gu[d] = array(b, LEN * CHAN, 0, 0);
         back.gxdbl[d] = array(b, LEN * COLS, 0, 0);
-        row.dir[d] = (struct attn_dir){scan.delta[d], scan.dir[d].xdbl, scan.dir[d].a};
+        row.dir[d] = (struct attn_dir){ scan.delta[d], scan.dir[d].xdbl, scan.dir[d].a };
     }
     be->op.scan_back(be, &back);
     row.out = array(b, LEN * CHAN, 0, 0);
     be->op.hidden_row(be, &row);
-    struct hidden_matrix_args matrix = {1, LEN, CHAN, STATE, RANK, {row.dir[0], row.dir[1]},
-                                        .own_decay = true, .diagonal = true,
-                                        .reduce = REDUCE_MEAN};
+    struct hidden_matrix_args matrix = { 1,
+                                         LEN,
+                                         CHAN,
+                                         STATE,
+                                         RANK,
+                                         { row.dir[0], row.dir[1] },
+                                         .own_decay = true,
+                                         .diagonal = true,
+                                         .reduce = REDUCE_MEAN };
     matrix.out = array(b, LEN * LEN, 0, 0);
     matrix.range = array(b, 2, 0, 0);
     be->op.hidden_matrix(be, &matrix);
@@ -111,13 +140,13 @@ static void run_vit(struct bench *b)
     struct backend *be = b->be;
     real *qkv = array(b, LEN * 3 * WIDTH, -2, 2), *out = array(b, LEN * WIDTH, 0, 0);
     real *probs = array(b, HEADS * LEN * LEN, 0, 0), *mean = array(b, LEN * LEN, 0, 0);
-    be->op.attention(be, &(struct attention_args){1, LEN, HEADS, DIM, qkv, 0.3, out, probs});
-    be->op.head_mean(be, &(struct head_mean_args){1, HEADS, LEN, probs, NULL, mean});
+    be->op.attention(be, &(struct attention_args){ 1, LEN, HEADS, DIM, qkv, 0.3, out, probs });
+    be->op.head_mean(be, &(struct head_mean_args){ 1, HEADS, LEN, probs, NULL, mean });
     size_t count = (size_t)LEN * 3 * WIDTH; /* several chunks of the sums */
     real *x = array(b, count, -1, 1), *r = array(b, count, -1, 1), *other = array(b, count, 0, 0);
-    be->op.lrp_add(be, &(struct lrp_add_args){1, count, qkv, x, r, r, other});
+    be->op.lrp_add(be, &(struct lrp_add_args){ 1, count, qkv, x, r, r, other });
     real *w = array(b, WIDTH, -1, 1), *y = array(b, LEN * WIDTH, 0, 0);
-    be->op.layernorm(be, &(struct layernorm_args){LEN, WIDTH, out, NULL, w, w, 1e-6, NULL, y});
+    be->op.layernorm(be, &(struct layernorm_args){ LEN, WIDTH, out, NULL, w, w, 1e-6, NULL, y });
 }
 
 static void run_all(struct bench *b)
@@ -129,10 +158,10 @@ static void run_all(struct bench *b)
 
 static void open_bench(struct bench *b, const char *name, int threads)
 {
-    struct error err = {0};
+    struct error err = { 0 };
     memset(b, 0, sizeof *b);
     b->random = 7;
-    struct backend_options options = {.threads = threads, .simd = ""};
+    struct backend_options options = { .threads = threads, .simd = "" };
     if (backend_open(name, &options, &b->be, &err) != OK)
         fail_msg("%s: %s", name, err.text);
 }
@@ -171,7 +200,7 @@ static void compare_with_one_thread(const char *name, int threads, bool in_lane)
 static void test_same_bits(void **state)
 {
     (void)state;
-    static const char *const names[] = {"cpu", "cpu64"};
+    static const char *const names[] = { "cpu", "cpu64" };
     for (int i = 0; i < 2; i++) {
         compare_with_one_thread(names[i], 2, false);
         compare_with_one_thread(names[i], 3, false);
@@ -183,11 +212,11 @@ static void test_refusals(void **state)
 {
     (void)state;
     struct backend *be;
-    struct error err = {0};
-    struct backend_options options = {.simd = "sse9"};
+    struct error err = { 0 };
+    struct backend_options options = { .simd = "sse9" };
     assert_int_equal(backend_open("cpu", &options, &be, &err), E_CONFIG);
     assert_non_null(strstr(err.text, "sse9"));
-    options = (struct backend_options){.simd = "", .threads = -1};
+    options = (struct backend_options){ .simd = "", .threads = -1 };
     assert_int_equal(backend_open("cpu64", &options, &be, &err), E_CONFIG);
     assert_non_null(strstr(err.text, "threads = -1"));
 }

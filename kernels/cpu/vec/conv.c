@@ -49,8 +49,8 @@ static void conv_silu(struct backend *be, const struct conv_silu_args *a)
     }
 }
 
-/* The same in double: SiLU(p)/p~ falls from 1/2 to 0 within 1e-6 of p = 0, where float's rounding of
- * the terms would show. */
+/* The same in double: SiLU(p)/p~ falls from 1/2 to 0 within 1e-6 of p = 0, where float's rounding
+ * of the terms would show. */
 static vec tap_sum_exact(const struct conv_dir *d, int dir, const scalar *x, size_t ldx, int t,
                          int len, size_t chan, size_t at, int n, int taps)
 {
@@ -68,13 +68,12 @@ static vec tap_sum_exact(const struct conv_dir *d, int dir, const scalar *x, siz
 INLINE vec pre_gradient(const struct conv_silu_back_args *a, int dir, size_t row, int t, size_t at,
                         int n)
 {
-    const struct conv_dir d = {.w = a->dir[dir].w, .b = a->dir[dir].b};
+    const struct conv_dir d = { .w = a->dir[dir].w, .b = a->dir[dir].b };
     size_t chan = (size_t)a->chan;
     const scalar *x = rd(a->x) + row * a->ldx + at;
     vec slope;
     if (a->silu_ratio)
-        slope = v_silu_ratio(
-            tap_sum_exact(&d, dir, x, a->ldx, t, a->len, chan, at, n, a->taps));
+        slope = v_silu_ratio(tap_sum_exact(&d, dir, x, a->ldx, t, a->len, chan, at, n, a->taps));
     else
         slope = v_silu_slope(tap_sum(&d, dir, x, a->ldx, t, a->len, chan, at, n, a->taps));
     return slope * v_load_part(rd(a->dir[dir].gu) + row * chan + at, n);

@@ -1,5 +1,6 @@
 /* Names of the functions that are compiled once per instruction set and element type: CPU_SUFFIX
- * (from the build) tells the copies apart. Each file of this folder fills the slots of its family. */
+ * (from the build) tells the copies apart. Each file of this folder fills the slots of its family.
+ */
 #pragma once
 
 #include "cpu.h"

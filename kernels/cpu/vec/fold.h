@@ -76,7 +76,7 @@ struct span {
 
 INLINE struct span span_start(void)
 {
-    return (struct span){v_set((scalar)INFINITY), v_set((scalar)-INFINITY)};
+    return (struct span){ v_set((scalar)INFINITY), v_set((scalar)-INFINITY) };
 }
 
 INLINE void span_add(struct span *s, vec x, lanes mask)

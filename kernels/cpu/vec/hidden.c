@@ -15,9 +15,8 @@ INLINE void add_row(const struct hidden_row_args *a, int dir, const struct scan_
     for (int step = 0; step < steps; step++) {
         size_t j = (size_t)(dir == 0 ? a->row - step : a->row + step);
         const scalar *B = xdbl + j * b->cols;
-        vec delta =
-            v_load_part(rd(d->delta) + (b->row + j) * (size_t)a->chan + b->chan, b->lanes);
-        vec sum[2] = {v_set(0), v_set(0)};
+        vec delta = v_load_part(rd(d->delta) + (b->row + j) * (size_t)a->chan + b->chan, b->lanes);
+        vec sum[2] = { v_set(0), v_set(0) };
         UNROLL
         for (int n = 0; n < state; n++)
             sum[n % 2] = v_fma(v_decay(passed, a2[n]), v_set(C[n] * B[n]), sum[n % 2]);
@@ -37,9 +36,9 @@ static void row_block(const struct hidden_row_args *a, const struct scan_block *
         if (!a->dir[dir].delta)
             continue;
         for (int n = 0; n < a->state; n++)
-            a2[n] = v_load_part(rd(a->dir[dir].a) + (size_t)n * (size_t)a->chan + b->chan,
-                                b->lanes) *
-                    (scalar)LOG2E;
+            a2[n] =
+                v_load_part(rd(a->dir[dir].a) + (size_t)n * (size_t)a->chan + b->chan, b->lanes) *
+                (scalar)LOG2E;
         if (a->state == 16)
             add_row(a, dir, b, a2, out, 16);
         else
@@ -72,12 +71,11 @@ static void hidden_identity(struct backend *be, const struct hidden_identity_arg
             int n = min_int(VN, (int)(chan - c));
             vec want = v_load_part(rd(a->y) + row + c, n) -
                        v_load_part(rd(a->d) + c, n) * v_load_part(rd(a->u) + row + c, n);
-            wide sum = {0};
+            wide sum = { 0 };
             for (size_t j = 0; j < len; j++)
-                sum += __builtin_convertvector(v_load_part(rd(a->v) + base + j * chan + c, n),
-                                               wide) *
-                       __builtin_convertvector(v_load_part(rd(a->u) + base + j * chan + c, n),
-                                               wide);
+                sum +=
+                    __builtin_convertvector(v_load_part(rd(a->v) + base + j * chan + c, n), wide) *
+                    __builtin_convertvector(v_load_part(rd(a->u) + base + j * chan + c, n), wide);
             error = v_max(error, v_abs(__builtin_convertvector(sum, vec) - want));
             size = v_max(size, v_abs(want));
         }
@@ -95,8 +93,8 @@ static void unified_block(const struct unified_row_args *a, const struct scan_bl
         gated[t] = v_load_part(rd(a->v) + at, b->lanes) *
                    v_sigmoid(v_load_part(rd(a->pre) + at, b->lanes));
     }
-    vec gate = v_silu(
-        v_load_part(rd(a->z) + (b->row + (size_t)a->row) * a->ldz + b->chan, b->lanes));
+    vec gate =
+        v_silu(v_load_part(rd(a->z) + (b->row + (size_t)a->row) * a->ldz + b->chan, b->lanes));
     for (int s = 0; s < a->len; s++) {
         vec r = v_set(0);
         for (int k = 0; k < a->taps; k++) {

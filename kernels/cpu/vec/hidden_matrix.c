@@ -61,7 +61,7 @@ INLINE void add_row(const struct hidden_matrix_args *a, const struct scan_block 
         size_t j = (size_t)(dir == 0 ? i - step : i + step);
         const scalar *B = in + j * b->cols;
         const vec *decay = w->decay[dir] + j * (size_t)state;
-        vec sum[2] = {v_set(0), v_set(0)};
+        vec sum[2] = { v_set(0), v_set(0) };
         UNROLL
         for (int n = 0; n < state; n++)
             sum[n % 2] = v_fma(p[n], v_set(B[n]), sum[n % 2]);
@@ -107,10 +107,10 @@ static void matrix_rows(const struct hidden_matrix_args *a, int image, int first
         fold_start(a->reduce, &w->sum[k]);
     w->span = span_start();
     for (int chan = from; chan < from + count; chan += VN) {
-        struct scan_block b = {.row = (size_t)image * (size_t)a->len,
-                               .chan = (size_t)chan,
-                               .lanes = min_int(VN, from + count - chan),
-                               .cols = (size_t)a->rank + 2 * (size_t)a->state};
+        struct scan_block b = { .row = (size_t)image * (size_t)a->len,
+                                .chan = (size_t)chan,
+                                .lanes = min_int(VN, from + count - chan),
+                                .cols = (size_t)a->rank + 2 * (size_t)a->state };
         if (a->dir[0].delta)
             make_decays(a, &b, w, 0, 0, last);
         if (a->dir[1].delta)

@@ -82,7 +82,7 @@ struct sums {
 
 static struct sums lrp_sums(const scalar *a, const scalar *b, const scalar *r, int count)
 {
-    wide sum_r = {0}, sum_a = {0}, sum_b = {0};
+    wide sum_r = { 0 }, sum_a = { 0 }, sum_b = { 0 };
     for (int i = 0; i < count; i += VN) {
         int n = min_int(VN, count - i);
         vec x = v_load_part(a + i, n), y = v_load_part(b + i, n), z = v_load_part(r + i, n);
@@ -91,7 +91,7 @@ static struct sums lrp_sums(const scalar *a, const scalar *b, const scalar *r, i
         wide_add(&sum_a, x * q);
         wide_add(&sum_b, y * q);
     }
-    return (struct sums){wide_total(&sum_r), wide_total(&sum_a), wide_total(&sum_b)};
+    return (struct sums){ wide_total(&sum_r), wide_total(&sum_a), wide_total(&sum_b) };
 }
 
 static double scalar_ratio(double a, double b)
@@ -117,7 +117,7 @@ static void lrp_scale(const struct lrp_add_args *l, size_t at, int count, scalar
 static void lrp_image(struct backend *be, const struct lrp_add_args *l, size_t image)
 {
     size_t base = image * l->count, chunks = (l->count + CHUNK - 1) / CHUNK;
-    struct sums *part = cpu_scratch(be, (chunks + 1) * sizeof *part), all = {0, 0, 0};
+    struct sums *part = cpu_scratch(be, (chunks + 1) * sizeof *part), all = { 0, 0, 0 };
     if (!part)
         return;
 #pragma omp parallel for num_threads(cpu_team(be)) schedule(static)

@@ -58,8 +58,7 @@ static void rmsnorm_back_row(const struct rmsnorm_back_args *a, size_t row)
     scalar pull = a->detach ? 0 : (scalar)((double)v_sum(dot) * s * s * s / a->width);
     for (int i = 0; i < a->width; i += VN) {
         int n = min_int(VN, a->width - i);
-        vec g = v_load_part(gy + i, n) * v_load_part(w + i, n) * inv -
-                v_load_part(x + i, n) * pull;
+        vec g = v_load_part(gy + i, n) * v_load_part(w + i, n) * inv - v_load_part(x + i, n) * pull;
         if (a->accumulate)
             g += v_load_part(gx + i, n);
         v_store_part(gx + i, g, n);
@@ -93,7 +92,7 @@ static struct moments row_moments(const scalar *x, int width, double eps)
     for (; i < width; i++)
         rest += (double)(x[i] - mean) * (x[i] - mean);
     double var = ((double)v_sum(square) + rest) / width;
-    return (struct moments){mean, (scalar)(1 / sqrt(var + eps))};
+    return (struct moments){ mean, (scalar)(1 / sqrt(var + eps)) };
 }
 
 static void layernorm_row(const struct layernorm_args *a, size_t row)

@@ -5,7 +5,7 @@ INLINE scalar row_value(const struct row_reduce_args *a, size_t row)
 {
     const scalar *x = rd(a->x) + row * (size_t)a->cols;
     const scalar *y = a->stat == ROW_DOT ? rd(a->y) + row * (size_t)a->cols : NULL;
-    wide sum = {0};
+    wide sum = { 0 };
     vec top = v_set(0);
     for (int i = 0; i < a->cols; i += VN) {
         int n = min_int(VN, a->cols - i);

@@ -40,7 +40,7 @@ INLINE void direction(const struct scan_args *a, int dir, const struct scan_bloc
             size_t at = (b->row + t) * (size_t)a->chan + b->chan;
             const scalar *in = scan_xdbl(d, b, t) + a->rank, *out = in + state;
             vec u = v_load_part(rd(d->u) + at, b->lanes), du = delta[k] * u;
-            vec y[2] = {skip * u, v_set(0)};
+            vec y[2] = { skip * u, v_set(0) };
             UNROLL
             for (int n = 0; n < state; n++) {
                 s[n] = v_fma(v_decay(delta[k], a2[n]), s[n], du * in[n]);
@@ -58,8 +58,8 @@ static void load_rates(const struct scan_dir *d, int chan, int state, const stru
                        vec *a2)
 {
     for (int n = 0; n < state; n++)
-        a2[n] = v_load_part(rd(d->a) + (size_t)n * (size_t)chan + b->chan, b->lanes) *
-                (scalar)LOG2E;
+        a2[n] =
+            v_load_part(rd(d->a) + (size_t)n * (size_t)chan + b->chan, b->lanes) * (scalar)LOG2E;
 }
 
 static void block_16(const struct scan_args *a, const struct scan_block *b, vec *a2, vec *first)

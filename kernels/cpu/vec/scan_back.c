@@ -16,20 +16,22 @@ struct sizes {
     size_t part;                     /* elements of a group's sums: [L, 2, padded] */
 };
 
-struct back_work { /* per thread */
-    vec *states, *decay;     /* [L, N] */
-    vec *pre, *delta;        /* [L] */
-    vec *gy, *first, *gz;    /* [L]: gradient of y_0 and y_1; y_0; gradient of z without y */
-    vec *gs, *gin, *gout;    /* [padded] */
-    vec *rate;               /* [N]: A */
+struct back_work {        /* per thread */
+    vec *states, *decay;  /* [L, N] */
+    vec *pre, *delta;     /* [L] */
+    vec *gy, *first, *gz; /* [L]: gradient of y_0 and y_1; y_0; gradient of z without y */
+    vec *gs, *gin, *gout; /* [padded] */
+    vec *rate;            /* [N]: A */
 };
 
 static size_t layout(struct back_work *w, const struct sizes *z, vec *memory)
 {
-    vec **arrays[] = {&w->states, &w->decay, &w->pre, &w->delta, &w->gy,
-                      &w->first,  &w->gz,    &w->gs,  &w->gin,   &w->gout, &w->rate};
-    size_t counts[] = {z->len * z->state, z->len * z->state, z->len,    z->len,    z->len, z->len,
-                       z->len,            z->padded,         z->padded, z->padded, z->state};
+    vec **arrays[] = { &w->states, &w->decay, &w->pre, &w->delta, &w->gy,  &w->first,
+                       &w->gz,     &w->gs,    &w->gin, &w->gout,  &w->rate };
+    size_t counts[] = {
+        z->len * z->state, z->len * z->state, z->len,    z->len,  z->len, z->len, z->len,
+        z->padded,         z->padded,         z->padded, z->state
+    };
     size_t at = 0;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         *arrays[i] = memory ? memory + at : NULL;
@@ -140,8 +142,7 @@ INLINE void backward(const struct scan_back_args *a, int dir, const struct scan_
         add_sums(sums + t * 2 * (size_t)padded, gin, padded);
         add_sums(sums + (t * 2 + 1) * (size_t)padded, gout, padded);
         vec slope = v_pick(w->pre[t] > 20, v_set(1), v_sigmoid(w->pre[t]));
-        v_store_part(gpre + t * chan + b->chan, v_fma(through, u, rates * first) * slope,
-                     b->lanes);
+        v_store_part(gpre + t * chan + b->chan, v_fma(through, u, rates * first) * slope, b->lanes);
     }
 }
 
@@ -232,7 +233,7 @@ static void image_back(struct backend *be, const struct scan_back_args *a, const
 
 static void scan_back(struct backend *be, const struct scan_back_args *a)
 {
-    struct sizes z = {.len = (size_t)a->len, .chan = (size_t)a->chan, .state = (size_t)a->state};
+    struct sizes z = { .len = (size_t)a->len, .chan = (size_t)a->chan, .state = (size_t)a->state };
     z.padded = (z.state + VN - 1) / VN * VN;
     z.part = z.len * 2 * z.padded;
     for (int image = 0; image < a->n; image++)

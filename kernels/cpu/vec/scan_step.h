@@ -9,19 +9,19 @@ enum { SCAN_TILE = 8 };
 
 /* A block of up to VN channels of one image. */
 struct scan_block {
-    size_t row;   /* first token's row in [n*L, E] */
-    size_t chan;  /* first channel */
-    int lanes;    /* channels in the block */
-    size_t cols;  /* R + 2N */
+    size_t row;  /* first token's row in [n*L, E] */
+    size_t chan; /* first channel */
+    int lanes;   /* channels in the block */
+    size_t cols; /* R + 2N */
 };
 
 static inline struct scan_block scan_block_at(int item, int len, int chan, int state, int rank)
 {
     int blocks = blocks_of(chan), first = item % blocks * VN;
-    return (struct scan_block){.row = (size_t)(item / blocks) * (size_t)len,
-                               .chan = (size_t)first,
-                               .lanes = min_int(VN, chan - first),
-                               .cols = (size_t)rank + 2 * (size_t)state};
+    return (struct scan_block){ .row = (size_t)(item / blocks) * (size_t)len,
+                                .chan = (size_t)first,
+                                .lanes = min_int(VN, chan - first),
+                                .cols = (size_t)rank + 2 * (size_t)state };
 }
 
 /* The token of a direction's step. */

@@ -1,4 +1,5 @@
-/* A register-blocked product of small matrices: rows of A as scalars, B packed in rows of vectors. */
+/* A register-blocked product of small matrices: rows of A as scalars, B packed in rows of vectors.
+ */
 #pragma once
 
 #include "family.h"
@@ -18,8 +19,8 @@ INLINE void tile_product(const scalar *const a[TILE_ROWS], const scalar *b, size
     UNROLL
     for (int r = 0; r < TILE_ROWS; r++)
         UNROLL
-        for (int v = 0; v < vecs; v++)
-            sum[r][v] = v_set(0);
+    for (int v = 0; v < vecs; v++)
+        sum[r][v] = v_set(0);
     for (int k = 0; k < depth; k++, b += ldb) {
         vec row[TILE_VECS];
         UNROLL
@@ -28,14 +29,14 @@ INLINE void tile_product(const scalar *const a[TILE_ROWS], const scalar *b, size
         UNROLL
         for (int r = 0; r < TILE_ROWS; r++)
             UNROLL
-            for (int v = 0; v < vecs; v++)
-                sum[r][v] = v_fma(v_set(a[r][k]), row[v], sum[r][v]);
+        for (int v = 0; v < vecs; v++)
+            sum[r][v] = v_fma(v_set(a[r][k]), row[v], sum[r][v]);
     }
     UNROLL
     for (int r = 0; r < TILE_ROWS; r++)
         UNROLL
-        for (int v = 0; v < vecs; v++)
-            v_store(c + (size_t)r * ldc + v * VN, sum[r][v]);
+    for (int v = 0; v < vecs; v++)
+        v_store(c + (size_t)r * ldc + v * VN, sum[r][v]);
 }
 
 /* The same for any number of vectors, in tiles as even as possible. c [TILE_ROWS, vecs * VN]. */

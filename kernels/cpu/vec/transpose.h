@@ -4,7 +4,7 @@
 
 #include "vec.h"
 
-/* PAIR_LOW_h, PAIR_HIGH_h: with lanes in groups of 2h, each group's first (second) half of a, then
+/* LOW_h, HIGH_h: with lanes in groups of 2h, each group's first (second) half of a, then
  * that of b. */
 #ifdef CPU_DOUBLE
 #define LANES_HERE (VEC_BYTES / 8)

@@ -59,7 +59,7 @@ INLINE vec v_load_part(const scalar *p, int n)
 {
     if (__builtin_expect(n >= VN, 1))
         return v_load(p);
-    vec a = {0};
+    vec a = { 0 };
     memcpy(&a, p, (size_t)n * sizeof(scalar));
     return a;
 }
@@ -74,7 +74,7 @@ INLINE void v_store_part(scalar *p, vec a, int n)
 
 INLINE vec v_set(scalar x)
 {
-    return x - (vec){0};
+    return x - (vec){ 0 };
 }
 
 INLINE vec v_pick(lanes mask, vec yes, vec no)

@@ -6,7 +6,8 @@
 typedef double wide __attribute__((vector_size(VN * sizeof(double))));
 typedef int64_t wide_mask __attribute__((vector_size(VN * sizeof(double))));
 
-/* By pointer: a vector wider than the machine's cannot be passed by value without an ABI warning. */
+/* By pointer: a vector wider than the machine's cannot be passed by value without an ABI warning.
+ */
 INLINE void wide_add(wide *sum, vec x)
 {
     *sum += __builtin_convertvector(x, wide);
