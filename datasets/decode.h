@@ -1,5 +1,4 @@
-/* The two decoders behind image_decode (image.c), and the encoder of the demo set. Private to
- * datasets/. */
+/* The two decoders behind image_decode (image.c). Private to datasets/. */
 #pragma once
 
 #include "image.h"
@@ -16,8 +15,3 @@ enum status jpeg_decode(const uint8_t *bytes, size_t size, const char *name, str
                         struct error *err);
 enum status png_decode(const uint8_t *bytes, size_t size, const char *name, struct image *out,
                        struct error *err);
-
-/* Baseline JPEG, 4:2:0, libjpeg's defaults (ISLOW). *bytes malloc'ed, the caller frees it. The same
- * picture gives the same bytes on one build of libjpeg. */
-enum status jpeg_encode(const struct image *, int quality, uint8_t **bytes, size_t *size,
-                        struct error *err);

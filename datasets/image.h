@@ -37,5 +37,11 @@ enum status image_preprocess(const struct image *, enum preprocess, int side, ui
 /* Nearest neighbour, Pillow's rule, of a label map [height, width] to [side, side] (SPEC 8). */
 void label_resize(const int8_t *labels, int width, int height, int side, int8_t *out);
 
+/* Encoders, for pages that hold their pictures: *bytes malloc'ed, the caller frees it. The JPEG is
+ * baseline, 4:2:0, by libjpeg's defaults (ISLOW): the same bytes on one build of libjpeg. */
+enum status jpeg_encode(const struct image *, int quality, uint8_t **bytes, size_t *size,
+                        struct error *err);
+enum status png_encode(const struct image *, uint8_t **bytes, size_t *size, struct error *err);
+
 /* PNG writing, for heat maps and panels. */
 enum status image_write_png(const char *path, const struct image *, struct error *err);

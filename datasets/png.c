@@ -136,3 +136,22 @@ enum status image_write_png(const char *path, const struct image *image, struct 
                     errno != 0 ? strerror(errno) : header.message);
     return OK;
 }
+
+enum status png_encode(const struct image *image, uint8_t **bytes, size_t *size, struct error *err)
+{
+    png_image header = { .version = PNG_IMAGE_VERSION,
+                         .width = (png_uint_32)image->width,
+                         .height = (png_uint_32)image->height,
+                         .format = PNG_FORMAT_RGB };
+    png_alloc_size_t room = PNG_IMAGE_PNG_SIZE_MAX(header);
+    *bytes = malloc(room);
+    if (*bytes == NULL)
+        return fail(err, E_NOMEM, "no memory for a PNG of %d x %d", image->width, image->height);
+    if (!png_image_write_to_memory(&header, *bytes, &room, 0, image->rgb, 0, NULL)) {
+        free(*bytes);
+        *bytes = NULL;
+        return fail(err, E_DATA, "cannot encode a PNG: %s", header.message);
+    }
+    *size = room;
+    return OK;
+}

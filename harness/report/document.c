@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ledger.h"
+
 /* --- a run: what it was ---------------------------------------------------------------------- */
 
 const char *base_name(const char *path)
@@ -189,6 +191,44 @@ static void maps_table(const struct writer *w, const struct run *run, bool *fail
         "index; its size is the mean over the images of the largest one.");
 }
 
+/* --- the ledger ------------------------------------------------------------------------------ */
+
+static void ledger_row_cells(struct grid *g, const struct ledger_entry *e,
+                             const struct paired_row *row)
+{
+    grid_cell(g, "%s", e->key);
+    grid_cell(g, "%s", row->method);
+    grid_cell(g, "%s", explained_names[row->explained]);
+    grid_cell(g, "%s", row->figure);
+    number_cell(g, row->value[0]);
+    number_cell(g, row->value[1]);
+    if (isnan(row->value[1] - row->value[0]))
+        grid_cell(g, "–");
+    else
+        grid_cell(g, "%+.2f", row->value[1] - row->value[0]);
+    interval_cell(g, row->difference);
+}
+
+static void write_ledger(const struct writer *w, const struct report *report, bool *failed)
+{
+    const struct ledger *l = report->ledger;
+    const struct run *base = &report->run[l->base];
+    struct grid g;
+    w->style->heading(w->f, 1, "The ledger: one switch at a time");
+    say(w, w->style->paragraph,
+        "Each run differs in one key of its config from %s; differences are that run less this "
+        "one, on the same %zu images.",
+        base_name(base->result->path), l->entry[0].paired.images);
+    grid_begin(&g, "llllrrrr");
+    HEADER(&g, "switch", "method", "class", "figure", "base", "switched", "difference", "95 % CI");
+    for (size_t e = 0; e < l->entries; e++)
+        for (size_t i = 0; i < l->entry[e].paired.rows; i++)
+            ledger_row_cells(&g, &l->entry[e], &l->entry[e].paired.row[i]);
+    put_table(w, &g, failed, "What each switch changes: %s on %s, protocol %s, percent, paired",
+              base->result->attribute[ATTR_ARCH], base->result->attribute[ATTR_DATASET],
+              base->result->attribute[ATTR_PROTOCOL]);
+}
+
 /* --- the whole ------------------------------------------------------------------------------- */
 
 static bool any_published(const struct report *report)
@@ -200,13 +240,14 @@ static bool any_published(const struct report *report)
     return false;
 }
 
-static void write_run(const struct writer *w, const struct run *run, bool *failed)
+void run_title(const struct run *run, char *out, size_t size)
 {
-    char title[256];
-    snprintf(title, sizeof title, "%s: %s on %s", base_name(run->result->path),
+    snprintf(out, size, "%s: %s on %s", base_name(run->result->path),
              run->result->attribute[ATTR_ARCH], run->result->attribute[ATTR_DATASET]);
-    w->style->heading(w->f, 1, title);
-    run_items(w, run);
+}
+
+static void run_tables(const struct writer *w, const struct run *run, bool *failed)
+{
     if (run->perturbations) {
         perturbation_table(w, run, failed);
         strata_table(w, run, failed);
@@ -223,17 +264,39 @@ static void write_run(const struct writer *w, const struct run *run, bool *faile
         maps_table(w, run, failed);
 }
 
+static enum status write_run(const struct writer *w, const struct report *report, size_t index,
+                             bool *failed, struct error *err)
+{
+    const struct style *style = w->style;
+    const struct run *run = &report->run[index];
+    char title[256];
+    if (style->run_begin)
+        style->run_begin(w->f, index);
+    run_title(run, title, sizeof title);
+    style->heading(w->f, 1, title);
+    run_items(w, run);
+    if (style->run_figures)
+        TRY(style->run_figures(w->f, report, index, err));
+    run_tables(w, run, failed);
+    return style->run_end ? style->run_end(w->f, report, index, err) : OK;
+}
+
 enum status document_write(const struct report *report, const struct style *style, FILE *f,
                            struct error *err)
 {
     struct writer w = { style, f };
     bool failed = false;
+    enum status status = OK;
 
     style->begin(f);
     if (report->paper)
         paper_write(&w, report, &failed);
-    for (size_t i = 0; !report->paper && i < report->runs; i++)
-        write_run(&w, &report->run[i], &failed);
+    if (report->ledger && report->ledger->entries > 0)
+        write_ledger(&w, report, &failed);
+    if (style->runs_begin)
+        style->runs_begin(f, report);
+    for (size_t i = 0; !report->paper && status == OK && i < report->runs; i++)
+        status = write_run(&w, report, i, &failed, err);
     say(&w, style->paragraph,
         "Intervals: percentile bootstrap over images, %d resamples, seed %llu. Lower is better for "
         "positive, higher for all others.",
@@ -246,6 +309,7 @@ enum status document_write(const struct report *report, const struct style *styl
             "against "
             "the published 17.03 (positive) and 55.20 against 54.16 (negative).");
     style->end(f);
+    TRY(status);
     if (failed)
         return fail(err, E_NOMEM, "no memory for the tables");
     return ferror(f) ? fail(err, E_IO, "the report cannot be written: %s", strerror(errno)) : OK;

@@ -38,6 +38,8 @@ void put_table(const struct writer *, struct grid *, bool *failed, const char *f
     __attribute__((format(printf, 4, 5)));
 
 const char *base_name(const char *path);
+/* "demo_vim.h5: vim_tiny on demo", cut to size. */
+void run_title(const struct run *, char *out, size_t size);
 
 /* Tables 1, 2, 5 and 6 of the paper from whichever runs have their rows. */
 void paper_write(const struct writer *, const struct report *, bool *failed);

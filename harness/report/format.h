@@ -14,7 +14,7 @@ struct format {
 extern const struct format *const formats[];        /* NULL-terminated; the first is the default */
 const struct format *format_find(const char *name); /* NULL: unknown */
 
-extern const struct format format_md, format_csv, format_latex, format_json;
+extern const struct format format_md, format_csv, format_latex, format_json, format_html;
 
 /* A report for reading is a sequence of blocks, the same in every format; a style writes them.
  * Texts are plain UTF-8, escaped by the style. */
@@ -25,6 +25,12 @@ struct style {
     void (*paragraph)(FILE *, const char *text);
     void (*table)(FILE *, const char *caption, const struct grid *);
     void (*end)(FILE *);
+    /* What one format alone has, or NULL: between what is said of all runs and of each; before a
+     * run's blocks, before its tables, after them. */
+    void (*runs_begin)(FILE *, const struct report *);
+    void (*run_begin)(FILE *, size_t run);
+    enum status (*run_figures)(FILE *, const struct report *, size_t run, struct error *);
+    enum status (*run_end)(FILE *, const struct report *, size_t run, struct error *);
 };
 
 enum status document_write(const struct report *, const struct style *, FILE *, struct error *);

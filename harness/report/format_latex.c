@@ -106,7 +106,12 @@ static void table(FILE *f, const char *caption, const struct grid *g)
     fputs("\\bottomrule\n\\end{tabular}}\n\\end{table}\n", f);
 }
 
-static const struct style style = { begin, heading, item, paragraph, table, end };
+static const struct style style = { .begin = begin,
+                                    .heading = heading,
+                                    .item = item,
+                                    .paragraph = paragraph,
+                                    .table = table,
+                                    .end = end };
 
 static enum status write_latex(const struct report *report, FILE *f, struct error *err)
 {

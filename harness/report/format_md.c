@@ -27,7 +27,12 @@ static void table(FILE *f, const char *caption, const struct grid *g)
     grid_markdown(g, f);
 }
 
-static const struct style style = { begin, heading, item, paragraph, table, begin };
+static const struct style style = { .begin = begin,
+                                    .heading = heading,
+                                    .item = item,
+                                    .paragraph = paragraph,
+                                    .table = table,
+                                    .end = begin };
 
 static enum status write_md(const struct report *report, FILE *f, struct error *err)
 {

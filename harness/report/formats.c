@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-const struct format *const formats[] = { &format_md, &format_csv, &format_latex, &format_json,
-                                         NULL };
+const struct format *const formats[] = { &format_md,   &format_csv,  &format_latex,
+                                         &format_json, &format_html, NULL };
 
 const struct format *format_find(const char *name)
 {

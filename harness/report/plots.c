@@ -6,19 +6,13 @@
 #include <string.h>
 
 #include "gnuplot.h"
+#include "ledger.h"
 #include "log.h"
-
-/* One figure: what it is of, and where it goes. */
-struct figure_file {
-    const struct run *run;
-    enum explained explained;
-    char *stem; /* directory/RUN-WHAT-CLASS, before .png */
-};
+#include "plots_internal.h"
 
 /* --- titles ---------------------------------------------------------------------------------- */
 
-/* Data, model, protocol, explained class and n are in every figure. */
-static void put_title(FILE *f, const struct figure_file *p, const char *what, size_t images)
+void plots_title(FILE *f, const struct figure_file *p, const char *what, size_t images)
 {
     char *const *a = p->run->result->attribute;
     char title[512];
@@ -106,7 +100,7 @@ static void put_perturbation(FILE *f, const struct figure_file *p)
     for (int kind = 0; kind < PICTURES; kind++) {
         gnuplot_terminal(f, kind, p->stem, 20, 9);
         fputs("set multiplot layout 1,2 title ", f);
-        put_title(f, p, "Perturbation test", images);
+        plots_title(f, p, "Perturbation test", images);
         fputs(" noenhanced\nset ylabel 'top-1 accuracy, %, with 95 % interval'\n", f);
         put_panel(f, p, REMOVE_HOTTEST);
         fputs("set ylabel\n", f);
@@ -197,7 +191,7 @@ static void put_segmentation(FILE *f, const struct figure_file *p)
         gnuplot_terminal(f, kind, p->stem, 18, 9);
         /* a multiplot of one: its title is centred on the page, not squeezed over the bars */
         fputs("set multiplot layout 1,1 title ", f);
-        put_title(f, p, "Segmentation", images);
+        plots_title(f, p, "Segmentation", images);
         fputs(" noenhanced\n", f);
         put_bar_plot(f, p, width, published);
         fputs("unset multiplot\nset output\n", f);
@@ -207,9 +201,7 @@ static void put_segmentation(FILE *f, const struct figure_file *p)
 /* --- files -----------------------------------------------------------------------------------
  */
 
-typedef void (*drawing)(FILE *, const struct figure_file *);
-
-static enum status draw(const struct figure_file *p, drawing put, struct error *err)
+enum status plots_draw(const struct figure_file *p, drawing put, struct error *err)
 {
     char *path = NULL;
     if (asprintf(&path, "%s.gnuplot", p->stem) < 0)
@@ -253,8 +245,7 @@ static char *run_name(const struct report *report, size_t index)
     return written < 0 ? NULL : name;
 }
 
-/* Is there something to draw, and something that the predicted class's figure does not show? */
-static bool has_perturbation(const struct run *run, enum explained explained)
+bool plots_has_perturbation(const struct run *run, enum explained explained)
 {
     for (size_t i = 0; i < run->perturbations; i++)
         if (run->perturbation[i].explained == explained && run->perturbation[i].images > 0 &&
@@ -263,7 +254,7 @@ static bool has_perturbation(const struct run *run, enum explained explained)
     return false;
 }
 
-static bool has_segmentation(const struct run *run, enum explained explained)
+bool plots_has_segmentation(const struct run *run, enum explained explained)
 {
     for (size_t i = 0; i < run->segmentations; i++)
         if (run->segmentation[i].explained == explained && run->segmentation[i].images > 0 &&
@@ -279,8 +270,8 @@ static enum status draw_run(const struct run *run, const char *directory, const 
         const char *what;
         bool (*has)(const struct run *, enum explained);
         drawing put;
-    } figures[] = { { "perturbation", has_perturbation, put_perturbation },
-                    { "segmentation", has_segmentation, put_segmentation } };
+    } figures[] = { { "perturbation", plots_has_perturbation, put_perturbation },
+                    { "segmentation", plots_has_segmentation, put_segmentation } };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         for (int c = 0; c < EXPLAINED_CLASSES; c++) {
             struct figure_file p = { .run = run, .explained = (enum explained)c };
@@ -289,11 +280,11 @@ static enum status draw_run(const struct run *run, const char *directory, const 
             if (asprintf(&p.stem, "%s/%s-%s-%s", directory, name, figures[i].what,
                          explained_names[c]) < 0)
                 return fail(err, E_NOMEM, "no memory for plots");
-            enum status status = draw(&p, figures[i].put, err);
+            enum status status = plots_draw(&p, figures[i].put, err);
             free(p.stem);
             TRY(status);
         }
-    return OK;
+    return plots_recall(run, directory, name, err);
 }
 
 enum status plots_write(const struct report *report, const char *directory, struct error *err)
@@ -303,6 +294,9 @@ enum status plots_write(const struct report *report, const char *directory, stru
         char *name = run_name(report, i);
         enum status status = name ? draw_run(&report->run[i], directory, name, err)
                                   : fail(err, E_NOMEM, "no memory for plots");
+        if (status == OK && report->ledger && report->ledger->entries > 0 &&
+            report->ledger->base == i)
+            status = plots_ledger(report, directory, name, err);
         free(name);
         TRY(status);
     }

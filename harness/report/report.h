@@ -74,7 +74,8 @@ struct report {
     size_t runs;
     struct bootstrap_options bootstrap;
     const struct published *published;
-    bool paper; /* print the paper's tables instead of a section a run */
+    bool paper;                  /* print the paper's tables instead of a section a run */
+    const struct ledger *ledger; /* the caller's; NULL: not wanted (ledger.h) */
 };
 
 /* The results must outlive the report. E_NOMEM. */

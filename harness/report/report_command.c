@@ -2,16 +2,19 @@
 #include "command.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 #include "format.h"
+#include "ledger.h"
 #include "log.h"
 #include "plots.h"
 
 struct options {
     const struct format *format;
-    const char *plots, *published;
+    const char *plots, *published, *out; /* out NULL: standard output */
     bool paper;
     struct bootstrap_options bootstrap;
     bool help;
@@ -21,6 +24,7 @@ struct options {
 
 enum {
     KEY_FORMAT = 'f',
+    KEY_OUT = 'o',
     KEY_PLOTS = 'p',
     KEY_SEED = 0x100,
     KEY_RESAMPLES,
@@ -29,10 +33,10 @@ enum {
 };
 
 static const struct argp_option option_table[] = {
-    { "format", KEY_FORMAT, "FORMAT", 0, "md (default), csv, latex or json, on standard output",
-      0 },
-    { "paper", KEY_PAPER, NULL, 0, "the paper's Tables 1, 2, 5 and 6 from all files (md, latex)",
-      0 },
+    { "format", KEY_FORMAT, "FORMAT", 0, "md (default), csv, latex, json or html", 0 },
+    { "paper", KEY_PAPER, NULL, 0,
+      "the paper's Tables 1, 2, 5 and 6 from all files (md, latex, html)", 0 },
+    { "out", KEY_OUT, "FILE", 0, "write there instead of to standard output", 0 },
     { "plots", KEY_PLOTS, "DIR", 0, "draw the figures into DIR: PNG, PDF and SVG, with gnuplot",
       0 },
     { "published", KEY_PUBLISHED, "DIR", 0, "where the published figures are read from", 0 },
@@ -52,12 +56,15 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case KEY_FORMAT:
         o->format = format_find(value);
         if (!o->format) {
-            argp_error(state, "--format %s: md, csv, latex or json is expected", value);
+            argp_error(state, "--format %s: md, csv, latex, json or html is expected", value);
             return EINVAL;
         }
         return 0;
     case KEY_PAPER:
         o->paper = true;
+        return 0;
+    case KEY_OUT:
+        o->out = value;
         return 0;
     case KEY_PLOTS:
         o->plots = value;
@@ -80,10 +87,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         o->file[o->files++] = value;
         return 0;
     case ARGP_KEY_END:
-        if (o->paper && o->format != &format_md && o->format != &format_latex) {
-            argp_error(state,
-                       "--paper is a layout of md and latex; csv and json hold the same figures "
-                       "without it");
+        if (o->paper && (o->format == &format_csv || o->format == &format_json)) {
+            argp_error(
+                state,
+                "--paper is a layout of md, latex and html; csv and json hold the same figures "
+                "without it");
             return EINVAL;
         }
         if (o->files == 0 && !o->help) {
@@ -96,15 +104,36 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
+/* Into a file that is there whole or, after a failure, not at all. */
+static enum status write_file(const struct options *o, const struct report *report,
+                              struct error *err)
+{
+    FILE *f = fopen(o->out, "w");
+    if (!f)
+        return fail(err, E_IO, "%s: cannot be written: %s", o->out, strerror(errno));
+    enum status status = o->format->write(report, f, err);
+    if (fclose(f) != 0 && status == OK)
+        status = fail(err, E_IO, "%s: cannot be written: %s", o->out, strerror(errno));
+    if (status != OK)
+        remove(o->out);
+    return status;
+}
+
 static enum status write_report(const struct options *o, const struct result *const *results,
                                 const struct published *published, struct error *err)
 {
     struct report report;
     TRY(report_build(results, (size_t)o->files, published, &o->bootstrap, &report, err));
     report.paper = o->paper;
-    enum status status = o->format->write(&report, stdout, err);
-    if (status == OK && o->plots)
-        status = plots_write(&report, o->plots, err);
+    struct ledger ledger;
+    enum status status = ledger_build(&report, &ledger, err);
+    if (status == OK) {
+        report.ledger = &ledger;
+        status = o->out ? write_file(o, &report, err) : o->format->write(&report, stdout, err);
+        if (status == OK && o->plots)
+            status = plots_write(&report, o->plots, err);
+        ledger_free(&ledger);
+    }
     report_free(&report);
     return status;
 }
@@ -163,5 +192,5 @@ static int main_report(int argc, char **argv)
     return code;
 }
 
-const struct command command_report = { "report", "tables and plots from result files",
-                                        main_report, &argp };
+const struct command command_report = { "report", "tables and plots from result files", main_report,
+                                        &argp };

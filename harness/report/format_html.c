@@ -1,0 +1,238 @@
+/* One page that holds everything it shows: no network, no script. Blocks are document.c's; figures,
+ * pictures and the config are added to each run. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "document.h"
+#include "html.h"
+
+/* --- text ------------------------------------------------------------------------------------ */
+
+void html_text(FILE *f, const char *text)
+{
+    for (; *text; text++)
+        switch (*text) {
+        case '&':
+            fputs("&amp;", f);
+            break;
+        case '<':
+            fputs("&lt;", f);
+            break;
+        case '>':
+            fputs("&gt;", f);
+            break;
+        case '"':
+            fputs("&quot;", f);
+            break;
+        default: /* control characters are not of HTML */
+            if ((unsigned char)*text >= ' ' || strchr("\t\n", *text))
+                fputc(*text, f);
+            break;
+        }
+}
+
+static void escaped(FILE *f, const char *format, va_list arguments)
+{
+    char *text;
+    if (vasprintf(&text, format, arguments) < 0) {
+        fputs("(no memory for this text)", f);
+        return;
+    }
+    html_text(f, text);
+    free(text);
+}
+
+void html_format(FILE *f, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    escaped(f, format, arguments);
+    va_end(arguments);
+}
+
+void html_element(FILE *f, const char *begin, const char *end, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs(begin, f);
+    escaped(f, format, arguments);
+    fputs(end, f);
+    va_end(arguments);
+}
+
+void html_data(FILE *f, const char *type, const unsigned char *bytes, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    fprintf(f, "data:%s;base64,", type);
+    for (size_t i = 0; i < size; i += 3) {
+        unsigned long three = (unsigned long)bytes[i] << 16;
+        three |= i + 1 < size ? (unsigned long)bytes[i + 1] << 8 : 0;
+        three |= i + 2 < size ? bytes[i + 2] : 0;
+        fputc(digits[three >> 18 & 63], f);
+        fputc(digits[three >> 12 & 63], f);
+        fputc(i + 1 < size ? digits[three >> 6 & 63] : '=', f);
+        fputc(i + 2 < size ? digits[three & 63] : '=', f);
+    }
+}
+
+/* --- blocks ---------------------------------------------------------------------------------- */
+
+static void begin(FILE *f)
+{
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+          "<meta name=\"color-scheme\" content=\"light dark\">\n"
+          "<meta name=\"generator\" content=\"evalh report\">\n"
+          "<title>evalh report</title>\n<style>\n",
+          f);
+    fputs(html_css, f);
+    fputs("</style>\n</head>\n<body>\n<main>\n<h1>evalh report</h1>\n", f);
+}
+
+static void end(FILE *f)
+{
+    fputs("</main>\n</body>\n</html>\n", f);
+}
+
+static void heading(FILE *f, int level, const char *text)
+{
+    html_element(f, level == 1 ? "<h2>" : "<h3>", level == 1 ? "</h2>\n" : "</h3>\n", "%s", text);
+}
+
+/* "Model: vim_tiny, ..." : a term and what is said of it. Shouted ones are warnings. */
+static void item(FILE *f, const char *text)
+{
+    static const char shout[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ ";
+    const char *colon = strstr(text, ": ");
+    if (!colon) {
+        html_element(f, "<p class=\"fact\">", "</p>\n", "%s", text);
+        return;
+    }
+    bool warning = strspn(text, shout) >= (size_t)(colon - text);
+    html_element(f, warning ? "<p class=\"fact warn\"><b>" : "<p class=\"fact\"><b>", "</b> ",
+                 "%.*s", (int)(colon - text), text);
+    html_element(f, "<span>", "</span></p>\n", "%s", colon + 2);
+}
+
+static void paragraph(FILE *f, const char *text)
+{
+    if (*text)
+        html_element(f, "<p class=\"note\">", "</p>\n", "%s", text);
+}
+
+static void cell(FILE *f, const struct grid *g, size_t row, size_t column)
+{
+    bool head = row == 0, name = column == 0;
+    const char *tag = head || name ? "th" : "td";
+    fprintf(f, "<%s%s%s>", tag,
+            head   ? " scope=\"col\""
+            : name ? " scope=\"row\""
+                   : "",
+            g->align[column] == 'r' ? "" : " class=\"text\"");
+    html_text(f, grid_at(g, row, column));
+    fprintf(f, "</%s>", tag);
+}
+
+/* Columns that say nothing in any row: published figures where nothing was published. On a phone
+ * they would be in the way; the note below the table says why there are none. */
+static bool column_empty(const struct grid *g, size_t column)
+{
+    const char *head = grid_at(g, 0, column);
+    if (strcmp(head, "published") != 0 && strcmp(head, "diff") != 0)
+        return false;
+    for (size_t row = 1; row < grid_rows(g); row++)
+        if (strcmp(grid_at(g, row, column), "n/a") != 0 &&
+            strcmp(grid_at(g, row, column), "–") != 0)
+            return false;
+    return true;
+}
+
+/* A wide table scrolls by itself, its first column staying in place. */
+static void table(FILE *f, const char *caption, const struct grid *g)
+{
+    html_element(f, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"",
+                 "\"><table>\n", "%s", caption);
+    html_element(f, "<caption><span>", "</span></caption>\n<thead>\n", "%s", caption);
+    for (size_t row = 0; row < grid_rows(g); row++) {
+        fputs("<tr>", f);
+        for (size_t c = 0; c < g->columns; c++)
+            if (!column_empty(g, c))
+                cell(f, g, row, c);
+        fputs(row == 0 ? "</tr>\n</thead>\n<tbody>\n" : "</tr>\n", f);
+    }
+    fputs("</tbody></table></div>\n", f);
+}
+
+/* --- what only the page has ------------------------------------------------------------------ */
+
+static void run_begin(FILE *f, size_t run)
+{
+    fprintf(f, "<section id=\"run-%zu\">\n", run + 1);
+}
+
+static enum status run_figures(FILE *f, const struct report *report, size_t index,
+                               struct error *err)
+{
+    struct pictures pictures;
+    pictures_open(report->run[index].result, &pictures);
+    fputs("<h3>Figures</h3>\n", f);
+    enum status status = html_figures(f, &report->run[index], &pictures, err);
+    pictures_close(&pictures);
+    fputs("<h3>Tables</h3>\n", f);
+    return status;
+}
+
+static enum status run_end(FILE *f, const struct report *report, size_t index, struct error *err)
+{
+    const struct run *run = &report->run[index];
+    struct pictures pictures;
+
+    pictures_open(run->result, &pictures);
+    enum status status = html_images(f, report, index, &pictures, err);
+    pictures_close(&pictures);
+    fputs("<details><summary>Config and provenance</summary>\n<dl>\n", f);
+    for (int a = 0; a < RESULT_ATTRIBUTES; a++)
+        if (a != ATTR_CONFIG) {
+            html_element(f, "<dt>", "</dt>", "%s", attribute_names[a]);
+            html_element(f, "<dd>", "</dd>\n", "%s",
+                         *run->result->attribute[a] ? run->result->attribute[a] : "–");
+        }
+    html_element(f, "</dl>\n<pre>", "</pre></details>\n</section>\n", "%s",
+                 run->result->attribute[ATTR_CONFIG]);
+    return status;
+}
+
+static void runs_begin(FILE *f, const struct report *report)
+{
+    html_ledger(f, report);
+    if (report->runs < 2 || report->paper)
+        return;
+    fputs("<nav aria-label=\"Runs\"><h2>Runs</h2><ol>\n", f);
+    for (size_t i = 0; i < report->runs; i++) {
+        char title[256];
+        run_title(&report->run[i], title, sizeof title);
+        fprintf(f, "<li><a href=\"#run-%zu\">", i + 1);
+        html_element(f, "", "</a></li>\n", "%s", title);
+    }
+    fputs("</ol></nav>\n", f);
+}
+
+static const struct style style = { .begin = begin,
+                                    .heading = heading,
+                                    .item = item,
+                                    .paragraph = paragraph,
+                                    .table = table,
+                                    .end = end,
+                                    .runs_begin = runs_begin,
+                                    .run_begin = run_begin,
+                                    .run_figures = run_figures,
+                                    .run_end = run_end };
+
+static enum status write_html(const struct report *report, FILE *f, struct error *err)
+{
+    return document_write(report, &style, f, err);
+}
+
+const struct format format_html = { "html", "one self-contained page, with figures and pictures",
+                                    write_html };

@@ -1,0 +1,265 @@
+/* Figures of one run on the page. */
+#include "html.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "log.h"
+#include "plots.h"
+#include "precision_recall.h"
+#include "svg.h"
+
+void html_subject(FILE *f, const struct run *run, enum explained explained, size_t images)
+{
+    char *const *a = run->result->attribute;
+    html_format(f, "%s on %s, protocol %s, %s class, n = %zu", a[ATTR_ARCH], a[ATTR_DATASET],
+                a[ATTR_PROTOCOL], explained_names[explained], images);
+}
+
+static void legend_item(FILE *f, const struct look *look, const char *method, double value)
+{
+    fputs("<li>", f);
+    chart_swatch(f, look);
+    html_format(f, " %s ", method);
+    if (!isnan(value))
+        fprintf(f, "<b>%.1f</b>", value);
+    fputs("</li>\n", f);
+}
+
+/* --- perturbation ---------------------------------------------------------------------------- */
+
+static bool shown_perturbation(const struct perturbation_row *row, enum explained explained)
+{
+    return row->stratum == STRATUM_ALL && row->explained == explained;
+}
+
+static double highest_accuracy(const struct run *run, enum explained explained)
+{
+    double top = 0;
+    for (size_t i = 0; i < run->perturbations; i++)
+        for (int d = 0; shown_perturbation(&run->perturbation[i], explained) && d < REMOVALS; d++) {
+            const struct direction_scores *s = &run->perturbation[i].direction[d];
+            for (int k = 0; s->present && k < CURVE_POINTS; k++)
+                top = fmax(top, 100 * fmax(s->accuracy[k], s->band[k].high));
+        }
+    return top > 0 ? top : 1;
+}
+
+/* band: its opacity, or 0 for the line. */
+static void curve(const struct chart *c, const struct direction_scores *s, const struct look *look,
+                  double band)
+{
+    double points[CURVE_POINTS][2], bands[CURVE_POINTS][3];
+    for (int k = 0; k < CURVE_POINTS; k++) {
+        points[k][0] = bands[k][0] = 10 * k;
+        points[k][1] = 100 * s->accuracy[k];
+        bands[k][1] = 100 * s->band[k].low;
+        bands[k][2] = 100 * s->band[k].high;
+    }
+    if (band > 0) {
+        chart_band(c, (const double(*)[3])bands, CURVE_POINTS, look, band);
+        return;
+    }
+    chart_line(c, (const double(*)[2])points, CURVE_POINTS, look);
+    for (int k = 0; k < CURVE_POINTS; k++)
+        chart_marker(c, points[k][0], points[k][1], look);
+}
+
+static void perturbation_panel(FILE *f, const struct run *run, enum explained explained,
+                               enum removal d, double top)
+{
+    static const char *const names[] = { "Hottest pixels removed first: lower is better",
+                                         "Coldest pixels removed first: higher is better" };
+    double step = chart_step(top, 6);
+    const struct chart c = {
+        f, 440, 300, 36, 12, 22, 38, { 0, 90 }, { 0, step * ceil(top / step) }
+    };
+    size_t rows = 0;
+    for (size_t i = 0; i < run->perturbations; i++)
+        rows += shown_perturbation(&run->perturbation[i], explained);
+    double faint = fmin(0.15, 0.35 / (double)rows); /* many bands over one another stay readable */
+    fprintf(f, "<div class=\"panel\"><h4>%s</h4>\n", names[d]);
+    chart_begin(&c, names[d]);
+    chart_x_axis(&c, 10, "pixels removed, %");
+    chart_y_axis(&c, step, "top-1 accuracy, %, with 95 % interval");
+    for (int layer = 0; layer < 2; layer++) /* bands below, lines above */
+        for (size_t i = 0; i < run->perturbations; i++) {
+            const struct perturbation_row *row = &run->perturbation[i];
+            struct look look = look_of(row->method, i);
+            if (shown_perturbation(row, explained) && row->direction[d].present)
+                curve(&c, &row->direction[d], &look, layer == 0 ? faint : 0);
+        }
+    chart_end(&c);
+    fputs("<ul class=\"legend\"><li>area under the curve:</li>\n", f);
+    for (size_t i = 0; i < run->perturbations; i++) {
+        const struct perturbation_row *row = &run->perturbation[i];
+        struct look look = look_of(row->method, i);
+        if (shown_perturbation(row, explained) && row->direction[d].present)
+            legend_item(f, &look, row->method, row->direction[d].auc.value);
+    }
+    fputs("</ul></div>\n", f);
+}
+
+static void perturbation(FILE *f, const struct run *run, enum explained explained)
+{
+    double top = highest_accuracy(run, explained);
+    size_t images = 0;
+    for (size_t i = 0; i < run->perturbations; i++)
+        if (shown_perturbation(&run->perturbation[i], explained))
+            images = run->perturbation[i].images;
+    fputs("<figure class=\"plot\"><figcaption>Perturbation test: ", f);
+    html_subject(f, run, explained, images);
+    fputs("</figcaption>\n<div class=\"panels\">\n", f);
+    perturbation_panel(f, run, explained, REMOVE_HOTTEST, top);
+    perturbation_panel(f, run, explained, REMOVE_COLDEST, top);
+    fputs("</div></figure>\n", f);
+}
+
+/* --- segmentation ---------------------------------------------------------------------------- */
+
+static bool shown_segmentation(const struct segmentation_row *row, enum explained explained)
+{
+    return row->stratum == STRATUM_ALL && row->explained == explained;
+}
+
+static void segmentation_bars(const struct chart *c, const struct run *run,
+                              enum explained explained, size_t bars)
+{
+    static const struct look published = { "#000000", 12, "solid" };
+    double width = 0.8 / (double)(bars ? bars : 1);
+    size_t bar = 0;
+    for (size_t i = 0; i < run->segmentations; i++) {
+        const struct segmentation_row *row = &run->segmentation[i];
+        struct look look = look_of(row->method, i);
+        if (!shown_segmentation(row, explained))
+            continue;
+        for (int m = 0; m < SEGMENTATION_METRICS; m++) {
+            const struct figure *x = &row->figure[m];
+            double left = m - 0.4 + (double)bar * width, middle = left + width / 2;
+            chart_box(c, left + 0.05 * width, 0.9 * width, x->value, &look);
+            chart_whisker(c, middle, x->ci.low, middle, x->ci.high, NULL);
+            if (!isnan(x->published))
+                chart_marker(c, middle, x->published, &published);
+        }
+        bar++;
+    }
+}
+
+static void segmentation_legend(FILE *f, const struct run *run, enum explained explained)
+{
+    static const struct look published = { "#000000", 12, "solid" };
+    bool any = false;
+    fputs("<ul class=\"legend\">\n", f);
+    for (size_t i = 0; i < run->segmentations; i++) {
+        const struct segmentation_row *row = &run->segmentation[i];
+        struct look look = { look_of(row->method, i).colour, 5, "solid" }; /* the bar's */
+        if (!shown_segmentation(row, explained))
+            continue;
+        legend_item(f, &look, row->method, NAN);
+        for (int m = 0; m < SEGMENTATION_METRICS; m++)
+            any = any || !isnan(row->figure[m].published);
+    }
+    if (any)
+        legend_item(
+            f, &published,
+            run->segmentation_setting.why[0] ? "published, for another setting" : "published", NAN);
+    fputs("</ul>\n", f);
+}
+
+static void segmentation(FILE *f, const struct run *run, enum explained explained)
+{
+    static const char *const names[] = { "pixel accuracy", "mAP", "mIoU" };
+    const struct chart c = { f, 440, 280, 36, 8, 22, 24, { -0.5, 2.5 }, { 0, 100 } };
+    size_t images = 0, bars = 0;
+    for (size_t i = 0; i < run->segmentations; i++)
+        if (shown_segmentation(&run->segmentation[i], explained)) {
+            images = run->segmentation[i].images;
+            bars++;
+        }
+    fputs("<figure class=\"plot\"><figcaption>Segmentation: ", f);
+    html_subject(f, run, explained, images);
+    fputs("</figcaption>\n", f);
+    chart_begin(&c, "Pixel accuracy, mAP and mIoU by method; the table has the numbers");
+    chart_y_axis(&c, 20, "percent, with 95 % interval; higher is better");
+    for (int m = 0; m < SEGMENTATION_METRICS; m++)
+        fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n", chart_x(&c, m),
+                c.height - 6, names[m]);
+    segmentation_bars(&c, run, explained, bars);
+    chart_end(&c);
+    segmentation_legend(f, run, explained);
+    fputs("</figure>\n", f);
+}
+
+/* --- precision and recall -------------------------------------------------------------------- */
+
+static void recall_panel(FILE *f, const struct run *run, const struct recall *r,
+                         enum explained explained)
+{
+    const struct chart c = { f, 440, 300, 36, 12, 22, 38, { 0, 100 }, { 0, 100 } };
+    fputs("<figure class=\"plot\"><figcaption>Precision and recall of the foreground: ", f);
+    html_subject(f, run, explained, r->images);
+    fprintf(f, "; all pixels of all images pooled, at %d × %d</figcaption>\n", r->side, r->side);
+    chart_begin(&c, "Precision against recall by method; the legend has the areas");
+    chart_x_axis(&c, 20, "recall, %");
+    chart_y_axis(&c, 20, "precision, %");
+    for (size_t k = 0; k < r->curves; k++) {
+        const struct recall_curve *curve = &r->curve[k];
+        struct look look = look_of(curve->method, k);
+        double points[RECALL_LEVELS][2];
+        for (size_t i = 0; i < curve->levels; i++) {
+            points[i][0] = 100 * curve->recall[i];
+            points[i][1] = 100 * curve->precision[i];
+        }
+        if (!recall_shown(curve, explained))
+            continue;
+        chart_line(&c, (const double(*)[2])points, curve->levels, &look);
+        for (size_t i = curve->levels / 16; i < curve->levels; i += 1 + curve->levels / 8)
+            chart_marker(&c, points[i][0], points[i][1], &look); /* told apart without colour */
+    }
+    chart_end(&c);
+    fputs("<ul class=\"legend\"><li>average precision, %:</li>\n", f);
+    for (size_t k = 0; k < r->curves; k++) {
+        struct look look = look_of(r->curve[k].method, k);
+        if (recall_shown(&r->curve[k], explained))
+            legend_item(f, &look, r->curve[k].method, 100 * r->curve[k].area);
+    }
+    fputs("</ul></figure>\n", f);
+}
+
+static enum status recall(FILE *f, const struct run *run, const struct pictures *pictures,
+                          struct error *err)
+{
+    struct recall r;
+    struct error why;
+    if (run->segmentations == 0 || run->scored == 0)
+        return OK;
+    if (pictures->data)
+        log_info("%s: precision and recall of %zu images", run->result->path, run->scored);
+    enum status status = pictures->data ? recall_build(run, pictures, &r, &why) : E_DATA;
+    if (status == E_NOMEM)
+        return fail(err, status, "%s", why.text);
+    if (status != OK) {
+        html_element(f, "<p class=\"note\">", "</p>\n",
+                     "No precision-recall figure: result files hold no pixels, and the data set "
+                     "cannot be read here (%s).",
+                     pictures->data ? why.text : pictures->why);
+        return OK;
+    }
+    for (int c = 0; c < EXPLAINED_CLASSES; c++)
+        if (recall_has(&r, (enum explained)c))
+            recall_panel(f, run, &r, (enum explained)c);
+    recall_free(&r);
+    return OK;
+}
+
+enum status html_figures(FILE *f, const struct run *run, const struct pictures *pictures,
+                         struct error *err)
+{
+    for (int c = 0; c < EXPLAINED_CLASSES; c++)
+        if (plots_has_perturbation(run, (enum explained)c))
+            perturbation(f, run, (enum explained)c);
+    for (int c = 0; c < EXPLAINED_CLASSES; c++)
+        if (plots_has_segmentation(run, (enum explained)c))
+            segmentation(f, run, (enum explained)c);
+    return recall(f, run, pictures, err);
+}

@@ -1,0 +1,152 @@
+#include "pictures.h"
+
+#include <ini.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+
+/* --- the stored config ----------------------------------------------------------------------- */
+
+static int on_key(void *context, const char *section, const char *name, const char *value)
+{
+    struct config *config = context;
+    char assignment[4600];
+    struct error ignored; /* a key that this evalh does not know says nothing about the data */
+    bool wanted = strcmp(section, "data") == 0;
+    int length = snprintf(assignment, sizeof assignment, "%s.%s=%s", section, name, value);
+    if (wanted && length > 0 && (size_t)length < sizeof assignment)
+        config_set(config, assignment, &ignored);
+    return 1;
+}
+
+static bool preprocess_find(const char *name, enum preprocess *out)
+{
+    for (int i = 0; preprocess_names[i]; i++)
+        if (strcmp(name, preprocess_names[i]) == 0) {
+            *out = (enum preprocess)i;
+            return true;
+        }
+    return false;
+}
+
+static bool same_images(const struct result *r, const struct dataset *data)
+{
+    if (strcmp(r->attribute[ATTR_DATASET_FINGERPRINT], data->fingerprint) != 0 ||
+        r->images > data->count)
+        return false;
+    for (size_t i = 0; i < r->images; i++)
+        if (strcmp(r->id[i], data->ids[i]) != 0)
+            return false;
+    return true;
+}
+
+static void open_data(const struct result *r, const struct config_values *v, struct pictures *out)
+{
+    const struct dataset_options options = {
+        .kind = v->data.kind,
+        .path = v->data.path,
+        .root = v->data.root,
+        .labels = v->data.labels,
+        .devkit = v->data.devkit,
+        .demo_images = (int)v->data.images,
+        .demo_seed = (uint64_t)v->data.seed,
+        .demo_size = (int)v->data.size,
+        .demo_split = v->data.split,
+    };
+    struct error err;
+    if (!options.kind || !options.path) {
+        snprintf(out->why, sizeof out->why, "the stored config has no data.kind or data.path");
+    } else if (access(options.path, R_OK) != 0) { /* the demo set would be written anew */
+        snprintf(out->why, sizeof out->why, "%.300s (data.path) is not there", options.path);
+    } else if (!preprocess_find(r->attribute[ATTR_PREPROCESS], &out->preprocess)) {
+        snprintf(out->why, sizeof out->why, "the preprocessing is not known: %.100s",
+                 r->attribute[ATTR_PREPROCESS]);
+    } else if (dataset_open(&options, &out->data, &err) != OK) {
+        out->data = NULL;
+        snprintf(out->why, sizeof out->why, "%.390s", err.text);
+    } else if (!same_images(r, out->data)) {
+        dataset_close(out->data);
+        out->data = NULL;
+        snprintf(out->why, sizeof out->why, "%.300s (data.path) is another data set by now",
+                 options.path);
+    }
+}
+
+void pictures_open(const struct result *r, struct pictures *out)
+{
+    struct config *config;
+    struct error err;
+    *out = (struct pictures){ 0 };
+    if (config_new(&config, &err) != OK) {
+        snprintf(out->why, sizeof out->why, "%.390s", err.text);
+        return;
+    }
+    ini_parse_string(r->attribute[ATTR_CONFIG], on_key, config);
+    open_data(r, config_values(config), out);
+    config_free(config);
+}
+
+void pictures_close(struct pictures *p)
+{
+    if (p->data)
+        dataset_close(p->data);
+    p->data = NULL;
+}
+
+/* --- one image ------------------------------------------------------------------------------- */
+
+enum status pictures_load(const struct pictures *p, size_t index, int side, uint8_t *rgb,
+                          int8_t *labels, struct error *err)
+{
+    struct sample sample;
+    TRY(dataset_load(p->data, index, &sample, err));
+    enum status status = image_preprocess(&sample.image, p->preprocess, side, rgb, err);
+    if (status == OK && labels) {
+        if (sample.labels)
+            label_resize(sample.labels, sample.image.width, sample.image.height, side, labels);
+        else
+            status = fail(err, E_DATA, "%s: has no mask", p->data->ids[index]);
+    }
+    sample_free(&sample);
+    return status;
+}
+
+/* Where pixel `at` of `side` falls on an axis of `grid` cells: half-pixel centres, flat borders. */
+static int axis(int at, int grid, int side, int *high, double *weight)
+{
+    double x = fmax(0, (at + 0.5) * grid / side - 0.5);
+    int low = (int)x < grid - 1 ? (int)x : grid - 1;
+    *high = low + 1 < grid ? low + 1 : low;
+    *weight = x - low;
+    return low;
+}
+
+enum status pictures_heat(const float *map, int grid, int side, float *heat, struct error *err)
+{
+    size_t width = (size_t)side, pixels = width * width;
+    double *up = calloc(pixels, sizeof *up), lowest = INFINITY, highest = -INFINITY;
+    if (!up)
+        return fail(err, E_NOMEM, "no memory for a heat map of %d pixels a side", side);
+    for (int y = 0; y < side; y++) {
+        int bottom, right;
+        double down, across;
+        int top = axis(y, grid, side, &bottom, &down);
+        for (int x = 0; x < side; x++) {
+            int left = axis(x, grid, side, &right, &across);
+            const float *a = map + top * grid, *b = map + bottom * grid;
+            double upper = (double)a[left] + across * ((double)a[right] - (double)a[left]);
+            double lower = (double)b[left] + across * ((double)b[right] - (double)b[left]);
+            double value = upper + down * (lower - upper);
+            up[(size_t)y * width + (size_t)x] = value;
+            lowest = fmin(lowest, value);
+            highest = fmax(highest, value);
+        }
+    }
+    for (size_t i = 0; i < pixels; i++)
+        heat[i] = highest > lowest ? (float)((up[i] - lowest) / (highest - lowest)) : 0.0F;
+    free(up);
+    return OK;
+}
