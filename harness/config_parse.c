@@ -1,6 +1,7 @@
 /* Values: ${VARIABLE} expansion, and the text of each type of key into memory. */
 #include "config_internal.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +188,22 @@ static enum status parse_value(struct config *c, size_t key, const char *text, s
     abort();
 }
 
+/* Why a config file could not hold the value, which --set or a variable may have brought: the text
+ * that results store must read back as the same. NULL: it could. */
+static const char *unwritable(const char *text)
+{
+    size_t len = strlen(text);
+    if (isspace((unsigned char)text[0]) || isspace((unsigned char)text[len - 1]))
+        return "a value neither begins nor ends with a blank";
+    for (size_t i = 0; i < len; i++) {
+        if (iscntrl((unsigned char)text[i]) && text[i] != '\t')
+            return "a value has no line breaks or other control characters";
+        if (text[i] == ';' && (i == 0 || isspace((unsigned char)text[i - 1])))
+            return "';' at the start or after a blank begins a comment";
+    }
+    return NULL;
+}
+
 enum status config_assign(struct config *c, int key, const char *value, const char *file, int line,
                           struct error *err)
 {
@@ -208,5 +225,8 @@ enum status config_assign(struct config *c, int key, const char *value, const ch
                                "no value; leave the line out to take the default%s%s",
                                config_keys[key].initial ? " " : "",
                                config_keys[key].initial ? config_keys[key].initial : "");
+    const char *wrong = unwritable(text);
+    if (wrong != NULL)
+        return config_fail_key(c, (size_t)key, err, "%s", wrong);
     return parse_value(c, (size_t)key, text, err);
 }

@@ -94,6 +94,8 @@ static const struct {
       "%s:2: data.path = '${EVALH_NOT_SET}/x': the environment has no variable EVALH_NOT_SET" },
     { "[data]\npath = ${EVALH\n", "wants a variable's name and '}'" },
     { "[data]\npath =\n", "%s:2: data.path = '': no value" },
+    { "[data]\npath =;x\n", "%s:2: data.path = ';x': ';' at the start" }, /* found by fuzzing */
+    { "[data]\npath = a\x01z\n", "control characters" },
     { "[explain]\nmethods = raw,,rollout\n", "an empty name in the list" },
     { "[explain]\nmethods = raw, raw\n", "'raw' is there twice" },
     { "[explain]\nclass = target, target\n", "'target' is there twice" },
@@ -175,6 +177,11 @@ static void unset_variables_can_be_replaced(void **state)
     assert_int_equal(config_finish(c, &err), OK);
     assert_string_equal(config_values(c)->data.path, "here");
     assert_int_equal(config_set(c, "data.path=${EVALH_NOT_SET}", &err), E_CONFIG);
+    /* What a file could not hold does not come in by another way. */
+    assert_int_equal(config_set(c, "data.path=a ;b", &err), E_CONFIG);
+    assert_int_equal(config_set(c, "data.path=a\n[run]", &err), E_CONFIG);
+    assert_int_equal(config_set(c, "data.path=a ", &err), E_CONFIG);
+    assert_int_equal(config_set(c, "data.path=a;b", &err), OK);
     config_free(c);
 }
 
