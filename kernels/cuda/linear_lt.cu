@@ -78,6 +78,8 @@ static bool make_layouts(struct backend *be, const struct product *p, struct lt_
                     p->back ? CUBLAS_OP_N : CUBLAS_OP_T) &&
            set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_EPILOGUE,
                     p->bias != NULL ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT) &&
+           (p->bias == NULL || /* the heuristic looks at it, too */
+            set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p->bias)) &&
            CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->w, in, w_rows, w_cols, p->ldw)) &&
            CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->x, in, p->ins, p->rows, p->ldx)) &&
            CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->y, CUDA_R_32F, p->outs, p->rows,
