@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend_list.h"
+#include "profile.h"
 #include "sizes.h"
 
 #define BACKEND_NAME(name) #name,
@@ -76,6 +77,7 @@ void backend_close(struct backend *be)
 {
     if (be == NULL)
         return;
+    profile_end(be);
     if (be->destroy != NULL)
         be->destroy(be);
     else

@@ -61,6 +61,7 @@ struct backend {
     struct ops op;
     struct error failed; /* sticky, code OK when there is none */
     void *impl;
+    struct profile *profile; /* profile.h; NULL unless operations are timed */
 };
 
 /* Opens a backend by name. Never leaves a slot of the table NULL. E_CONFIG for an unknown name, one

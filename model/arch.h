@@ -49,6 +49,11 @@ struct arch_type {
 
 extern const struct arch_type vim_type, vit_type;
 
+/* Geometry of a published name (SPEC 2), with ImageNet's 1,000 classes; false: no such name. */
+bool published_geometry(const char *name, struct geometry *, const struct arch_type **);
+/* A checkpoint in memory with every tensor of a geometry, all zero. NULL: out of memory. */
+struct checkpoint *checkpoint_blank(const struct arch_type *, const struct geometry *);
+
 /* ---- shared by both architectures (model/common.c) ---- */
 
 /* Shape lookups for read_geometry. E_DATA names the tensor. */

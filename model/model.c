@@ -56,6 +56,34 @@ void tensor_list_add(struct tensor_list *list, int64_t d0, int64_t d1, int64_t d
     va_end(args);
 }
 
+bool published_geometry(const char *name, struct geometry *g, const struct arch_type **type)
+{
+    for (int i = 0; i < PUBLISHED_COUNT; i++) {
+        if (strcmp(published[i].name, name) != 0)
+            continue;
+        *g = (struct geometry){ .image_size = published[i].image_size,
+                                .patch = published[i].patch,
+                                .stride = published[i].stride,
+                                .width = published[i].width,
+                                .depth = published[i].depth,
+                                .heads = published[i].heads,
+                                .classes = 1000 };
+        g->grid = (g->image_size - g->patch) / g->stride + 1;
+        g->tokens = g->grid * g->grid + 1;
+        *type = strcmp(published[i].arch, vim_type.name) == 0 ? &vim_type : &vit_type;
+        if (*type == &vim_type) {
+            g->inner = 2 * g->width;
+            g->state = 16;
+            g->taps = 4;
+            g->rank = (g->width + 15) / 16;
+        } else {
+            g->mlp = 4 * g->width;
+        }
+        return true;
+    }
+    return false;
+}
+
 static void print_shape(char *to, size_t room, const int64_t *shape, int ndim)
 {
     size_t used = (size_t)snprintf(to, room, "[");

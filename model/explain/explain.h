@@ -48,6 +48,10 @@ extern const struct explain_options explain_defaults;
 extern const struct explain_method *const explain_methods[]; /* NULL-terminated */
 const struct explain_method *explain_find(const char *name); /* NULL: unknown */
 
+/* A model of a published geometry ("vim_small", ...) with fresh random weights: for benchmarks, where
+ * only the shapes matter. E_CONFIG: no such name. */
+enum status model_synthesise(const char *name, uint64_t seed, struct model **out, struct error *err);
+
 bool explain_supports(const struct explain_method *, const struct model *);
 
 struct explainer;

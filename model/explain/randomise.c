@@ -74,6 +74,23 @@ static void reset(struct tensor *t, uint64_t *state)
         fill_normal(t, state, 0.02); /* both architectures' linear layers */
 }
 
+enum status model_synthesise(const char *name, uint64_t seed, struct model **out, struct error *err)
+{
+    struct geometry g;
+    const struct arch_type *type;
+    if (!published_geometry(name, &g, &type))
+        return fail(err, E_CONFIG, "'%s' is no published geometry (vim_small, deit_small, ...)",
+                    name);
+    struct checkpoint *ck = checkpoint_blank(type, &g);
+    if (ck == NULL)
+        return fail(err, E_NOMEM, "out of memory for a model like %s", name);
+    uint64_t state = seed;
+    for (size_t i = 0; i < ck->count; i++)
+        reset(&ck->tensors[i], &state);
+    const struct model_options o = { .arch = name, .heads = g.heads, .image_size = g.image_size };
+    return model_open(ck, &o, out, err);
+}
+
 /* Which layer a tensor belongs to, -1 for none. */
 static int layer_of(const char *name)
 {

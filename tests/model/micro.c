@@ -1,46 +1,17 @@
 #include "micro.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "method.h"
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name);
-}
-
 struct checkpoint *micro_checkpoint(const struct micro *m)
 {
-    const struct arch_type *type = m->arch == ARCH_VIM ? &vim_type : &vit_type;
     const struct geometry g = { .patch = m->patch, .grid = m->grid,
                                 .tokens = m->grid * m->grid + 1, .width = m->width,
                                 .depth = m->depth, .classes = m->classes, .inner = m->inner,
                                 .state = m->state, .taps = m->taps, .rank = m->rank,
                                 .heads = m->heads, .mlp = m->mlp };
-    struct tensor_list list = { 0 };
-    type->list_tensors(&g, &list);
-    struct checkpoint *ck = calloc(1, sizeof *ck);
-    if (ck == NULL || list.out_of_memory)
-        return NULL;
-    ck->path = strdup("micro");
-    ck->format = "memory";
-    ck->count = list.count;
-    ck->tensors = calloc(list.count, sizeof *ck->tensors);
-    for (size_t i = 0; i < list.count; i++) {
-        struct tensor *t = &ck->tensors[i];
-        t->name = strdup(list.specs[i].name);
-        t->ndim = list.specs[i].ndim;
-        t->count = 1;
-        for (int k = 0; k < t->ndim; k++) {
-            t->shape[k] = list.specs[i].shape[k];
-            t->count *= (size_t)t->shape[k];
-        }
-        t->data = calloc(t->count, sizeof *t->data);
-    }
-    qsort(ck->tensors, ck->count, sizeof *ck->tensors, by_name);
-    free(list.specs);
-    return ck;
+    return checkpoint_blank(m->arch == ARCH_VIM ? &vim_type : &vit_type, &g);
 }
 
 struct model *micro_model(const struct micro *m, uint64_t seed)

@@ -99,7 +99,7 @@ static void test_accounting(void **state)
     ck = micro_checkpoint(&vim); /* renamed: one missing, the other left over */
     struct tensor *t = find(ck, "norm_f.weight");
     strcpy(t->name, "norm_g.weight");
-    assert_refused(ck, &o, E_DATA, "'norm_f.weight' [24] is missing", "micro");
+    assert_refused(ck, &o, E_DATA, "'norm_f.weight' [24] is missing", "(no file)");
 
     ck = micro_checkpoint(&vim);
     t = &ck->tensors[ck->count - 1]; /* sorted: pos_embed or the like; give it another name */
@@ -107,7 +107,7 @@ static void test_accounting(void **state)
     t = &ck->tensors[ck->count++];
     *t = (struct tensor){ .name = strdup("zz.extra"), .ndim = 1, .shape = { 2 }, .count = 2,
                           .data = calloc(2, sizeof(float)) };
-    assert_refused(ck, &o, E_DATA, "'zz.extra' is left over", "micro");
+    assert_refused(ck, &o, E_DATA, "'zz.extra' is left over", "(no file)");
 
     ck = micro_checkpoint(&vim);
     find(ck, "pos_embed")->shape[1] = 25;

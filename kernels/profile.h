@@ -1,0 +1,25 @@
+/* Times every operation of a backend: a wrapper in each slot of the table. For benchmarks. */
+#pragma once
+
+#include "backend.h"
+
+struct profile_row {
+    const char *op;
+    uint64_t calls;
+    double seconds; /* summed over threads that call at the same time */
+    double flops;   /* multiply and add are two; 0 where they are not counted */
+    double bytes;   /* read and written at least once; 0 where they are not counted */
+};
+
+#define PROFILE_COUNT_ONE(name, args) +1
+enum { PROFILE_ROWS = 0 OP_LIST(PROFILE_COUNT_ONE) };
+#undef PROFILE_COUNT_ONE
+
+/* Puts the wrappers in; before any weights are made, whose sizes it must see. E_NOMEM. */
+enum status profile_begin(struct backend *, struct error *err);
+/* What has been counted since profile_begin or profile_reset; rows [PROFILE_ROWS]. Only while no
+ * operation runs. */
+void profile_read(const struct backend *, struct profile_row *rows);
+void profile_reset(struct backend *);
+/* Takes the wrappers out again; nothing if there are none. */
+void profile_end(struct backend *);
