@@ -9,6 +9,7 @@ const struct command *const commands[] = {
     &command_compare,
     &command_rescore,
     &command_precision,
+    &command_bench,
     &command_info,
     NULL,
 };

@@ -1,0 +1,255 @@
+/* evalh bench: how fast a model runs and is explained here, beside what the machine can do. */
+#include <argp.h>
+#include <errno.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "bench_plot.h"
+#include "command.h"
+#include "log.h"
+#include "progress.h"
+
+struct arguments {
+    const char *model, *plot, *save, *precision;
+    struct bench_options o;
+    int heads, image_size;
+    bool help;
+};
+
+static const char *const precisions[] = { "fp32", "tf32", "bf16", NULL };
+
+/* A checkpoint file, or a published geometry with random weights. */
+static enum status open_model(const struct arguments *a, struct model **out, struct error *err)
+{
+    struct checkpoint *ck;
+    if (model_synthesise(a->model, 1, out, err) == OK) {
+        if (a->save == NULL)
+            return OK;
+        return checkpoint_write_safetensors(a->save, (*out)->checkpoint, CHECKPOINT_FP16, err);
+    }
+    if (strpbrk(a->model, "./") == NULL)
+        return err->code;
+    TRY(checkpoint_open(a->model, &ck, err));
+    const struct model_options o = { .heads = a->heads, .image_size = a->image_size };
+    return model_open(ck, &o, out, err);
+}
+
+static void print_forward(const struct bench_forward *f, const struct arguments *a)
+{
+    double n = a->o.batch;
+    printf("\n| pass | ms an image | least | most | images/s |\n"
+           "| --- | ---: | ---: | ---: | ---: |\n"
+           "| forward | %.2f | %.2f | %.2f | %.1f |\n",
+           1e3 * f->time.median / n, 1e3 * f->time.least / n, 1e3 * f->time.most / n,
+           n / f->time.median);
+}
+
+static void print_operations(const struct bench_forward *f, const struct ceiling *c, int threads)
+{
+    double total = 0;
+    for (int i = 0; i < PROFILE_ROWS; i++)
+        total += f->ops[i].seconds;
+    printf("\n| operation | share | calls | ms | GFLOP/s | of ceiling | GB/s | of ceiling |\n"
+           "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    for (int i = 0; i < PROFILE_ROWS; i++) {
+        const struct profile_row *r = &f->ops[i];
+        if (r->calls == 0)
+            continue;
+        double seconds = r->seconds / threads; /* threads worked side by side */
+        printf("| %s | %.1f %% | %llu | %.2f |", r->op, 100 * r->seconds / total,
+               (unsigned long long)r->calls, 1e3 * seconds);
+        if (r->bytes > 0)
+            printf(" %.1f | %.0f %% | %.1f | %.0f %% |\n", 1e-9 * r->flops / seconds,
+                   100 * r->flops / seconds / c->flops, 1e-9 * r->bytes / seconds,
+                   100 * r->bytes / seconds / c->bytes);
+        else
+            printf(" | | | |\n");
+    }
+}
+
+static enum status print_explanations(const struct model *m, const struct arguments *a,
+                                      struct error *err)
+{
+    static const char *const sets[][4] = { { "raw", NULL },         { "rollout", NULL },
+                                           { "attribution", NULL }, { "raw", "rollout", "attribution" },
+                                           { "unified", NULL },     { "mambalrp", NULL } };
+    static const char *const names[] = { "raw",     "rollout", "attribution", "raw + rollout + attribution",
+                                         "unified", "mambalrp" };
+    printf("\n| explanation (predicted class) | precision | ms an image | in forward passes | MiB held |\n"
+           "| --- | --- | ---: | ---: | ---: |\n");
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
+        for (int twice = 0; twice < 2; twice++) {
+            const struct explain_method *methods[4];
+            struct explain_options eo = explain_defaults;
+            struct timing explain, forward;
+            size_t bytes;
+            int count = 0;
+            bool defined = true, wants_double = false;
+            for (; count < 4 && sets[i][count] != NULL; count++) {
+                methods[count] = explain_find(sets[i][count]);
+                defined = defined && explain_supports(methods[count], m);
+                wants_double = wants_double || (methods[count]->needs_double && m->geo.heads > 0);
+            }
+            if (!defined || (twice && !wants_double))
+                continue;
+            eo.precision_auto = twice;
+            eo.precision = PRECISION_FP32;
+            TRY(bench_explain(m, &a->o, &eo, methods, count, &explain, &forward, &bytes, err));
+            printf("| %s | %s | %.2f | %.2f | %.0f |\n", names[i], twice ? "auto (double)" : "fp32",
+                   1e3 * explain.median / a->o.batch, explain.median / forward.median,
+                   (double)bytes / 1048576.0);
+            fflush(stdout);
+        }
+    return OK;
+}
+
+static enum status run(const struct arguments *a, struct error *err)
+{
+    struct model *m;
+    struct bench_forward f;
+    struct ceiling c;
+    TRY(open_model(a, &m, err));
+    int threads = a->o.be.threads;
+    printf("# %s: %s, %s, batch %d, %d threads, %d repeats (medians)\n", a->model, a->o.backend,
+           precisions[a->o.be.precision], a->o.batch, threads, a->o.repeats);
+    enum status status = bench_ceiling(&a->o, &c, err);
+    if (status == OK)
+        status = bench_forward(m, &a->o, &f, err);
+    if (status == OK) {
+        printf("\nCeilings measured now: %.1f GFLOP/s (matrix product of 2048), %.1f GB/s (copy)\n",
+               1e-9 * c.flops, 1e-9 * c.bytes);
+        print_forward(&f, a);
+        print_operations(&f, &c, threads);
+        fflush(stdout);
+        if (a->plot != NULL)
+            status = bench_roofline(a->plot, a->model, &f, &c, threads, err);
+    }
+    if (status == OK)
+        status = print_explanations(m, a, err);
+    if (status == OK)
+        printf("\nMemory: %.1f MiB weights, %.1f MiB activations; peak of this process %.0f MiB\n",
+               (double)f.weight_bytes / 1048576.0, (double)f.workspace_bytes / 1048576.0,
+               peak_memory_mib());
+    model_close(m);
+    return status;
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+enum { KEY_HEADS = 256, KEY_SIZE, KEY_SAVE };
+
+static const struct argp_option options[] = {
+    { "batch", 'b', "N", 0, "images in one call (default 16)", 0 },
+    { "precision", 'p', "NAME", 0, "fp32 (default), tf32 or bf16 matrix products", 0 },
+    { "threads", 't', "N", 0, "CPU threads (default: all)", 0 },
+    { "device", 'd', "NAME", 0, "engine: cpu (default), cuda, ref", 0 },
+    { "repeats", 'r', "N", 0, "measurements of each pass (default 7)", 0 },
+    { "plot", 'o', "STEM", 0, "draws a roofline to STEM.png, .pdf, .svg", 0 },
+    { "heads", KEY_HEADS, "N", 0, "attention heads of a ViT checkpoint", 0 },
+    { "image-size", KEY_SIZE, "N", 0, "side of a checkpoint's input", 0 },
+    { "save", KEY_SAVE, "FILE", 0, "writes the random weights of a published name, fp16", 0 },
+    { "help", 'h', NULL, 0, "this text", 0 },
+    { 0 }
+};
+
+static error_t whole_number(const char *text, int low, int high, const char *what, int *out)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || value < low || value > high) {
+        log_error("--%s %s: should be a whole number from %d to %d", what, text, low, high);
+        return EINVAL;
+    }
+    *out = (int)value;
+    return 0;
+}
+
+static error_t set_precision(struct arguments *a, const char *text)
+{
+    for (int i = 0; precisions[i] != NULL; i++)
+        if (strcmp(precisions[i], text) == 0) {
+            a->o.be.precision = (enum precision)i;
+            return 0;
+        }
+    log_error("--precision %s: should be fp32, tf32 or bf16", text);
+    return EINVAL;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 'b':
+        return whole_number(arg, 1, 4096, "batch", &a->o.batch);
+    case 'p':
+        return set_precision(a, arg);
+    case 't':
+        return whole_number(arg, 1, 1024, "threads", &a->o.be.threads);
+    case 'd':
+        a->o.backend = arg;
+        return 0;
+    case 'r':
+        return whole_number(arg, 1, 1000, "repeats", &a->o.repeats);
+    case 'o':
+        a->plot = arg;
+        return 0;
+    case KEY_HEADS:
+        return whole_number(arg, 1, 4096, "heads", &a->heads);
+    case KEY_SIZE:
+        return whole_number(arg, 1, 4096, "image-size", &a->image_size);
+    case KEY_SAVE:
+        a->save = arg;
+        return 0;
+    case 'h':
+        a->help = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->model != NULL) {
+            log_error("one model at a time: '%s' is a second one", arg);
+            return EINVAL;
+        }
+        a->model = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "MODEL",
+    .doc = "Measures MODEL, a checkpoint or a published name (vim_small, deit_small, ...: random "
+           "weights): forward passes, every operation beside the machine's ceilings, explanations."
+};
+
+static int main_bench(int argc, char **argv)
+{
+    struct arguments a = { .o = { .backend = "cpu", .be = { .simd = "" }, .batch = 16,
+                                  .repeats = 7 } };
+    struct error err = { 0 };
+    if (argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &a) != 0)
+        return EXIT_USAGE;
+    if (a.help) {
+        argp_help(&argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
+        return EXIT_DONE;
+    }
+    if (a.model == NULL) {
+        log_error("no model is given; try: evalh bench vim_small");
+        return EXIT_USAGE;
+    }
+    if (a.o.be.threads == 0)
+        a.o.be.threads = omp_get_num_procs();
+    omp_set_num_threads(a.o.be.threads);
+    if (run(&a, &err) == OK)
+        return EXIT_DONE;
+    log_error("%s", err.text);
+    return err.code == E_CONFIG || err.code == E_DATA || err.code == E_IO ? EXIT_USAGE : EXIT_FAILED;
+}
+
+const struct command command_bench = { "bench", "measures a model's speed beside the machine's",
+                                       main_bench, &argp };

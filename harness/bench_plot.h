@@ -1,0 +1,8 @@
+/* The roofline of a forward pass (Williams, Waterman and Patterson 2009). */
+#pragma once
+
+#include "bench.h"
+
+/* STEM.png, .pdf, .svg; the script stays at STEM.gnuplot. E_IO. */
+enum status bench_roofline(const char *stem, const char *model, const struct bench_forward *,
+                           const struct ceiling *, int threads, struct error *err);
