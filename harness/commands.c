@@ -4,6 +4,7 @@
 
 const struct command *const commands[] = {
     &command_run,
+    &command_doctor,
     &command_explain,
     &command_report,
     &command_compare,

@@ -203,9 +203,13 @@ enum status config_set(struct config *c, const char *assignment, struct error *e
 enum status config_finish(struct config *c, struct error *err)
 {
     struct config_values *v = &c->values;
-    for (size_t i = 0; i < config_key_count; i++)
-        if (c->entries[i].pending != NULL)
-            return fail(err, E_CONFIG, "%s", c->entries[i].pending);
+    char pending[sizeof err->text] = "";
+    for (size_t i = 0, used = 0; i < config_key_count; i++)
+        if (c->entries[i].pending != NULL && used < sizeof pending)
+            used += (size_t)snprintf(pending + used, sizeof pending - used, "%s%s",
+                                     used > 0 ? "; " : "", c->entries[i].pending);
+    if (pending[0] != '\0')
+        return fail(err, E_CONFIG, "%s", pending);
     if (v->run.name == NULL) {
         const char *slash = c->path != NULL ? strrchr(c->path, '/') : NULL;
         const char *stem = slash != NULL ? slash + 1 : c->path != NULL ? c->path : "run";

@@ -95,6 +95,9 @@ void config_free(struct config *); /* accepts NULL */
 
 /* Reads a file over the defaults. E_CONFIG: "file:line: what is wrong and what would be right". */
 enum status config_read(struct config *, const char *path, struct error *err);
+/* The same, going on after a line that is wrong: `told` hears of each. Not OK where there was any. */
+typedef void config_told(void *context, const struct error *);
+enum status config_examine(struct config *, const char *path, config_told *told, void *context);
 /* "section.key=value", from the command line. */
 enum status config_set(struct config *, const char *assignment, struct error *err);
 /* Fills in what follows from other keys (run.name, run.output); call once, after all settings. */

@@ -17,7 +17,22 @@ struct reading {
     int set_at[CONFIG_KEYS_MAX]; /* line of each key in this file; 0: not yet */
     enum status status;          /* of the first thing that is wrong */
     struct error *err;
+    config_told *told; /* NULL: what is wrong ends the reading */
+    void *context;
+    enum status first; /* with `told`: status is reset after each */
+    bool skip;         /* lines of a section that is not known */
 };
+
+/* Whether to go on after r->status. */
+static bool go_on(struct reading *r)
+{
+    if (r->status == OK || r->told == NULL)
+        return r->status == OK;
+    r->told(r->context, r->err);
+    r->first = r->first == OK ? r->status : r->first;
+    r->status = OK;
+    return true;
+}
 
 static enum status check_section(struct reading *r, const char *line)
 {
@@ -64,9 +79,27 @@ static char *read_line(char *buffer, int size, void *stream)
     /* An indented line would continue the value before it; here it is a line like any other. */
     size_t blank = strspn(buffer, " \t");
     memmove(buffer, buffer + blank, (size_t)len - blank + 1);
-    if (buffer[0] == '[')
+    if (buffer[0] == '[') {
         r->status = check_section(r, buffer);
-    return r->status == OK ? buffer : NULL;
+        r->skip = r->status != OK;
+    }
+    return go_on(r) ? buffer : NULL;
+}
+
+static enum status take(struct reading *r, const char *section, const char *name, const char *value)
+{
+    char place[320];
+    snprintf(place, sizeof place, "%.250s:%d", r->path, r->line);
+    if (*section == '\0')
+        return fail(r->err, E_CONFIG, "%s: '%.60s' stands before the first [section]", place, name);
+    int key = config_lookup(place, section, name, r->err);
+    if (key < 0)
+        return E_CONFIG;
+    if (r->set_at[key] != 0)
+        return fail(r->err, E_CONFIG, "%s: %s.%s is there twice; first on line %d", place, section,
+                    name, r->set_at[key]);
+    r->set_at[key] = r->line;
+    return config_assign(r->config, key, value, r->config->path, r->line, r->err);
 }
 
 /* libinih's handler: 1 to go on, 0 after an error. */
@@ -75,49 +108,54 @@ static int handle(void *user, const char *section, const char *name, const char 
     struct reading *r = user;
     if (r->status != OK)
         return 0;
-    char place[320];
-    snprintf(place, sizeof place, "%.250s:%d", r->path, r->line);
-    if (*section == '\0') {
-        r->status =
-            fail(r->err, E_CONFIG, "%s: '%.60s' stands before the first [section]", place, name);
-        return 0;
-    }
-    int key = config_lookup(place, section, name, r->err);
-    if (key < 0) {
-        r->status = E_CONFIG;
-        return 0;
-    }
-    if (r->set_at[key] != 0) {
-        r->status = fail(r->err, E_CONFIG, "%s: %s.%s is there twice; first on line %d", place,
-                         section, name, r->set_at[key]);
-        return 0;
-    }
-    r->set_at[key] = r->line;
-    r->status = config_assign(r->config, key, value, r->config->path, r->line, r->err);
-    return r->status == OK;
+    if (!r->skip)
+        r->status = take(r, section, name, value);
+    return go_on(r);
 }
 
-enum status config_read(struct config *c, const char *path, struct error *err)
+static enum status read_file(struct reading *r, struct error *err)
+{
+    r->file = fopen(r->path, "r");
+    if (r->file == NULL)
+        return fail(err, E_CONFIG, "%s: cannot read the config: %s", r->path, strerror(errno));
+    struct stat about;
+    if (fstat(fileno(r->file), &about) == 0 && S_ISDIR(about.st_mode)) {
+        fclose(r->file);
+        return fail(err, E_CONFIG, "%s: is a folder; a config is an INI file", r->path);
+    }
+    int bad = ini_parse_stream(read_line, r, handle, r);
+    int unread = ferror(r->file);
+    fclose(r->file);
+    if (bad > 0 && (r->status == OK || bad < r->line))
+        return fail(err, E_CONFIG, "%s:%d: neither 'key = value' nor '[section]' nor a comment",
+                    r->path, bad);
+    if (r->status == OK && unread)
+        return fail(err, E_CONFIG, "%s: cannot read the config: %s", r->path, strerror(EIO));
+    return r->status;
+}
+
+static enum status read_config(struct config *c, const char *path, config_told *told, void *context,
+                               struct error *err)
 {
     c->path = config_hold(c, path, strlen(path));
     if (c->path == NULL)
         return fail(err, E_NOMEM, "out of memory reading %s", path);
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return fail(err, E_CONFIG, "%s: cannot read the config: %s", path, strerror(errno));
-    struct stat about;
-    if (fstat(fileno(file), &about) == 0 && S_ISDIR(about.st_mode)) {
-        fclose(file);
-        return fail(err, E_CONFIG, "%s: is a folder; a config is an INI file", path);
-    }
-    struct reading r = { .config = c, .file = file, .path = c->path, .err = err };
-    int bad = ini_parse_stream(read_line, &r, handle, &r);
-    int unread = ferror(file);
-    fclose(file);
-    if (bad > 0 && (r.status == OK || bad < r.line))
-        return fail(err, E_CONFIG, "%s:%d: neither 'key = value' nor '[section]' nor a comment",
-                    path, bad);
-    if (r.status == OK && unread)
-        return fail(err, E_CONFIG, "%s: cannot read the config: %s", path, strerror(EIO));
-    return r.status;
+    struct reading r = {
+        .config = c, .path = c->path, .err = err, .told = told, .context = context
+    };
+    enum status status = read_file(&r, err);
+    if (status != OK && told != NULL)
+        told(context, err);
+    return status != OK ? status : r.first;
+}
+
+enum status config_read(struct config *c, const char *path, struct error *err)
+{
+    return read_config(c, path, NULL, NULL, err);
+}
+
+enum status config_examine(struct config *c, const char *path, config_told *told, void *context)
+{
+    struct error err;
+    return read_config(c, path, told, context, &err);
 }

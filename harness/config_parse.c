@@ -214,8 +214,9 @@ enum status config_assign(struct config *c, int key, const char *value, const ch
     enum status status = expand(c, (size_t)key, value, &text, &why);
     if (status == E_CONFIG && line > 0) {
         /* The command line may still replace it; config_finish looks again. */
+        e->text = config_hold(c, value, strlen(value));
         e->pending = config_hold(c, why.text, strlen(why.text));
-        return e->pending != NULL ? OK : fail(err, E_NOMEM, "out of memory reading the config");
+        return e->text != NULL && e->pending != NULL ? OK : fail(err, E_NOMEM, "out of memory reading the config");
     }
     if (status != OK)
         return fail(err, status, "%s", why.text);

@@ -133,7 +133,7 @@ static enum status open_data(struct plan *p, struct error *err)
 }
 
 /* Whether the data set has what the tasks and the explained classes need. */
-static enum status check_data(const struct plan *p, struct error *err)
+static enum status check_tasks(struct plan *p, struct error *err)
 {
     const struct config_values *v = p->v;
     for (int i = 0; i < p->task_count; i++) {
@@ -146,19 +146,31 @@ static enum status check_data(const struct plan *p, struct error *err)
             return config_fail(p->config, &v->task.kinds, err,
                                "%s needs object masks, and a data set of kind %s has none", t->name,
                                p->data->kind->name);
-        if (t->needs_masks && v->data.preprocess != PREPROCESS_STRETCH)
+    }
+    return OK;
+}
+
+static enum status check_preprocess(struct plan *p, struct error *err)
+{
+    const struct config_values *v = p->v;
+    for (int i = 0; i < p->task_count; i++)
+        if (p->tasks[i]->needs_masks && v->data.preprocess != PREPROCESS_STRETCH)
             return config_fail(p->config, &v->data.preprocess, err,
                                "%s wants 'stretch', which image and mask go through alike",
-                               t->name);
-    }
+                               p->tasks[i]->name);
+    return OK;
+}
+
+static enum status check_classes(struct plan *p, struct error *err)
+{
     if (p->classes[CLASS_TARGET] && !p->data->has_labels)
-        return config_fail(p->config, &v->explain.classes, err,
+        return config_fail(p->config, &p->v->explain.classes, err,
                            "the target is the image's label, and a data set of kind %s has none",
                            p->data->kind->name);
     return OK;
 }
 
-static enum status check_labels(const struct plan *p, struct error *err)
+static enum status check_labels(struct plan *p, struct error *err)
 {
     int classes = p->model->geo.classes;
     if (!p->data->has_labels)
@@ -254,7 +266,11 @@ static enum status open_engine(struct plan *p, struct error *err)
     p->batch = (int)p->v->compute.batch;
     if (p->batch == 0)
         p->batch = host ? (lanes > 4 ? 2 * lanes : 8) : 64;
-    TRY(net_open(p->model, p->backend, &p->format, p->batch, &p->net, err));
+    return net_open(p->model, p->backend, &p->format, p->batch, &p->net, err);
+}
+
+static enum status open_explainer(struct plan *p, struct error *err)
+{
     const struct explain_options options = explain_section(p->v);
     const struct backend_options bo = { .threads = p->threads, .simd = "" };
     enum status status = explainer_open(p->model, p->device, &bo, &p->format, &options, p->methods,
@@ -266,7 +282,7 @@ static enum status open_engine(struct plan *p, struct error *err)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static enum status check_output(const struct plan *p, struct error *err)
+static enum status check_output(struct plan *p, struct error *err)
 {
     const void *field = &p->v->run.output;
     /* The default's folder is ours to make; one that was named must be there. */
@@ -281,36 +297,90 @@ static enum status check_output(const struct plan *p, struct error *err)
     return config_fail(p->config, field, err, "%.600s", reason);
 }
 
-static enum status open_all(struct plan *p, struct error *err)
+static enum status set_threads(struct plan *p, struct error *err)
 {
+    (void)err;
     p->threads = p->v->compute.threads > 0 ? (int)p->v->compute.threads : omp_get_num_procs();
     omp_set_num_threads(p->threads);
-    TRY(find_tasks(p, err));
-    TRY(find_methods(p, err));
-    TRY(check_output(p, err));
-    TRY(open_data(p, err));
-    TRY(check_data(p, err));
-    TRY(open_model(p, err));
-    TRY(check_methods(p, err));
-    TRY(check_labels(p, err));
-    return open_engine(p, err);
+    return OK;
 }
 
-enum status plan_open(const struct config *config, struct plan **out, struct error *err)
+enum {
+    STEP_THREADS,
+    STEP_TASKS,
+    STEP_METHODS,
+    STEP_OUTPUT,
+    STEP_DATA,
+    STEP_MASKS,
+    STEP_PREPROCESS,
+    STEP_TARGET,
+    STEP_MODEL,
+    STEP_SUPPORT,
+    STEP_LABELS,
+    STEP_ENGINE,
+    STEP_EXPLAINER
+};
+#define AFTER(step) (1u << STEP_##step)
+
+/* In this order; `needs` says which of them must have gone well before. */
+static const struct step {
+    const char *name;
+    enum status (*run)(struct plan *, struct error *);
+    unsigned needs;
+} steps[] = {
+    [STEP_THREADS] = { "threads", set_threads, 0 },
+    [STEP_TASKS] = { "tasks", find_tasks, 0 },
+    [STEP_METHODS] = { "methods", find_methods, 0 },
+    [STEP_OUTPUT] = { "output", check_output, 0 },
+    [STEP_DATA] = { "data set", open_data, 0 },
+    [STEP_MASKS] = { "tasks and data set", check_tasks, AFTER(DATA) },
+    [STEP_PREPROCESS] = { "preprocessing", check_preprocess, 0 },
+    [STEP_TARGET] = { "explained classes", check_classes, AFTER(DATA) },
+    [STEP_MODEL] = { "model", open_model, 0 },
+    [STEP_SUPPORT] = { "methods of the model", check_methods, AFTER(MODEL) },
+    [STEP_LABELS] = { "labels", check_labels, AFTER(DATA) | AFTER(MODEL) },
+    [STEP_ENGINE] = { "engine", open_engine, AFTER(MODEL) },
+    [STEP_EXPLAINER] = { "explanations", open_explainer,
+                         AFTER(METHODS) | AFTER(SUPPORT) | AFTER(ENGINE) },
+};
+
+enum status plan_examine(const struct config *config, plan_told *told, void *context,
+                         struct plan **out, struct error *err)
 {
-    *out = NULL;
+    unsigned done = 0;
+    enum status first = OK;
     struct plan *p = calloc(1, sizeof *p);
+    *out = p;
     if (p == NULL)
         return fail(err, E_NOMEM, "out of memory");
     p->config = config;
     p->v = config_values(config);
-    enum status status = open_all(p, err);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && (first == OK || told != NULL); i++) {
+        struct error own = { 0 };
+        if ((steps[i].needs & done) != steps[i].needs)
+            continue;
+        enum status status = steps[i].run(p, &own);
+        done |= status == OK ? 1u << i : 0;
+        if (told != NULL)
+            told(context, steps[i].name, status, &own);
+        if (status != OK && first == OK) {
+            first = status;
+            *err = own;
+        }
+    }
+    return first;
+}
+
+enum status plan_open(const struct config *config, struct plan **out, struct error *err)
+{
+    struct plan *p;
+    enum status status = plan_examine(config, NULL, NULL, &p, err);
     if (status != OK) {
         plan_close(p);
-        return status;
+        p = NULL;
     }
     *out = p;
-    return OK;
+    return status;
 }
 
 void plan_close(struct plan *p)

@@ -36,6 +36,12 @@ struct plan {
 enum status plan_open(const struct config *, struct plan **out, struct error *err);
 void plan_close(struct plan *); /* accepts NULL */
 
+/* The same, going on after a step that fails with all those that do not need it. `told` hears how
+ * each step went. *out holds what could be opened, NULL elsewhere. Returns the first failure. */
+typedef void plan_told(void *context, const char *step, enum status, const struct error *);
+enum status plan_examine(const struct config *, plan_told *told, void *context, struct plan **out,
+                         struct error *err);
+
 /* What was loaded, and what is going to be done with it. */
 void plan_print(const struct plan *, FILE *);
 

@@ -1,0 +1,202 @@
+/* evalh doctor CONFIG: everything that a long run needs, looked at before it. Finds all faults that
+ * can be found in one go, and says of each what would be right. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "command.h"
+#include "doctor.h"
+#include "h5file.h"
+#include "log.h"
+
+enum { DEFAULT_SAMPLE = 64 };
+
+struct options {
+    bool help;
+    const char *config;
+    const char **settings; /* [setting_count] the caller's argv */
+    size_t setting_count;
+    long sample;
+    double quota;
+};
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
+static void print_line(const char *mark, const char *about, const char *format, va_list args)
+{
+    printf("%-6s %-12s ", mark, about);
+    vprintf(format, args);
+    putchar('\n');
+    fflush(stdout); /* beside the log, in order */
+}
+
+void doctor_good(struct doctor *d, const char *about, const char *format, ...)
+{
+    va_list args;
+    (void)d;
+    va_start(args, format);
+    print_line("ok", about, format, args);
+    va_end(args);
+}
+
+void doctor_note(struct doctor *d, const char *about, const char *format, ...)
+{
+    va_list args;
+    d->notes++;
+    va_start(args, format);
+    print_line("note", about, format, args);
+    va_end(args);
+}
+
+void doctor_fault(struct doctor *d, const char *about, const char *format, ...)
+{
+    va_list args;
+    d->faults++;
+    va_start(args, format);
+    print_line("FAULT", about, format, args);
+    va_end(args);
+}
+
+/* ---- the config and its plan ----------------------------------------------------------------- */
+
+static void config_is_wrong(void *doctor, const struct error *err)
+{
+    doctor_fault(doctor, "config", "%s", err->text);
+}
+
+static void step_went(void *doctor, const char *step, enum status status, const struct error *err)
+{
+    if (status != OK)
+        doctor_fault(doctor, step, "%s", err->text);
+}
+
+/* A config that is partly wrong is still looked at: its other keys may be wrong too. */
+static void read_config(struct doctor *d, const struct options *o, struct config *config)
+{
+    struct error err;
+    config_examine(config, o->config, config_is_wrong, d);
+    for (size_t i = 0; i < o->setting_count; i++)
+        if (config_set(config, o->settings[i], &err) != OK)
+            config_is_wrong(d, &err);
+    if (config_finish(config, &err) != OK)
+        config_is_wrong(d, &err);
+    if (d->faults == 0)
+        doctor_good(d, "config", "%s", o->config);
+}
+
+static enum status examine(struct doctor *d, const struct options *o, struct config *config,
+                           struct error *err)
+{
+    doctor_libraries(d);
+    doctor_processor(d);
+    read_config(d, o, config);
+    if (config_values(config)->run.output == NULL) /* config_finish did not come so far */
+        TRY(config_set(config, "run.output=results/run.h5", err));
+    d->opens = plan_examine(config, step_went, d, &d->plan, err) == OK && d->faults == 0;
+    if (d->plan == NULL)
+        return E_NOMEM;
+    doctor_checkpoint(d);
+    doctor_data(d);
+    doctor_sample(d);
+    doctor_work(d);
+    return OK;
+}
+
+static int doctor(const struct options *o)
+{
+    struct doctor d = { .sample = (size_t)o->sample, .quota = o->quota };
+    struct config *config = NULL;
+    struct error err;
+    h5_quiet();
+    enum status status = config_new(&config, &err);
+    d.config = config;
+    if (status == OK)
+        status = examine(&d, o, config, &err);
+    plan_close(d.plan);
+    config_free(config);
+    if (status != OK) {
+        log_error("%s", err.text);
+        return EXIT_FAILED;
+    }
+    if (d.faults > 0)
+        printf("\n%zu fault%s: the run would fail or mislead\n", d.faults, d.faults > 1 ? "s" : "");
+    else
+        printf("\nfit to run: evalh run %s\n", o->config);
+    return d.faults > 0 ? EXIT_USAGE : EXIT_DONE;
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+enum { KEY_QUOTA = 256 };
+
+static const struct argp_option option_table[] = {
+    { "set", 's', "SECTION.KEY=VALUE", 0, "a key of the config, over what its file says", 0 },
+    { "images", 'i', "N", 0, "how many images to decode and classify (default 64)", 0 },
+    { "quota", KEY_QUOTA, "MIB", 0,
+      "reckon with so much disk space, where a quota leaves less than "
+      "the disk has",
+      0 },
+    CLI_HELP_OPTION,
+    { 0 }
+};
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case 's':
+        o->settings[o->setting_count++] = value;
+        return 0;
+    case 'i':
+        return cli_whole(state, "images", value, 1, 10000000, &o->sample);
+    case KEY_QUOTA:
+        return cli_real(state, "quota", value, 0.000001, 1e12, &o->quota);
+    case CLI_HELP:
+        o->help = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->config != NULL) {
+            argp_error(state, "one config at a time: '%s' is a second one", value);
+            return EINVAL;
+        }
+        o->config = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (o->config != NULL || o->help)
+            return 0;
+        argp_error(state, "a config is expected; try: evalh doctor configs/demo_vim.ini");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    .options = option_table,
+    .parser = parse_option,
+    .args_doc = "CONFIG",
+    .doc = "Looks at everything that a run of CONFIG needs: libraries, processor, checkpoint, data "
+           "set, accuracy on a sample, disk space, duration. Exit code 2 where anything is wrong; "
+           "every fault is told, with what would be right."
+};
+
+static int main_doctor(int argc, char **argv)
+{
+    struct options o = { .settings = calloc((size_t)argc + 1, sizeof *o.settings),
+                         .sample = DEFAULT_SAMPLE };
+    int code;
+    if (o.settings == NULL) {
+        log_error("out of memory");
+        return EXIT_FAILED;
+    }
+    if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
+        o.quota *= 1048576;
+        code = doctor(&o);
+    }
+    free(o.settings);
+    return code;
+}
+
+const struct command command_doctor = { "doctor", "is everything there that a run needs?",
+                                        main_doctor, &argp };

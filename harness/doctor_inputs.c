@@ -1,0 +1,239 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doctor.h"
+#include "published.h"
+#include "task.h"
+
+/* What the published accuracies are of. */
+enum { IMAGENET_CLASSES = 1000 };
+
+static const struct published_entry *find_published(const struct published *p, const char *kind,
+                                                    const char *name)
+{
+    return published_find(p, kind, name, "", "");
+}
+
+/* ---- the checkpoint -------------------------------------------------------------------------- */
+
+/* A file that bears a released checkpoint's name, but another hash, is not that checkpoint. */
+static void compare_hash(struct doctor *d, const struct published *p)
+{
+    const struct checkpoint *c = d->plan->model->checkpoint;
+    const char *slash = strrchr(c->path, '/');
+    const char *file = slash != NULL ? slash + 1 : c->path;
+    for (size_t i = 0; i < p->entries; i++) {
+        const struct published_entry *e = &p->entry[i];
+        if (e->file[0] == '\0' || strstr(file, e->file) == NULL || e->sha256[0] == '\0')
+            continue;
+        if (strncmp(e->sha256, c->sha256, strlen(e->sha256)) == 0)
+            doctor_good(d, "checkpoint", "the hash is that of the released %s", e->file);
+        else
+            doctor_fault(d, "checkpoint",
+                         "%s: its sha256 begins with %.16s, the released file's with %s: damaged, "
+                         "or another file under that name; download it again",
+                         c->path, c->sha256, e->sha256);
+    }
+}
+
+void doctor_checkpoint(struct doctor *d)
+{
+    const struct model *m = d->plan->model;
+    struct published p;
+    struct error err;
+    if (m == NULL)
+        return;
+    const struct geometry *g = &m->geo;
+    char heads[40] = "";
+    if (g->heads > 0)
+        snprintf(heads, sizeof heads, ", %d heads", g->heads);
+    doctor_good(d, "checkpoint", "%s (%s): complete, %zu tensors, %zu parameters, sha256 %s",
+                m->checkpoint->path, m->checkpoint->format, m->checkpoint->count, m->parameters,
+                m->checkpoint->sha256);
+    doctor_good(d, "checkpoint",
+                "%s: %d x %d pixels, patches of %d (stride %d), %d tokens, CLS at %d, width %d, "
+                "%d layers%s, %d classes",
+                model_name(m), g->image_size, g->image_size, g->patch, g->stride, g->tokens,
+                g->cls_at, g->width, g->depth, heads, g->classes);
+    if (published_load(published_directory(), &p, &err) != OK) {
+        doctor_note(d, "published", "%s", err.text);
+        return;
+    }
+    compare_hash(d, &p);
+    published_free(&p);
+}
+
+/* ---- the data set ---------------------------------------------------------------------------- */
+
+static void compare_count(struct doctor *d)
+{
+    const struct dataset *data = d->plan->data;
+    struct published p;
+    struct error err;
+    if (published_load(published_directory(), &p, &err) != OK)
+        return;
+    const struct published_entry *e = find_published(&p, "dataset", data->kind->name);
+    if (e != NULL && !isnan(e->images) && (double)data->count != e->images)
+        doctor_note(d, "data set", "%zu images; the published runs saw %.0f", data->count,
+                    e->images);
+    published_free(&p);
+}
+
+void doctor_data(struct doctor *d)
+{
+    const struct dataset *data = d->plan->data;
+    if (data == NULL)
+        return;
+    doctor_good(d, "data set", "%s; %zu of %zu images are in the run; fingerprint %.16s",
+                data->description, d->plan->images, data->count, data->fingerprint);
+    compare_count(d);
+    if (!data->has_labels || d->plan->images == 0)
+        return;
+    int32_t low = data->labels[0], high = low;
+    for (size_t i = 0; i < d->plan->images; i++) {
+        low = data->labels[i] < low ? data->labels[i] : low;
+        high = data->labels[i] > high ? data->labels[i] : high;
+    }
+    const struct model *m = d->plan->model;
+    if (m == NULL || (low >= 0 && high < m->geo.classes)) /* else the step "labels" has said so */
+        doctor_good(d, "labels", "from %d to %d", (int)low, (int)high);
+}
+
+/* ---- a sample -------------------------------------------------------------------------------- */
+
+struct sampling {
+    struct doctor *doctor;
+    size_t count, broken, right, classified;
+    struct image picture; /* [S, S, 3], by `eval` */
+    uint8_t *rgb_device;
+    float *logits; /* [classes] */
+};
+
+static enum status take_memory(struct sampling *s, struct error *err)
+{
+    const struct plan *p = s->doctor->plan;
+    if (p->net == NULL || !p->data->has_labels)
+        return OK;
+    int side = p->model->geo.image_size;
+    size_t bytes = (size_t)side * (size_t)side * 3;
+    s->picture = (struct image){ side, side, malloc(bytes) };
+    s->logits = malloc((size_t)p->model->geo.classes * sizeof *s->logits);
+    s->rgb_device = p->backend->alloc(p->backend, bytes);
+    if (s->picture.rgb == NULL || s->logits == NULL || s->rgb_device == NULL)
+        return fail(err, E_NOMEM, "no memory for an image of %d x %d pixels", side, side);
+    return OK;
+}
+
+static enum status classify(struct sampling *s, const struct sample *sample, int32_t label,
+                            struct error *err)
+{
+    const struct plan *p = s->doctor->plan;
+    if (s->rgb_device == NULL || label < 0 || label >= p->model->geo.classes)
+        return OK;
+    int side = s->picture.width;
+    const struct view view = { .rgb = s->rgb_device };
+    TRY(image_preprocess(&sample->image, PREPROCESS_EVAL, side, s->picture.rgb, err));
+    p->backend->upload(p->backend, s->rgb_device, s->picture.rgb, (size_t)side * (size_t)side * 3);
+    TRY(net_forward(p->net, &view, 1, s->logits, err));
+    s->right += top_class(s->logits, p->model->geo.classes) == label;
+    s->classified++;
+    return OK;
+}
+
+/* Chance of at most k of n hits where each has probability p. */
+static double binomial_tail(size_t k, size_t n, double p)
+{
+    double sum = 0, all = (double)n;
+    for (size_t i = 0; i <= k; i++) {
+        double x = (double)i;
+        sum += exp(lgamma(all + 1) - lgamma(x + 1) - lgamma(all - x + 1) + x * log(p) +
+                   (all - x) * log1p(-p));
+    }
+    return sum;
+}
+
+/* Below what sampling explains once in a thousand times is a fault. */
+static void compare_accuracy(struct sampling *s)
+{
+    struct doctor *d = s->doctor;
+    const struct plan *p = d->plan;
+    struct published published;
+    struct error err;
+    if (s->classified == 0)
+        return;
+    double accuracy = 100 * (double)s->right / (double)s->classified;
+    bool imagenet = strncmp(p->data->kind->name, "imagenet", 8) == 0 &&
+                    p->model->geo.classes == IMAGENET_CLASSES;
+    const struct published_entry *e = NULL;
+    if (published_load(published_directory(), &published, &err) != OK)
+        published = (struct published){ 0 };
+    else if (imagenet)
+        e = find_published(&published, "model", model_name(p->model));
+    if (e == NULL || isnan(e->top1))
+        doctor_good(d, "accuracy",
+                    "top-1 %.1f %% on %zu images (eval preprocessing); nothing was "
+                    "published for this model and data set",
+                    accuracy, s->classified);
+    else if (binomial_tail(s->right, s->classified, e->top1 / 100) >= 0.001)
+        doctor_good(d, "accuracy",
+                    "top-1 %.1f %% on %zu images (eval preprocessing); published: "
+                    "%.1f %%",
+                    accuracy, s->classified, e->top1);
+    else
+        doctor_fault(d, "accuracy",
+                     "top-1 is %.1f %% on %zu images (eval preprocessing), published for %s is "
+                     "%.1f %%: other weights, labels in another order, or another data set; the "
+                     "class index should be the rank of the WordNet id (SPEC 9)",
+                     accuracy, s->classified, e->name, e->top1);
+    published_free(&published);
+}
+
+/* Image `index` decoded, its mask looked at, and classified. */
+static enum status look_at(struct sampling *s, size_t index, struct error *err)
+{
+    struct doctor *d = s->doctor;
+    struct sample sample;
+    enum status status = dataset_load(d->plan->data, index, &sample, err);
+    if (status == E_DATA || status == E_IO) {
+        if (s->broken++ < 5) /* more of the same would bury the rest */
+            doctor_fault(d, "sample", "image %s: %s", d->plan->data->ids[index], err->text);
+        return OK;
+    }
+    TRY(status);
+    status =
+        classify(s, &sample, d->plan->data->has_labels ? d->plan->data->labels[index] : -1, err);
+    sample_free(&sample);
+    return status;
+}
+
+void doctor_sample(struct doctor *d)
+{
+    const struct plan *p = d->plan;
+    struct sampling s = { .doctor = d };
+    struct error err;
+    if (p->data == NULL || p->images == 0 || d->sample == 0)
+        return;
+    s.count = d->sample < p->images ? d->sample : p->images;
+    enum status status = take_memory(&s, &err);
+    /* spread evenly, the first and the last among them */
+    for (size_t i = 0; i < s.count && status == OK; i++) {
+        size_t index = s.count > 1 ? i * (p->images - 1) / (s.count - 1) : 0;
+        status = look_at(&s, index, &err);
+    }
+    if (status != OK)
+        doctor_fault(d, "sample", "%s", err.text);
+    else if (s.broken == 0)
+        doctor_good(d, "sample", "%zu of %zu images decode", s.count, p->images);
+    else
+        doctor_fault(d, "sample",
+                     "%zu of %zu images of the sample cannot be read; they would be "
+                     "left out of every score: mend or remove them",
+                     s.broken, s.count);
+    if (status == OK)
+        compare_accuracy(&s);
+    if (s.rgb_device != NULL)
+        p->backend->free(p->backend, s.rgb_device);
+    image_free(&s.picture);
+    free(s.logits);
+}
