@@ -20,6 +20,7 @@ struct command {
 extern const struct command *const commands[]; /* NULL-terminated */
 
 extern const struct command command_run;
+extern const struct command command_attn;
 extern const struct command command_doctor;
 extern const struct command command_explain;
 extern const struct command command_report; /* harness/report/ */

@@ -6,6 +6,7 @@ const struct command *const commands[] = {
     &command_run,
     &command_doctor,
     &command_explain,
+    &command_attn,
     &command_report,
     &command_compare,
     &command_rescore,

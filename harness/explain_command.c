@@ -5,22 +5,21 @@
 #include <string.h>
 
 #include "class_names.h"
-#include "cli.h"
 #include "colour.h"
 #include "command.h"
 #include "explain_panel.h"
 #include "gnuplot.h"
 #include "log.h"
+#include "scene_cli.h"
 #include "suggest.h"
 
 enum { TOP = 5 };
 enum { CHOICE_PREDICTED = -1, CHOICE_TARGET = -2 }; /* else a class index */
 
 struct options {
-    bool help, vector;
-    struct scene_options scene;
-    const char *beside, *methods, *names, *out, *protocol;
-    long choice, image_size, heads, threads;
+    struct scene_cli cli;
+    const char *beside, *methods, *names, *protocol;
+    long choice;
     const char *checkpoint;
     const char **images; /* [image_count] the caller's argv */
     int image_count;
@@ -76,23 +75,6 @@ static enum status choose_methods(struct panel *p, const struct options *o, stru
 
 /* ---- sides: one model each ------------------------------------------------------------------- */
 
-static enum status open_side(struct panel_side *side, const struct options *o,
-                             const char *checkpoint, struct error *err)
-{
-    struct scene_options so = o->scene;
-    so.checkpoint = checkpoint;
-    so.image_size = (int)o->image_size;
-    so.heads = (int)o->heads;
-    so.threads = (int)o->threads;
-    enum status status = scene_open(&side->scene, &so, err);
-    if (status != OK && o->beside != NULL && o->heads > 0 &&
-        strstr(err->text, "no heads") != NULL) {
-        so.heads = 0; /* --heads is for the other of the two */
-        status = scene_open(&side->scene, &so, err);
-    }
-    return status;
-}
-
 static enum status open_explainer(struct panel *p, struct panel_side *side, const struct options *o,
                                   struct error *err)
 {
@@ -130,11 +112,11 @@ static enum status open_panel(struct panel *p, const struct options *o, struct e
 {
     p->side_count = o->beside != NULL ? 2 : 1;
     p->protocol = o->protocol;
-    p->preprocess = preprocess_names[o->scene.preprocess];
-    p->vector = o->vector;
-    TRY(open_side(&p->sides[0], o, o->checkpoint, err));
+    p->preprocess = preprocess_names[o->cli.scene.preprocess];
+    p->vector = o->cli.vector;
+    TRY(scene_cli_open(&o->cli, o->checkpoint, o->beside != NULL, &p->sides[0].scene, err));
     if (o->beside != NULL)
-        TRY(open_side(&p->sides[1], o, o->beside, err));
+        TRY(scene_cli_open(&o->cli, o->beside, true, &p->sides[1].scene, err));
     if (o->names != NULL)
         TRY(class_names_read(o->names, &p->names, err));
     TRY(check_names(p, o, err));
@@ -231,7 +213,7 @@ static enum status draw(const struct panel *p, const struct options *o, int inde
     }
     if (same > 1)
         snprintf(number, sizeof number, "-%d", same);
-    if (asprintf(&stem, "%s/%s%s", o->out, name, number) < 0)
+    if (asprintf(&stem, "%s/%s%s", o->cli.out, name, number) < 0)
         return fail(err, E_NOMEM, "out of memory");
     enum status status = panel_draw(p, o->images[index], stem, err);
     free(stem);
@@ -265,7 +247,7 @@ static int explain(const struct options *o)
     int code = EXIT_USAGE;
     enum status status = open_panel(&panel, o, &err);
     if (status == OK)
-        status = make_directory(o->out, &err);
+        status = make_directory(o->cli.out, &err);
     for (int i = 0; i < o->image_count && status == OK; i++) {
         status = explain_image(&panel, o, i, &err);
         if (status == OK || i > 0)
@@ -280,24 +262,16 @@ static int explain(const struct options *o)
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-enum { KEY_BESIDE = 256, KEY_HEADS, KEY_SIZE, KEY_VECTOR, KEY_DEVICE, KEY_THREADS };
+enum { KEY_BESIDE = 256 };
 
 static const struct argp_option option_table[] = {
     { "methods", 'm', "NAME,...", 0, "explanation methods (default: all that the model has)", 0 },
     { "class", 'c', "predicted|target|N", 0,
       "explain the predicted class (default), the one that the image's path tells, or class N", 0 },
     { "names", 'n', "FILE", 0, "class names: one a line, or 'index wnid name' lines", 0 },
-    { "preprocess", 'p', "notebook|stretch|eval", 0, "how the image is cut (default: notebook)",
-      0 },
     { "protocol", 'P', "released|paper", 0, "reading of the paper (default: released)", 0 },
     { "beside", KEY_BESIDE, "CHECKPOINT", 0, "a second model, its heat maps in a second row", 0 },
-    { "heads", KEY_HEADS, "N", 0, "attention heads of a ViT (default: width / 64)", 0 },
-    { "image-size", KEY_SIZE, "N", 0, "side of the model's input (default: by its shapes)", 0 },
-    { "out", 'o', "DIR", 0, "folder of the pictures (default: results/explain)", 0 },
-    { "vector", KEY_VECTOR, NULL, 0, "PDF and SVG beside the PNG", 0 },
-    { "device", KEY_DEVICE, "auto|cpu|cuda|ref", 0, "where to compute (default: auto)", 0 },
-    { "threads", KEY_THREADS, "N", 0, "CPU threads (default: all)", 0 },
-    CLI_HELP_OPTION,
+    SCENE_CLI_OPTIONS("results/explain"),
     { 0 }
 };
 
@@ -312,30 +286,11 @@ static error_t parse_class(struct argp_state *state, struct options *o, const ch
     return 0;
 }
 
-static error_t parse_word(struct argp_state *state, const char *option, const char *text,
-                          const char *const *words, int *out)
-{
-    char list[200];
-    size_t count = 0;
-    while (words[count] != NULL)
-        count++;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(words[i], text) == 0) {
-            *out = (int)i;
-            return 0;
-        }
-    join_words(list, sizeof list, words, count);
-    argp_error(state, "--%s %s: one of %s is expected", option, text, list);
-    return EINVAL;
-}
-
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     static const char *const protocols[] = { "released", "paper", NULL };
-    static const char *const devices[] = { "auto", "cpu", "cuda", "ref", NULL };
     struct options *o = state->input;
     int word;
-    error_t bad;
 
     switch (key) {
     case 'm':
@@ -346,34 +301,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case 'n':
         o->names = value;
         return 0;
-    case 'p':
-        bad = parse_word(state, "preprocess", value, preprocess_names, &word);
-        if (bad == 0)
-            o->scene.preprocess = (enum preprocess)word;
-        return bad;
     case 'P':
         o->protocol = value;
-        return parse_word(state, "protocol", value, protocols, &word);
+        return scene_cli_word(state, "protocol", value, protocols, &word);
     case KEY_BESIDE:
         o->beside = value;
-        return 0;
-    case KEY_HEADS:
-        return cli_whole(state, "heads", value, 1, 4096, &o->heads);
-    case KEY_SIZE:
-        return cli_whole(state, "image-size", value, 1, 4096, &o->image_size);
-    case 'o':
-        o->out = value;
-        return 0;
-    case KEY_VECTOR:
-        o->vector = true;
-        return 0;
-    case KEY_DEVICE:
-        o->scene.device = value;
-        return parse_word(state, "device", value, devices, &word);
-    case KEY_THREADS:
-        return cli_whole(state, "threads", value, 1, 1024, &o->threads);
-    case CLI_HELP:
-        o->help = true;
         return 0;
     case ARGP_KEY_ARG:
         if (o->checkpoint == NULL)
@@ -382,12 +314,12 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
             o->images[o->image_count++] = value;
         return 0;
     case ARGP_KEY_END:
-        if (o->help || o->image_count > 0)
+        if (o->cli.help || o->image_count > 0)
             return 0;
         argp_error(state, "a checkpoint and at least one image are expected");
         return EINVAL;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return scene_cli_parse(key, value, state, &o->cli);
     }
 }
 
@@ -403,16 +335,15 @@ static const struct argp argp = {
 static int main_explain(int argc, char **argv)
 {
     struct options o = { .images = calloc((size_t)argc + 1, sizeof *o.images),
-                         .scene = { .device = "auto", .preprocess = PREPROCESS_NOTEBOOK },
+                         .cli = SCENE_CLI_START("results/explain"),
                          .protocol = "released",
-                         .out = "results/explain",
                          .choice = CHOICE_PREDICTED };
     int code;
     if (o.images == NULL) {
         log_error("out of memory");
         return EXIT_USAGE;
     }
-    if (cli_parse(&argp, argc, argv, &o, &o.help, &code))
+    if (cli_parse(&argp, argc, argv, &o, &o.cli.help, &code))
         code = explain(&o);
     free(o.images);
     return code;

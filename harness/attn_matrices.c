@@ -1,0 +1,417 @@
+/* Attention matrices of one image: all of them to HDF5, their beginning as a figure. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attn.h"
+#include "command.h"
+#include "gnuplot.h"
+#include "h5file.h"
+#include "h5lock.h"
+#include "log.h"
+#include "sheet.h"
+
+enum { SIDES = 2, MOST_LAYERS = 12, MOST_DRAWN = 8 }; /* drawn: channels of one model */
+enum { MEAN = -1 };                                   /* as inspect_matrix has it */
+
+struct side { /* one model */
+    struct scene scene;
+    struct inspector *inspector;
+    char title[96];
+    int layers[MOST_LAYERS], layer_count;
+    int *channels; /* [channel_count]; MEAN among them */
+    int channel_count, drawn;
+    float *matrix; /* [L, L] */
+};
+
+struct figure {
+    struct side sides[SIDES];
+    int side_count, tokens; /* tokens that are drawn */
+    struct sheet sheet;
+    hid_t file;
+    char *stem;
+};
+
+/* ---- lists on the command line --------------------------------------------------------------- */
+
+/* "6" or "25%": of 24 layers that is 6. */
+static enum status read_layer(const char *word, int depth, int *out, struct error *err)
+{
+    char *end;
+    double x = strtod(word, &end);
+    bool percent = *end == '%';
+    if (end != word && end[percent] == '\0' && x >= 0 &&
+        (percent ? x <= 100 : x < depth && x == floor(x))) {
+        *out = percent ? (int)(x / 100 * depth) : (int)x;
+        *out = *out < depth ? *out : depth - 1;
+        return OK;
+    }
+    return fail(err, E_CONFIG,
+                "--layers: '%s': a layer from 0 to %d, or a depth like 50%%, is "
+                "expected",
+                word, depth - 1);
+}
+
+static enum status read_layers(struct side *s, const char *list, struct error *err)
+{
+    char *words = strdup(list != NULL ? list : "25%,50%,75%"), *rest = words;
+    enum status status = words != NULL ? OK : fail(err, E_NOMEM, "out of memory");
+    for (char *w; status == OK && (w = strtok_r(rest, ", ", &rest)) != NULL;) {
+        if (s->layer_count == MOST_LAYERS)
+            status = fail(err, E_CONFIG, "--layers: more than %d", MOST_LAYERS);
+        else
+            status = read_layer(w, s->scene.model->geo.depth, &s->layers[s->layer_count++], err);
+    }
+    free(words);
+    if (status == OK && s->layer_count == 0)
+        status = fail(err, E_CONFIG, "--layers: none is named");
+    return status;
+}
+
+static enum status read_channel(struct side *s, const char *word, struct error *err)
+{
+    int most = inspect_matrix_count(s->inspector);
+    char *end;
+    long n = strtol(word, &end, 10);
+    if (strcmp(word, "mean") == 0)
+        s->channels[s->channel_count++] = MEAN;
+    else if (strcmp(word, "all") == 0)
+        for (int i = 0; i < most; i++)
+            s->channels[s->channel_count++] = i;
+    else if (*word != '\0' && *end == '\0' && n >= 0 && n < most)
+        s->channels[s->channel_count++] = (int)n;
+    else
+        return fail(err, E_CONFIG,
+                    "--channels: '%s': %s from 0 to %d, 'mean' or 'all' is expected "
+                    "for %s",
+                    word, s->scene.model->geo.heads > 0 ? "a head" : "a channel", most - 1,
+                    s->title);
+    return OK;
+}
+
+static enum status read_channels(struct side *s, const char *list, bool two, struct error *err)
+{
+    int most = inspect_matrix_count(s->inspector);
+    const char *standard = two ? "mean" : most > 1 ? "0,1,mean" : "0";
+    char *words = strdup(list != NULL ? list : standard), *rest = words;
+    /* every word may be "all" */
+    size_t word_count = strlen(list != NULL ? list : standard) / 2 + 1;
+    s->channels = calloc(word_count * (size_t)most + 1, sizeof *s->channels);
+    enum status status =
+        words != NULL && s->channels != NULL ? OK : fail(err, E_NOMEM, "out of memory");
+    for (char *w; status == OK && (w = strtok_r(rest, ", ", &rest)) != NULL;)
+        status = read_channel(s, w, err);
+    free(words);
+    if (status == OK && s->channel_count == 0)
+        status = fail(err, E_CONFIG, "--channels: none is named");
+    s->drawn = s->channel_count < MOST_DRAWN ? s->channel_count : MOST_DRAWN;
+    if (s->drawn < s->channel_count)
+        log_info("%s: the first %d of %d channels are drawn, all are written", s->title, s->drawn,
+                 s->channel_count);
+    return status;
+}
+
+/* ---- sides ----------------------------------------------------------------------------------- */
+
+static enum status open_side(struct side *s, const struct attn_options *o, const char *checkpoint,
+                             const struct image *image, struct error *err)
+{
+    TRY(scene_cli_open(&o->cli, checkpoint, o->beside != NULL, &s->scene, err));
+    scene_title(&s->scene, s->title, sizeof s->title);
+    const struct model *m = s->scene.model;
+    TRY(inspect_open(m, s->scene.device, &s->scene.backend_options, &input_imagenet, &s->inspector,
+                     err));
+    TRY(read_layers(s, o->layers, err));
+    TRY(read_channels(s, o->channels, o->beside != NULL, err));
+    s->matrix = malloc((size_t)m->geo.tokens * (size_t)m->geo.tokens * sizeof *s->matrix);
+    if (s->matrix == NULL)
+        return fail(err, E_NOMEM, "no memory for a matrix of %d tokens", m->geo.tokens);
+    attn_print_counts(m, s->title);
+    return scene_look(&s->scene, image, err);
+}
+
+static void close_side(struct side *s)
+{
+    inspect_close(s->inspector);
+    scene_close(&s->scene);
+    free(s->channels);
+    free(s->matrix);
+}
+
+/* ---- the figure ------------------------------------------------------------------------------ */
+
+/* What is drawn of a matrix, in [0,1]: of a Vim |alpha| from its least to its largest over the
+ * tokens shown, of a ViT the probabilities up to the largest shown. Returns that largest. */
+static double normalise(const struct side *s, int tokens, float *out)
+{
+    int len = s->scene.model->geo.tokens;
+    bool vit = s->scene.model->geo.heads > 0;
+    double low = INFINITY, high = 0;
+    for (int i = 0; i < tokens; i++)
+        for (int j = 0; j < tokens; j++) {
+            double x = fabs((double)s->matrix[(size_t)i * (size_t)len + (size_t)j]);
+            low = fmin(low, x);
+            high = fmax(high, x);
+        }
+    if (vit)
+        low = 0;
+    for (int i = 0; i < tokens; i++)
+        for (int j = 0; j < tokens; j++) {
+            double x = fabs((double)s->matrix[(size_t)i * (size_t)len + (size_t)j]);
+            out[i * tokens + j] = high > low ? (float)((x - low) / (high - low)) : 0;
+        }
+    return high;
+}
+
+static enum status draw_matrix(struct figure *f, const struct side *s, int row, int column,
+                               struct error *err)
+{
+    const int sharp = 480; /* pixels a side at least, so that a token has sharp edges */
+    int times = (sharp + f->tokens - 1) / f->tokens;
+    float *values = malloc((size_t)f->tokens * (size_t)f->tokens * sizeof *values);
+    uint8_t *rgb = sheet_picture(&f->sheet, row, column, f->tokens * times);
+    if (values == NULL || rgb == NULL) {
+        free(values);
+        return fail(err, E_NOMEM, "no memory for a figure");
+    }
+    double high = normalise(s, f->tokens, values);
+    sheet_blocks(values, f->tokens, times, rgb);
+    free(values);
+    struct sheet_cell *cell = &f->sheet.cells[row * f->sheet.columns + column];
+    snprintf(cell->title, sizeof cell->title, "layer %d, max %.2g", s->layers[column], high);
+    return OK;
+}
+
+static void put_words(struct figure *f, const struct attn_options *o)
+{
+    struct sheet *sheet = &f->sheet;
+    char name[128];
+    const char *slash = strrchr(o->image, '/');
+    snprintf(name, sizeof name, "%s", slash != NULL ? slash + 1 : o->image);
+    snprintf(sheet->heading[0], sizeof *sheet->heading, "Attention of %s%s%s, %.80s",
+             f->sides[0].title, f->side_count > 1 ? " and " : "",
+             f->side_count > 1 ? f->sides[1].title : "", name);
+    snprintf(sheet->note[0], sizeof *sheet->note,
+             "row: token that attends; column: token attended to; first %d tokens; n = 1 image, %s "
+             "preprocessing",
+             f->tokens, preprocess_names[o->cli.scene.preprocess]);
+    bool vim = false, vit = false;
+    for (int k = 0; k < f->side_count; k++)
+        *(f->sides[k].scene.model->geo.heads > 0 ? &vit : &vim) = true;
+    snprintf(sheet->note[1], sizeof *sheet->note, "%s%s%s",
+             vim ? "Vim: |alpha| (Eq. 14), both directions added, min to max of the tokens shown; "
+                   "alike in both protocols"
+                 : "",
+             vim && vit ? "; " : "", vit ? "ViT: softmax, 0 to max" : "");
+    for (int k = 0, used = 0; k < f->side_count; k++)
+        used += snprintf(sheet->note[2] + used, sizeof *sheet->note - (size_t)used, "%s%.12s",
+                         k > 0 ? ", " : "sha256 of the checkpoint: ",
+                         f->sides[k].scene.model->checkpoint->sha256);
+    sheet->scale = "attention";
+    sheet->scale_low = "min";
+    sheet->scale_high = "max";
+    sheet->tokens = f->tokens;
+}
+
+static enum status open_sheet(struct figure *f, const struct attn_options *o, struct error *err)
+{
+    int rows = 0, columns = 0;
+    f->tokens = o->tokens > 0 ? o->tokens : 1000000;
+    for (int k = 0; k < f->side_count; k++) {
+        const struct side *s = &f->sides[k];
+        rows += s->drawn;
+        columns = s->layer_count > columns ? s->layer_count : columns;
+        f->tokens = s->scene.model->geo.tokens < f->tokens ? s->scene.model->geo.tokens : f->tokens;
+    }
+    TRY(sheet_open(&f->sheet, rows, columns, err));
+    put_words(f, o);
+    return OK;
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+static enum status describe(const struct figure *f, const struct side *s, const char *name,
+                            const struct attn_options *o, struct error *err)
+{
+    const struct geometry *g = &s->scene.model->geo;
+    hid_t group = H5Gopen2(f->file, name, H5P_DEFAULT);
+    const struct {
+        const char *name, *value;
+    } texts[] = { { "arch", model_name(s->scene.model) },
+                  { "checkpoint", s->scene.model->checkpoint->path },
+                  { "checkpoint_sha256", s->scene.model->checkpoint->sha256 },
+                  { "image", o->image },
+                  { "preprocess", preprocess_names[o->cli.scene.preprocess] },
+                  { "what", g->heads > 0 ? "softmax of scaled products, [channel, row, column]"
+                                         : "alpha of SPEC 4, signed, both directions added, "
+                                           "[channel, row, column]" } };
+    const struct {
+        const char *name;
+        int value;
+    } numbers[] = { { "tokens", g->tokens },
+                    { "cls_at", g->cls_at },
+                    { "layers", g->depth },
+                    { "directions", g->heads > 0 ? 1 : 2 },
+                    { "matrices_per_direction", inspect_matrix_count(s->inspector) },
+                    { "inner_matrices", g->heads > 0 ? 0 : g->state } };
+    enum status status = OK;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts && status == OK; i++)
+        status = h5_put_text(group, texts[i].name, texts[i].value, err);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && status == OK; i++)
+        status = h5_put_int(group, numbers[i].name, numbers[i].value, err);
+    H5Gclose(group);
+    return status;
+}
+
+static enum status write_column(const struct figure *f, const char *group, const char *name,
+                                const int *values, int count, struct error *err)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", group, name);
+    const struct column c = { .path = path, .type = COLUMN_I32, .row_bytes = 4, .same_as = -1 };
+    hid_t d = h5_create_column(f->file, &c, (size_t)count, err);
+    if (d < 0)
+        return E_IO;
+    enum status status = h5_write_rows(d, &c, 0, (size_t)count, values, err);
+    H5Dclose(d);
+    return status;
+}
+
+/* One layer: every chosen matrix is computed, written and, among the first, drawn. */
+static enum status run_layer(struct figure *f, struct side *s, const char *group, int at, int row,
+                             struct error *err)
+{
+    int len = s->scene.model->geo.tokens;
+    char path[64];
+    snprintf(path, sizeof path, "%s/layer_%02d/matrix", group, s->layers[at]);
+    const struct column c = { .path = path,
+                              .type = COLUMN_F32,
+                              .ndim = 2,
+                              .dim = { len, len },
+                              .row_bytes = (size_t)len * (size_t)len * 4,
+                              .same_as = -1 };
+    hid_t d = h5_create_column(f->file, &c, (size_t)s->channel_count, err);
+    if (d < 0)
+        return E_IO;
+    enum status status = inspect_layer(s->inspector, s->scene.picture.rgb, s->layers[at], err);
+    for (int i = 0; i < s->channel_count && status == OK; i++) {
+        status = inspect_matrix(s->inspector, s->channels[i], s->matrix, err);
+        if (status == OK)
+            status = h5_write_rows(d, &c, (size_t)i, 1, s->matrix, err);
+        if (status == OK && i < s->drawn)
+            status = draw_matrix(f, s, row + i, at, err);
+    }
+    H5Dclose(d);
+    return status;
+}
+
+static enum status run_side(struct figure *f, int k, int row, const struct attn_options *o,
+                            struct error *err)
+{
+    struct side *s = &f->sides[k];
+    const char *group = k == 0 ? "model" : "beside";
+    for (int i = 0; i < s->layer_count; i++) {
+        for (int j = 0; j < i; j++)
+            if (s->layers[j] == s->layers[i])
+                return fail(err, E_CONFIG, "--layers: layer %d of %s is there twice", s->layers[i],
+                            s->title);
+        TRY(run_layer(f, s, group, i, row, err));
+    }
+    for (int i = 0; i < s->drawn; i++) {
+        const char *kind = s->scene.model->geo.heads > 0 ? "head" : "channel";
+        char which[40];
+        if (s->channels[i] == MEAN)
+            snprintf(which, sizeof which, "mean of %ss", kind);
+        else
+            snprintf(which, sizeof which, "%s %d", kind, s->channels[i]);
+        snprintf(f->sheet.row_titles[row + i], sizeof *f->sheet.row_titles, "%.80s%s%s",
+                 f->side_count > 1 ? s->scene.model->arch : "", f->side_count > 1 ? ", " : "",
+                 which);
+    }
+    TRY(write_column(f, group, "layers", s->layers, s->layer_count, err));
+    TRY(write_column(f, group, "channels", s->channels, s->channel_count, err));
+    return describe(f, s, group, o, err);
+}
+
+/* Under a temporary name until it is whole. */
+static enum status write_file(struct figure *f, const struct attn_options *o, struct error *err)
+{
+    char *path, *partial = NULL;
+    if (asprintf(&path, "%s.h5", f->stem) < 0)
+        return fail(err, E_NOMEM, "out of memory");
+    enum status status =
+        asprintf(&partial, "%s.h5.tmp", f->stem) >= 0 ? OK : fail(err, E_NOMEM, "out of memory");
+    h5_lock();
+    h5_quiet();
+    if (status == OK) {
+        f->file = H5Fcreate(partial, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+        status = f->file >= 0 ? OK : h5_fail(err, "%s: cannot be written", partial);
+    }
+    if (status == OK) {
+        for (int k = 0, row = 0; k < f->side_count && status == OK; k++) {
+            status = run_side(f, k, row, o, err);
+            row += f->sides[k].drawn;
+        }
+        if (H5Fclose(f->file) < 0 && status == OK)
+            status = h5_fail(err, "%s: cannot be written", partial);
+        if (status == OK)
+            status = rename_synced(partial, path, err);
+        if (status != OK)
+            unlink(partial);
+    }
+    h5_unlock();
+    if (status == OK)
+        log_info("wrote %s", path);
+    free(path);
+    free(partial);
+    return status;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static enum status open_all(struct figure *f, const struct attn_options *o, struct error *err)
+{
+    struct image image;
+    const char *slash = strrchr(o->image, '/'), *name = slash != NULL ? slash + 1 : o->image;
+    const char *dot = strrchr(name, '.');
+    int length = (int)(dot != NULL && dot != name ? (size_t)(dot - name) : strlen(name));
+    f->side_count = o->beside != NULL ? 2 : 1;
+    if (asprintf(&f->stem, "%s/%.*s-attention", o->cli.out, length, name) < 0) {
+        f->stem = NULL;
+        return fail(err, E_NOMEM, "out of memory");
+    }
+    TRY(image_read(o->image, &image, err));
+    enum status status = open_side(&f->sides[0], o, o->model, &image, err);
+    if (status == OK && o->beside != NULL)
+        status = open_side(&f->sides[1], o, o->beside, &image, err);
+    image_free(&image);
+    TRY(status);
+    TRY(open_sheet(f, o, err));
+    return make_directory(o->cli.out, err);
+}
+
+int attn_matrices(const struct attn_options *o)
+{
+    struct figure f = { 0 };
+    struct error err;
+    int code = EXIT_USAGE;
+    enum status status = open_all(&f, o, &err);
+    if (status == OK) {
+        code = EXIT_FAILED;
+        status = write_file(&f, o, &err);
+    }
+    if (status == OK)
+        status = sheet_draw(&f.sheet, f.stem, o->cli.vector, &err);
+    if (status == OK)
+        log_info("wrote %s.png%s", f.stem, o->cli.vector ? ", .pdf, .svg" : "");
+    for (int k = 0; k < SIDES; k++)
+        close_side(&f.sides[k]);
+    sheet_close(&f.sheet);
+    free(f.stem);
+    if (status == OK)
+        return EXIT_DONE;
+    log_error("%s", err.text);
+    return code;
+}
