@@ -216,9 +216,11 @@ static void write_ledger(const struct writer *w, const struct report *report, bo
     struct grid g;
     w->style->heading(w->f, 1, "The ledger: one switch at a time");
     say(w, w->style->paragraph,
-        "Each run differs in one key of its config from %s; differences are that run less this "
-        "one, on the same %zu images.",
+        "Each run differs in one key of its config from %s, in section explain where no other is "
+        "named; differences are that run less this one, on the same %zu images.",
         base_name(base->result->path), l->entry[0].paired.images);
+    if (w->style->ledger_figures)
+        w->style->ledger_figures(w->f, report);
     grid_begin(&g, "llllrrrr");
     HEADER(&g, "switch", "method", "class", "figure", "base", "switched", "difference", "95 % CI");
     for (size_t e = 0; e < l->entries; e++)

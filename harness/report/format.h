@@ -25,8 +25,9 @@ struct style {
     void (*paragraph)(FILE *, const char *text);
     void (*table)(FILE *, const char *caption, const struct grid *);
     void (*end)(FILE *);
-    /* What one format alone has, or NULL: between what is said of all runs and of each; before a
-     * run's blocks, before its tables, after them. */
+    /* What one format alone has, or NULL: before the ledger's table; between what is said of all
+     * runs and of each; before a run's blocks, before its tables, after them. */
+    void (*ledger_figures)(FILE *, const struct report *);
     void (*runs_begin)(FILE *, const struct report *);
     void (*run_begin)(FILE *, size_t run);
     enum status (*run_figures)(FILE *, const struct report *, size_t run, struct error *);

@@ -205,7 +205,6 @@ static enum status run_end(FILE *f, const struct report *report, size_t index, s
 
 static void runs_begin(FILE *f, const struct report *report)
 {
-    html_ledger(f, report);
     if (report->runs < 2 || report->paper)
         return;
     fputs("<nav aria-label=\"Runs\"><h2>Runs</h2><ol>\n", f);
@@ -224,6 +223,7 @@ static const struct style style = { .begin = begin,
                                     .paragraph = paragraph,
                                     .table = table,
                                     .end = end,
+                                    .ledger_figures = html_ledger,
                                     .runs_begin = runs_begin,
                                     .run_begin = run_begin,
                                     .run_figures = run_figures,

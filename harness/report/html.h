@@ -25,7 +25,7 @@ void html_subject(FILE *, const struct run *, enum explained, size_t images);
  * there are masks and the data set is at hand (elsewhere a line says why not). */
 enum status html_figures(FILE *, const struct run *, const struct pictures *, struct error *err);
 
-/* What every protocol switch does to every score: nothing where no two runs make a ledger. */
+/* What every protocol switch does to every score. The report has a ledger. */
 void html_ledger(FILE *, const struct report *);
 
 /* The images that the methods explain best and worst, with their heat maps; and the scores of every

@@ -58,7 +58,7 @@ const char html_css[] =
     ".under { filter: grayscale(1); }\n"
     ".mask { mix-blend-mode: multiply; opacity: .75; }\n"
     ".scale { font-size: .85rem; color: var(--soft); }\n"
-    ".scale span { display: inline-block; width: 9rem; height: .7rem; vertical-align: -.05rem; background: linear-gradient(90deg, #000004, #280b54, #65156e, #9f2a63, #d44842, #f57d15, #fac127, #fcffa4); print-color-adjust: exact; -webkit-print-color-adjust: exact; }\n"
+    ".scale span { display: inline-block; width: 9rem; height: .7rem; vertical-align: -.05rem; background: linear-gradient(90deg, #440154, #433d84, #2e6d8e, #1f978b, #46c06f, #b0dd2f, #fde725); print-color-adjust: exact; -webkit-print-color-adjust: exact; }\n"
     "details { margin: 1.5rem 0; }\n"
     "summary { cursor: pointer; font-weight: 600; padding: .3rem 0; }\n"
     "pre { background: var(--shade); padding: .8rem; font-size: .8rem; overflow-x: auto; }\n"

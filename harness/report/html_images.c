@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "colour.h"
+
 enum {
     SHOWN = 4,    /* images at either end */
     THUMB = 176,  /* pixels a side of an embedded picture */
@@ -123,19 +125,6 @@ struct gallery {
     struct error *err;
 };
 
-/* Eight of the 256 colours of matplotlib's inferno (CC0): even steps of lightness, in print and for
- * the colour-blind alike. */
-static void heat_colour(double heat, uint8_t rgb[3])
-{
-    static const uint8_t at[8][3] = { { 0, 0, 4 },      { 40, 11, 84 },   { 101, 21, 110 },
-                                      { 159, 42, 99 },  { 212, 72, 66 },  { 245, 125, 21 },
-                                      { 250, 193, 39 }, { 252, 255, 164 } };
-    double place = heat > 0 ? fmin(heat, 1) * 7 : 0;
-    int low = place < 6 ? (int)place : 6;
-    for (int c = 0; c < 3; c++)
-        rgb[c] = (uint8_t)lround(at[low][c] + (place - low) * (at[low + 1][c] - at[low][c]));
-}
-
 static enum status put_png(struct gallery *g, uint8_t *rgb, int side)
 {
     const struct image image = { side, side, rgb };
@@ -211,7 +200,7 @@ static enum status heat_tile(struct gallery *g, const struct result_map *map, co
         high = fmaxf(high, values[i]);
     }
     for (size_t i = 0; i < cells; i++)
-        heat_colour(high > low ? (double)(values[i] - low) / (double)(high - low) : 0, rgb + 3 * i);
+        colour_of(high > low ? (double)(values[i] - low) / (double)(high - low) : 0, rgb + 3 * i);
     tile_begin(g, map->method, "heat map");
     if (g->pictures->data)
         fprintf(g->f, "<use class=\"under\" href=\"#%s\"/>", key);

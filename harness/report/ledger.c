@@ -114,8 +114,9 @@ static enum status add_entries(const struct report *report, const struct values 
         struct ledger_entry *e = &out->entry[out->entries];
         size_t k = one_key(&v[out->base], &v[b]);
         e->run = b;
-        snprintf(e->key, sizeof e->key, "%s.%s = %.100s", config_keys[k].section,
-                 config_keys[k].name, v[b].of[k] ? v[b].of[k] : "(not set)");
+        bool plain = strcmp(config_keys[k].section, "explain") == 0; /* as run.vary writes it */
+        snprintf(e->key, sizeof e->key, "%s%s%s = %.100s", plain ? "" : config_keys[k].section,
+                 plain ? "" : ".", config_keys[k].name, v[b].of[k] ? v[b].of[k] : "(not set)");
         TRY(pair_results(report->run[out->base].result, report->run[b].result, &report->bootstrap,
                          &e->paired, err));
         out->entries++;

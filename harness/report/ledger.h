@@ -7,7 +7,7 @@
 
 struct ledger_entry {
     size_t run;           /* index in the report */
-    char key[160];        /* "explain.ties = reverse" */
+    char key[160];        /* "ties = reverse", "run.protocol = paper" */
     struct paired paired; /* the base as A, this run as B, on the same images */
 };
 

@@ -7,6 +7,7 @@
 #include "gnuplot.h"
 #include "ledger.h"
 #include "plots_internal.h"
+#include "svg.h"
 
 struct ledger_plot {
     const struct ledger *ledger;
@@ -62,14 +63,33 @@ static void put_names(FILE *f, const struct ledger *l)
         gnuplot_quote(f, l->entry[e].key);
         fprintf(f, " %d", -(int)e);
     }
-    fputs(") scale 0\n", f);
+    fputs(") scale 0 noenhanced\n", f);
+}
+
+/* Of all intervals, 0 among them, with a margin; and ticks: a panel is a third of the page wide. */
+static void put_x_axis(FILE *f, const struct ledger_plot *l, int k)
+{
+    double low = 0, high = 0;
+    for (size_t e = 0; e < l->ledger->entries; e++)
+        for (size_t i = 0; i < l->ledger->entry[e].paired.rows; i++) {
+            const struct paired_row *row = &l->ledger->entry[e].paired.row[i];
+            if (strcmp(row->figure, l->figure[k]) != 0)
+                continue;
+            low = fmin(low, row->difference.low);
+            high = fmax(high, row->difference.high);
+        }
+    double margin = high > low ? 0.05 * (high - low) : 1;
+    fprintf(f, "set xrange [%.6g:%.6g]\nset xtics %g\n", low - margin, high + margin,
+            chart_step(high - low + 2 * margin, 4));
 }
 
 static void put_panel(FILE *f, const struct ledger_plot *l, int k, double left, double right)
 {
     fprintf(f, "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset title ", left, right);
     gnuplot_quote(f, l->figure[k]);
-    fputs("\nplot ", f);
+    fputc('\n', f);
+    put_x_axis(f, l, k);
+    fputs("plot ", f);
     for (size_t m = 0; m < l->methods; m++) {
         struct look look = look_of(l->method[m], m);
         fprintf(f,
@@ -92,27 +112,28 @@ static void put_ledger(FILE *f, const struct figure_file *p)
             "set yrange [%.6g:0.6]\nset border 1\nset xtics nomirror\n"
             "set grid x lc rgb '#dddddd' lt 1 lw 0.5\n"
             "set arrow 1 from first 0, graph 0 to first 0, graph 1 nohead lc rgb '#666666'\n"
-            "set xlabel 'difference, points'\nset offsets graph 0.05, graph 0.05, 0, 0\n"
-            "set bmargin 5.5\nset tmargin 4.5\n",
-            -(double)l->ledger->entries + 0.4);
+            "set xlabel 'difference, points'\n"
+            "set bmargin %zu\nset tmargin 4\n",
+            -(double)l->ledger->entries + 0.4, 3 + l->methods);
     for (int kind = 0; kind < PICTURES; kind++) {
         gnuplot_terminal(f, kind, p->stem, 20,
-                         4 + (0.35 + 0.3 * (double)l->methods) * (double)l->ledger->entries);
+                         3.5 + 0.5 * (double)l->methods +
+                             (0.35 + 0.3 * (double)l->methods) * (double)l->ledger->entries);
         fprintf(f, "set multiplot layout 1,%d title ", panels);
         plots_title(f, p, "What each switch changes, paired 95 % intervals",
                     l->ledger->entry[0].paired.images);
         fputs(" noenhanced\n", f);
         put_names(f, l->ledger);
         for (int k = 0; k < panels; k++) {
-            double left = 0.22 + 0.76 * k / panels, right = 0.22 + 0.76 * (k + 1) / panels - 0.02;
-            /* one legend for all, below the first panel's names */
-            fputs(k == 0
-                      ? "set key at screen 0.02, screen 0.09 left bottom reverse Left samplen 1\n"
-                      : "unset key\nset ytics format ''\n",
+            double left = 0.22 + 0.76 * k / panels, right = 0.22 + 0.76 * (k + 1) / panels - 0.03;
+            /* one legend for all, below the names of the switches */
+            fputs(k == 0 ? "set key at screen 0.01, screen 0.02 left bottom reverse Left "
+                           "samplen 1\n"
+                         : "unset key\nunset ytics\n",
                   f);
             put_panel(f, l, k, left, right);
         }
-        fputs("unset multiplot\nset ytics format '%g'\nset output\n", f);
+        fputs("unset multiplot\nset output\n", f);
     }
 }
 

@@ -1,0 +1,422 @@
+/* The page of evalh report: whole, well-formed, sealed off from any network; its pictures; the
+ * ledger; precision and recall. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ctype.h>
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ledger.h"
+#include "make_result.h"
+#include "precision_recall.h"
+#include "run_command.h"
+
+#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+
+#define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
+
+static const char *made(const char *name, const struct make_result *o)
+{
+    const char *path = in_folder(name);
+    assert_int_equal(make_result_file(path, o), 0);
+    return path;
+}
+
+static size_t count_of(const char *text, const char *what)
+{
+    size_t count = 0;
+    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
+        count++;
+    return count;
+}
+
+/* --- a checker of pages: stricter than HTML is --------------------------------------------- */
+
+enum { DEEPEST = 64 };
+
+/* Past one tag; keeps the stack of open elements. */
+static const char *check_tag(const char *p, char open[DEEPEST][16], int *depth)
+{
+    char name[16] = "";
+    bool closing = *p == '/', quoted = false;
+    p += closing;
+    size_t length = strcspn(p, " \t\n/>");
+    assert_in_range(length, 1, sizeof name - 1);
+    memcpy(name, p, length);
+    for (p += length; *p && (quoted || *p != '>'); p++) {
+        quoted = quoted != (*p == '"');
+        if (*p == '<')
+            fail_msg("'<' within <%s>: %.60s", name, p);
+    }
+    assert_int_equal(*p, '>');
+    if (closing) {
+        if (*depth == 0 || strcmp(open[*depth - 1], name) != 0)
+            fail_msg("</%s> where </%s> is expected", name, *depth ? open[*depth - 1] : "nothing");
+        (*depth)--;
+    } else if (p[-1] != '/' && strcmp(name, "meta") != 0 && name[0] != '!') {
+        assert_in_range(*depth, 0, DEEPEST - 1);
+        snprintf(open[(*depth)++], sizeof open[0], "%s", name);
+    }
+    return p + 1;
+}
+
+/* Every element closed in order, every bare & an entity of ours, every id once. */
+static void check_page(const char *page)
+{
+    char open[DEEPEST][16];
+    int depth = 0;
+    assert_int_equal(strncmp(page, "<!DOCTYPE html>\n<html lang=\"en\">", 31), 0);
+    for (const char *p = page; *p;) {
+        if (*p == '<') {
+            p = check_tag(p + 1, open, &depth);
+            continue;
+        }
+        if (*p == '&' && strncmp(p, "&amp;", 5) != 0 && strncmp(p, "&lt;", 4) != 0 &&
+            strncmp(p, "&gt;", 4) != 0 && strncmp(p, "&quot;", 6) != 0)
+            fail_msg("a bare &: %.40s", p);
+        p++;
+    }
+    assert_int_equal(depth, 0);
+    for (const char *p = page; (p = strstr(p, " id=\"")); p++) {
+        char id[128];
+        snprintf(id, sizeof id, "%.*s", 5 + (int)strcspn(p + 5, "\"") + 1, p);
+        assert_int_equal(count_of(page, id), 1);
+    }
+}
+
+/* Nothing is fetched: links lead into the page, pictures are in it. */
+static void check_sealed(const char *page)
+{
+    static const char *const never[] = { "http:",   "https:", "<script", "<link",     "<iframe",
+                                         "@import", "url(",   " src=",   "javascript" };
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+        if (strstr(page, never[i]))
+            fail_msg("the page has %s", never[i]);
+    for (const char *p = page; (p = strstr(p, "href=\"")); p++) {
+        char id[128];
+        p += 6;
+        if (strncmp(p, "data:image/", 11) == 0)
+            continue;
+        assert_int_equal(*p, '#');
+        snprintf(id, sizeof id, " id=\"%.*s\"", (int)strcspn(p + 1, "\""), p + 1);
+        if (!strstr(page, id))
+            fail_msg("a link to nothing: %s", id);
+    }
+}
+
+/* Every cell of the Markdown tables is in a cell of the page; figures drawn from nothing excepted:
+ * the page leaves columns out that are n/a throughout. */
+static void check_values(const char *page, char *md)
+{
+    size_t numbers = 0;
+    char cell[256];
+    for (char *line = strtok(md, "\n"); line; line = strtok(NULL, "\n"))
+        for (char *p = line; *p == '|' && p[1]; p = strchr(p + 1, '|')) {
+            char *from = p + 1 + strspn(p + 1, " "), *to = strchr(from, '|');
+            while (to > from && to[-1] == ' ')
+                to--;
+            if (!isdigit((unsigned char)*from) && *from != '[' && *from != '+' && *from != '-')
+                continue;
+            if (from[0] == '-' && from[1] == '-') /* the rule below the header */
+                break;
+            snprintf(cell, sizeof cell, ">%.*s</t", (int)(to - from), from);
+            if (!strstr(page, cell))
+                fail_msg("no %s in the page", cell);
+            numbers++;
+        }
+    assert_true(numbers > 50);
+}
+
+/* --- pages ----------------------------------------------------------------------------------- */
+
+static void page(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.images = 60;
+    o.methods = "raw rollout attribution we_ird&<x>\"' random";
+    o.arch = "vim_small"; /* has published figures */
+    o.dataset = "imagenet_seg";
+    o.segmentation = true;
+    const char *path = made("page.h5", &o);
+    struct outcome html = REPORT(path, "--format", "html"), md = REPORT(path);
+    assert_int_equal(html.code, 0);
+    check_page(html.out);
+    check_sealed(html.out);
+    check_values(html.out, md.out);
+    static const char *const says[] = { "we_ird&amp;&lt;x&gt;&quot;'",
+                                        "name=\"viewport\"",
+                                        "@media print",
+                                        "prefers-color-scheme: dark",
+                                        "n = 57",
+                                        "No precision-recall figure",
+                                        "Heat maps alone",
+                                        "data:image/png;base64,iVBOR",
+                                        "[explain]",
+                                        "57 images scored, 3 skipped",
+                                        "image_00059.JPEG" };
+    for (size_t i = 0; i < sizeof says / sizeof *says; i++)
+        if (!strstr(html.out, says[i]))
+            fail_msg("no '%s' in the page", says[i]);
+    assert_int_equal(count_of(html.out, "<svg class=\"chart\""), 2 * 2 + 2);
+    assert_int_equal(count_of(html.out, "<caption>"), 7);
+    assert_null(strstr(html.out, ">nan"));
+    assert_null(strstr(html.out, "\"nan"));
+    outcome_free(&html);
+    outcome_free(&md);
+}
+
+/* Nothing scored, nothing labelled, one image, two files of one name: still pages. */
+static void odd_pages(void **state)
+{
+    (void)state;
+    const struct {
+        size_t images;
+        int skipped;
+        bool labels, perturbation, segmentation, extras;
+    } cases[] = { { 5, 5, true, true, true, true },
+                  { 5, 0, false, false, true, false },
+                  { 1, 0, true, true, true, true },
+                  { 2, 1, true, true, false, false } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct make_result o = make_result_default;
+        o.images = cases[i].images;
+        o.skipped = cases[i].skipped;
+        o.labels = cases[i].labels;
+        o.perturbation = cases[i].perturbation;
+        o.segmentation = cases[i].segmentation;
+        o.extras = cases[i].extras;
+        const char *path = made("odd.h5", &o);
+        struct outcome r = REPORT(path, path, "--format", "html");
+        assert_int_equal(r.code, 0);
+        check_page(r.out);
+        check_sealed(r.out);
+        assert_null(strstr(r.out, ">nan"));
+        assert_null(strstr(r.out, "\"nan"));
+        outcome_free(&r);
+    }
+}
+
+static void large_page(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.images = 4000;
+    o.segmentation = true;
+    const char *path = made("large.h5", &o), *out = in_folder("large.html");
+    struct outcome r = REPORT(path, "--format", "html", "--out", out, "--resamples", "10");
+    assert_int_equal(r.code, 0);
+    assert_string_equal(r.out, "");
+    char *text = read_file(out);
+    check_page(text);
+    assert_non_null(strstr(text, "image_03999.JPEG"));
+    assert_true(strlen(text) < 5000000);
+    free(text);
+    outcome_free(&r);
+    r = REPORT(path, "--format", "html", "--out", "/nowhere/page.html", "--resamples", "10");
+    assert_int_equal(r.code, 1);
+    assert_non_null(strstr(r.err, "/nowhere/page.html: cannot be written"));
+    outcome_free(&r);
+}
+
+/* --- pictures -------------------------------------------------------------------------------- */
+
+static void set_text(hid_t f, const char *name, const char *text)
+{
+    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Adelete(f, name);
+    hid_t a = H5Acreate2(f, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Awrite(a, type, &text) >= 0);
+    H5Aclose(a);
+    H5Sclose(space);
+    H5Tclose(type);
+}
+
+/* A result file as a run on the demo set would have made it. */
+static const char *demo_result(struct dataset **data)
+{
+    struct make_result o = make_result_default;
+    struct error err;
+    const char *folder = in_folder("demo");
+    char config[512];
+    o.images = 10;
+    o.skipped = 0;
+    o.segmentation = true;
+    const char *path = made("pictures.h5", &o);
+    const struct dataset_options options = {
+        .kind = "demo", .path = folder, .demo_images = 10, .demo_seed = 7, .demo_size = 64
+    };
+    if (dataset_open(&options, data, &err) != OK)
+        fail_msg("%s", err.text);
+    snprintf(config, sizeof config,
+             "[data]\nkind = demo\npath = %s\nimages = 10\nseed = 7\nsize = 64\n", folder);
+    hid_t f = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    hsize_t count = 10;
+    hid_t space = H5Screate_simple(1, &count, NULL);
+    H5Ldelete(f, "/images/id", H5P_DEFAULT);
+    hid_t set = H5Dcreate2(f, "/images/id", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, (*data)->ids) >= 0);
+    set_text(f, "config", config);
+    set_text(f, "dataset_fingerprint", (*data)->fingerprint);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Fclose(f);
+    return path;
+}
+
+static void pictures(void **state)
+{
+    (void)state;
+    struct dataset *data;
+    const char *path = demo_result(&data);
+    struct outcome r = REPORT(path, "--format", "html");
+    assert_int_equal(r.code, 0);
+    check_page(r.out);
+    check_sealed(r.out);
+    /* four best and four worst in each of two tasks, each with a mask and four maps */
+    assert_int_equal(count_of(r.out, "data:image/jpeg;base64,/9j/"), 16);
+    assert_int_equal(count_of(r.out, "data:image/png;base64,iVBOR"), 16 * 5);
+    assert_int_equal(count_of(r.out, "Precision and recall of the foreground"), 2);
+    assert_non_null(strstr(r.out, "at 64 × 64"));
+    outcome_free(&r);
+
+    hid_t f = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    set_text(f, "dataset_fingerprint", "0123");
+    H5Fclose(f);
+    r = REPORT(path, "--format", "html");
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.out, "is another data set by now"));
+    assert_null(strstr(r.out, "data:image/jpeg"));
+    outcome_free(&r);
+    dataset_close(data);
+}
+
+/* Against the ranking of every pixel by itself. */
+static void precision_and_recall(void **state)
+{
+    (void)state;
+    enum { SIDE = 64, PIXELS = SIDE * SIDE, IMAGES = 10 };
+    struct dataset *data;
+    struct result *r;
+    struct error err;
+    const char *path = demo_result(&data);
+    assert_int_equal(result_open(path, &r, &err), OK);
+    struct run run = { .result = r, .scored = IMAGES, .segmentations = 1 };
+    struct pictures pictures;
+    struct recall recall;
+    pictures_open(r, &pictures);
+    assert_non_null(pictures.data);
+    assert_int_equal(recall_build(&run, &pictures, &recall, &err), OK);
+    assert_int_equal(recall.curves, 5); /* one for both classes, but of attribution */
+    assert_int_equal(recall.images, IMAGES);
+    assert_int_equal(recall.side, SIDE);
+
+    float *maps, *heat = calloc((size_t)IMAGES * PIXELS, sizeof *heat);
+    uint8_t *positive = calloc((size_t)IMAGES * PIXELS, 1), rgb[3 * PIXELS];
+    int8_t labels[PIXELS];
+    double area;
+    assert_int_equal(result_read_maps(r, &r->map[0], &maps, &err), OK);
+    for (size_t i = 0; i < IMAGES; i++) {
+        assert_int_equal(pictures_load(&pictures, i, SIDE, rgb, labels, &err), OK);
+        assert_int_equal(pictures_heat(maps + i * 14 * 14, 14, SIDE, heat + i * PIXELS, &err), OK);
+        for (size_t p = 0; p < PIXELS; p++)
+            positive[i * PIXELS + p] = labels[p] == 1;
+    }
+    assert_int_equal(average_precision(heat, positive, (size_t)IMAGES * PIXELS, &area, &err), OK);
+    assert_true(area > 0.01 && fabs(recall.curve[0].area - area) < 0.003); /* 512 levels */
+    const struct recall_curve *c = &recall.curve[0];
+    for (size_t i = 1; i < c->levels; i++)
+        assert_true(c->recall[i] >= c->recall[i - 1]);
+    assert_true(c->recall[c->levels - 1] == 1);
+    free(maps);
+    free(heat);
+    free(positive);
+    recall_free(&recall);
+    pictures_close(&pictures);
+    result_close(r);
+    dataset_close(data);
+}
+
+/* --- ledger ---------------------------------------------------------------------------------- */
+
+static void ledger(void **state)
+{
+    (void)state;
+    /* the base in the middle; the last differs in two keys, so it is in no ledger */
+    static const char *const switches[] = { "ties = reverse\nminmax = protocol\n",
+                                            "ties = index\nminmax = protocol\n",
+                                            "ties = index\nminmax = no\n",
+                                            "ties = random\nminmax = no\nrow_norm = no\n" };
+    struct result *r[4];
+    struct error err;
+    char *path[4];
+    for (int i = 0; i < 4; i++) {
+        char name[32];
+        struct make_result o = make_result_default;
+        o.images = 80;
+        o.seed = 1 + (unsigned)i;
+        o.explain = switches[i];
+        snprintf(name, sizeof name, "ledger%d.h5", i);
+        path[i] = strdup(made(name, &o));
+        assert_int_equal(result_open(path[i], &r[i], &err), OK);
+    }
+    struct run run[4] = {
+        { .result = r[0] }, { .result = r[1] }, { .result = r[2] }, { .result = r[3] }
+    };
+    struct report report = { .run = run, .runs = 4, .bootstrap = { 1, 50, 0.95 } };
+    struct ledger l;
+    assert_int_equal(ledger_build(&report, &l, &err), OK);
+    assert_int_equal(l.base, 1);
+    assert_int_equal(l.entries, 2);
+    assert_string_equal(l.entry[0].key, "ties = reverse");
+    assert_string_equal(l.entry[1].key, "minmax = no");
+    struct paired paired;
+    assert_int_equal(pair_results(r[1], r[0], &report.bootstrap, &paired, &err), OK);
+    const struct paired_row *row =
+        ledger_row(&l.entry[0], "raw", EXPLAINED_PREDICTED, "positive AUC");
+    assert_non_null(row);
+    assert_true(row->value[0] == paired.row[0].value[0] && row->value[1] == paired.row[0].value[1]);
+    assert_true(row->difference.low == paired.row[0].difference.low);
+    paired_free(&paired);
+    ledger_free(&l);
+
+    struct outcome md = REPORT(path[0], path[1], path[2]),
+                   html = REPORT(path[0], path[1], path[2], "--format", "html"),
+                   none = REPORT(path[1], path[3]);
+    assert_non_null(strstr(md.out, "differs in one key of its config from ledger1.h5"));
+    assert_non_null(strstr(md.out, "| ties = reverse |"));
+    assert_null(strstr(none.out, "ledger:"));
+    check_page(html.out);
+    check_values(html.out, md.out);
+    assert_non_null(strstr(html.out, "What each switch changes"));
+    outcome_free(&md);
+    outcome_free(&html);
+    outcome_free(&none);
+    for (int i = 0; i < 4; i++) {
+        result_close(r[i]);
+        free(path[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(page),
+        cmocka_unit_test(odd_pages),
+        cmocka_unit_test(large_page),
+        cmocka_unit_test(pictures),
+        cmocka_unit_test(precision_and_recall),
+        cmocka_unit_test(ledger),
+    };
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
