@@ -10,7 +10,7 @@
 static void print_help(FILE *to)
 {
     fputs("Usage: evalh COMMAND [ARGUMENT...]\n"
-          "Evaluates explanations of vision models (Vim, DeiT): perturbation and segmentation.\n\n",
+          "Evaluates explanations of vision models (Vim, DeiT) on images.\n\n",
           to);
     for (size_t i = 0; commands[i] != NULL; i++)
         fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->summary);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ini.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +13,27 @@
 
 static const char *const files[] = { "models.ini", "perturbation.ini", "segmentation.ini" };
 
-const char *published_directory(void)
+/* The folder that lies where an installation has it, seen from the running program: so that an
+ * installed tree may be moved, or stand in a package's DESTDIR. NULL: there is none. */
+static const char *beside_program(char *path, size_t size)
+{
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0)
+        return NULL;
+    program[length] = '\0';
+    *strrchr(program, '/') = '\0';
+    int n = snprintf(path, size, "%s/%s", program, PUBLISHED_BESIDE);
+    return n < (int)size && access(path, R_OK) == 0 ? path : NULL;
+}
+
+const char *published_directory(char path[PUBLISHED_PATH])
 {
     const char *set = getenv("EVALH_PUBLISHED");
     if (set && *set)
         return set;
+    if (beside_program(path, PUBLISHED_PATH))
+        return path;
     return access(PUBLISHED_INSTALLED, R_OK) == 0 ? PUBLISHED_INSTALLED : PUBLISHED_SOURCE;
 }
 

@@ -24,9 +24,11 @@ struct published {
     size_t entries;
 };
 
-/* The directory of the figures: EVALH_PUBLISHED, else where they were installed, else the source
- * tree. Never NULL. */
-const char *published_directory(void);
+enum { PUBLISHED_PATH = 4096 };
+
+/* The directory of the figures: EVALH_PUBLISHED, else where they were installed (seen from the
+ * program, then by the prefix), else the source tree. Never NULL; may use `path` for it. */
+const char *published_directory(char path[PUBLISHED_PATH]);
 
 /* E_CONFIG names file and line. */
 enum status published_load(const char *directory, struct published *out, struct error *err);

@@ -142,11 +142,12 @@ static enum status write_report(const struct options *o, const struct result *co
 static enum status report_files(const struct options *o, bool *begun, struct error *err)
 {
     struct published published;
+    char path[PUBLISHED_PATH];
     struct result **results = calloc((size_t)o->files, sizeof *results);
     if (!results)
         return fail(err, E_NOMEM, "no memory for %d results", o->files);
     enum status status =
-        published_load(o->published ? o->published : published_directory(), &published, err);
+        published_load(o->published ? o->published : published_directory(path), &published, err);
     for (int i = 0; status == OK && i < o->files; i++)
         status = result_open(o->file[i], &results[i], err);
     *begun = status == OK;

@@ -1,0 +1,103 @@
+/* evalh-docs DIR: writes DIR/man1, DIR/man5, DIR/completions (bash) and DIR/site-functions (zsh).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "docs.h"
+#include "log.h"
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+enum status page_open(struct page *page, const char *folder, const char *name, struct error *err)
+{
+    snprintf(page->path, sizeof page->path, "%s/%s", folder, name);
+    snprintf(page->temporary, sizeof page->temporary, "%s.new", page->path);
+    page->to = fopen(page->temporary, "w");
+    if (page->to == NULL)
+        return fail(err, E_IO, "%s: %s", page->temporary, strerror(errno));
+    return OK;
+}
+
+enum status page_close(struct page *page, struct error *err)
+{
+    bool bad = ferror(page->to) != 0;
+    bad = fclose(page->to) != 0 || bad;
+    if (bad || rename(page->temporary, page->path) != 0)
+        return fail(err, E_IO, "%s: cannot be written: %s", page->path, strerror(errno));
+    return OK;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+const struct argp_option *option_at(const struct argp *argp, int i)
+{
+    for (const struct argp_option *o = argp->options;
+         o->name != NULL || o->key != 0 || o->doc != NULL; o++)
+        if ((o->flags & (OPTION_HIDDEN | OPTION_DOC)) == 0 && o->name != NULL && i-- == 0)
+            return o;
+    return NULL;
+}
+
+char option_letter(const struct argp_option *o)
+{
+    return o->key > ' ' && o->key < 127 ? (char)o->key : '\0';
+}
+
+enum operand operand_of(const char *place_holder)
+{
+    if (strlen(place_holder) == 1 || strcmp(place_holder, "FORMAT") == 0)
+        return OPERAND_NONE; /* N, X */
+    if (strchr(place_holder, '|') != NULL)
+        return OPERAND_CHOICE;
+    if (strcmp(place_holder, "SECTION.KEY=VALUE") == 0)
+        return OPERAND_SETTING;
+    if (strcmp(place_holder, "DIR") == 0)
+        return OPERAND_FOLDER;
+    return OPERAND_FILE;
+}
+
+/* ---- the program ----------------------------------------------------------------------------- */
+
+static enum status folder_of(const char *parent, const char *name, char *out, size_t size,
+                             struct error *err)
+{
+    if (snprintf(out, size, "%s/%s", parent, name) >= (int)size)
+        return fail(err, E_IO, "%s/%s: too long a path", parent, name);
+    if (mkdir(out, 0777) != 0 && errno != EEXIST)
+        return fail(err, E_IO, "%s: %s", out, strerror(errno));
+    return OK;
+}
+
+static enum status write_all(const char *top, struct error *err)
+{
+    char folder[4000];
+    TRY(folder_of(top, "man1", folder, sizeof folder, err));
+    TRY(man_main(folder, err));
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (commands[i]->argp == NULL)
+            return fail(err, E_CONFIG, "command %s: its table entry lacks argp (harness/command.h)",
+                        commands[i]->name);
+        TRY(man_command(folder, commands[i], err));
+    }
+    TRY(folder_of(top, "man5", folder, sizeof folder, err));
+    TRY(man_config(folder, err));
+    TRY(folder_of(top, "completions", folder, sizeof folder, err));
+    TRY(complete_bash(folder, err));
+    TRY(folder_of(top, "site-functions", folder, sizeof folder, err));
+    return complete_zsh(folder, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct error err;
+    if (argc != 2) {
+        log_error("usage: evalh-docs DIR");
+        return EXIT_USAGE;
+    }
+    if (write_all(argv[1], &err) == OK)
+        return EXIT_DONE;
+    log_error("%s", err.text);
+    return EXIT_FAILED;
+}

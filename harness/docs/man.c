@@ -1,0 +1,214 @@
+/* evalh(1) and a page for each subcommand. */
+#include <string.h>
+
+#include "docs.h"
+
+void roff_text(FILE *f, const char *text)
+{
+    bool starts = true;
+    for (const char *p = text; *p != '\0'; p++) {
+        if (starts && (*p == '.' || *p == '\''))
+            fputs("\\&", f);
+        if (*p == '\\')
+            fputs("\\e", f);
+        else if (*p == '-')
+            fputs("\\-", f);
+        else
+            fputc(*p, f);
+        starts = *p == '\n';
+    }
+}
+
+void roff_title(FILE *f, const char *name, const char *section, const char *summary)
+{
+    fputs(".\\\" Made by evalh-docs from the tables of the program.\n.TH ", f);
+    for (const char *p = name; *p != '\0'; p++)
+        fputc(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p, f);
+    fprintf(f, " %s \"\" \"evalh %s\" \"evalh\"\n.nh\n.ad l\n.SH NAME\n", section, EVALH_VERSION);
+    roff_text(f, name);
+    fputs(" \\- ", f);
+    roff_text(f, summary);
+    fputc('\n', f);
+}
+
+static void paragraph(FILE *f, const char *text)
+{
+    roff_text(f, text);
+    fputc('\n', f);
+}
+
+static void item(FILE *f, const char *term, const char *text)
+{
+    fputs(".TP\n.B ", f);
+    paragraph(f, term);
+    paragraph(f, text);
+}
+
+/* ---- examples: what no table says ------------------------------------------------------------ */
+
+static const struct {
+    const char *command, *line, *says;
+} examples[] = {
+    { "run", "evalh run configs/perturb_vim_s.ini --dry-run",
+      "opens the checkpoint and the data, says what would be done, and stops" },
+    { "run", "evalh run configs/perturb_vim_s.ini --limit 100",
+      "the first 100 images: a look before the long run" },
+    { "run", "evalh run configs/segment_vim_s.ini -s run.protocol=paper --fresh",
+      "the paper's equations in place of its released code; replaces an earlier result" },
+    { "report", "evalh report results/perturb_vim_s.h5 --plots plots",
+      "the table on standard output, the curves as PNG, PDF and SVG" },
+    { "report", "evalh report --paper -f latex results/*.h5 > tables.tex",
+      "the paper's tables, the rows that there are; gaps are shown" },
+    { "compare", "evalh compare results/baseline/demo_vim.h5 results/demo_vim.h5",
+      "whether a new run gave what the baseline gave" },
+    { "compare", "evalh compare --paired --tolerance 1e-5 cpu.h5 gpu.h5",
+      "two devices: rounding is allowed, and what it does to the scores is shown" },
+    { "rescore", "evalh rescore results/perturb_vim_s.h5",
+      "the other ways to put ten accuracies into one number" },
+    { "precision", "evalh precision configs/perturb_deit_t.ini --images 16",
+      "what fp32 would do to the ViT's attribution" },
+    { "info", "evalh info vim_s_midclstok_80p5acc.pth results/demo_vim.h5", "what each file is" },
+};
+enum { EXAMPLES = sizeof examples / sizeof examples[0] };
+
+/* Of one command, or (NULL) the first of each. */
+static void print_examples(FILE *f, const char *command)
+{
+    bool any = false;
+    for (size_t i = 0; i < EXAMPLES; i++) {
+        const char *before = i > 0 ? examples[i - 1].command : "";
+        if (command == NULL ? strcmp(examples[i].command, before) == 0
+                            : strcmp(examples[i].command, command) != 0)
+            continue;
+        if (!any)
+            fputs(".SH EXAMPLES\n", f);
+        any = true;
+        item(f, examples[i].line, examples[i].says);
+    }
+}
+
+static void print_exit_status(FILE *f)
+{
+    fputs(".SH EXIT STATUS\n", f);
+    item(f, "0", "done");
+    item(f, "1",
+         "something failed, or was stopped, after work had begun; what was finished is kept");
+    item(f, "2", "nothing was run: the command line, a config or an input is not right");
+}
+
+/* ---- a command ------------------------------------------------------------------------------- */
+
+static void print_options(FILE *f, const struct argp *argp)
+{
+    const struct argp_option *o;
+    fputs(".SH OPTIONS\n", f);
+    for (int i = 0; (o = option_at(argp, i)) != NULL; i++) {
+        fputs(".TP\n", f);
+        if (option_letter(o) != '\0')
+            fprintf(f, "\\fB\\-%c\\fR, ", option_letter(o));
+        fputs("\\fB\\-\\-", f);
+        roff_text(f, o->name);
+        fputs("\\fR", f);
+        if (o->arg != NULL) {
+            fputs("=\\fI", f);
+            roff_text(f, o->arg);
+            fputs("\\fR", f);
+        }
+        fputc('\n', f);
+        paragraph(f, o->doc);
+    }
+}
+
+/* argp's text: what stands behind a \v comes after the options. */
+static void print_description(FILE *f, const char *doc)
+{
+    const char *rest = strchr(doc, '\v');
+    fputs(".SH DESCRIPTION\n", f);
+    if (rest == NULL) {
+        paragraph(f, doc);
+        return;
+    }
+    char before[4096];
+    snprintf(before, sizeof before, "%.*s", (int)(rest - doc), doc);
+    paragraph(f, before);
+    fputs(".PP\n", f);
+    paragraph(f, rest + 1);
+}
+
+static void print_command(FILE *f, const struct command *c)
+{
+    char name[64];
+    snprintf(name, sizeof name, "evalh-%s", c->name);
+    roff_title(f, name, "1", c->summary);
+    fputs(".SH SYNOPSIS\n.B evalh ", f);
+    roff_text(f, c->name);
+    fputs("\n[\\fIOPTION\\fR...] \\fI", f);
+    roff_text(f, c->argp->args_doc != NULL ? c->argp->args_doc : "");
+    fputs("\\fR\n", f);
+    print_description(f, c->argp->doc != NULL ? c->argp->doc : c->summary);
+    print_options(f, c->argp);
+    print_examples(f, c->name);
+    print_exit_status(f);
+    fputs(".SH SEE ALSO\n.BR evalh (1)", f);
+    for (size_t i = 0; commands[i] != NULL; i++)
+        if (commands[i] != c) {
+            fputs(",\n.BR evalh\\-", f);
+            roff_text(f, commands[i]->name);
+            fputs(" (1)", f);
+        }
+    fputs(",\n.BR evalh.ini (5)\n", f);
+}
+
+enum status man_command(const char *folder, const struct command *c, struct error *err)
+{
+    struct page page;
+    char name[64];
+    snprintf(name, sizeof name, "evalh-%s.1", c->name);
+    TRY(page_open(&page, folder, name, err));
+    print_command(page.to, c);
+    return page_close(&page, err);
+}
+
+/* ---- evalh(1) -------------------------------------------------------------------------------- */
+
+static void print_main(FILE *f)
+{
+    roff_title(f, "evalh", "1", "evaluates explanations of vision models");
+    fputs(".SH SYNOPSIS\n.B evalh\n\\fICOMMAND\\fR [\\fIARGUMENT\\fR...]\n.SH DESCRIPTION\n", f);
+    paragraph(f,
+              "Runs Vision Mamba (Vim) and DeiT checkpoints over images, explains each decision "
+              "as a heat map, and measures the maps: how accuracy falls while pixels are removed "
+              "(perturbation), and how well the heat covers the object (segmentation). A run is "
+              "described by an INI file and leaves one HDF5 file with a record per image; tables, "
+              "plots and comparisons are made from such files.");
+    fputs(".SH COMMANDS\n", f);
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        fputs(".TP\n.BR evalh\\-", f);
+        roff_text(f, commands[i]->name);
+        fputs(" (1)\n", f);
+        paragraph(f, commands[i]->summary);
+    }
+    item(f, "evalh COMMAND --help", "the options of a command");
+    item(f, "evalh --version", "the version, and the commit it was built from");
+    print_examples(f, NULL);
+    fputs(".SH ENVIRONMENT\n", f);
+    item(f, "EVALH_DATA, EVALH_WEIGHTS",
+         "folders of data sets and checkpoints, for the configs that come with evalh; any ${NAME} "
+         "in a config is taken from the environment");
+    item(f, "EVALH_PUBLISHED", "folder of the published figures, in place of the installed one");
+    item(f, "OMP_NUM_THREADS", "CPU threads, unless compute.threads says otherwise");
+    fputs(".SH FILES\n", f);
+    item(f, EVALH_DATADIR "/configs", "the demo, and a config for each row of the paper's tables");
+    item(f, EVALH_DATADIR "/published", "the published figures that reports put beside ours");
+    item(f, EVALH_DOCDIR "/schema.md", "what a result file holds");
+    print_exit_status(f);
+    fputs(".SH SEE ALSO\n.BR evalh.ini (5)\n", f);
+}
+
+enum status man_main(const char *folder, struct error *err)
+{
+    struct page page;
+    TRY(page_open(&page, folder, "evalh.1", err));
+    print_main(page.to);
+    return page_close(&page, err);
+}
