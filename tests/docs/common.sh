@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the tests of this folder. $EVALH: the program; $DOCS: what evalh-docs wrote.
 set -u
 work=$(mktemp -d)
