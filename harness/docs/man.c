@@ -63,6 +63,8 @@ static const struct {
       "whether a new run gave what the baseline gave" },
     { "compare", "evalh compare --paired --tolerance 1e-5 cpu.h5 gpu.h5",
       "two devices: rounding is allowed, and what it does to the scores is shown" },
+    { "explain", "evalh explain vim_s_midclstok_80p5acc.pth cat.jpg dog.jpg --out panels",
+      "top five classes, and each photograph beside its heat maps" },
     { "rescore", "evalh rescore results/perturb_vim_s.h5",
       "the other ways to put ten accuracies into one number" },
     { "precision", "evalh precision configs/perturb_deit_t.ini --images 16",
