@@ -66,7 +66,8 @@ for config in "$@"; do
 done
 
 if [ ${#results[@]} -gt 0 ]; then
-    "$EVALH" report "${results[@]}" --plots "$out/plots" >"$out/report.md" 2>"$out/report.log" ||
+    { "$EVALH" report "${results[@]}" --plots "$out/plots" >"$out/report.md" &&
+        "$EVALH" report "${results[@]}" --format html >"$out/report.html"; } 2>"$out/report.log" ||
         bad+=("the report failed, see $out/report.log")
 fi
 

@@ -110,34 +110,34 @@ static enum status print_settings(FILE *f, struct error *err)
     return OK;
 }
 
-/* What offers the words that `place_holder` stands for; ":" where there are none. */
-static const char *offer(const char *place_holder, char *out, size_t size)
+/* What offers the words that `place_holder` stands for. */
+static void print_offer(FILE *f, const char *place_holder)
 {
-    size_t n;
     switch (operand_of(place_holder)) {
     case OPERAND_CHOICE:
-        snprintf(out, size, "_evalh_words '%s'", place_holder);
-        for (n = 0; out[n] != '\0'; n++)
-            if (out[n] == '|')
-                out[n] = ' ';
-        return out;
+        fputs("_evalh_words '", f);
+        choice_words(f, place_holder);
+        fputc('\'', f);
+        break;
     case OPERAND_SETTING:
-        return "_evalh_setting";
+        fputs("_evalh_setting", f);
+        break;
     case OPERAND_FOLDER:
-        return "_evalh_folders";
+        fputs("_evalh_folders", f);
+        break;
     case OPERAND_FILE:
-        return "_evalh_files ''";
+        fputs("_evalh_files ''", f);
+        break;
     case OPERAND_NONE:
+        fputc(':', f);
         break;
     }
-    return ":";
 }
 
 static void print_command(FILE *f, const struct command *c)
 {
     const struct argp_option *o;
     const char *operands = c->argp->args_doc != NULL ? c->argp->args_doc : "";
-    char words[256];
     fprintf(f, "    %s)\n        case $prev in\n", c->name);
     for (int i = 0; (o = option_at(c->argp, i)) != NULL; i++) {
         if (o->arg == NULL)
@@ -145,8 +145,9 @@ static void print_command(FILE *f, const struct command *c)
         fputs("        ", f);
         if (option_letter(o) != '\0')
             fprintf(f, "-%c | ", option_letter(o));
-        fprintf(f, "--%s)\n            %s\n            return\n            ;;\n", o->name,
-                offer(o->arg, words, sizeof words));
+        fprintf(f, "--%s)\n            ", o->name);
+        print_offer(f, o->arg);
+        fputs("\n            return\n            ;;\n", f);
     }
     fputs("        esac\n        if [[ $cur == -* ]]; then\n            _evalh_words '", f);
     for (int i = 0; (o = option_at(c->argp, i)) != NULL; i++)

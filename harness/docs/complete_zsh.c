@@ -29,8 +29,7 @@ static void print_operand(FILE *f, const char *place_holder)
         break;
     case OPERAND_CHOICE:
         fputc('(', f);
-        for (const char *p = place_holder; *p != '\0'; p++)
-            fputc(*p == '|' ? ' ' : *p, f);
+        choice_words(f, place_holder);
         fputc(')', f);
         break;
     case OPERAND_SETTING:

@@ -47,8 +47,8 @@ char option_letter(const struct argp_option *o)
 
 enum operand operand_of(const char *place_holder)
 {
-    if (strlen(place_holder) == 1 || strcmp(place_holder, "FORMAT") == 0)
-        return OPERAND_NONE; /* N, X */
+    if (strlen(place_holder) == 1 || strchr(place_holder, ',') != NULL)
+        return OPERAND_NONE; /* N, X; NAME,... */
     if (strchr(place_holder, '|') != NULL)
         return OPERAND_CHOICE;
     if (strcmp(place_holder, "SECTION.KEY=VALUE") == 0)
@@ -56,6 +56,19 @@ enum operand operand_of(const char *place_holder)
     if (strcmp(place_holder, "DIR") == 0)
         return OPERAND_FOLDER;
     return OPERAND_FILE;
+}
+
+void choice_words(FILE *f, const char *place_holder)
+{
+    const char *before = "";
+    for (const char *p = place_holder; *p != '\0';) {
+        size_t length = strcspn(p, "|");
+        if (length > 1) { /* a single letter stands for a number */
+            fprintf(f, "%s%.*s", before, (int)length, p);
+            before = " ";
+        }
+        p += length + (p[length] == '|');
+    }
 }
 
 /* ---- the program ----------------------------------------------------------------------------- */

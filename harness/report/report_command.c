@@ -33,7 +33,7 @@ enum {
 };
 
 static const struct argp_option option_table[] = {
-    { "format", KEY_FORMAT, "FORMAT", 0, "md (default), csv, latex, json or html", 0 },
+    { "format", KEY_FORMAT, "md|csv|latex|json|html", 0, "on standard output (default: md)", 0 },
     { "paper", KEY_PAPER, NULL, 0,
       "the paper's Tables 1, 2, 5 and 6 from all files (md, latex, html)", 0 },
     { "out", KEY_OUT, "FILE", 0, "write there instead of to standard output", 0 },

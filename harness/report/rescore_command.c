@@ -19,7 +19,7 @@ struct options {
 };
 
 static const struct argp_option option_table[] = {
-    { "format", 'f', "FORMAT", 0, "md (default) or csv, on standard output", 0 },
+    { "format", 'f', "md|csv", 0, "on standard output (default: md)", 0 },
     CLI_HELP_OPTION,
     { 0 },
 };

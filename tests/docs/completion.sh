@@ -44,6 +44,10 @@ offers "evalh run a.ini folder/" "folder/c.ini"
 offers "evalh report " "a.ini b.h5 folder"
 offers "evalh report b.h5 --plots " "folder"
 offers "evalh report --plots=f" "folder"
+offers "evalh report --format h" "html"
+offers "evalh report -f l" "latex"
+offers "evalh rescore --format=" "csv md"
+offers "evalh explain --class=" "predicted target"
 offers "evalh run -s model.checkpoint=b" "b.h5"
 
 if command -v zsh >/dev/null; then
