@@ -41,6 +41,7 @@ void doctor_checkpoint(struct doctor *d)
 {
     const struct model *m = d->plan->model;
     struct published p;
+    char path[PUBLISHED_PATH];
     struct error err;
     if (m == NULL)
         return;
@@ -56,7 +57,7 @@ void doctor_checkpoint(struct doctor *d)
                 "%d layers%s, %d classes",
                 model_name(m), g->image_size, g->image_size, g->patch, g->stride, g->tokens,
                 g->cls_at, g->width, g->depth, heads, g->classes);
-    if (published_load(published_directory(), &p, &err) != OK) {
+    if (published_load(published_directory(path), &p, &err) != OK) {
         doctor_note(d, "published", "%s", err.text);
         return;
     }
@@ -70,8 +71,9 @@ static void compare_count(struct doctor *d)
 {
     const struct dataset *data = d->plan->data;
     struct published p;
+    char path[PUBLISHED_PATH];
     struct error err;
-    if (published_load(published_directory(), &p, &err) != OK)
+    if (published_load(published_directory(path), &p, &err) != OK)
         return;
     const struct published_entry *e = find_published(&p, "dataset", data->kind->name);
     if (e != NULL && !isnan(e->images) && (double)data->count != e->images)
@@ -159,6 +161,7 @@ static void compare_accuracy(struct sampling *s)
     struct doctor *d = s->doctor;
     const struct plan *p = d->plan;
     struct published published;
+    char path[PUBLISHED_PATH];
     struct error err;
     if (s->classified == 0)
         return;
@@ -166,7 +169,7 @@ static void compare_accuracy(struct sampling *s)
     bool imagenet = strncmp(p->data->kind->name, "imagenet", 8) == 0 &&
                     p->model->geo.classes == IMAGENET_CLASSES;
     const struct published_entry *e = NULL;
-    if (published_load(published_directory(), &published, &err) != OK)
+    if (published_load(published_directory(path), &published, &err) != OK)
         published = (struct published){ 0 };
     else if (imagenet)
         e = find_published(&published, "model", model_name(p->model));
