@@ -65,6 +65,11 @@ static enum status read_layers(struct side *s, const char *list, struct error *e
             status = read_layer(w, s->scene.model->geo.depth, &s->layers[s->layer_count++], err);
     }
     free(words);
+    for (int i = 0; i < s->layer_count && status == OK; i++)
+        for (int j = 0; j < i && status == OK; j++)
+            if (s->layers[j] == s->layers[i])
+                status = fail(err, E_CONFIG, "--layers: layer %d of %s is there twice",
+                              s->layers[i], s->title);
     if (status == OK && s->layer_count == 0)
         status = fail(err, E_CONFIG, "--layers: none is named");
     return status;
@@ -312,13 +317,8 @@ static enum status run_side(struct figure *f, int k, int row, const struct attn_
 {
     struct side *s = &f->sides[k];
     const char *group = k == 0 ? "model" : "beside";
-    for (int i = 0; i < s->layer_count; i++) {
-        for (int j = 0; j < i; j++)
-            if (s->layers[j] == s->layers[i])
-                return fail(err, E_CONFIG, "--layers: layer %d of %s is there twice", s->layers[i],
-                            s->title);
+    for (int i = 0; i < s->layer_count; i++)
         TRY(run_layer(f, s, group, i, row, err));
-    }
     for (int i = 0; i < s->drawn; i++) {
         const char *kind = s->scene.model->geo.heads > 0 ? "head" : "channel";
         char which[40];

@@ -35,7 +35,7 @@ static bool is_wnid(const char *s)
 
 static bool starts_with_wnid(const char *s)
 {
-    return is_wnid(s) && (s[WNID_LENGTH] == ' ' || s[WNID_LENGTH] == '\t');
+    return is_wnid(s) && strchr(" \t", s[WNID_LENGTH]) != NULL; /* or the line's end */
 }
 
 /* Past a decimal number and the blanks behind it; NULL: there is none. */
@@ -92,8 +92,8 @@ static enum status read_entry(struct reading *r, const char *line, struct error 
             return fail(err, E_CONFIG, "%s:%d: '%.60s': should be %s, as the first line is",
                         r->path, r->line, line, forms[r->form]);
         e.wnid = strndup(rest, WNID_LENGTH);
-        rest += WNID_LENGTH;
-        rest += strspn(rest, " \t");
+        if (rest[WNID_LENGTH] != '\0') /* else the id is the name */
+            rest += WNID_LENGTH + strspn(rest + WNID_LENGTH, " \t");
         if (e.wnid == NULL)
             return fail(err, E_NOMEM, "%s: no memory", r->path);
     }
