@@ -273,10 +273,10 @@ static void put_title(FILE *f, const struct side *s)
              preprocess_names[p->v->data.preprocess], s->images);
     fputs("set title ", f);
     gnuplot_quote(f, title);
-    fputs(" noenhanced font ',9'\n", f);
+    fputs(" noenhanced\n", f);
 }
 
-static void put_side(FILE *f, const struct side *s, int k)
+static void put_side(FILE *f, const struct side *s, int k, int kind)
 {
     /* viridis' own lightness tells the curves apart in black and white too */
     static const char *const looks[CURVES] = { "lc rgb '#440154' dt 1",
@@ -290,12 +290,12 @@ static void put_side(FILE *f, const struct side *s, int k)
             "set xlabel 'token (CLS is token %d)'\nset ylabel 'layer'\n"
             "set cblabel 'influence on CLS (1 = uniform)'\nset logscale cb\n"
             "set object rectangle from %g,-0.5 to %g,%g front fc rgb 'white' fs solid noborder\n"
-            "unset key\nplot $map_%d matrix with image\nunset logscale cb\nunset object\n",
+            "unset key\nplot $map_%d matrix with image%s\nunset logscale cb\nunset object\n",
             g->tokens - 0.5, g->depth - 0.5, g->cls_at, g->cls_at - 0.5, g->cls_at + 0.5,
-            g->depth - 0.5, k);
+            g->depth - 0.5, k, kind == 2 ? " pixels" : ""); /* viewers would smooth an SVG's */
     fprintf(f,
-            "set title 'the same, layer by layer' font ',9'\nset yrange [*:*]\nset logscale y\n"
-            "set ylabel 'influence on CLS (1 = uniform)'\nset key outside right center samplen 2 "
+            "set title 'the same, layer by layer'\nset yrange [*:*]\nset logscale y\n"
+            "set ylabel 'influence on CLS (1 = uniform)'\nset key outside right center samplen 1.6 "
             "title 'layer'\nplot 1 lc rgb '#999999' lw 0.7 notitle");
     for (int i = 0; i < CURVES; i++)
         if (i == 0 || curve_layer(s, i) != curve_layer(s, i - 1))
@@ -322,7 +322,7 @@ static void put_figure(FILE *f, const struct side *sides, int count, const char 
                 "alike in both protocols'\n",
                 count);
         for (int k = 0; k < count; k++)
-            put_side(f, &sides[k], k);
+            put_side(f, &sides[k], k, kind);
         fputs("unset multiplot\nset output\n", f);
     }
 }

@@ -191,6 +191,8 @@ static enum status explain_side(struct panel *p, struct panel_side *side, int cl
     const struct explain_result result = { &predicted, side->maps, &identity, &zero_row_sum };
     side->class = subject.predicted;
     TRY(explainer_run(side->explainer, &subject, 1, &result, err));
+    if (zero_row_sum)
+        log_warn("a rollout met rows whose sum is 0; they are left as they are (SPEC 1)");
     /* [methods, CLASS_CHOICES, g, g] -> [methods, g, g] */
     for (int m = 0; m < p->method_count; m++)
         memmove(side->maps + (size_t)m * cells,

@@ -50,8 +50,12 @@ static enum status put_heat(const struct panel *p, const struct panel_side *side
     uint8_t *rgb = sheet_picture(sheet, cell / sheet->columns, cell % sheet->columns, s);
     if (rgb == NULL)
         return fail(err, E_NOMEM, "no memory for a heat map");
+    bool same = true; /* such a map says nothing, and its heat is 0 everywhere (SPEC 6) */
+    for (size_t i = 1; i < pixels; i++)
+        same &= side->heat[(size_t)m * pixels + i] == side->heat[(size_t)m * pixels];
     colour_overlay(side->scene.picture.rgb, side->heat + (size_t)m * pixels, pixels, rgb);
-    snprintf(sheet->cells[cell].title, sizeof sheet->cells->title, "%s", p->methods[m]->name);
+    snprintf(sheet->cells[cell].title, sizeof sheet->cells->title, "%s%s", p->methods[m]->name,
+             same ? " (constant)" : "");
     return OK;
 }
 
