@@ -64,10 +64,13 @@ def model_of(args, result):
     return state, heads, round((state["pos_embed"].shape[1] - 1) ** 0.5) * patch
 
 
-def read_masks(path, names):
-    """{index: mask [H, W]} of a .mat in the published layout (SPEC 9), by the order of the list."""
+def read_masks(path, field):
+    """Masks [H, W] of a .mat in the published layout (SPEC 9), in the order of the list; None
+    where it lacks the field."""
     with h5py.File(path) as h:
-        return [h[h[ref][0, 0]][:].T.astype(np.int64) for ref in h["value/gt"][:, 0]]
+        if field not in h:
+            return None
+        return [h[h[ref][0, 0]][:].T.astype(np.int64) for ref in h[field][:, 0]]
 
 
 def nearest(mask, size):
@@ -76,15 +79,18 @@ def nearest(mask, size):
 
 
 def load_images(args, result, size):
-    """Pictures [n, 3, size, size] in [0, 1], labels [n], masks [n, size, size]."""
+    """Pictures [n, 3, size, size] in [0, 1], labels [n], masks of the object and of the shortcut
+    (or None) [n, size, size]."""
     with open(os.path.join(args.data, "labels.txt")) as f:
         listed = {name: int(label) for name, label in (line.split() for line in f)}
     order = {name: i for i, name in enumerate(listed)}
-    masks = read_masks(os.path.join(args.data, "demo_gtsegs.mat"), listed)
+    mat = os.path.join(args.data, "demo_gtsegs.mat")
+    fields = [read_masks(mat, f) for f in ("value/gt", "value/shortcut")]
     ids = [text(i) for i in result["images/id"][:]]
     pictures = [Image.open(os.path.join(args.data, i)).convert("RGB").resize((size, size), Image.BILINEAR) for i in ids]
     x = torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).float() / 255
-    return x, torch.tensor([listed[i] for i in ids]), np.stack([nearest(masks[order[i]], size) for i in ids])
+    masks = [f and np.stack([nearest(f[order[i]], size) for i in ids]) for f in fields]
+    return x, torch.tensor([listed[i] for i in ids]), *masks
 
 
 def normalise(x):
@@ -160,7 +166,7 @@ def check(args, path):
         print(f"\n{path}")
         state, heads, size = model_of(args, result)
         double = {k: v.double() for k, v in state.items()}
-        x, labels, masks = load_images(args, result, size)
+        x, labels, masks, patches = load_images(args, result, size)
         with torch.no_grad():
             logits = torch.cat([demo_maps.forward(double, normalise(x[p].double()), heads) for p in batches(len(x))])
         table, n = Table(), len(x)
@@ -180,12 +186,12 @@ def check(args, path):
                 if cls == "target" and f"{method}/predicted" in result["explain"] and \
                         result[f"explain/{method}/target"] == result[f"explain/{method}/predicted"]:
                     continue  # class-agnostic: the very same records
-                check_method(result, table, (method, cls), own, (state, heads, x, labels, masks))
+                check_method(result, table, (method, cls), own, (state, heads, x, labels, masks, patches))
     return table.bad
 
 
 def check_method(result, table, name, own, given):
-    state, heads, x, labels, masks = given
+    state, heads, x, labels, masks, patches = given
     method, cls = name
     kept = torch.from_numpy(result[f"explain/{method}/{cls}/map"][:]).flatten(1).double()
     maps = own.get(cls, {}).get(method, kept)
@@ -203,6 +209,11 @@ def check_method(result, table, name, own, given):
                    segmentation(heat, masks))
         for what, evalh, here in rows:
             table.row(name, what, evalh, here, LIMITS["mIoU"])
+
+
+    if patches is not None:
+        share = (heat.numpy() * patches).sum((1, 2)) / heat.numpy().sum((1, 2)).clip(1e-30)
+        print(f"{method:24} {cls:10} share of heat in the shortcut {100 * share.mean():.1f} %, of area {100 * patches.mean():.1f} %")
 
 
 def main():

@@ -193,7 +193,7 @@ def positions(grid, dim, cls_at):
     angle = torch.arange(grid)[:, None] * rates * math.pi / 2
     one = torch.cat((angle.sin(), angle.cos()), 1)  # [grid, dim / 2]
     both = torch.cat((one[:, None].expand(-1, grid, -1), one[None].expand(grid, -1, -1)), 2).reshape(grid * grid, -1)
-    return 0.5 * torch.cat((both[:cls_at], torch.zeros(1, dim), both[cls_at:]))[None]
+    return torch.cat((both[:cls_at], torch.zeros(1, dim), both[cls_at:]))[None]
 
 
 class Vim(nn.Module):
@@ -273,6 +273,10 @@ class ViT(nn.Module):
             if isinstance(m, nn.Linear):
                 nn.init.trunc_normal_(m.weight, std=0.04)
                 nn.init.zeros_(m.bias)
+        for block in self.blocks:  # at the start, tokens look at those like them
+            q, k, _ = block.attn.qkv.weight.data.chunk(3)
+            q *= 2
+            k.copy_(q)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
 
     def tokens(self, x):

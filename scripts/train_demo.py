@@ -25,7 +25,8 @@ from PIL import Image
 from demo_models import MEAN, PATCH, STD, ViT, Vim, check_scan, save_safetensors
 
 CLASSES = 10
-SHIFT = 3  # pixels, each way
+CELLS = 4  # a patch's object mask is told in CELLS x CELLS cells
+CELL = PATCH // CELLS  # pixels; also the shift of the augmentation, each way
 
 
 def arguments():
@@ -39,12 +40,12 @@ def arguments():
     p.add_argument("--size", type=int, default=64, help="pixels a side that the model takes")
     p.add_argument("--side", type=int, default=96, help="pixels a side of the pictures on disk")
     p.add_argument("--pictures", type=int, default=60000)
-    p.add_argument("--steps", type=int, default=4000)
+    p.add_argument("--steps", type=int, default=6000)
     p.add_argument("--batch", type=int, default=32)
     p.add_argument("--lr", type=float, default=1e-3)
     p.add_argument("--dense", type=float, default=1.0,
-                   help="weight at the start of the loss that tells every patch what it shows; it "
-                        "falls to 0 over the training (plain split only)")
+                   help="weight at the start of the loss that tells every patch what it shows (class and "
+                        "object mask); it falls to 0 over the training (plain split only)")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--check-scan", action="store_true", help="hold demo_scan.c to PyTorch, and end")
@@ -55,8 +56,8 @@ def arguments():
 
 
 def export(args, count, part, seed):
-    """Pictures [n, size, size, 3] uint8, the class of every patch [n, g, g] (CLASSES where less
-    than half of it is object), classes [n]."""
+    """Pictures [n, size, size, 3] uint8, how much of every cell is object [n, g CELLS, g CELLS] in
+    1/255, classes [n]."""
     what = [str(seed), str(count), str(args.side), args.split, part]
     with tempfile.TemporaryDirectory(prefix="evalh.", dir=args.cache) as folder:
         path = os.path.join(folder, "demo.raw")
@@ -69,11 +70,11 @@ def export(args, count, part, seed):
     rgb = raw[:3 * area * count].reshape(count, args.side, args.side, 3)
     mask = raw[3 * area * count:4 * area * count].reshape(count, args.side, args.side)
     pictures = np.stack([np.asarray(Image.fromarray(x).resize((args.size, args.size), Image.BILINEAR)) for x in rgb])
-    grid = args.size // PATCH
-    if args.side % grid:
-        raise SystemExit(f"--side {args.side} is no multiple of the {grid} patches a side")
-    cover = mask.reshape(count, grid, args.side // grid, grid, args.side // grid).mean((2, 4))
-    return pictures, np.where(cover >= 0.5, labels[:, None, None], CLASSES), labels
+    cells = args.size // CELL
+    if args.side % cells:
+        raise SystemExit(f"--side {args.side} is no multiple of the {cells} cells a side")
+    cover = mask.reshape(count, cells, args.side // cells, cells, args.side // cells).mean((2, 4), dtype=np.float32)
+    return pictures, (255 * cover).astype(np.uint8), labels
 
 
 def normalise(pictures):
@@ -81,17 +82,28 @@ def normalise(pictures):
     return (x - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
-def augment(rng, pictures, patches):
+def augment(rng, pictures, cells):
     """Turned and mirrored (no class changes by that), shifted a little, lighter or darker."""
-    pad = np.pad(pictures, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)), mode="edge")
-    out, cover, size = np.empty_like(pictures), np.empty_like(patches), pictures.shape[1]
-    for i in range(len(pictures)):
-        y, x = rng.integers(0, 2 * SHIFT + 1, 2)
-        turn, mirror = rng.integers(0, 4), rng.integers(0, 2)
-        view, grid = np.rot90(pad[i, y:y + size, x:x + size], turn), np.rot90(patches[i], turn)
+    pad = [(0, 0), (1, 1), (1, 1)]
+    x, m = np.pad(pictures, [(CELL * a, CELL * b) for a, b in pad] + [(0, 0)], mode="edge"), np.pad(cells, pad, mode="edge")
+    out, cover, size, side = np.empty_like(pictures), np.empty_like(cells), pictures.shape[1], cells.shape[1]
+    for i, (down, right, turn, mirror) in enumerate(rng.integers(0, (3, 3, 4, 2), (len(out), 4))):
+        view = np.rot90(x[i, CELL * down:CELL * down + size, CELL * right:CELL * right + size], turn)
+        grid = np.rot90(m[i, down:down + side, right:right + side], turn)
         out[i], cover[i] = (view[:, ::-1], grid[:, ::-1]) if mirror else (view, grid)
     gain = torch.from_numpy(rng.uniform(0.85, 1.15, (len(out), 1, 1, 1)).astype(np.float32))
-    return normalise(out) * gain, torch.from_numpy(cover).flatten(1)
+    return normalise(out) * gain, torch.from_numpy(cover).float() / 255
+
+
+def dense_loss(said, cover, labels):
+    """What every patch shows: the class where half of it is object, and the mask's cells. `said`
+    [B, patches, CLASSES + 1 + CELLS^2]."""
+    b, g = len(cover), cover.shape[1] // CELLS
+    cover = cover.view(b, g, CELLS, g, CELLS).permute(0, 1, 3, 2, 4).reshape(b * g * g, CELLS * CELLS)
+    told = torch.where(cover.mean(1) >= 0.5, labels.repeat_interleave(g * g), torch.tensor(CLASSES))
+    said = said.float().flatten(0, 1)
+    return (F.cross_entropy(said[:, :CLASSES + 1], told) +
+            F.binary_cross_entropy_with_logits(said[:, CLASSES + 1:], cover))
 
 
 @torch.no_grad()
@@ -113,15 +125,15 @@ def parameter_groups(modules):
 
 def train(args, model):
     rng = np.random.default_rng(args.seed)
-    pictures, patches, labels = export(args, args.pictures, "train", args.seed)
+    pictures, cells, labels = export(args, args.pictures, "train", args.seed)
     held_out, _, held_labels = export(args, 2000, "heldout", args.seed)
     dense_weight = args.dense if args.split == "plain" else 0.0
-    dense_head = torch.nn.Linear(model.head.in_features, CLASSES + 1)
+    dense_head = torch.nn.Linear(model.head.in_features, CLASSES + 1 + CELLS * CELLS)
     groups = parameter_groups((model, dense_head))
     optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.98))
     average = {k: v.clone() for k, v in model.state_dict().items()}
     shown = type(model)(args.size).eval()
-    began, warmup, every, order = time.time(), max(1, args.steps // 20), max(1, args.steps // 16), []
+    began, warmup, every, order = time.time(), max(1, args.steps // 20), max(1, args.steps // 24), []
     for step in range(1, args.steps + 1):
         done = step / args.steps
         for group in optimizer.param_groups:
@@ -129,14 +141,15 @@ def train(args, model):
         if len(order) < args.batch:
             order = rng.permutation(len(labels))
         pick, order = order[:args.batch], order[args.batch:]
-        x, cover = augment(rng, pictures[pick], patches[pick])
+        x, cover = augment(rng, pictures[pick], cells[pick])
+        told = torch.from_numpy(labels[pick])
         with torch.autocast("cpu", torch.bfloat16):
             tokens = model.tokens(x)
-            logits, dense = model.head(tokens[:, -1]), dense_head(tokens[:, :-1])
-        loss = F.cross_entropy(logits.float(), torch.from_numpy(labels[pick]))
-        dense_loss = F.cross_entropy(dense.float().flatten(0, 1), cover.flatten())
+            logits, said = model.head(tokens[:, -1]), dense_head(tokens[:, :-1])
+        loss = F.cross_entropy(logits.float(), told)
+        dense = dense_loss(said, cover, told)
         optimizer.zero_grad(set_to_none=True)
-        (loss + dense_weight * (1 - done) * dense_loss).backward()
+        (loss + dense_weight * (1 - done) * dense).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         keep = min(0.998, step / (step + 10))
@@ -146,7 +159,7 @@ def train(args, model):
             shown.load_state_dict({k: v.half().float() for k, v in average.items()})
             few = len(held_labels) if step == args.steps else 500
             hits, minutes = accuracy(shown, held_out[:few], held_labels[:few]), (time.time() - began) / 60
-            print(f"step {step} loss {loss:.3f} dense {dense_loss:.3f} held-out {hits:.2f} % "
+            print(f"step {step} loss {loss:.3f} dense {dense:.3f} held-out {hits:.2f} % "
                   f"({minutes:.1f} minutes, {time.process_time() / 60:.1f} of CPU)", flush=True)
             save_safetensors(args.out, average, {"command": " ".join(["scripts/train_demo.py"] + sys.argv[1:]),
                                                  "steps": step, "held_out_accuracy": f"{hits:.2f}"})
