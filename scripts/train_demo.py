@@ -22,11 +22,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from demo_models import MEAN, PATCH, STD, ViT, Vim, check_scan, save_safetensors
+from demo_models import MEAN, PATCH, STD, ViT, Vim, check_scan, load_safetensors, save_safetensors
 
 CLASSES = 10
 CELLS = 4  # a patch's object mask is told in CELLS x CELLS cells
 CELL = PATCH // CELLS  # pixels; also the shift of the augmentation, each way
+SAID = CLASSES + 1 + CELLS * CELLS + 3  # what a patch is asked while training
 
 
 def arguments():
@@ -46,6 +47,7 @@ def arguments():
     p.add_argument("--dense", type=float, default=1.0,
                    help="weight at the start of the loss that tells every patch what it shows (class and "
                         "object mask); it falls to 0 over the training (plain split only)")
+    p.add_argument("--start", help="checkpoint to go on from")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--check-scan", action="store_true", help="hold demo_scan.c to PyTorch, and end")
@@ -95,15 +97,29 @@ def augment(rng, pictures, cells):
     return normalise(out) * gain, torch.from_numpy(cover).float() / 255
 
 
+def place(cover):
+    """Where the object lies, seen from every patch [B, patches, 3]: the way to its centre and its
+    size, both in widths of the picture."""
+    b, side = cover.shape[:2]
+    at, patches = (torch.arange(side) + 0.5) / side, (torch.arange(side // CELLS) + 0.5) * CELLS / side
+    area = cover.sum((1, 2)).clamp(min=1)
+    y, x = (cover.sum(2) * at).sum(1) / area, (cover.sum(1) * at).sum(1) / area
+    way = torch.stack(torch.broadcast_tensors(y[:, None, None] - patches[:, None], x[:, None, None] - patches), -1)
+    size = (area.sqrt() / side).view(b, 1, 1, 1).expand(-1, *way.shape[1:3], 1)
+    return torch.cat((way, size), -1).flatten(1, 2)
+
+
 def dense_loss(said, cover, labels):
-    """What every patch shows: the class where half of it is object, and the mask's cells. `said`
-    [B, patches, CLASSES + 1 + CELLS^2]."""
+    """What every patch shows: the class where half of it is object, the mask's cells, and where the
+    object lies. `said` [B, patches, SAID]."""
     b, g = len(cover), cover.shape[1] // CELLS
+    away = F.mse_loss(said[..., -3:].float(), 4 * place(cover))
+    said = said[..., :-3]
     cover = cover.view(b, g, CELLS, g, CELLS).permute(0, 1, 3, 2, 4).reshape(b * g * g, CELLS * CELLS)
     told = torch.where(cover.mean(1) >= 0.5, labels.repeat_interleave(g * g), torch.tensor(CLASSES))
     said = said.float().flatten(0, 1)
     return (F.cross_entropy(said[:, :CLASSES + 1], told) +
-            F.binary_cross_entropy_with_logits(said[:, CLASSES + 1:], cover))
+            F.binary_cross_entropy_with_logits(said[:, CLASSES + 1:], cover) + away)
 
 
 @torch.no_grad()
@@ -128,7 +144,7 @@ def train(args, model):
     pictures, cells, labels = export(args, args.pictures, "train", args.seed)
     held_out, _, held_labels = export(args, 2000, "heldout", args.seed)
     dense_weight = args.dense if args.split == "plain" else 0.0
-    dense_head = torch.nn.Linear(model.head.in_features, CLASSES + 1 + CELLS * CELLS)
+    dense_head = torch.nn.Linear(model.head.in_features, SAID)
     groups = parameter_groups((model, dense_head))
     optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.98))
     average = {k: v.clone() for k, v in model.state_dict().items()}
@@ -174,6 +190,8 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     model = (Vim if args.arch == "vim" else ViT)(args.size)
+    if args.start:
+        model.load_state_dict(load_safetensors(args.start)[0])
     print(f"{args.arch}: {sum(p.numel() for p in model.parameters())} parameters", flush=True)
     train(args, model)
 
