@@ -88,13 +88,13 @@ def load_images(args, result, size):
     fields = [read_masks(mat, f) for f in ("value/gt", "value/shortcut")]
     ids = [text(i) for i in result["images/id"][:]]
     pictures = [Image.open(os.path.join(args.data, i)).convert("RGB").resize((size, size), Image.BILINEAR) for i in ids]
-    x = torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).float() / 255
+    x = torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).double() / 255
     masks = [f and np.stack([nearest(f[order[i]], size) for i in ids]) for f in fields]
     return x, torch.tensor([listed[i] for i in ids]), *masks
 
 
 def normalise(x):
-    mean, std = (torch.tensor(v, dtype=x.dtype).view(3, 1, 1) for v in (MEAN, STD))
+    mean, std = (torch.tensor(v, dtype=torch.float64).view(3, 1, 1) for v in (MEAN, STD))
     return (x - mean) / std
 
 
@@ -119,7 +119,7 @@ def hits_of(state, heads, x, labels, heat, direction):
         for j, f in enumerate(STEPS):
             masked = torch.where(rank < int(x.shape[2] * x.shape[3] * f), torch.zeros_like(x), x)
             for part in batches(len(x)):
-                logits = demo_maps.forward(state, normalise(masked[part]), heads)
+                logits = demo_maps.forward(state, normalise(masked[part]).float(), heads)
                 hits[part, j] = (logits.argmax(1) == labels[part]).numpy()
     return hits
 
@@ -168,7 +168,7 @@ def check(args, path):
         double = {k: v.double() for k, v in state.items()}
         x, labels, masks, patches = load_images(args, result, size)
         with torch.no_grad():
-            logits = torch.cat([demo_maps.forward(double, normalise(x[p].double()), heads) for p in batches(len(x))])
+            logits = torch.cat([demo_maps.forward(double, normalise(x[p]), heads) for p in batches(len(x))])
         table, n = Table(), len(x)
         agree = 100 * float((logits.argmax(1).numpy() == result["images/predicted"][:]).mean())
         accuracy = [100 * float((p == labels.numpy()).mean()) for p in (result["images/predicted"][:], logits.argmax(1).numpy())]
@@ -178,7 +178,7 @@ def check(args, path):
         for cls in ("predicted", "target"):
             if not any(m in result["explain"] and cls in result[f"explain/{m}"] for m in RECOMPUTED):
                 continue
-            chunks = [demo_maps.maps(double, normalise(x[p].double()), heads, labels[p] if cls == "target" else None)[0]
+            chunks = [demo_maps.maps(double, normalise(x[p]), heads, labels[p] if cls == "target" else None)[0]
                       for p in batches(n, 20)]
             own[cls] = {m: torch.cat([c[m] for c in chunks]) for m in RECOMPUTED}
         for method in result["explain"]:
