@@ -165,6 +165,7 @@ static void forward(struct sweep *s, const struct view *views)
             run_copy(s->be, s->x, tape_at(s, i), count);
         s->arch->forward(s, i, s->x);
     }
+    s->recorded = true;
     s->arch->head(s, s->x, s->logits);
     be_read_doubles(s->be, s->host_logits, s->logits, (size_t)s->n * (size_t)g->classes);
 }
@@ -174,6 +175,7 @@ void sweep_record(struct sweep *s, const struct view *views, int n, int layer)
     s->n = n;
     s->view.n = n;
     s->view.layer = layer;
+    s->recorded = false;
     stem_forward(&s->model->geo, s->be, s->model->type->stem(s->weights), &s->stem, s->format,
                  views, n, s->x);
     for (int i = 0; i < layer; i++)

@@ -82,6 +82,7 @@ struct sweep {
     const struct sweep_arch *arch;
     int n_max, n; /* planned; in this call */
     int lowest;   /* lowest layer any job needs */
+    bool recorded; /* the forward pass has been through every layer, as it is for this call */
     int job_count, stream_count;
     struct job *jobs;
     struct stream *streams;

@@ -4,8 +4,15 @@
 #include "sweep.h"
 #include "vit.h"
 
+/* Blocks' activations are kept from the forward pass where a lane's take no more than this; larger
+ * models and batches compute each block again on the way down. */
+enum { KEEP_BYTES = 256 << 20 };
+
 struct vit_scores {
-    struct vit_acts acts;
+    struct vit_acts acts;  /* of the block in hand */
+    struct vit_acts *kept; /* [Λ - lowest], or NULL */
+    struct vit_acts plain; /* of blocks below the lowest */
+    real *normed;          /* [n, L, D] what the head saw */
     struct vit_grads grads;
     struct vit_lrp lrp;
     const struct vit_block *w;
@@ -18,15 +25,33 @@ static const struct vit_weights *weights_of(const struct sweep *s)
     return s->weights;
 }
 
+/* Bytes of one block's recorded activations. */
+static size_t acts_bytes(const struct sweep *s)
+{
+    struct vit_acts acts;
+    struct bump measure = { 0 };
+    vit_acts_layout(&s->model->geo, s->be, s->n_max, true, &measure, &acts);
+    return measure.used;
+}
+
 static void layout(struct sweep *s, struct bump *b)
 {
     struct vit_scores *v = s->scratch;
     const struct geometry *g = &s->model->geo;
+    size_t kept = (size_t)(g->depth - s->lowest);
     for (int i = 0; i < s->stream_count; i++) {
         v->any_gradient = true;
         v->any_lrp = v->any_lrp || s->streams[i].lrp;
     }
-    vit_acts_layout(g, s->be, s->n_max, true, b, &v->acts);
+    if (v->kept == NULL && kept > 0 && acts_bytes(s) <= KEEP_BYTES / kept)
+        v->kept = calloc(kept, sizeof *v->kept); /* without it, blocks are computed again */
+    for (size_t i = 0; v->kept != NULL && i < kept; i++)
+        vit_acts_layout(g, s->be, s->n_max, true, b, &v->kept[i]);
+    if (v->kept == NULL)
+        vit_acts_layout(g, s->be, s->n_max, true, b, &v->acts);
+    vit_acts_layout(g, s->be, s->n_max, false, b, &v->plain);
+    v->normed = bump_take(b, (size_t)s->n_max * (size_t)g->tokens * (size_t)g->width,
+                          s->be->real_size);
     if (v->any_gradient)
         vit_grads_layout(g, s->be, s->n_max, b, &v->grads);
     if (v->any_lrp)
@@ -43,36 +68,48 @@ static bool open_scores(struct sweep *s)
 
 static void close_scores(struct sweep *s)
 {
-    (void)s;
+    free(((struct vit_scores *)s->scratch)->kept);
 }
 
 static void forward(struct sweep *s, int layer, real *x)
 {
     const struct vit_scores *v = s->scratch;
-    struct vit_acts plain = v->acts;
-    plain.probs = NULL;
-    vit_block_forward(&s->model->geo, s->be, &weights_of(s)->block[layer], &plain, s->n, x);
+    const struct geometry *g = &s->model->geo;
+    const struct vit_block *w = &weights_of(s)->block[layer];
+    if (v->kept == NULL || layer < s->lowest) {
+        vit_block_forward(g, s->be, w, &v->plain, s->n, x);
+        return;
+    }
+    const struct vit_acts *a = &v->kept[layer - s->lowest];
+    vit_block_record(g, s->be, w, a, s->n, x);
+    run_map2(s->be, MAP_ADD, a->x1, a->fc2, x, (size_t)s->n * (size_t)g->tokens * (size_t)g->width,
+             1.0);
 }
 
 static void head(struct sweep *s, const real *x, real *logits)
 {
     const struct vit_scores *v = s->scratch;
-    vit_head(&s->model->geo, s->be, weights_of(s), s->n, x, v->acts.y, logits);
+    vit_head(&s->model->geo, s->be, weights_of(s), s->n, x, v->normed, logits);
 }
 
 static void record(struct sweep *s, int layer, const real *x)
 {
     struct vit_scores *v = s->scratch;
     v->w = &weights_of(s)->block[layer];
+    if (v->kept != NULL && layer >= s->lowest && s->recorded) {
+        v->acts = v->kept[layer - s->lowest];
+        return;
+    }
+    if (v->kept != NULL)
+        v->acts = v->kept[0];
     vit_block_record(&s->model->geo, s->be, v->w, &v->acts, s->n, x);
 }
 
 static void top(struct sweep *s, struct stream *st, const real *x, const real *logits)
 {
     const struct vit_scores *v = s->scratch;
-    /* acts.y still holds what the head saw: no block has been recorded yet. */
     if (st->lrp)
-        vit_head_lrp(&s->model->geo, s->be, weights_of(s), &v->lrp, s->n, v->acts.y, logits,
+        vit_head_lrp(&s->model->geo, s->be, weights_of(s), &v->lrp, s->n, v->normed, logits,
                      st->onehot, st->relevance);
     vit_head_back(&s->model->geo, s->be, weights_of(s), s->n, x, st->onehot, v->grads.d1,
                   st->gradient);
