@@ -8,17 +8,34 @@
 #include "profile.h"
 #include "sizes.h"
 
-#define BACKEND_NAME(name) #name,
+#define BACKEND_NAME(name, twice) #name,
 static const char *const names[] = { BACKEND_LIST(BACKEND_NAME) NULL };
 #undef BACKEND_NAME
 
-#define BACKEND_OPEN(name) open_##name,
+#define BACKEND_DOUBLE(name, twice) #twice,
+static const char *const double_names[] = { BACKEND_LIST(BACKEND_DOUBLE) NULL };
+#undef BACKEND_DOUBLE
+
+#define BACKEND_OPEN(name, twice) open_##name,
 static backend_open_fn *const openers[] = { BACKEND_LIST(BACKEND_OPEN) NULL };
 #undef BACKEND_OPEN
 
 const char *const *backend_names(void)
 {
     return names;
+}
+
+static size_t find_name(const char *name)
+{
+    size_t i = 0;
+    while (names[i] != NULL && strcmp(names[i], name) != 0)
+        i++;
+    return i;
+}
+
+const char *backend_double_name(const char *name)
+{
+    return double_names[find_name(name)];
 }
 
 /* The first slot that a backend left empty, or NULL. */
@@ -53,9 +70,7 @@ enum status backend_open(const char *name, const struct backend_options *options
 {
     const struct backend_options defaults = { .simd = "" };
     *out = NULL;
-    size_t i = 0;
-    while (names[i] != NULL && strcmp(names[i], name) != 0)
-        i++;
+    size_t i = find_name(name);
     if (names[i] == NULL)
         return unknown_name(name, err);
 

@@ -74,6 +74,10 @@ void backend_close(struct backend *);
 /* Names of the backends in this build, NULL-terminated. */
 const char *const *backend_names(void);
 
+/* The name of the same backend with double arrays (the name itself where it has them); NULL for an
+ * unknown name. */
+const char *backend_double_name(const char *name);
+
 static inline real *be_at(const struct backend *be, const real *p, size_t index)
 {
     return (real *)((uintptr_t)p + index * be->real_size);

@@ -74,7 +74,8 @@ static int pass_for(const struct method *m, const struct explain_options *o, con
     /* Only the ViT's LRP needs double (SPEC 6). */
     bool wants = m->info.needs_double && model->type->id == ARCH_VIT;
     bool twice = o->precision_auto ? wants : o->precision == PRECISION_DOUBLE;
-    if (strstr(backend, "64") != NULL)
+    const char *double_name = backend_double_name(backend);
+    if (double_name != NULL && strcmp(double_name, backend) == 0)
         twice = false; /* all passes are double already */
     return (m->randomised ? PASS_RANDOM : PASS_PLAIN) + (twice ? 1 : 0);
 }
@@ -147,9 +148,9 @@ static enum status open_pass(struct explainer *ex, int index, const char *backen
 {
     struct pass *p = &ex->passes[index];
     bool twice = index == PASS_DOUBLE || index == PASS_RANDOM_DOUBLE;
-    char name[32];
+    const char *double_name = backend_double_name(backend);
+    const char *name = twice && double_name != NULL ? double_name : backend;
     struct backend_options options = *bo;
-    snprintf(name, sizeof name, "%s%s", backend, twice ? "64" : "");
     options.precision = twice ? PRECISION_DOUBLE : PRECISION_FP32;
     p->model = ex->model;
     if (index >= PASS_RANDOM) {

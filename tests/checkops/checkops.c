@@ -124,7 +124,7 @@ static int run_backend(const char *name, const struct options *o, bool must)
         bool first = v->prefix[0] == '\0';
         bool coarse = v->options.precision != PRECISION_FP32; /* nothing that double arrays have */
         if (strncmp(name, v->prefix, strlen(v->prefix)) != 0 ||
-            (coarse && strstr(name, "64") != NULL))
+            (coarse && strcmp(backend_double_name(name), name) == 0))
             continue;
         if (!open_both(&c, name, v, must && first)) {
             failed += must && first;
