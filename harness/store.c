@@ -34,6 +34,16 @@ size_t store_done(const struct store *s)
     return s->done;
 }
 
+size_t store_shard_size(const struct store *s)
+{
+    return s->id.shard_size;
+}
+
+const char *store_run_id(const struct store *s)
+{
+    return s->run_id;
+}
+
 bool store_has(const struct store *s, size_t shard)
 {
     return s->have[shard];
@@ -213,19 +223,41 @@ static void make_run_id(struct store *s)
     sha256_end(&sha, s->run_id);
 }
 
+/* Whether `fd` is still what `path` names: a run that ends removes its lock and its folder. */
+static bool is_at(int fd, const char *path)
+{
+    struct stat ours, there;
+    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_ino == there.st_ino &&
+           ours.st_dev == there.st_dev;
+}
+
 static enum status take_lock(struct store *s, struct error *err)
 {
     char path[STORE_PATH];
-    if (mkdir(s->parts, 0777) != 0 && errno != EEXIST)
-        return fail(err, E_CONFIG, "%s: cannot make the folder of shards: %s", s->parts,
-                    strerror(errno));
     snprintf(path, sizeof path, "%s/lock", s->parts);
-    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (s->lock < 0)
-        return fail(err, E_CONFIG, "%s: cannot write: %s", path, strerror(errno));
-    if (flock(s->lock, LOCK_EX | LOCK_NB) != 0)
-        return fail(err, E_CONFIG, "%s: another evalh run is at work on this output", path);
-    return OK;
+    for (int attempt = 0; attempt < 100; attempt++) {
+        if (mkdir(s->parts, 0777) != 0 && errno != EEXIST)
+            return fail(err, E_CONFIG, "%s: cannot make the folder of shards: %s", s->parts,
+                        strerror(errno));
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (fd < 0 && errno == ENOENT)
+            continue; /* the folder of a run that has just ended */
+        if (fd < 0)
+            return fail(err, E_CONFIG, "%s: cannot write: %s", path, strerror(errno));
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            int reason = errno;
+            close(fd);
+            if (reason != EWOULDBLOCK)
+                return fail(err, E_CONFIG, "%s: cannot lock: %s", path, strerror(reason));
+            return fail(err, E_CONFIG, "%s: another evalh run is at work on this output", path);
+        }
+        if (is_at(fd, path)) {
+            s->lock = fd;
+            return OK;
+        }
+        close(fd);
+    }
+    return fail(err, E_CONFIG, "%s: cannot write: the folder is no sooner made than gone", path);
 }
 
 static enum status open_store(struct store *s, const char *output, bool fresh, struct error *err)
@@ -259,6 +291,64 @@ enum status store_open(const char *output, const struct store_identity *id, bool
         return status;
     }
     *out = s;
+    return OK;
+}
+
+enum status store_join(const char *output, const struct store_identity *id, const char *run_id,
+                       struct store **out, struct error *err)
+{
+    *out = NULL;
+    struct store *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return fail(err, E_NOMEM, "out of memory opening %s", output);
+    s->id = *id;
+    s->lock = -1;
+    s->output = strdup(output);
+    s->shards = (id->images + id->shard_size - 1) / id->shard_size;
+    s->have = calloc(s->shards + 1, sizeof *s->have);
+    enum status status = OK;
+    if (s->output == NULL || s->have == NULL || asprintf(&s->parts, "%s.parts", output) < 0)
+        status = fail(err, E_NOMEM, "out of memory opening %s", output);
+    make_run_id(s);
+    if (status == OK && strcmp(s->run_id, run_id) != 0)
+        status = fail(err, E_CONFIG,
+                      "sees another config, checkpoint, data set or engine than rank 0: all ranks "
+                      "need the same files and devices");
+    if (status == OK && access(s->parts, W_OK | X_OK) != 0)
+        status = fail(err, E_CONFIG, "%s: cannot write there, as rank 0 can: %s", s->parts,
+                      strerror(errno));
+    if (status != OK) {
+        store_close(s);
+        return status;
+    }
+    *out = s;
+    return OK;
+}
+
+void store_note(struct store *s, size_t shard)
+{
+    s->done += !s->have[shard];
+    s->have[shard] = true;
+}
+
+enum status store_await(struct store *s, struct error *err)
+{
+    char path[STORE_PATH];
+    for (size_t i = 0; i < s->shards; i++) {
+        store_shard_path(s, i, path);
+        for (int seconds = 0; access(path, F_OK) != 0; seconds++) {
+            /* Opening a folder makes NFS look at it anew. */
+            DIR *d = opendir(s->parts);
+            if (d != NULL)
+                closedir(d);
+            if (seconds == STORE_PATIENCE)
+                return fail(err, E_IO,
+                            "%s: was written by another rank, and has not appeared here within %d "
+                            "seconds; do all ranks see the same folder?",
+                            path, STORE_PATIENCE);
+            sleep(seconds > 0);
+        }
+    }
     return OK;
 }
 

@@ -273,6 +273,11 @@ static void second_run_waits_outside(void **state)
     assert_int_equal(open_at(output, c, "k", 5, false, &s, &err), OK);
     assert_int_equal(open_at(output, c, "k", 5, false, &t, &err), E_CONFIG);
     assert_non_null(strstr(err.text, "another evalh run is at work"));
+    /* The one that was refused took nothing away. */
+    struct records r;
+    make_layout(&r, 5);
+    assert_int_equal(put_one(s, 0, &r, &err), OK);
+    records_free(&r);
     store_close(s);
     assert_int_equal(open_at(output, c, "k", 5, false, &t, &err), OK);
     store_close(t);
