@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 
 #include "doctor.h"
+#include "progress.h"
 #include "runner.h"
 
 /* ---- disk ------------------------------------------------------------------------------------ */
@@ -96,7 +97,7 @@ static enum status measure(struct plan *p, struct runner *r, double *each, size_
     for (int round = 0; round < 2; round++) {
         struct progress progress;
         progress_begin(&progress, "doctor", count, 0);
-        enum status status = runner_shard(r, 0, count, &progress, err);
+        enum status status = runner_shard(r, 0, count, progress_told, &progress, err);
         double seconds = progress_seconds(&progress);
         progress_break(&progress);
         TRY(status);

@@ -12,6 +12,8 @@
 
 const char *const class_names[] = { "predicted", "target", NULL };
 
+const struct plan_place plan_alone = { .device = 0, .sharers = 1 };
+
 enum class_choice plan_first_class(const struct plan *p)
 {
     return p->classes[CLASS_PREDICTED] ? CLASS_PREDICTED : CLASS_TARGET;
@@ -216,6 +218,8 @@ static enum status open_backend(struct plan *p, struct error *err)
     const char *const *names = candidates[p->v->compute.device];
     const struct backend_options options = { .precision = (enum precision)p->v->compute.precision,
                                              .threads = p->threads,
+                                             .device = p->place.device,
+                                             .share_devices = true,
                                              .simd = "" };
     enum status status = E_CONFIG;
     for (int i = 0; status != OK && names[i] != NULL; i++) {
@@ -272,7 +276,9 @@ static enum status open_engine(struct plan *p, struct error *err)
 static enum status open_explainer(struct plan *p, struct error *err)
 {
     const struct explain_options options = explain_section(p->v);
-    const struct backend_options bo = { .threads = p->threads, .simd = "" };
+    const struct backend_options bo = {
+        .threads = p->threads, .device = p->place.device, .share_devices = true, .simd = ""
+    };
     enum status status = explainer_open(p->model, p->device, &bo, &p->format, &options, p->methods,
                                         p->method_count, p->classes, p->batch, &p->explainer, err);
     if (status != OK)
@@ -300,7 +306,8 @@ static enum status check_output(struct plan *p, struct error *err)
 static enum status set_threads(struct plan *p, struct error *err)
 {
     (void)err;
-    p->threads = p->v->compute.threads > 0 ? (int)p->v->compute.threads : omp_get_num_procs();
+    int own = omp_get_num_procs() / p->place.sharers;
+    p->threads = p->v->compute.threads > 0 ? (int)p->v->compute.threads : own > 1 ? own : 1;
     omp_set_num_threads(p->threads);
     return OK;
 }
@@ -344,8 +351,8 @@ static const struct step {
                          AFTER(METHODS) | AFTER(SUPPORT) | AFTER(ENGINE) },
 };
 
-enum status plan_examine(const struct config *config, plan_told *told, void *context,
-                         struct plan **out, struct error *err)
+static enum status examine(const struct config *config, const struct plan_place *place,
+                           plan_told *told, void *context, struct plan **out, struct error *err)
 {
     unsigned done = 0;
     enum status first = OK;
@@ -355,6 +362,7 @@ enum status plan_examine(const struct config *config, plan_told *told, void *con
         return fail(err, E_NOMEM, "out of memory");
     p->config = config;
     p->v = config_values(config);
+    p->place = *place;
     for (size_t i = 0; i < sizeof steps / sizeof *steps && (first == OK || told != NULL); i++) {
         struct error own = { 0 };
         if ((steps[i].needs & done) != steps[i].needs)
@@ -371,10 +379,22 @@ enum status plan_examine(const struct config *config, plan_told *told, void *con
     return first;
 }
 
+enum status plan_examine(const struct config *config, plan_told *told, void *context,
+                         struct plan **out, struct error *err)
+{
+    return examine(config, &plan_alone, told, context, out, err);
+}
+
 enum status plan_open(const struct config *config, struct plan **out, struct error *err)
 {
+    return plan_open_at(config, &plan_alone, out, err);
+}
+
+enum status plan_open_at(const struct config *config, const struct plan_place *place,
+                         struct plan **out, struct error *err)
+{
     struct plan *p;
-    enum status status = plan_examine(config, NULL, NULL, &p, err);
+    enum status status = examine(config, place, NULL, NULL, &p, err);
     if (status != OK) {
         plan_close(p);
         p = NULL;

@@ -13,6 +13,13 @@ enum { PLAN_METHODS = 64, PLAN_TASKS = 8 };
 
 struct task;
 
+/* Where a process stands among those of its machine, which share processors and GPUs. */
+struct plan_place {
+    int device;  /* GPU: the first, the second ..., counted round those that there are */
+    int sharers; /* processes that divide this one's processors among them; at least 1 */
+};
+extern const struct plan_place plan_alone;
+
 struct plan {
     const struct config *config; /* borrowed */
     const struct config_values *v;
@@ -28,12 +35,15 @@ struct plan {
     bool classes[CLASS_CHOICES];
     const struct task *tasks[PLAN_TASKS];
     int task_count;
+    struct plan_place place;
     int threads, batch;
     struct input_format format;
 };
 
 /* E_CONFIG and others: the message names file and line of the key, and what would be right. */
 enum status plan_open(const struct config *, struct plan **out, struct error *err);
+enum status plan_open_at(const struct config *, const struct plan_place *, struct plan **out,
+                         struct error *err);
 void plan_close(struct plan *); /* accepts NULL */
 
 /* The same, going on after a step that fails with all those that do not need it. `told` hears how

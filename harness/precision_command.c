@@ -33,7 +33,8 @@ struct side {
 /* ---- maps ------------------------------------------------------------------------------------ */
 
 /* Of one method and class, over images: distance as a share of the map's largest value, and how
- * much of the hottest pixels is the same, in the mean over the nine cuts of the perturbation test. */
+ * much of the hottest pixels is the same, in the mean over the nine cuts of the perturbation test.
+ */
 struct distance {
     double largest, mean, overlap, lowest_overlap;
     size_t images;
@@ -44,11 +45,13 @@ static void make_heat(const struct plan *p, const float *map, float *heat)
     struct backend *be = p->backend;
     int grid = p->model->geo.grid, side = p->model->geo.image_size;
     size_t cells = (size_t)grid * (size_t)grid, pixels = (size_t)side * (size_t)side;
-    float *d_map = be->alloc(be, cells * sizeof *d_map), *d_heat = be->alloc(be, pixels * sizeof *d_heat);
+    float *d_map = be->alloc(be, cells * sizeof *d_map),
+          *d_heat = be->alloc(be, pixels * sizeof *d_heat);
     if (d_map != NULL && d_heat != NULL) {
         be->upload(be, d_map, map, cells * sizeof *map);
-        const struct heat_args h = { .n = 1, .grid = grid, .side = side, .maps = d_map,
-                                     .heat = d_heat };
+        const struct heat_args h = {
+            .n = 1, .grid = grid, .side = side, .maps = d_map, .heat = d_heat
+        };
         be->op.heat(be, &h);
         be->download(be, heat, d_heat, pixels * sizeof *heat);
     }
@@ -66,8 +69,9 @@ static void rank_pixels(const struct plan *p, const float *heat, uint32_t *rank)
     uint32_t *d_rank = be->alloc(be, pixels * sizeof *d_rank);
     if (d_heat != NULL && d_rank != NULL) {
         be->upload(be, d_heat, heat, pixels * sizeof *heat);
-        const struct rank_args r = { .n = 1, .pixels = (int)pixels, .heat = d_heat,
-                                     .rank = d_rank };
+        const struct rank_args r = {
+            .n = 1, .pixels = (int)pixels, .heat = d_heat, .rank = d_rank
+        };
         be->op.rank(be, &r);
         be->download(be, rank, d_rank, pixels * sizeof *rank);
     }
@@ -132,8 +136,9 @@ static enum status measure_maps(const struct side *s, int columns[SIDES], size_t
 static enum status print_maps(const struct side *s, size_t images, struct error *err)
 {
     const struct plan *p = s[FP32].plan;
-    printf("| method | class | images | fp32 off by, mean | at most | rank overlap, mean | least |\n"
-           "| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
+    printf(
+        "| method | class | images | fp32 off by, mean | at most | rank overlap, mean | least |\n"
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
     for (int m = 0; m < p->method_count; m++)
         for (int c = 0; c < CLASS_CHOICES; c++) {
             char path[160];
@@ -224,8 +229,9 @@ static enum status print_scores(const struct side *s, size_t images, struct erro
         return fail(err, E_NOMEM, "out of memory");
     for (size_t i = 0; i < images; i++)
         use[i] = *(const uint8_t *)records_at(k, records_find(k, "images/status"), i) == 0;
-    printf("\n| score | fp32 | double | difference | hits that differ | predictions that differ | of "
-           "masked images |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    printf(
+        "\n| score | fp32 | double | difference | hits that differ | predictions that differ | of "
+        "masked images |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (int i = 0; i < k->count; i++) {
         const char *path = k->columns[i].path;
         if (k->columns[i].same_as >= 0)
@@ -261,7 +267,7 @@ static enum status run_side(struct side *s, const char *name, struct error *err)
     struct progress progress;
     TRY(runner_open(s->plan, s->plan->images, &s->runner, err));
     progress_begin(&progress, name, s->plan->images, 0);
-    enum status status = runner_shard(s->runner, 0, s->plan->images, &progress, err);
+    enum status status = runner_shard(s->runner, 0, s->plan->images, progress_told, &progress, err);
     progress_break(&progress);
     return status;
 }
@@ -365,6 +371,6 @@ static int main_precision(int argc, char **argv)
     return code;
 }
 
-const struct command command_precision = {
-    "precision", "how far fp32 explanations lie from double ones", main_precision, &argp
-};
+const struct command command_precision = { "precision",
+                                           "how far fp32 explanations lie from double ones",
+                                           main_precision, &argp };

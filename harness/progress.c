@@ -53,6 +53,12 @@ void progress_add(struct progress *p, size_t images)
     p->line_open = p->terminal;
 }
 
+bool progress_told(void *progress, size_t images)
+{
+    progress_add(progress, images);
+    return true;
+}
+
 void progress_break(struct progress *p)
 {
     if (p->line_open)

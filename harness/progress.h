@@ -14,6 +14,8 @@ struct progress {
 
 void progress_begin(struct progress *, const char *name, size_t total, size_t before);
 void progress_add(struct progress *, size_t images);
+/* The same as a runner_told: the runner is to go on. */
+bool progress_told(void *progress, size_t images);
 /* Ends an open line, so that something else can be printed. */
 void progress_break(struct progress *);
 double progress_seconds(const struct progress *);

@@ -3,19 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "command.h"
 #include "explain.h"
 #include "log.h"
-#include "plan.h"
-#include "progress.h"
-#include "runner.h"
+#include "run_one.h"
 #include "stop.h"
-#include "store.h"
-#include "summary.h"
 #include "task.h"
-#include "version.h"
 
 struct arguments {
     const char **configs, **settings; /* [argc] each */
@@ -23,118 +17,6 @@ struct arguments {
     bool dry_run, fresh, help, keys, methods;
     char limit[64]; /* "run.limit=N" or "" */
 };
-
-/* ---- one run --------------------------------------------------------------------------------- */
-
-static enum status run_shards(struct plan *plan, struct runner *runner, struct store *store,
-                              struct progress *progress, struct error *err)
-{
-    for (size_t i = 0; i < store_shards(store); i++) {
-        size_t first, count;
-        if (store_has(store, i))
-            continue;
-        store_range(store, i, &first, &count);
-        enum status status = runner_shard(runner, first, count, progress, err);
-        if (status == OK)
-            status = store_put(store, i, runner_records(runner), err);
-        if (status == OK && stop_requested() && store_done(store) < store_shards(store))
-            status = fail(err, E_STOPPED, "stopped");
-        if (status == E_STOPPED)
-            fail(err, E_STOPPED,
-                 "stopped by signal %d: %zu of %zu shards are done; 'evalh run %s' goes on from "
-                 "there",
-                 stop_signal(), store_done(store), store_shards(store), config_path(plan->config));
-        else if (status != OK && store_done(store) > 0)
-            log_info("%zu of %zu shards are done and kept in %s.parts", store_done(store),
-                     store_shards(store), plan->v->run.output);
-        TRY(status);
-    }
-    return OK;
-}
-
-/* Provenance beside what the store knows itself. */
-static enum status merge(struct plan *plan, struct runner *runner, struct store *store,
-                         const struct progress *progress, struct error *err)
-{
-    static const char *const precisions[] = { "fp32", "tf32", "bf16", "double" };
-    char created[32];
-    struct tm utc;
-    time_t now = time(NULL);
-    gmtime_r(&now, &utc);
-    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    const char *slash = strrchr(plan->model->checkpoint->path, '/');
-    struct store_attribute attributes[] = {
-        { "evalh_version", EVALH_VERSION, 0, false },
-        { "git_commit", EVALH_COMMIT, 0, false },
-        { "protocol", plan->v->run.protocol == PROTOCOL_PAPER ? "paper" : "released", 0, false },
-        { "arch", model_name(plan->model), 0, false },
-        { "checkpoint", slash != NULL ? slash + 1 : plan->model->checkpoint->path, 0, false },
-        { "dataset", plan->data->kind->name, 0, false },
-        { "preprocess", preprocess_names[plan->v->data.preprocess], 0, false },
-        { "precision", precisions[plan->backend->precision], 0, false },
-        { "created_utc", created, 0, false },
-        /* Last, as it is left out where earlier runs had a part in the time. */
-        { "seconds", NULL, progress_seconds(progress), false },
-    };
-    size_t count = sizeof attributes / sizeof attributes[0];
-    return store_merge(store, runner_records(runner), attributes,
-                       progress->before > 0 ? count - 1 : count, summary_add, err);
-}
-
-static enum status run_store(struct plan *plan, struct store *store, struct error *err)
-{
-    struct runner *runner;
-    struct progress progress;
-    size_t before = 0, first, count, largest = 0;
-    for (size_t i = 0; i < store_shards(store); i++) {
-        store_range(store, i, &first, &count);
-        before += store_has(store, i) ? count : 0;
-        largest = count > largest ? count : largest;
-    }
-    if (before > 0)
-        log_info("%s: continuing; %zu of %zu images are done", plan->v->run.name, before,
-                 plan->images);
-    TRY(runner_open(plan, largest, &runner, err));
-    progress_begin(&progress, plan->v->run.name, plan->images, before);
-    enum status status = run_shards(plan, runner, store, &progress, err);
-    progress_break(&progress);
-    if (status == OK)
-        status = merge(plan, runner, store, &progress, err);
-    runner_close(runner);
-    if (status == OK && progress.done > 0)
-        log_info("%s: %zu images in %.1f s, %.3f s an image; peak memory %.0f MiB",
-                 plan->v->run.name, progress.done, progress_seconds(&progress),
-                 progress_seconds(&progress) / (double)progress.done, peak_memory_mib());
-    return status;
-}
-
-/* *begun: whether work had begun, which decides the exit code. */
-static enum status run_plan(struct plan *plan, bool fresh, bool *begun, struct error *err)
-{
-    struct store *store;
-    const struct store_identity id = { .config = plan->config,
-                                       .checkpoint_sha256 = plan->model->checkpoint->sha256,
-                                       .dataset_fingerprint = plan->data->fingerprint,
-                                       .device = plan->device,
-                                       .images = plan->images,
-                                       .shard_size = (size_t)plan->v->run.shard_size };
-    TRY(store_open(plan->v->run.output, &id, fresh, &store, err));
-    enum status status = OK;
-    if (store_complete(store)) {
-        log_info("%s: %s is complete already; --fresh makes it anew", plan->v->run.name,
-                 plan->v->run.output);
-    } else {
-        *begun = true;
-        status = run_store(plan, store, err);
-    }
-    store_close(store);
-    if (status == OK) {
-        printf("%s: %s\n", plan->v->run.name, plan->v->run.output);
-        status = summary_print(plan->v->run.output, err);
-        fflush(stdout);
-    }
-    return status;
-}
 
 /* ---- all configs ----------------------------------------------------------------------------- */
 
@@ -226,51 +108,94 @@ static enum status check_outputs(struct config *const *configs, size_t count, st
     return OK;
 }
 
+/* Rank 0 opens its plan first, then all others theirs: a mistake is told once, and a demo set is
+ * written once. */
+static enum status open_plan(struct ranks *ranks, const struct config *config, struct plan **plan,
+                             struct error *err)
+{
+    const struct plan_place place = { .device = ranks_local(ranks),
+                                      .sharers = ranks_sharers(ranks) };
+    enum status status = OK;
+    *plan = NULL;
+    if (ranks_lead(ranks))
+        status = plan_open_at(config, &place, plan, err);
+    TRY(ranks_agree(ranks, status, err));
+    if (!ranks_lead(ranks))
+        status = plan_open_at(config, &place, plan, err);
+    status = ranks_agree(ranks, status, err);
+    if (status != OK) {
+        plan_close(*plan);
+        *plan = NULL;
+    }
+    return status;
+}
+
 /* Every plan is opened and printed before the first one runs, so that a mistake in the last config
  * does not show after hours. */
-static enum status run_configs(const struct arguments *a, struct config *const *configs,
-                               size_t count, bool *begun, struct error *err)
+static enum status show_plans(const struct arguments *a, struct config *const *configs,
+                              size_t count, struct error *err)
 {
-    struct plan *plan = NULL;
+    struct plan *plan;
     for (size_t i = 0; i < count; i++) {
         TRY(plan_open(configs[i], &plan, err));
         plan_print(plan, a->dry_run ? stdout : stderr);
-        if (count == 1 && !a->dry_run)
-            break;
         plan_close(plan);
-        plan = NULL;
     }
+    return OK;
+}
+
+static enum status run_configs(const struct arguments *a, struct ranks *ranks,
+                               const struct configs *all, bool *begun, struct error *err)
+{
+    struct plan *plan;
+    enum status status = OK;
+    bool show = a->dry_run || all->count > 1;
+    if (show && ranks_lead(ranks))
+        status = show_plans(a, all->list, all->count, err);
+    TRY(ranks_agree(ranks, status, err));
     if (a->dry_run)
         return OK;
     stop_listen();
-    for (size_t i = 0; i < count; i++) {
-        if (plan == NULL)
-            TRY(plan_open(configs[i], &plan, err));
-        enum status status = run_plan(plan, a->fresh, begun, err);
+    for (size_t i = 0; i < all->count; i++) {
+        TRY(open_plan(ranks, all->list[i], &plan, err));
+        if (!show && ranks_lead(ranks))
+            plan_print(plan, stderr);
+        status = run_one(ranks, plan, a->fresh, begun, err);
         plan_close(plan);
-        plan = NULL;
         TRY(status);
     }
     return OK;
+}
+
+static enum status read_all(const struct arguments *a, struct configs *all, struct error *err)
+{
+    for (size_t i = 0; i < a->config_count; i++)
+        TRY(read_configs(a, a->configs[i], all, err));
+    return check_outputs(all->list, all->count, err);
 }
 
 static int run(const struct arguments *a)
 {
     struct error err;
     struct configs all = { 0 };
-    bool begun = false;
-    enum status status = OK;
-    for (size_t i = 0; i < a->config_count && status == OK; i++)
-        status = read_configs(a, a->configs[i], &all, &err);
+    struct ranks *ranks;
+    bool begun = false, speaks = true;
+    enum status status = ranks_open(&ranks, &err);
+    if (status == OK) {
+        speaks = ranks_lead(ranks);
+        if (!speaks)
+            log_set_level(LOG_WARN); /* what a rank has seen itself: pictures it leaves out */
+        status = ranks_agree(ranks, read_all(a, &all, &err), &err);
+    }
     if (status == OK)
-        status = check_outputs(all.list, all.count, &err);
-    if (status == OK)
-        status = run_configs(a, all.list, all.count, &begun, &err);
-    if (status != OK)
+        status = run_configs(a, ranks, &all, &begun, &err);
+    if (status != OK && speaks)
         log_error("%s", err.text);
     for (size_t i = 0; i < all.count; i++)
         config_free(all.list[i]);
     free(all.list);
+    if (ranks != NULL)
+        ranks_close(ranks);
     return status == OK ? EXIT_DONE : begun ? EXIT_FAILED : EXIT_USAGE;
 }
 

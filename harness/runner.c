@@ -207,21 +207,22 @@ static enum status visit_batch(struct runner *r, int n, struct error *err)
     return OK;
 }
 
-enum status runner_shard(struct runner *r, size_t first, size_t count, struct progress *progress,
-                         struct error *err)
+enum status runner_shard(struct runner *r, size_t first, size_t count, runner_told *told,
+                         void *context, struct error *err)
 {
     size_t batch = (size_t)r->plan->batch;
     for (size_t row = 0; row < count; row++)
         records_blank(&r->records, row);
+    bool go_on = true;
     for (size_t at = 0; at < count; at += batch) {
         int n = (int)(count - at < batch ? count - at : batch);
-        if (stop_requested())
+        if (stop_requested() || !go_on)
             return fail(err, E_STOPPED, "stopped");
         TRY(loader_run(r->plan, first + at, n, &r->loaded, err));
         int whole = admit(r, first + at, at, n);
         if (whole > 0)
             TRY(visit_batch(r, whole, err));
-        progress_add(progress, (size_t)n);
+        go_on = told(context, (size_t)n);
     }
     return OK;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "plan.h"
-#include "progress.h"
 #include "records.h"
 
 struct runner;
@@ -12,7 +11,10 @@ enum status runner_open(struct plan *, size_t shard_rows, struct runner **out, s
 void runner_close(struct runner *); /* accepts NULL */
 struct records *runner_records(struct runner *);
 
+/* Hears of every batch: `images` more are through. false asks the runner to stop. */
+typedef bool runner_told(void *context, size_t images);
+
 /* Fills the first `count` rows of the records from images [first, first + count). E_STOPPED when a
- * signal asked for it; the rows are then worthless. */
-enum status runner_shard(struct runner *, size_t first, size_t count, struct progress *,
-                         struct error *err);
+ * signal or `told` asked for it; the rows are then worthless. */
+enum status runner_shard(struct runner *, size_t first, size_t count, runner_told *told,
+                         void *context, struct error *err);

@@ -35,6 +35,20 @@ enum status store_open(const char *output, const struct store_identity *, bool f
                        struct store **out, struct error *err);
 void store_close(struct store *); /* accepts NULL */
 
+/* For the other processes of a run whose first one holds the store open: `id` as theirs, with the
+ * leader's shard size, and its store_run_id. Such a store writes shards and does nothing else.
+ * E_CONFIG where this process sees another config, checkpoint or data set. */
+enum status store_join(const char *output, const struct store_identity *id, const char *run_id,
+                       struct store **out, struct error *err);
+/* SHA-256 over all that two runs must have in common to share shards, in hex. */
+const char *store_run_id(const struct store *);
+size_t store_shard_size(const struct store *);
+/* Another process has put this shard. */
+void store_note(struct store *, size_t shard);
+/* Waits until the file system shows all shards that other machines have put, which may take a
+ * network file system its time. E_IO names one that does not appear. */
+enum status store_await(struct store *, struct error *err);
+
 /* E_CONFIG where store_open would surely fail for lack of a folder or a right; touches nothing. */
 enum status store_check(const char *output, struct error *err);
 

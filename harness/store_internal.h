@@ -14,7 +14,7 @@ struct store {
     int lock; /* descriptor of parts/lock; -1 */
 };
 
-enum { STORE_PATH = 4400 };
+enum { STORE_PATH = 4400, STORE_PATIENCE = 60 /* s */ };
 
 void store_shard_path(const struct store *, size_t shard, char out[STORE_PATH]);
 /* Beside the shards, unique to this process: "NAME.HOST.PID.tmp". */

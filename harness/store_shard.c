@@ -174,7 +174,6 @@ enum status store_put(struct store *s, size_t shard, const struct records *r, st
         unlink(temporary);
         return status;
     }
-    s->done += !s->have[shard];
-    s->have[shard] = true;
+    store_note(s, shard);
     return OK;
 }

@@ -30,6 +30,7 @@ struct backend_options {
     enum precision precision; /* of matrix products; everything else keeps the array type */
     int threads;              /* CPU threads; 0 = all available */
     int device;               /* GPU ordinal */
+    bool share_devices;       /* ordinals count round the GPUs that there are: 4 of 4 is 0 */
     const char *simd;         /* "", or cap CPU code at "c", "avx2", "avx512" (for tests) */
 };
 

@@ -170,7 +170,9 @@ static void cu_destroy(struct backend *be)
 
 /* ---- opening ---- */
 
-static enum status find_device(const struct backend_options *options, struct error *err)
+/* *device: the ordinal that `options` mean. */
+static enum status find_device(const struct backend_options *options, int *device,
+                               struct error *err)
 {
     int count = 0, major = 0, driver = 0;
     cudaError_t e = cudaGetDeviceCount(&count);
@@ -188,18 +190,20 @@ static enum status find_device(const struct backend_options *options, struct err
                     cudaGetErrorString(e), cudaGetErrorName(e), have, CUDART_VERSION / 1000,
                     CUDART_VERSION % 1000 / 10);
     }
-    if (options->device < 0 || options->device >= count)
+    *device = options->share_devices && options->device > 0 ? options->device % count
+                                                            : options->device;
+    if (*device < 0 || *device >= count)
         return fail(err, E_CONFIG, "GPU %d: this machine has %d, numbered from 0", options->device,
                     count);
-    e = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, options->device);
+    e = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, *device);
     if (e != cudaSuccess)
-        return fail(err, E_DEVICE, "GPU %d: %s (%s)", options->device, cudaGetErrorString(e),
+        return fail(err, E_DEVICE, "GPU %d: %s (%s)", *device, cudaGetErrorString(e),
                     cudaGetErrorName(e));
     if (major < 8)
         return fail(err, E_DEVICE,
                     "GPU %d has compute capability %d.x; this build's kernels need 8.0 (A100) or "
                     "later",
-                    options->device, major);
+                    *device, major);
     return OK;
 }
 
@@ -240,7 +244,8 @@ template <typename T> static void fill_ops(struct ops *op)
 static enum status open_any(const struct backend_options *options, bool wide, struct backend **out,
                             struct error *err)
 {
-    enum status s = find_device(options, err);
+    int device = 0;
+    enum status s = find_device(options, &device, err);
     if (s != OK)
         return s;
     struct cu_backend *self = (struct cu_backend *)calloc(1, sizeof *self);
@@ -249,7 +254,7 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     struct backend *be = &self->be;
     be->name = wide ? "cuda64" : "cuda";
     be->impl = &self->cu;
-    self->cu.device = options->device;
+    self->cu.device = device;
     be->real_size = wide ? sizeof(double) : sizeof(float);
     be->precision = wide ? PRECISION_DOUBLE : options->precision;
     be->threads = 1;
@@ -262,8 +267,7 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     be->destroy = cu_destroy;
     (wide ? fill_ops<double> : fill_ops<float>)(&be->op);
     if (!open_libraries(be)) {
-        s = fail(err, be->failed.code, "GPU %d: %s", options->device,
-                 be->failed.text);
+        s = fail(err, be->failed.code, "GPU %d: %s", device, be->failed.text);
         cu_destroy(be);
         return s;
     }

@@ -1,0 +1,225 @@
+#include "run_one.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "progress.h"
+#include "runner.h"
+#include "stop.h"
+#include "store.h"
+#include "summary.h"
+#include "version.h"
+#include "work_queue.h"
+
+/* A run on this rank. */
+struct run {
+    struct ranks *ranks;
+    struct plan *plan;
+    struct store *store;
+    struct runner *runner;
+    struct progress progress; /* rank 0 */
+    double peak_mib;          /* of the rank that used most */
+};
+
+/* ---- shards -----------------------------------------------------------------------------------
+ */
+
+static enum status work(struct run *r, struct work_queue *queue, struct error *err)
+{
+    size_t shard, first, count;
+    while (queue_take(queue, &shard)) {
+        store_range(r->store, shard, &first, &count);
+        enum status status = runner_shard(r->runner, first, count, queue_told, queue, err);
+        if (status == OK)
+            status = store_put(r->store, shard, runner_records(r->runner), err);
+        if (status == OK)
+            queue_done(queue, shard);
+        if (status == E_STOPPED || (status == OK && stop_requested()))
+            return fail(err, E_STOPPED, "stopped by signal %d", stop_signal());
+        TRY(status);
+    }
+    return OK;
+}
+
+/* Rank 0, after a failure: what there is to come back to. */
+static void tell_what_is_kept(struct run *r, enum status status, struct error *err)
+{
+    size_t done = store_done(r->store), shards = store_shards(r->store);
+    char text[64];
+    if (status == E_STOPPED) {
+        snprintf(text, sizeof text, "%.60s", err->text);
+        fail(err, E_STOPPED, "%s: %zu of %zu shards are done; 'evalh run %s' goes on from there",
+             text, done, shards, config_path(r->plan->config));
+    } else if (done > 0) {
+        log_info("%zu of %zu shards are done and kept in %s.parts", done, shards,
+                 r->plan->v->run.output);
+    }
+}
+
+static enum status run_shards(struct run *r, struct error *err)
+{
+    struct work_queue *queue;
+    struct queue_tally tally;
+    size_t missing = 0;
+    size_t *todo = malloc((store_shards(r->store) + 1) * sizeof *todo);
+    enum status status = OK;
+    if (todo == NULL)
+        status = fail(err, E_NOMEM, "out of memory for %zu shards", store_shards(r->store));
+    for (size_t i = 0; todo != NULL && i < store_shards(r->store); i++)
+        if (!store_has(r->store, i))
+            todo[missing++] = i;
+    status = ranks_agree(r->ranks, status, err);
+    if (status == OK)
+        status = queue_open(r->ranks, todo, missing, &r->progress, &queue, err);
+    if (status == OK) {
+        status = queue_close(queue, work(r, queue, err), &tally, err);
+        for (size_t i = 0; i < tally.done_count; i++)
+            store_note(r->store, tally.done[i]);
+        free(tally.done);
+        r->peak_mib = tally.peak_mib;
+        if (ranks_lead(r->ranks)) {
+            progress_break(&r->progress);
+            if (status != OK)
+                tell_what_is_kept(r, status, err);
+        }
+    }
+    free(todo);
+    return status;
+}
+
+/* ---- the result -------------------------------------------------------------------------------
+ */
+
+/* Provenance beside what the store knows itself. */
+static enum status merge(struct run *r, struct error *err)
+{
+    static const char *const precisions[] = { "fp32", "tf32", "bf16", "double" };
+    const struct plan *plan = r->plan;
+    char created[32];
+    struct tm utc;
+    time_t now = time(NULL);
+    gmtime_r(&now, &utc);
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    const char *slash = strrchr(plan->model->checkpoint->path, '/');
+    struct store_attribute attributes[] = {
+        { "evalh_version", EVALH_VERSION, 0, false },
+        { "git_commit", EVALH_COMMIT, 0, false },
+        { "protocol", plan->v->run.protocol == PROTOCOL_PAPER ? "paper" : "released", 0, false },
+        { "arch", model_name(plan->model), 0, false },
+        { "checkpoint", slash != NULL ? slash + 1 : plan->model->checkpoint->path, 0, false },
+        { "dataset", plan->data->kind->name, 0, false },
+        { "preprocess", preprocess_names[plan->v->data.preprocess], 0, false },
+        { "precision", precisions[plan->backend->precision], 0, false },
+        { "created_utc", created, 0, false },
+        /* Last, as it is left out where earlier runs had a part in the time. */
+        { "seconds", NULL, progress_seconds(&r->progress), false },
+    };
+    size_t count = sizeof attributes / sizeof attributes[0];
+    TRY(store_await(r->store, err));
+    return store_merge(r->store, runner_records(r->runner), attributes,
+                       r->progress.before > 0 ? count - 1 : count, summary_add, err);
+}
+
+static void tell_speed(const struct run *r)
+{
+    const struct progress *p = &r->progress;
+    char ranks[40] = "";
+    if (ranks_count(r->ranks) > 1)
+        snprintf(ranks, sizeof ranks, " on %d ranks", ranks_count(r->ranks));
+    log_info("%s: %zu images in %.1f s%s, %.3f s an image; peak memory %.0f MiB%s", p->name,
+             p->done, progress_seconds(p), ranks, progress_seconds(p) / (double)p->done,
+             r->peak_mib, *ranks != '\0' ? " in a rank" : "");
+}
+
+/* ---- one run ----------------------------------------------------------------------------------
+ */
+
+static enum status run_store(struct run *r, struct error *err)
+{
+    const struct plan *plan = r->plan;
+    size_t before = 0, first, count, largest = 0;
+    for (size_t i = 0; i < store_shards(r->store); i++) {
+        store_range(r->store, i, &first, &count);
+        before += store_has(r->store, i) ? count : 0;
+        largest = count > largest ? count : largest;
+    }
+    if (before > 0)
+        log_info("%s: continuing; %zu of %zu images are done", plan->v->run.name, before,
+                 plan->images);
+    enum status status = runner_open(r->plan, largest, &r->runner, err);
+    status = ranks_agree(r->ranks, status, err);
+    progress_begin(&r->progress, plan->v->run.name, plan->images, before);
+    if (status == OK)
+        status = run_shards(r, err);
+    if (status == OK) {
+        if (ranks_lead(r->ranks))
+            status = merge(r, err);
+        status = ranks_agree(r->ranks, status, err);
+    }
+    runner_close(r->runner);
+    if (status == OK && ranks_lead(r->ranks) && r->progress.done > 0)
+        tell_speed(r);
+    return status;
+}
+
+/* What rank 0 knows of the store once it has it. */
+struct opened {
+    bool complete;
+    char run_id[65];
+    size_t shard_size;
+};
+
+/* Rank 0 takes hold of the store; the others join it, unless it is complete: their *store is then
+ * NULL. */
+static enum status open_store(struct run *r, bool fresh, bool *complete, struct error *err)
+{
+    const struct plan *plan = r->plan;
+    const char *output = plan->v->run.output;
+    struct opened opened = { .complete = false };
+    struct store_identity id = { .config = plan->config,
+                                 .checkpoint_sha256 = plan->model->checkpoint->sha256,
+                                 .dataset_fingerprint = plan->data->fingerprint,
+                                 .device = plan->device,
+                                 .images = plan->images,
+                                 .shard_size = (size_t)plan->v->run.shard_size };
+    enum status status = OK;
+    if (ranks_lead(r->ranks))
+        status = store_open(output, &id, fresh, &r->store, err);
+    TRY(ranks_agree(r->ranks, status, err));
+    if (ranks_lead(r->ranks)) {
+        opened.complete = store_complete(r->store);
+        opened.shard_size = store_shard_size(r->store);
+        snprintf(opened.run_id, sizeof opened.run_id, "%s", store_run_id(r->store));
+    }
+    ranks_share(r->ranks, &opened, sizeof opened);
+    *complete = opened.complete;
+    id.shard_size = opened.shard_size;
+    if (!ranks_lead(r->ranks) && !opened.complete)
+        status = store_join(output, &id, opened.run_id, &r->store, err);
+    return ranks_agree(r->ranks, status, err);
+}
+
+enum status run_one(struct ranks *ranks, struct plan *plan, bool fresh, bool *begun,
+                    struct error *err)
+{
+    struct run r = { .ranks = ranks, .plan = plan };
+    bool complete;
+    enum status status = open_store(&r, fresh, &complete, err);
+    if (status == OK && complete) {
+        log_info("%s: %s is complete already; --fresh makes it anew", plan->v->run.name,
+                 plan->v->run.output);
+    } else if (status == OK) {
+        *begun = true;
+        status = run_store(&r, err);
+    }
+    store_close(r.store);
+    if (status == OK && ranks_lead(ranks)) {
+        printf("%s: %s\n", plan->v->run.name, plan->v->run.output);
+        status = summary_print(plan->v->run.output, err);
+        fflush(stdout);
+    }
+    return ranks_agree(ranks, status, err);
+}
