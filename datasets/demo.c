@@ -76,7 +76,7 @@ static void paint_shadow(struct picture *p, const struct thing *object)
 
 static void paint_object(struct picture *p, int class_index)
 {
-    int radius = length_draw(p, 20, 31), x = centre_draw(p, radius), y = centre_draw(p, radius);
+    int radius = length_draw(p, 23, 32), x = centre_draw(p, radius), y = centre_draw(p, radius);
     struct thing t = thing_draw(&p->rng, (enum shape)(class_index / CLASS_TEXTURES),
                                 (enum texture)(class_index % CLASS_TEXTURES), x, y, radius,
                                 length_draw(p, 8, 13));

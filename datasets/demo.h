@@ -1,7 +1,8 @@
 /* The demo benchmark: pictures made from a seed, with exact ground truth.
  *
  * Ten classes: five shapes (disc, triangle, square, star, cross) times two textures (stripes,
- * dots), so that neither alone tells the class: class = 2 shape + texture. Around the object:
+ * dots), so that neither alone tells the class: class = 2 shape + texture. The object stands
+ * upright but for a lean of up to 15 degrees; its texture runs in any direction. Around it:
  * a textured background, distractors that have a class's shape or a texture but never both,
  * often something in front, uneven light, noise.
  *
@@ -11,7 +12,7 @@
 #include <stdint.h>
 
 /* Raised with every change of the pictures. */
-#define DEMO_VERSION 1
+#define DEMO_VERSION 2
 
 #define DEMO_CLASSES 10
 #define DEMO_MIN_SIDE 32

@@ -10,6 +10,8 @@ _Static_assert(GRID *GRID == THING_POINTS, "thing_paint reports points");
 /* How far from its centre a thing reaches, in radii of 1/256: the star's tips. */
 #define REACH 340
 
+#define MAX_LEAN (TURN / 24) /* 15 degrees, either way */
+
 static struct colour colour_draw(struct rng *r)
 {
     struct colour c;
@@ -24,15 +26,19 @@ struct thing thing_draw(struct rng *r, enum shape shape, enum texture texture, i
     struct thing t = {
         .shape = shape, .texture = texture, .x = x, .y = y, .radius = radius, .period = period
     };
-    int turn = rng_between(r, 0, TURN - 1), grain = rng_between(r, 0, TURN - 1);
+    /* A class's shape stands upright but for a lean; what has no class lies as it will. */
+    int lean = shape < CLASS_SHAPES ? MAX_LEAN : TURN / 2;
+    int turn = rng_between(r, -lean, lean), grain = rng_between(r, 0, TURN - 1);
     t.sin = sine(turn);
     t.cos = cosine(turn);
     t.grain_sin = sine(grain);
     t.grain_cos = cosine(grain);
     t.sides = shape == SHAPE_TRIANGLE ? 3 : shape == SHAPE_STAR ? 5 : 0;
+    /* The first side below a triangle's centre, above a star's: both point upwards. */
+    int first = shape == SHAPE_STAR ? -TURN / 4 : TURN / 4;
     for (int k = 0; k < t.sides; k++) {
-        t.normal[k][0] = cosine(TURN * k / t.sides);
-        t.normal[k][1] = sine(TURN * k / t.sides);
+        t.normal[k][0] = cosine(first + TURN * k / t.sides);
+        t.normal[k][1] = sine(first + TURN * k / t.sides);
     }
     t.key = rng_next(r);
     t.fill = colour_draw(r);

@@ -85,13 +85,13 @@ def normalise(pictures):
 
 
 def augment(rng, pictures, cells):
-    """Turned and mirrored (no class changes by that), shifted a little, lighter or darker."""
+    """Mirrored (no class changes by that), shifted a little, lighter or darker."""
     pad = [(0, 0), (1, 1), (1, 1)]
     x, m = np.pad(pictures, [(CELL * a, CELL * b) for a, b in pad] + [(0, 0)], mode="edge"), np.pad(cells, pad, mode="edge")
     out, cover, size, side = np.empty_like(pictures), np.empty_like(cells), pictures.shape[1], cells.shape[1]
-    for i, (down, right, turn, mirror) in enumerate(rng.integers(0, (3, 3, 4, 2), (len(out), 4))):
-        view = np.rot90(x[i, CELL * down:CELL * down + size, CELL * right:CELL * right + size], turn)
-        grid = np.rot90(m[i, down:down + side, right:right + side], turn)
+    for i, (down, right, mirror) in enumerate(rng.integers(0, (3, 3, 2), (len(out), 3))):
+        view = x[i, CELL * down:CELL * down + size, CELL * right:CELL * right + size]
+        grid = m[i, down:down + side, right:right + side]
         out[i], cover[i] = (view[:, ::-1], grid[:, ::-1]) if mirror else (view, grid)
     gain = torch.from_numpy(rng.uniform(0.85, 1.15, (len(out), 1, 1, 1)).astype(np.float32))
     return normalise(out) * gain, torch.from_numpy(cover).float() / 255
