@@ -3,10 +3,11 @@
 
     scripts/check_demo.py --data FOLDER RESULT.h5 ...
 
-Recomputes the maps of raw, rollout and attribution (demo_maps.py, in double) and, for every method
-of the file, the heat map, the perturbed images, their classes and the segmentation scores
-(PyTorch, scikit-learn), from SPEC.md and the pictures on disk; no code and no number of evalh is
-used, but for the maps of the methods that are not recomputed. FOLDER is what evalh wrote the
+Recomputes the maps of raw, rollout, attribution, unified, mambalrp and center (demo_maps.py, in
+double) and, for every method of the file, the heat map, the perturbed images, their classes, the
+segmentation scores and the heat in the shortcut (PyTorch, scikit-learn), from SPEC.md and the
+pictures on disk; no code and no number of evalh is used, but for the maps of `random` and
+`randomised`, whose random numbers are evalh's. FOLDER is what evalh wrote the
 pictures to (the one with labels.txt). Prints a table and exits with 1 where the two differ by
 more than 0.3 in an AUC, 0.1 in mIoU, or in more than 0.5 % of the hits.
 
@@ -30,7 +31,7 @@ from demo_models import MEAN, STD, load_safetensors
 
 STEPS = [i / 10 for i in range(10)]
 LIMITS = {"AUC": 0.3, "mIoU": 0.1, "hits": 0.5}
-RECOMPUTED = ("raw", "rollout", "attribution")
+NOT_RECOMPUTED = ("random", "randomised")  # their random numbers are evalh's
 
 
 def arguments():
@@ -176,11 +177,11 @@ def check(args, path):
         table.row(("model", ""), "predicted alike", 100.0, agree, LIMITS["hits"])
         own = {}
         for cls in ("predicted", "target"):
-            if not any(m in result["explain"] and cls in result[f"explain/{m}"] for m in RECOMPUTED):
+            if not any(cls in result[f"explain/{m}"] for m in result["explain"]):
                 continue
             chunks = [demo_maps.maps(double, normalise(x[p]), heads, labels[p] if cls == "target" else None)[0]
                       for p in batches(n, 20)]
-            own[cls] = {m: torch.cat([c[m] for c in chunks]) for m in RECOMPUTED}
+            own[cls] = {m: torch.cat([c[m] for c in chunks]) for m in chunks[0]}
         for method in result["explain"]:
             for cls in result[f"explain/{method}"]:
                 if cls == "target" and f"{method}/predicted" in result["explain"] and \
@@ -194,7 +195,7 @@ def check_method(result, table, name, own, given):
     state, heads, x, labels, masks, patches = given
     method, cls = name
     kept = torch.from_numpy(result[f"explain/{method}/{cls}/map"][:]).flatten(1).double()
-    maps = own.get(cls, {}).get(method, kept)
+    maps = kept if method in NOT_RECOMPUTED else own[cls][method]
     if maps is not kept:
         spread = kept.abs().amax(1).clamp(min=1e-30)
         table.row(name, "map, median error %", 0.0, 100 * float(((maps - kept).abs().amax(1) / spread).median()), 0.1)

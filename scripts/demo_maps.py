@@ -26,56 +26,95 @@ def depth(w, prefix):
 
 
 # ---- Vim ---------------------------------------------------------------------------------------
-def rms(x, weight):
-    return x / torch.sqrt((x * x).mean(-1, keepdim=True) + 1e-5) * weight
+def as_is(v):
+    return v
 
 
-def vim_direction(w, m, b, x, states):
-    """One direction's y (before the gate); step, B, C, A for its hidden attention. Tokens in the
-    direction's own order."""
+def fixed(v):
+    return v.detach()
+
+
+def rms(x, weight, hold=as_is):
+    return x / hold(torch.sqrt((x * x).mean(-1, keepdim=True) + 1e-5)) * weight
+
+
+def silu(x, hold):
+    """`hold` is `fixed` for MambaLRP's rule (SPEC 5.5): x~ times the constant SiLU(x) / x~."""
+    if hold is as_is:
+        return F.silu(x)
+    near = x + torch.where(x < 0, -1e-6, 1e-6).to(x.dtype)
+    return near * hold(F.silu(x) / near)
+
+
+def vim_direction(w, m, b, x, states, hold=as_is):
+    """One direction's y (before the gate); step, B, C, A for its hidden attention, and the conv's
+    output before SiLU. Tokens in the direction's own order. `hold` takes what MambaLRP detaches."""
     taps = w[m + f"conv1d{b}.weight"]
     k = taps.shape[-1]
-    u = F.silu(F.conv1d(F.pad(x.transpose(1, 2), (k - 1, 0)), taps, w[m + f"conv1d{b}.bias"], groups=len(taps))).transpose(1, 2)
+    p = F.conv1d(F.pad(x.transpose(1, 2), (k - 1, 0)), taps, w[m + f"conv1d{b}.bias"], groups=len(taps)).transpose(1, 2)
+    u = silu(p, hold)
     rank = w[m + f"dt_proj{b}.weight"].shape[1]
     d, B, C = (u @ w[m + f"x_proj{b}.weight"].t()).split([rank, states, states], -1)
     step = F.softplus(d @ w[m + f"dt_proj{b}.weight"].t() + w[m + f"dt_proj{b}.bias"])
     A = -torch.exp(w[m + f"A{b}_log"])
     s, y = torch.zeros(len(x), *A.shape, dtype=x.dtype), []
     for t in range(x.shape[1]):
-        s = torch.exp(step[:, t, :, None] * A) * s + (step[:, t] * u[:, t])[..., None] * B[:, t, None]
-        y.append((s * C[:, t, None]).sum(-1) + w[m + f"D{b}"] * u[:, t])
-    return torch.stack(y, 1), (step, B, C, A)
+        s = hold(torch.exp(step[:, t, :, None] * A)) * s + hold(step[:, t, :, None] * B[:, t, None]) * u[:, t, :, None]
+        y.append((s * hold(C[:, t, None])).sum(-1) + w[m + f"D{b}"] * u[:, t])
+    return torch.stack(y, 1), (step, B, C, A, p)
 
 
 def row_before(kept, c):
     """[B, E, c]: row c of hidden attention (SPEC 4), columns before c, without c's own decay
     (SPEC 5.1)."""
-    step, B, C, A = (t.detach() for t in kept)
+    step, B, C, A, _ = (t.detach() for t in kept)
     sums = step[:, :c].cumsum(1)
     span = sums[:, -1:] - sums  # of steps j+1 .. c-1
     decay = torch.exp(span[..., None] * A)
     return ((decay * B[:, :c, None] * C[:, c, None, None]).sum(-1) * step[:, :c]).transpose(1, 2)
 
 
-def vim_forward(w, x, keep=None):
-    """Logits. `keep`: a list that gets (CLS row [B, E, L], h) of every layer."""
+def unified_row(kept, c, taps):
+    """[B, E, c + 1]: row c of the operator from x to y (SPEC 5.3): hidden attention, complete, times
+    sigma(p), then through the transposed conv."""
+    step, B, C, A, p = (t.detach()[:, :c + 1] if t.ndim > 2 else t.detach() for t in kept)
+    sums = step.cumsum(1)
+    decay = torch.exp((sums[:, -1:] - sums)[..., None] * A)  # of steps j+1 .. c
+    a = ((decay * B[:, :, None] * C[:, c, None, None]).sum(-1) * step * torch.sigmoid(p)).transpose(1, 2)
+    k = taps.shape[-1]
+    a = F.pad(a, (0, k - 1))  # columns beyond c hold nothing
+    return sum(taps[:, 0, i, None] * a[..., k - 1 - i:k - 1 - i + c + 1] for i in range(k))
+
+
+def vim_tokens(w, x):
     t = patches(w, x)
     c = t.shape[1] // 2
-    h = torch.cat((t[:, :c], w["cls_token"].expand(len(t), -1, -1), t[:, c:]), 1) + w["pos_embed"]
-    r = 0
+    return torch.cat((t[:, :c], w["cls_token"].expand(len(t), -1, -1), t[:, c:]), 1) + w["pos_embed"], c
+
+
+def vim_forward(w, x, keep=None, hold=as_is, tokens=None):
+    """Logits. `keep`: a list that gets (CLS row [B, E, L], h, `unified` row [B, E, L]) of every layer."""
+    h, c = vim_tokens(w, x)
+    h, r = h if tokens is None else tokens, 0
     for i in range(depth(w, "layers.")):
         m = f"layers.{i}.mixer."
         r = r + h
-        x, z = (rms(r, w[f"layers.{i}.norm.weight"]) @ w[m + "in_proj.weight"].t()).chunk(2, -1)
+        x, z = (rms(r, w[f"layers.{i}.norm.weight"], hold) @ w[m + "in_proj.weight"].t()).chunk(2, -1)
         states = w[m + "A_log"].shape[1]
-        y, forward = vim_direction(w, m, "", x, states)
-        y_back, backward = vim_direction(w, m, "_b", x.flip(1), states)
-        h = ((y + y_back.flip(1)) * F.silu(z) / 2) @ w[m + "out_proj.weight"].t()
+        y, forward = vim_direction(w, m, "", x, states, hold)
+        y_back, backward = vim_direction(w, m, "_b", x.flip(1), states, hold)
+        gated = (y + y_back.flip(1)) * silu(z, hold)
+        if hold is fixed:
+            gated = (gated + gated.detach()) / 2  # half the gradient
+        h = (gated / 2) @ w[m + "out_proj.weight"].t()
         if keep is not None:
             back = row_before(backward, h.shape[1] - 1 - c).flip(-1)
             row = torch.cat((row_before(forward, c), torch.zeros_like(back[..., :1]), back), -1)
-            keep.append((row, h))
-    return rms(r + h, w["norm_f.weight"])[:, c] @ w["head.weight"].t() + w["head.bias"]
+            own = unified_row(forward, c, w[m + "conv1d.weight"])
+            own_back = unified_row(backward, h.shape[1] - 1 - c, w[m + "conv1d_b.weight"]).flip(-1)
+            operator = F.pad(own, (0, own_back.shape[-1] - 1)) + F.pad(own_back, (own.shape[-1] - 1, 0))
+            keep.append((row, h, operator * F.silu(z[:, c]).detach()[..., None]))
+    return rms(r + h, w["norm_f.weight"], hold)[:, c] @ w["head.weight"].t() + w["head.bias"]
 
 
 def roll(rows, c):
@@ -98,14 +137,24 @@ def vim_maps(w, x, explained):
     w = {k: v.clone().requires_grad_() if k == "cls_token" else v for k, v in w.items()}
     logits = vim_forward(w, x, kept)
     k = logits.argmax(1) if explained is None else explained
-    grads = torch.autograd.grad(logits.gather(1, k[:, None]).sum(), [h for _, h in kept])
+    grads = torch.autograd.grad(logits.gather(1, k[:, None]).sum(), [h for _, h, _ in kept])
     start, c = len(kept) * 15 // 24, (kept[0][0].shape[-1] - 1) // 2
-    rows = [row.detach() for row, _ in kept[start:]]
+    rows = [row.detach() for row, _, _ in kept[start:]]
     focus = [minmax(g.clamp(min=0).amax(-1)) for g in grads[start:]]
     raw = torch.stack([minmax(v).mean(1) for v in rows]).mean(0)
     scores = [minmax(v.clamp(min=0)).mean(1) * s for v, s in zip(rows, focus)]
     maps = {"raw": drop(raw, c), "rollout": roll([v.mean(1) for v in rows], c), "attribution": roll(scores, c)}
-    return {n: m.clamp(min=0) for n, m in maps.items()}, logits.detach()
+    operator = [minmax(v.detach().clamp(min=0).mean(1) * s) for (_, _, v), s in zip(kept[start:], focus)]
+    maps = {n: m.clamp(min=0) for n, m in (*maps.items(), ("unified", roll(operator, c)))}
+    maps["mambalrp"] = drop(mambalrp(w, x, k), c)
+    return maps, logits.detach()
+
+
+def mambalrp(w, x, k):
+    """[B, L]; SPEC 5.5."""
+    tokens = vim_tokens(w, x)[0].detach().requires_grad_()
+    logits = vim_forward(w, x, None, fixed, tokens)
+    return (tokens * torch.autograd.grad(logits.gather(1, k[:, None]).sum(), tokens)[0]).sum(-1).detach()
 
 
 # ---- ViT ---------------------------------------------------------------------------------------
@@ -210,4 +259,14 @@ def forward(w, x, heads):
 
 def maps(w, x, heads, explained=None):
     """({method: map [B, g*g]}, logits)"""
-    return vim_maps(w, x, explained) if "layers.0.mixer.A_log" in w else vit_maps(w, x, heads, explained)
+    found, logits = (vim_maps(w, x, explained) if "layers.0.mixer.A_log" in w
+                     else vit_maps(w, x, heads, explained))
+    found["center"] = center(found["raw"])
+    return found, logits
+
+
+def center(like):
+    """The distance to the centre, negated."""
+    side = round(like.shape[1] ** 0.5)
+    away = torch.arange(side, dtype=like.dtype) - (side - 1) / 2
+    return -(away[:, None] ** 2 + away ** 2).sqrt().flatten().expand(len(like), -1)
