@@ -21,8 +21,11 @@ enum status loaded_open(const struct plan *plan, struct loaded *l, struct error 
         masks |= plan->tasks[i]->needs_masks;
     l->rgb = malloc(batch * pixels * 3);
     l->status = malloc(batch);
+    bool shortcuts = masks && plan->data->has_shortcuts;
     l->masks = masks ? malloc(batch * pixels) : NULL;
-    if (l->rgb == NULL || l->status == NULL || (masks && l->masks == NULL))
+    l->shortcuts = shortcuts ? malloc(batch * pixels) : NULL;
+    if (l->rgb == NULL || l->status == NULL || (masks && l->masks == NULL) ||
+        (shortcuts && l->shortcuts == NULL))
         return fail(err, E_NOMEM, "no memory for %d images; a smaller compute.batch would fit",
                     plan->batch);
     return OK;
@@ -32,12 +35,13 @@ void loaded_close(struct loaded *l)
 {
     free(l->rgb);
     free(l->masks);
+    free(l->shortcuts);
     free(l->status);
     *l = (struct loaded){ 0 };
 }
 
 static enum status load_one(const struct plan *plan, size_t index, uint8_t *rgb, int8_t *mask,
-                            struct error *err)
+                            int8_t *shortcut, struct error *err)
 {
     struct sample sample = { 0 };
     int side = plan->model->geo.image_size;
@@ -46,6 +50,8 @@ static enum status load_one(const struct plan *plan, size_t index, uint8_t *rgb,
         image_preprocess(&sample.image, (enum preprocess)plan->v->data.preprocess, side, rgb, err);
     if (status == OK && mask != NULL)
         label_resize(sample.labels, sample.image.width, sample.image.height, side, mask);
+    if (status == OK && shortcut != NULL)
+        label_resize(sample.shortcut, sample.image.width, sample.image.height, side, shortcut);
     sample_free(&sample);
     return status;
 }
@@ -59,8 +65,10 @@ enum status loader_run(const struct plan *plan, size_t first, int n, struct load
     for (int i = 0; i < n; i++) {
         struct error own;
         size_t index = first + (size_t)i;
-        enum status s = load_one(plan, index, l->rgb + (size_t)i * pixels * 3,
-                                 l->masks != NULL ? l->masks + (size_t)i * pixels : NULL, &own);
+        enum status s =
+            load_one(plan, index, l->rgb + (size_t)i * pixels * 3,
+                     l->masks != NULL ? l->masks + (size_t)i * pixels : NULL,
+                     l->shortcuts != NULL ? l->shortcuts + (size_t)i * pixels : NULL, &own);
         l->status[i] = s == OK ? IMAGE_OK : IMAGE_BROKEN;
 #pragma omp critical
         if (s == E_DATA) {

@@ -4,9 +4,10 @@
 #include "plan.h"
 
 struct loaded {
-    uint8_t *rgb;    /* [batch, S, S, 3] */
-    int8_t *masks;   /* [batch, S, S]; NULL where no task wants them */
-    uint8_t *status; /* [batch]; 0 = ok, 1 = cannot be decoded */
+    uint8_t *rgb;      /* [batch, S, S, 3] */
+    int8_t *masks;     /* [batch, S, S]; NULL where no task wants them */
+    int8_t *shortcuts; /* [batch, S, S]: 1 where planted; NULL without them, or without masks */
+    uint8_t *status;   /* [batch]; 0 = ok, 1 = cannot be decoded */
 };
 
 enum { IMAGE_OK = 0, IMAGE_BROKEN = 1 };

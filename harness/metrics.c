@@ -225,6 +225,27 @@ void segmentation_totals(const struct segmentation_score *score, const uint8_t *
             out->miou += 50.0 * (double)intersection[c] / (double)united[c];
 }
 
+/* --- shortcuts ------------------------------------------------------------------------------- */
+
+double heat_share(const float *heat, const int8_t *inside, size_t pixels)
+{
+    double within = 0, all = 0;
+    for (size_t i = 0; i < pixels; i++) {
+        double h = heat[i] > 0 ? (double)heat[i] : 0;
+        all += h;
+        within += inside[i] ? h : 0;
+    }
+    return all > 0 ? within / all : NAN;
+}
+
+double area_share(const int8_t *inside, size_t pixels)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < pixels; i++)
+        count += inside[i] != 0;
+    return (double)count / (double)pixels;
+}
+
 /* --- perturbation ---------------------------------------------------------------------------- */
 
 const char *const auc_names[AUC_CONVENTIONS] = { "trapezoid", "trapezoid_from_10", "mean_nine",

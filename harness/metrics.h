@@ -46,6 +46,14 @@ struct segmentation_totals {
 void segmentation_totals(const struct segmentation_score *, const uint8_t *use, size_t n,
                          struct segmentation_totals *out);
 
+/* --- shortcuts ------------------------------------------------------------------------------- */
+
+/* Share of the positive heat that lies where inside[i] != 0, in [0, 1]: Σ inside / Σ everywhere,
+ * in double. NaN where no heat is positive (a constant map). */
+double heat_share(const float *heat, const int8_t *inside, size_t pixels);
+/* Share of the pixels with inside[i] != 0: what heat that knows nothing gets. */
+double area_share(const int8_t *inside, size_t pixels);
+
 /* --- perturbation (SPEC 7) ------------------------------------------------------------------- */
 
 #define CURVE_POINTS 10 /* 0 %, 10 % ... 90 % removed */

@@ -49,6 +49,9 @@ static int admit(struct runner *r, size_t first, size_t row, int n)
         if (r->masks != NULL)
             memcpy(r->masks + (size_t)k * r->pixels, r->loaded.masks + (size_t)i * r->pixels,
                    r->pixels);
+        if (r->shortcuts != NULL)
+            memcpy(r->shortcuts + (size_t)k * r->pixels,
+                   r->loaded.shortcuts + (size_t)i * r->pixels, r->pixels);
         r->row[k] = at;
         r->labels[k] = label;
         r->rgb[k] = to;
@@ -196,6 +199,7 @@ static enum status visit_batch(struct runner *r, int n, struct error *err)
                                  .rgb = r->rgb,
                                  .blurred = r->blurred,
                                  .masks = r->masks,
+                                 .shortcuts = r->shortcuts,
                                  .logits = r->logits,
                                  .map_count = maps,
                                  .maps = r->maps,

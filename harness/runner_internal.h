@@ -23,7 +23,7 @@ struct runner {
     int32_t *labels, *predictions;
     struct view *views;
     const uint8_t **rgb, **blurred;
-    int8_t *masks;                    /* [batch, S*S], compacted */
+    int8_t *masks, *shortcuts;        /* [batch, S*S], compacted */
     float *logits;                    /* [batch, classes] */
     struct explain_subject *subjects; /* [batch] */
     struct explain_result explained;

@@ -80,6 +80,8 @@ static enum status take_memory(struct runner *r, struct error *err)
     r->heat_device = take_device(p, maps * r->pixels, sizeof *r->heat_device, &failed);
     if (r->loaded.masks != NULL)
         r->masks = take(n * r->pixels, sizeof *r->masks, &failed);
+    if (r->loaded.shortcuts != NULL)
+        r->shortcuts = take(n * r->pixels, sizeof *r->shortcuts, &failed);
     if (p->v->task.fill == FILL_BLUR) {
         r->blurred = take(n, sizeof *r->blurred, &failed);
         r->blurred_device = take_device(p, n, r->rgb_stride, &failed);
@@ -144,6 +146,7 @@ void runner_close(struct runner *r)
                      r->rgb,
                      r->blurred,
                      r->masks,
+                     r->shortcuts,
                      r->logits,
                      r->subjects,
                      r->explained.predicted,

@@ -112,6 +112,10 @@ static enum status put_segmentation(hid_t file, const struct segmentation_row *r
     for (int m = 0; m < SEGMENTATION_METRICS && status == OK; m++)
         status =
             put_figure(group, segmentation_keys[m], row->figure[m].value, &row->figure[m].ci, err);
+    if (status == OK && row->shortcut_images > 0)
+        status = put_figure(group, "shortcut_share", row->shortcut.value, &row->shortcut.ci, err);
+    if (status == OK && row->shortcut_images > 0)
+        status = h5_put_real(group, "shortcut_area", row->shortcut_area, err);
     H5Gclose(group);
     return status;
 }
@@ -212,10 +216,15 @@ enum status summary_print(const char *path, struct error *err)
         }
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        if (row->stratum == STRATUM_ALL && !repeats(row->agnostic, row->explained))
-            printf("  %-12s %-9s pixel accuracy %.2f, mAP %.2f, mIoU %.2f\n", row->method,
-                   explained_names[row->explained], row->figure[PIXEL_ACCURACY].value,
-                   row->figure[MEAN_AP].value, row->figure[MEAN_IOU].value);
+        if (row->stratum != STRATUM_ALL || repeats(row->agnostic, row->explained))
+            continue;
+        printf("  %-12s %-9s pixel accuracy %.2f, mAP %.2f, mIoU %.2f\n", row->method,
+               explained_names[row->explained], row->figure[PIXEL_ACCURACY].value,
+               row->figure[MEAN_AP].value, row->figure[MEAN_IOU].value);
+        if (row->shortcut_images > 0)
+            printf("  %-12s %-9s heat in the shortcut %.2f %% (%.2f to %.2f); its area %.2f %%\n",
+                   row->method, explained_names[row->explained], row->shortcut.value,
+                   row->shortcut.ci.low, row->shortcut.ci.high, row->shortcut_area);
     }
     close_report(&o);
     return OK;

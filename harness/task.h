@@ -20,6 +20,7 @@ struct visit {
     const uint8_t *const *rgb;     /* [n] device memory, [S, S, 3] */
     const uint8_t *const *blurred; /* [n] the same, blurred; NULL unless task.fill = blur */
     const int8_t *masks;           /* [n, S, S], host; NULL without */
+    const int8_t *shortcuts;       /* the same: 1 where one was planted; NULL without */
     const float *logits;           /* [n, classes], host, of the unmasked images */
     int map_count;
     const struct visit_map *maps;

@@ -1,4 +1,5 @@
-/* Segmentation test (SPEC 8): does the heat lie on the object? */
+/* Segmentation test (SPEC 8): does the heat lie on the object? And where the data set planted
+ * shortcuts that give the class away: how much of it lies on them? */
 #include "metrics.h"
 #include "task.h"
 
@@ -6,6 +7,7 @@ struct columns {
     int correct[PLAN_METHODS][CLASS_CHOICES], labelled[PLAN_METHODS][CLASS_CHOICES];
     int intersection[PLAN_METHODS][CLASS_CHOICES], united[PLAN_METHODS][CLASS_CHOICES];
     int ap[PLAN_METHODS][CLASS_CHOICES];
+    int shortcut_share[PLAN_METHODS][CLASS_CHOICES], shortcut_area; /* where there are shortcuts */
 };
 
 static enum status open_segmentation(void *state, const struct plan *plan, struct records *r,
@@ -17,7 +19,11 @@ static enum status open_segmentation(void *state, const struct plan *plan, struc
     TRY(task_columns(plan, r, COLUMN_I32, 0, 0, at, "labelled", k->labelled, err));
     TRY(task_columns(plan, r, COLUMN_I32, 2, 0, at, "intersection", k->intersection, err));
     TRY(task_columns(plan, r, COLUMN_I32, 2, 0, at, "union", k->united, err));
-    return task_columns(plan, r, COLUMN_F32, 0, 0, at, "ap", k->ap, err);
+    TRY(task_columns(plan, r, COLUMN_F32, 0, 0, at, "ap", k->ap, err));
+    if (!plan->data->has_shortcuts)
+        return OK;
+    TRY(records_add(r, COLUMN_F32, 0, 0, &k->shortcut_area, err, "images/shortcut_area"));
+    return task_columns(plan, r, COLUMN_F32, 0, 0, at, "shortcut_share", k->shortcut_share, err);
 }
 
 static void close_segmentation(void *state, const struct plan *plan)
@@ -40,20 +46,36 @@ static void store_score(const struct columns *k, struct records *r, size_t row, 
     *(float *)records_at(r, k->ap[m][c], row) = s->ap;
 }
 
+static void store_shortcut(const struct columns *k, struct records *r, const struct visit *visit,
+                           const struct visit_map *map, const float *heat, size_t pixels)
+{
+    const int8_t *inside = visit->shortcuts + (size_t)map->image * pixels;
+    double share = heat_share(heat, inside, pixels);
+    for (int c = 0; c < CLASS_CHOICES; c++)
+        if (map->classes[c])
+            *(float *)records_at(r, k->shortcut_share[map->method][c], visit->row[map->image]) =
+                (float)share;
+}
+
 static enum status run_segmentation(void *state, const struct plan *plan, const struct visit *visit,
                                     struct records *r, struct error *err)
 {
     const struct columns *k = state;
     size_t pixels = (size_t)plan->model->geo.image_size * (size_t)plan->model->geo.image_size;
     enum status status = OK;
+    for (int i = 0; visit->shortcuts != NULL && i < visit->n; i++)
+        *(float *)records_at(r, k->shortcut_area, visit->row[i]) =
+            (float)area_share(visit->shortcuts + (size_t)i * pixels, pixels);
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < visit->map_count; i++) {
         const struct visit_map *map = &visit->maps[i];
+        const float *heat = visit->heat + (size_t)i * pixels;
         struct segmentation_score score;
         struct error own;
-        enum status s =
-            segmentation_score(visit->heat + (size_t)i * pixels,
-                               visit->masks + (size_t)map->image * pixels, pixels, &score, &own);
+        enum status s = segmentation_score(heat, visit->masks + (size_t)map->image * pixels, pixels,
+                                           &score, &own);
+        if (s == OK && visit->shortcuts != NULL)
+            store_shortcut(k, r, visit, map, heat, pixels);
         for (int c = 0; c < CLASS_CHOICES && s == OK; c++)
             if (map->classes[c])
                 store_score(k, r, visit->row[map->image], map->method, c, &score);

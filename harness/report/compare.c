@@ -153,7 +153,14 @@ static enum status compare_scores(struct comparing *c, const struct result_segme
             note(&counts, i, 0);
     TRY(keep(c, &counts));
     snprintf(what, sizeof what, "%s/ap", at);
-    return compare_floats(c, what, &a->score[0].ap, &b->score[0].ap, 1, stride, false);
+    TRY(compare_floats(c, what, &a->score[0].ap, &b->score[0].ap, 1, stride, false));
+    if (!a->shortcut_share != !b->shortcut_share)
+        return lonely(c, !a->shortcut_share, "segmentation", a->method, a->explained,
+                      "shortcut_share");
+    if (!a->shortcut_share)
+        return OK;
+    snprintf(what, sizeof what, "%s/shortcut_share", at);
+    return compare_floats(c, what, a->shortcut_share, b->shortcut_share, 1, 1, false);
 }
 
 /* Every entry of A with its partner in B; `other` only looks for entries that A lacks. */

@@ -161,6 +161,34 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
               run->result->attribute[ATTR_PROTOCOL], images);
 }
 
+/* Where the class was given away by a patch, a faithful method must point at it. */
+static void shortcut_table(const struct writer *w, const struct run *run, bool *failed)
+{
+    struct grid g;
+    size_t images = 0;
+    grid_begin(&g, "llrrrrr");
+    HEADER(&g, "method", "class", "heat inside, %", "95 % CI", "its area, %", "times chance",
+           "images");
+    for (size_t i = 0; i < run->segmentations; i++) {
+        const struct segmentation_row *row = &run->segmentation[i];
+        if (row->stratum != STRATUM_ALL || row_hidden(row->explained, row->agnostic))
+            continue;
+        images = row->images;
+        name_cells(&g, row->method, row->explained, row->agnostic);
+        number_cell(&g, row->shortcut.value);
+        interval_cell(&g, row->shortcut.ci);
+        number_cell(&g, row->shortcut_area);
+        number_cell(&g, row->shortcut.value / row->shortcut_area);
+        grid_cell(&g, "%zu", row->shortcut_images);
+    }
+    put_table(w, &g, failed, "Heat in the shortcut: %s, %s, protocol %s, n = %zu",
+              run->result->attribute[ATTR_ARCH], run->result->attribute[ATTR_DATASET],
+              run->result->attribute[ATTR_PROTOCOL], images);
+    say(w, w->style->paragraph,
+        "The share of a map's heat that lies inside the planted patch, mean over the images whose "
+        "map has heat. Heat that knows nothing gets the share of the area.");
+}
+
 static void count_cell(struct grid *g, long count)
 {
     if (count < 0)
@@ -262,6 +290,8 @@ static void run_tables(const struct writer *w, const struct run *run, bool *fail
             segmentation_table(w, run, STRATUM_WRONG, failed);
         }
     }
+    if (run->result->shortcut_area && run->segmentations)
+        shortcut_table(w, run, failed);
     if (run->maps)
         maps_table(w, run, failed);
 }

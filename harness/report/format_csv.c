@@ -97,6 +97,24 @@ static void write_perturbation(FILE *f, const struct run *run)
     }
 }
 
+static void write_shortcut(FILE *f, const struct run *run, const struct segmentation_row *row)
+{
+    struct line l = { run,
+                      "segmentation",
+                      row->method,
+                      explained_names[row->explained],
+                      stratum_names[row->stratum],
+                      "shortcut_share",
+                      "",
+                      -1,
+                      row->shortcut_images,
+                      row->shortcut };
+    write_line(f, &l);
+    l.metric = "shortcut_area";
+    l.figure = bare(row->shortcut_area, (struct interval){ NAN, NAN });
+    write_line(f, &l);
+}
+
 static void write_segmentation(FILE *f, const struct run *run)
 {
     for (size_t i = 0; i < run->segmentations; i++) {
@@ -114,6 +132,8 @@ static void write_segmentation(FILE *f, const struct run *run)
                               row->figure[m] };
             write_line(f, &l);
         }
+        if (row->shortcut_images > 0)
+            write_shortcut(f, run, row);
     }
 }
 

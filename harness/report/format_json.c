@@ -10,7 +10,9 @@
  *       { "method", "class", "stratum", "images", "positive": CURVE, "negative": CURVE } ] },
  *     "segmentation": { "comparable", "setting", "variant", "rows": [
  *       { "method", "class", "stratum", "images",
- *         "pixel_accuracy": FIGURE, "map": FIGURE, "miou": FIGURE } ] } } ] }
+ *         "pixel_accuracy": FIGURE, "map": FIGURE, "miou": FIGURE,
+ *         and where shortcuts were planted
+ *         "shortcut_share": FIGURE, "shortcut_area", "shortcut_images" } ] } } ] }
  *
  * FIGURE: { "value", "low", "high", "published", "same_setting", "difference" }
  * CURVE: null or { "auc": FIGURE, "accuracy": [10], "accuracy_low": [10], "accuracy_high": [10],
@@ -109,6 +111,11 @@ static void add_segmentation(cJSON *to, const struct run *run)
         add_number(o, "images", (double)row->images);
         for (int m = 0; m < SEGMENTATION_METRICS; m++)
             add_figure(o, segmentation_keys[m], &row->figure[m]);
+        if (row->shortcut_images > 0) {
+            add_figure(o, "shortcut_share", &row->shortcut);
+            add_number(o, "shortcut_area", row->shortcut_area);
+            add_number(o, "shortcut_images", (double)row->shortcut_images);
+        }
     }
 }
 

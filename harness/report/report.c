@@ -171,10 +171,13 @@ enum {
     UNITED = INTERSECTION + 2,
     AP = UNITED + 2,
     AP_IMAGES,
-    SCORE_COLUMNS
+    SHORTCUT,
+    SHORTCUT_IMAGES,
+    SCORE_COLUMNS,
+    SCORE_FIGURES = SEGMENTATION_METRICS + 1
 };
 
-/* As segmentation_totals, from sums. */
+/* As segmentation_totals, from sums; then the share of heat inside the shortcut. */
 static void score_figures(const double *sums, size_t n, double *figures)
 {
     (void)n;
@@ -184,27 +187,63 @@ static void score_figures(const double *sums, size_t n, double *figures)
     for (int c = 0; c < 2; c++)
         if (sums[UNITED + c] > 0)
             figures[MEAN_IOU] += 50 * sums[INTERSECTION + c] / sums[UNITED + c];
+    figures[SEGMENTATION_METRICS] = 100 * sums[SHORTCUT] / sums[SHORTCUT_IMAGES];
 }
 
-static void score_columns(const struct segmentation_score *s, double *row)
+/* Image i has a shortcut, and its map has heat: the share is a number. */
+static bool has_share(const struct result *r, const struct result_segmentation *s, size_t i)
 {
-    row[CORRECT] = s->correct;
-    row[LABELLED] = s->labelled;
+    return s->shortcut_share && !isnan(s->shortcut_share[i]) && r->shortcut_area &&
+           r->shortcut_area[i] > 0;
+}
+
+static void score_columns(const struct result *r, const struct result_segmentation *s, size_t i,
+                          double *row)
+{
+    const struct segmentation_score *score = &s->score[i];
+    row[CORRECT] = score->correct;
+    row[LABELLED] = score->labelled;
     for (int c = 0; c < 2; c++) {
-        row[INTERSECTION + c] = s->intersection[c];
-        row[UNITED + c] = s->united[c];
+        row[INTERSECTION + c] = score->intersection[c];
+        row[UNITED + c] = score->united[c];
     }
-    row[AP] = isnan(s->ap) ? 0 : (double)s->ap;
-    row[AP_IMAGES] = !isnan(s->ap);
+    row[AP] = isnan(score->ap) ? 0 : (double)score->ap;
+    row[AP_IMAGES] = !isnan(score->ap);
+    row[SHORTCUT_IMAGES] = has_share(r, s, i);
+    row[SHORTCUT] = has_share(r, s, i) ? (double)s->shortcut_share[i] : 0;
+}
+
+/* The mean share of the images in use, and the mean area of the same. */
+static void build_shortcut(const struct build *b, const struct result *r,
+                           const struct result_segmentation *s, struct interval ci,
+                           struct segmentation_row *row)
+{
+    double share = 0, area = 0;
+    for (size_t i = 0; i < r->images; i++)
+        if (b->use[i] && has_share(r, s, i)) {
+            share += (double)s->shortcut_share[i];
+            area += (double)r->shortcut_area[i];
+            row->shortcut_images++;
+        }
+    double n = (double)row->shortcut_images;
+    row->shortcut = (struct figure){ .value = 100 * share / n, .ci = ci, .published = NAN };
+    row->shortcut_area = 100 * area / n; /* NaN for none, as the share */
+}
+
+static bool same_scores(const struct result *r, const struct result_segmentation *a,
+                        const struct result_segmentation *b)
+{
+    return memcmp(a->score, b->score, r->images * sizeof *a->score) == 0;
 }
 
 static enum status build_segmentation_row(struct build *b, struct run *run,
                                           const struct result_segmentation *s, enum stratum stratum)
 {
     struct segmentation_row *row = &run->segmentation[run->segmentations++];
+    const struct result *r = run->result;
     const struct setting *setting = &run->segmentation_setting;
     const struct published_entry *e = NULL;
-    struct interval ci[SEGMENTATION_METRICS];
+    struct interval ci[SCORE_FIGURES];
     struct segmentation_totals totals;
     size_t used = 0;
 
@@ -212,20 +251,19 @@ static enum status build_segmentation_row(struct build *b, struct run *run,
                                       .explained = s->explained,
                                       .stratum = stratum };
     const struct result_segmentation *other = result_find_segmentation(
-        run->result, s->method,
-        s->explained == EXPLAINED_TARGET ? EXPLAINED_PREDICTED : EXPLAINED_TARGET);
-    row->agnostic =
-        other && memcmp(other->score, s->score, run->result->images * sizeof *s->score) == 0;
-    row->images = select_images(run->result, stratum, false, b->use);
-    segmentation_totals(s->score, b->use, run->result->images, &totals);
-    for (size_t i = 0; i < run->result->images; i++)
+        r, s->method, s->explained == EXPLAINED_TARGET ? EXPLAINED_PREDICTED : EXPLAINED_TARGET);
+    row->agnostic = other && same_scores(r, other, s);
+    row->images = select_images(r, stratum, false, b->use);
+    segmentation_totals(s->score, b->use, r->images, &totals);
+    for (size_t i = 0; i < r->images; i++)
         if (b->use[i])
-            score_columns(&s->score[i], b->rows + used++ * SCORE_COLUMNS);
-    TRY(bootstrap_intervals(b->rows, used, SCORE_COLUMNS, score_figures, SEGMENTATION_METRICS,
+            score_columns(r, s, i, b->rows + used++ * SCORE_COLUMNS);
+    TRY(bootstrap_intervals(b->rows, used, SCORE_COLUMNS, score_figures, SCORE_FIGURES,
                             b->bootstrap, ci, b->err));
+    build_shortcut(b, r, s, ci[SEGMENTATION_METRICS], row);
     if (stratum == STRATUM_ALL && s->explained == EXPLAINED_PREDICTED)
-        e = published_find(b->published, "segmentation", run->result->attribute[ATTR_ARCH],
-                           s->method, setting->variant);
+        e = published_find(b->published, "segmentation", r->attribute[ATTR_ARCH], s->method,
+                           setting->variant);
     const double value[] = { totals.pixel_accuracy, totals.map, totals.miou };
     const double published[] = { e ? e->pixel_accuracy : NAN, e ? e->map : NAN, e ? e->miou : NAN };
     for (int m = 0; m < SEGMENTATION_METRICS; m++) {

@@ -43,6 +43,9 @@ struct segmentation_row {
     bool agnostic; /* as above */
     size_t images;
     struct figure figure[SEGMENTATION_METRICS];
+    struct figure shortcut; /* share of the heat inside the planted shortcut; NaN without one */
+    double shortcut_area;   /* percent of the pixels, on the same images: the level of chance */
+    size_t shortcut_images; /* with a shortcut, and heat; 0: nothing was planted */
 };
 
 struct map_row { /* can the maps be trusted? -1 or NaN where the file does not say */

@@ -180,6 +180,9 @@ static enum status read_scores(struct result *r, const struct h5_file *f, const 
             .united = { united[2 * i], united[2 * i + 1] },
             .ap = ap[i],
         };
+    if (status == OK)
+        status = h5_optional(f, at, "shortcut_share", H5_FLOAT32, n, 1, (void **)&s->shortcut_share,
+                             err);
     free(correct);
     free(labelled);
     free(intersection);
@@ -266,6 +269,8 @@ static enum status read_images(struct result *r, const struct h5_file *f, struct
     TRY(h5_dataset(f, "/images", "predicted", H5_INT32, n, 1, (void **)&r->predicted, err));
     TRY(h5_dataset(f, "/images", "status", H5_UINT8, n, 1, (void **)&r->status, err));
     TRY(h5_optional(f, "/images", "zero_row_sum", H5_UINT8, n, 1, (void **)&r->zero_row_sum, err));
+    TRY(h5_optional(f, "/images", "shortcut_area", H5_FLOAT32, n, 1, (void **)&r->shortcut_area,
+                    err));
     return h5_optional(f, "/images", "identity_error", H5_FLOAT32, n, 1,
                        (void **)&r->identity_error, err);
 }
@@ -346,6 +351,7 @@ void result_close(struct result *r)
     for (size_t i = 0; i < r->segmentations; i++) {
         free(r->segmentation[i].method);
         free(r->segmentation[i].score);
+        free(r->segmentation[i].shortcut_share);
     }
     for (size_t i = 0; r->id && i < r->images; i++)
         free(r->id[i]);
@@ -359,6 +365,7 @@ void result_close(struct result *r)
     free(r->predicted);
     free(r->status);
     free(r->identity_error);
+    free(r->shortcut_area);
     free(r->zero_row_sum);
     free(r->path);
     free(r);

@@ -42,6 +42,7 @@ struct result_segmentation { /* /segmentation/METHOD/CLASS */
     char *method;
     enum explained explained;
     struct segmentation_score *score; /* [images] */
+    float *shortcut_share; /* [images] of the heat, 0-1, NaN: no heat; or NULL: no shortcuts */
 };
 
 /* Attributes of the root, in the order of `attribute` below. */
@@ -76,6 +77,7 @@ struct result {
     uint8_t *status;            /* [images] 0 = ok */
     float *identity_error;      /* [images] or NULL */
     uint8_t *zero_row_sum;      /* [images] or NULL */
+    float *shortcut_area;       /* [images] of the pixels, 0-1; or NULL */
 
     /* Each ordered by method (see method_order), then class, then direction. */
     struct result_map *map;

@@ -92,6 +92,15 @@ def check_segmentation(h, row, ok):
     check_figure("pixel accuracy", row["pixel_accuracy"], lambda p: 100 * g["correct"][p].sum() / g["labelled"][p].sum(), n)
     check_figure("mAP", row["map"], lambda p: 100 * g["ap"][p].mean(), n)
     check_figure("mIoU", row["miou"], lambda p: 100 * (g["intersection"][p].sum(0) / g["union"][p].sum(0)).mean(), n)
+    if "images/shortcut_area" not in h:
+        assert "shortcut_share" not in row
+        return
+    area = h["images/shortcut_area"][:][ok].astype(float)
+    there = (area > 0) & ~np.isnan(g["shortcut_share"])
+    assert row["shortcut_images"] == there.sum() < n
+    close("shortcut area", row["shortcut_area"], 100 * area[there].mean(), 1e-9)
+    share = np.where(there, g["shortcut_share"], np.nan)  # resampled over all images, as the rest
+    check_figure("shortcut share", row["shortcut_share"], lambda p: 100 * np.nanmean(share[p]), n)
 
 
 def check_report(path):
@@ -112,5 +121,7 @@ with tempfile.TemporaryDirectory() as folder:
     check_scores(folder)
     made = f"{folder}/made.h5"
     subprocess.check_call([MAKE, made, "methods=raw attribution", "segmentation=1", "images=150"])
+    check_report(made)
+    subprocess.check_call([MAKE, made, "methods=raw attribution", "segmentation=1", "images=150", "shortcuts=1"])
     check_report(made)
 print("what evalh prints is what h5py, numpy and scikit-learn compute")

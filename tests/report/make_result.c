@@ -110,7 +110,7 @@ static void make_images(struct maker *m)
 {
     size_t n = m->o->images;
     char(*id)[32] = calloc(n, sizeof *id);
-    float *identity = calloc(n, sizeof *identity);
+    float *identity = calloc(n, sizeof *identity), *area = calloc(n, sizeof *area);
     for (size_t i = 0; i < n; i++) {
         snprintf(id[i], sizeof *id, "image_%05zu.JPEG", i);
         m->status[i] = i < (size_t)m->o->skipped;
@@ -119,6 +119,7 @@ static void make_images(struct maker *m)
         if (!m->o->labels)
             m->label[i] = -1;
         identity[i] = (float)(1e-7 * uniform(m));
+        area[i] = i % 10 == 9 ? 0 : 0.0625f + 0.001f * (float)(i % 7);
     }
     hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, sizeof *id);
@@ -128,8 +129,11 @@ static void make_images(struct maker *m)
     put(m, "/images/status", H5T_NATIVE_UINT8, 1, 0, 0, m->status);
     if (m->o->extras)
         put(m, "/images/identity_error", H5T_NATIVE_FLOAT, 1, 0, 0, identity);
+    if (m->o->shortcuts)
+        put(m, "/images/shortcut_area", H5T_NATIVE_FLOAT, 1, 0, 0, area);
     H5Tclose(type);
     free(id);
+    free(area);
     free(identity);
 }
 
@@ -229,6 +233,17 @@ static void make_scores(struct maker *m, const char *at, double skill)
     free(ap);
 }
 
+static void make_shares(struct maker *m, const char *at, double skill)
+{
+    char path[256];
+    float *share = calloc(m->o->images, sizeof *share);
+    for (size_t i = 0; i < m->o->images; i++)
+        share[i] = uniform(m) < 0.05 ? NAN : (float)(skill * uniform(m));
+    snprintf(path, sizeof path, "/segmentation/%s/shortcut_share", at);
+    put(m, path, H5T_NATIVE_FLOAT, 1, 0, 0, share);
+    free(share);
+}
+
 /* A class-agnostic method's target is a hard link to its predicted. */
 static void link_target(struct maker *m, const char *top, const char *method)
 {
@@ -251,6 +266,8 @@ static void make_method(struct maker *m, const char *method, int index)
         }
         if (m->o->segmentation)
             make_scores(m, at, 0.3 + 0.15 * index);
+        if (m->o->segmentation && m->o->shortcuts)
+            make_shares(m, at, 0.3 + 0.15 * index);
     }
     if (by_class || !m->o->labels)
         return;

@@ -14,6 +14,7 @@ struct make_result {
     double top1;         /* share of images whose first prediction is right */
     int skipped;         /* images of status 1 */
     bool labels, perturbation, segmentation, extras; /* extras: the optional datasets */
+    bool shortcuts; /* with segmentation: shares of heat in a shortcut, some of them NaN */
 };
 
 extern const struct make_result make_result_default;

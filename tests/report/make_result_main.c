@@ -23,6 +23,7 @@ static int set(struct make_result *o, const char *pair)
         { "labels", NULL, &o->labels },
         { "perturbation", NULL, &o->perturbation },
         { "segmentation", NULL, &o->segmentation },
+        { "shortcuts", NULL, &o->shortcuts },
         { "extras", NULL, &o->extras },
     };
     if (!value++)

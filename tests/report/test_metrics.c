@@ -193,6 +193,20 @@ static void segmentation_edges(void **state)
     assert_true(isnan(t.pixel_accuracy) && isnan(t.map) && isnan(t.miou));
 }
 
+static void shortcut_share(void **state)
+{
+    (void)state;
+    /* by hand: 0.5 + 0.25 of 0.5 + 0.25 + 1 + 0.75 = 2.5 lies inside; negative heat is none */
+    const float heat[] = { 0.5f, -3, 0.25f, 1, 0.75f, 0, -1, 0 };
+    const int8_t inside[] = { 1, 1, 1, 0, 0, 0, 0, 1 }, nowhere[8] = { 0 };
+    const float cold[8] = { 0 };
+    NEAR(heat_share(heat, inside, 8), 0.3, 1e-15);
+    NEAR(heat_share(heat, nowhere, 8), 0, 0);
+    assert_true(isnan(heat_share(cold, inside, 8))); /* a constant map has no heat to share */
+    NEAR(area_share(inside, 8), 0.5, 0);
+    NEAR(area_share(nowhere, 8), 0, 0);
+}
+
 static void ties(void **state)
 {
     (void)state;
@@ -309,6 +323,7 @@ int main(void)
         cmocka_unit_test(segmentation_by_hand),
         cmocka_unit_test(segmentation_against_definition),
         cmocka_unit_test(segmentation_edges),
+        cmocka_unit_test(shortcut_share),
         cmocka_unit_test(ties),
         cmocka_unit_test(curves),
         cmocka_unit_test(bootstrap),
