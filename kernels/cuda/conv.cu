@@ -33,16 +33,16 @@ template <typename T> struct taps_any {
     int taps, chans, len;
     size_t ldx;
 
-    /* p[t] of direction dir */
-    __device__ __forceinline__ T at(int dir, int t) const
+    /* p[t] of direction dir, summed in S */
+    template <typename S = T> __device__ __forceinline__ T at(int dir, int t) const
     {
-        T p = bias;
+        S p = bias;
         for (int k = 0; k < taps; k++) {
             const int s = tap_source(dir, t, taps, k);
             if (s >= 0 && s < len)
-                p += w[(size_t)k * chans] * x[s * ldx];
+                p += S(w[(size_t)k * chans]) * S(x[s * ldx]);
         }
-        return p;
+        return (T)p;
     }
 };
 
@@ -67,7 +67,8 @@ static __global__ void conv_silu_any(const __grid_constant__ struct conv_silu_ar
     }
 }
 
-/* gx[s] sums over every output t that read x[s]. */
+/* gx[s] sums over every output t that read x[s]. The ratio SiLU(p)/p~ falls to 0 within 1e-6 of p = 0,
+ * so there p is summed in double: the rounding of a float sum would move it by half. */
 template <typename T>
 static __global__ void conv_back_any(const __grid_constant__ struct conv_silu_back_args a)
 {
@@ -83,10 +84,12 @@ static __global__ void conv_back_any(const __grid_constant__ struct conv_silu_ba
                                        a.ldx };
             for (int k = 0; k < a.taps; k++) {
                 const int t = tap_source(1 - dir, s, a.taps, k);
-                if (t >= 0 && t < a.len)
-                    sum += w[(size_t)k * a.chan] *
-                           rd<T>(a.dir[dir].gu)[(at.row + t) * a.chan + at.chan] *
-                           silu_slope(conv.at(dir, t), a.silu_ratio);
+                if (t < 0 || t >= a.len)
+                    continue;
+                const T p = a.silu_ratio ? conv.template at<double>(dir, t) : conv.at(dir, t);
+                sum += w[(size_t)k * a.chan] *
+                       rd<T>(a.dir[dir].gu)[(at.row + t) * a.chan + at.chan] *
+                       silu_slope(p, a.silu_ratio);
             }
         }
         wr<T>(a.gx)[(at.row + s) * a.ldgx + at.chan] = sum;
@@ -122,16 +125,17 @@ static __device__ __forceinline__ void load_window(const T *x, size_t ld, int fi
     }
 }
 
-/* p at window position `at`, from the WINDOW_TAPS - 1 positions before (dir 0) or after it. */
-template <typename T, int COUNT>
+/* p at window position `at`, from the WINDOW_TAPS - 1 positions before (dir 0) or after it, summed
+ * in S. */
+template <typename S, typename T, int COUNT>
 static __device__ __forceinline__ T conv_at(const T (&w)[WINDOW_TAPS], T bias,
                                             const T (&window)[COUNT], int dir, int at)
 {
-    T p = bias;
+    S p = bias;
 #pragma unroll
     for (int k = 0; k < WINDOW_TAPS; k++)
-        p += w[k] * window[tap_source(dir, at, WINDOW_TAPS, k)];
-    return p;
+        p += S(w[k]) * S(window[tap_source(dir, at, WINDOW_TAPS, k)]);
+    return (T)p;
 }
 
 template <typename T>
@@ -152,7 +156,7 @@ static __global__ void conv_silu_window(const __grid_constant__ struct conv_silu
             const int t = at.token + i;
             if (t >= a.len)
                 break;
-            const T p = conv_at(w, bias, window, dir, i + REACH);
+            const T p = conv_at<T>(w, bias, window, dir, i + REACH);
             const size_t out = (at.row + t) * a.chan + at.chan;
             wr<T>(d->u)[out] = silu(p);
             if (d->pre != NULL)
@@ -185,7 +189,8 @@ static __global__ void conv_back_window(const __grid_constant__ struct conv_silu
             const int t = at.token + from + i;
             if (t < 0 || t >= a.len)
                 continue;
-            const T p = conv_at(w, bias, window, dir, from + i + REACH);
+            const T p = a.silu_ratio ? conv_at<double>(w, bias, window, dir, from + i + REACH)
+                                     : conv_at<T>(w, bias, window, dir, from + i + REACH);
             const T gp = gu[(size_t)t * a.chan] * silu_slope(p, a.silu_ratio);
 #pragma unroll
             for (int k = 0; k < WINDOW_TAPS; k++) {

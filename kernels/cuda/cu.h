@@ -55,9 +55,22 @@ bool cu_check_blas(struct backend *, cublasStatus_t, const char *what, const cha
 #define CU_TRY(be, call) cu_check((be), (call), #call, __FILE__, __LINE__)
 #define CU_TRY_BLAS(be, call) cu_check_blas((be), (call), #call, __FILE__, __LINE__)
 
+/* tests/cuda_emulated compiles the same files for the host and brings these four of its own: a
+ * launch; a static array in shared memory; the launch's dynamic shared memory; what it is told when
+ * scratch is lent. */
+#ifndef CU_START
+#define CU_START(kernel, grid, block, shared, stream, ...)                                         \
+    kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
+#define CU_SHARED_ARRAY(type, name, count) __shared__ type name[count]
+#define CU_SHARED_DYNAMIC(type, name)                                                              \
+    extern __shared__ __align__(16) unsigned char cu_shared_memory[];                              \
+    type *name = reinterpret_cast<type *>(cu_shared_memory)
+#define CU_LEND(stream, p, bytes, room) ((void)0)
+#endif
+
 #define CU_LAUNCH(be, kernel, grid, block, shared, ...)                                            \
     do {                                                                                           \
-        kernel<<<(grid), (block), (shared), cu_of(be)->stream>>>(__VA_ARGS__);                     \
+        CU_START(kernel, grid, block, shared, cu_of(be)->stream, __VA_ARGS__);                     \
         cu_check((be), cudaGetLastError(), #kernel, __FILE__, __LINE__);                           \
     } while (0)
 

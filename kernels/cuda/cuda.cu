@@ -70,8 +70,10 @@ static void cu_free(struct backend *be, void *p)
 void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
 {
     struct cu *cu = cu_of(be);
-    if (cu->slot[slot].size >= bytes && cu->slot[slot].p != NULL)
+    if (cu->slot[slot].size >= bytes && cu->slot[slot].p != NULL) {
+        CU_LEND(cu->stream, cu->slot[slot].p, bytes, cu->slot[slot].size);
         return cu->slot[slot].p;
+    }
     cu_free(be, cu->slot[slot].p);
     cu->slot[slot].size = 0;
     cu->slot[slot].p = cu_alloc(be, bytes);

@@ -167,7 +167,7 @@ static void rank(struct backend *be, const struct rank_args *a)
         return;
     }
     s.bits = 32;
-    while (s.bits < 64 && a->n - 1 >> (s.bits - 32) != 0)
+    while (s.bits < 64 && (a->n - 1) >> (s.bits - 32) != 0)
         s.bits++;
     const uint32_t pixels = (uint32_t)a->pixels;
     const unsigned grid = cu_blocks(s.count, THREADS);

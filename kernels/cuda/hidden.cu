@@ -149,7 +149,7 @@ template <typename T, int N>
 static __global__ void hidden_matrix_kernel(const __grid_constant__ struct hidden_matrix_args a,
                                             double *ranges)
 {
-    extern __shared__ double partial[];
+    CU_SHARED_DYNAMIC(double, partial);
     const int row = blockIdx.x, warp = threadIdx.x / 32, warps = blockDim.x / 32;
     const size_t image = blockIdx.y;
     const int first = a.chan_count != 0 ? a.chan_first : 0;

@@ -67,9 +67,13 @@ __device__ __forceinline__ double safe_ratio(double a, double b)
  * ex2.approx.ftz). Callers fold log2(e) into what they multiply. */
 __device__ __forceinline__ float exp2_of(float x)
 {
+#ifdef __CUDACC__
     float y;
     asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
+#else
+    return x < -126.0f ? 0.0f : exp2f(x);
+#endif
 }
 
 __device__ __forceinline__ double exp2_of(double x)
@@ -115,7 +119,7 @@ template <typename T, typename F> __device__ __forceinline__ T warp_reduce(T v, 
  * the result. */
 template <typename T, typename F> __device__ T block_reduce(T v, F f)
 {
-    __shared__ T part[32];
+    CU_SHARED_ARRAY(T, part, 32);
     const int thread = threadIdx.x, warps = blockDim.x / 32;
     v = warp_reduce(v, f);
     __syncthreads(); /* an earlier call's values may still be read */

@@ -31,7 +31,7 @@ template <typename T, int N>
 static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
     scan_kernel(const __grid_constant__ struct scan_args a)
 {
-    extern __shared__ __align__(16) unsigned char memory[];
+    CU_SHARED_DYNAMIC(T, memory);
     const int dir = threadIdx.y, stride = tile_stride(a.rank, N);
     const int own = blockIdx.x * SCAN_CHANNELS + threadIdx.x;
     const bool live = own < a.chan; /* the others compute along and store nothing */
@@ -41,7 +41,7 @@ static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
     const T *xdbl = rd<T>(d.xdbl) + row * (a.rank + 2 * a.state);
     const T *w_dt = rd<T>(d.w_dt) + chan, *u_in = rd<T>(d.u) + row * a.chan + chan;
     const T bias = rd<T>(d.b_dt)[chan], skip = rd<T>(d.d)[chan];
-    T *tile = reinterpret_cast<T *>(memory) + dir * SCAN_TILE * stride, *delta_out = wr<T>(a.delta[dir]);
+    T *tile = memory + dir * SCAN_TILE * stride, *delta_out = wr<T>(a.delta[dir]);
     T s[N], a2[N];
     load_rates(rd<T>(d.a), a.state, a.chan, chan, a2);
 #pragma unroll scan_unroll(N)

@@ -40,8 +40,7 @@ static __global__ void __launch_bounds__(SCAN_CHANNELS, 1)
     states_kernel(const __grid_constant__ struct scan_back_args a,
                   const __grid_constant__ struct work<T> w)
 {
-    extern __shared__ __align__(16) unsigned char memory[];
-    T *tile = reinterpret_cast<T *>(memory);
+    CU_SHARED_DYNAMIC(T, tile);
     const int dir = blockIdx.y, stride = tile_stride(a.rank, N);
     const int own = blockIdx.x * SCAN_CHANNELS + threadIdx.x;
     const bool live = own < a.chan;
