@@ -13,6 +13,7 @@
 #include "make_result.h"
 #include "result.h"
 #include "run_command.h"
+#include "thresholds.h"
 
 #include <cmocka.h> /* last: its fail() macro hides status.h's function */
 
@@ -79,6 +80,65 @@ static void rescore_values(void **state)
     outcome_free(&md);
 }
 
+/* Without the data set the published threshold alone, from the records, and a word on why. */
+static void rescore_segmentation(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    const char *path = in_folder("masks.h5");
+    o.perturbation = false;
+    o.segmentation = true;
+    o.methods = "raw attribution";
+    assert_int_equal(make_result_file(path, &o), 0);
+    struct result *r;
+    struct segmentation_totals want;
+    assert_int_equal(result_open(path, &r, NULL), OK);
+    const struct result_segmentation *s =
+        result_find_segmentation(r, "attribution", EXPLAINED_PREDICTED);
+    segmentation_totals(s->score + o.skipped, NULL, r->images - (size_t)o.skipped, &want);
+    struct outcome csv = RUN(&command_rescore, path, "--format", "csv");
+    assert_int_equal(csv.code, 0);
+    assert_non_null(strstr(csv.err, "only the published threshold"));
+    const char *line = strstr(csv.out, "attribution,predicted,mean,");
+    double accuracy, miou;
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "attribution,predicted,mean,%lf,%lf", &accuracy, &miou), 2);
+    assert_true(fabs(accuracy - want.pixel_accuracy) < 1e-6 && fabs(miou - want.miou) < 1e-6);
+    assert_null(strstr(csv.out, "otsu"));
+    result_close(r);
+    outcome_free(&csv);
+}
+
+/* Five pixels, one of them left out. */
+static void thresholds_by_hand(void **state)
+{
+    (void)state;
+    const float heat[] = { 0.1f, 0.2f, 0.85f, 1, 0.9f };
+    const int8_t labels[] = { 0, 1, 0, 1, -1 };
+    static struct threshold_counts c[THRESHOLDS];
+    for (int image = 0; image < 2; image++) /* the same twice: counts add up */
+        assert_int_equal(thresholds_add(c, heat, labels, 5, NULL), OK);
+    /* the median of all five pixels is 0.85: only 1 lies above it, rightly */
+    const struct threshold_counts *median = &c[THRESHOLD_MEDIAN];
+    assert_int_equal(median->labelled, 8);
+    assert_int_equal(median->correct, 6);
+    assert_true(fabs(counts_accuracy(median) - 75) < 1e-12);
+    assert_true(fabs(counts_miou(median) - 50 * (2.0 / 3 + 1.0 / 2)) < 1e-12);
+    /* Otsu parts { 0.1, 0.2 } from { 0.85, 0.9, 1 }, wherever between: one hit of each, two misses
+     */
+    assert_int_equal(c[THRESHOLD_OTSU].correct, 4);
+    assert_true(fabs(counts_miou(&c[THRESHOLD_OTSU]) - 50 * (1.0 / 3 + 1.0 / 3)) < 1e-12);
+    /* 0.15: all but the first; 0.99: the last alone; strictly above, so 0.85 is not above 0.85 */
+    assert_int_equal(c[THRESHOLD_LEVELS + 14].correct, 6);
+    assert_int_equal(c[THRESHOLD_LEVELS + 98].correct, 6);
+    assert_int_equal(c[THRESHOLD_LEVELS + 83].correct, 4);
+    assert_int_equal(c[THRESHOLD_LEVELS + 85].correct, 6);
+    char name[16];
+    threshold_name(THRESHOLD_LEVELS + 14, name, sizeof name);
+    assert_string_equal(name, "0.15");
+    assert_true(isnan(counts_miou(&c[THRESHOLD_MEAN])));
+}
+
 static void rescore_refuses(void **state)
 {
     (void)state;
@@ -87,12 +147,15 @@ static void rescore_refuses(void **state)
     o.perturbation = false;
     o.segmentation = true;
     assert_int_equal(make_result_file(path, &o), 0);
-    const char *const cases[][4] = {
-        { path, NULL }, { "/nowhere.h5", NULL }, { path, "--format", "xml", NULL }, { NULL }
-    };
+    const char *const cases[][4] = { { path, "--task", "perturbation", NULL },
+                                     { "/nowhere.h5", NULL },
+                                     { path, "--format", "xml", NULL },
+                                     { path, "--task", "both", NULL },
+                                     { NULL } };
     static const char *const says[] = { "no /perturbation to score", "/nowhere.h5: No such file",
-                                        "md or csv", "a result file (.h5) is expected" };
-    for (int i = 0; i < 4; i++) {
+                                        "md or csv", "perturbation or segmentation is expected",
+                                        "a result file (.h5) is expected" };
+    for (int i = 0; i < 5; i++) {
         struct outcome r = run_command(&command_rescore, cases[i]);
         assert_int_equal(r.code, 2);
         if (!strstr(r.err, says[i]))
@@ -168,10 +231,9 @@ static void info_checkpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rescore_values),
-        cmocka_unit_test(rescore_refuses),
-        cmocka_unit_test(info_result),
-        cmocka_unit_test(info_checkpoints),
+        cmocka_unit_test(rescore_values),     cmocka_unit_test(rescore_segmentation),
+        cmocka_unit_test(thresholds_by_hand), cmocka_unit_test(rescore_refuses),
+        cmocka_unit_test(info_result),        cmocka_unit_test(info_checkpoints),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,0 +1,99 @@
+#include "pixels.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { MOST_PIXELS = 4096, MOST_PATCHES = 512 }; /* a side */
+
+static enum status read_maps(struct pixels *p, struct error *err)
+{
+    const struct result *r = p->result;
+    for (size_t i = 0; i < r->maps; i++) {
+        const struct result_map *map = &r->map[i];
+        if ((map->agnostic && map->explained == EXPLAINED_TARGET) ||
+            !result_find_segmentation(r, map->method, map->explained))
+            continue;
+        if (map->grid < 1 || map->grid > MOST_PATCHES)
+            return fail(err, E_DATA, "%s: maps of %d patches a side: 1 to %d can be looked at",
+                        r->path, map->grid, MOST_PATCHES);
+        p->map[p->maps].map = map;
+        TRY(result_read_maps(r, map, &p->map[p->maps].values, err));
+        p->maps++;
+    }
+    return OK;
+}
+
+/* S of the run: most pixels that any image has a label for; all of them, but for those left out. */
+static int scored_side(const struct result *r)
+{
+    int32_t most = 0;
+    for (size_t k = 0; k < r->segmentations; k++)
+        for (size_t i = 0; i < r->images; i++)
+            if (r->status[i] == 0 && r->segmentation[k].score[i].labelled > most)
+                most = r->segmentation[k].score[i].labelled;
+    return (int)ceil(sqrt((double)most));
+}
+
+enum status pixels_open(const struct result *r, struct pixels *out, struct error *err)
+{
+    *out = (struct pixels){ .result = r, .side = scored_side(r) };
+    if (out->side < 1 || out->side > MOST_PIXELS)
+        return fail(err, E_DATA, "%s: images of %d pixels a side: 1 to %d can be looked at",
+                    r->path, out->side, MOST_PIXELS);
+    out->map = calloc(r->maps ? r->maps : 1, sizeof *out->map);
+    enum status status =
+        out->map ? read_maps(out, err) : fail(err, E_NOMEM, "%s: no memory for its maps", r->path);
+    if (status != OK)
+        pixels_close(out);
+    return status;
+}
+
+void pixels_close(struct pixels *p)
+{
+    for (size_t k = 0; k < p->maps; k++)
+        free(p->map[k].values);
+    free(p->map);
+    *p = (struct pixels){ 0 };
+}
+
+struct scratch {
+    uint8_t *rgb;   /* [S, S, 3] */
+    int8_t *labels; /* [S, S] */
+    float *heat;    /* [S, S] */
+};
+
+static enum status walk_image(const struct pixels *p, const struct pictures *pictures, size_t image,
+                              const struct scratch *s, pixel_visit *visit, void *context,
+                              struct error *err)
+{
+    size_t pixels = (size_t)p->side * (size_t)p->side;
+    TRY(pictures_load(pictures, image, p->side, s->rgb, s->labels, err));
+    for (size_t k = 0; k < p->maps; k++) {
+        int g = p->map[k].map->grid;
+        const float *map = p->map[k].values + image * (size_t)g * (size_t)g;
+        TRY(pictures_heat(map, g, p->side, s->heat, err));
+        TRY(visit(context, k, s->heat, s->labels, pixels, err));
+    }
+    return OK;
+}
+
+enum status pixels_walk(const struct pixels *p, const struct pictures *pictures, pixel_visit *visit,
+                        void *context, size_t *images, struct error *err)
+{
+    size_t pixels = (size_t)p->side * (size_t)p->side;
+    struct scratch s = { malloc(3 * pixels), malloc(pixels), malloc(pixels * sizeof *s.heat) };
+    enum status status = s.rgb && s.labels && s.heat
+                             ? OK
+                             : fail(err, E_NOMEM, "%s: no memory for its pixels", p->result->path);
+    *images = 0;
+    for (size_t i = 0; status == OK && p->maps > 0 && i < p->result->images; i++) {
+        if (p->result->status[i] != 0)
+            continue;
+        status = walk_image(p, pictures, i, &s, visit, context, err);
+        *images += status == OK;
+    }
+    free(s.rgb);
+    free(s.labels);
+    free(s.heat);
+    return status;
+}
