@@ -77,6 +77,7 @@ static void setting_note(const struct writer *w, const struct setting *s, const 
 static void perturbation_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
+    char subject[SUBJECT_SIZE];
     grid_begin(&g, "llrrrrrrrr");
     HEADER(&g, "method", "class", "positive ↓", "95 % CI", "published", "diff", "negative ↑",
            "95 % CI", "published", "diff");
@@ -88,12 +89,12 @@ static void perturbation_table(const struct writer *w, const struct run *run, bo
         for (int d = 0; d < REMOVALS; d++)
             figure_cells(&g, &row->direction[d].auc);
     }
+    result_subject(run->result, subject, sizeof subject);
     put_table(
         w, &g, failed,
-        "Perturbation: area under the accuracy curve over 0 … 90 %% removed (at most 90), %s, %s, "
+        "Perturbation: area under the accuracy curve over 0 … 90 %% removed (at most 90), %s, "
         "protocol %s, n = %zu",
-        run->result->attribute[ATTR_ARCH], run->result->attribute[ATTR_DATASET],
-        run->result->attribute[ATTR_PROTOCOL], run->perturbation[0].images);
+        subject, run->result->attribute[ATTR_PROTOCOL], run->perturbation[0].images);
     setting_note(w, &run->perturbation_setting, "Ali et al. 2025, Table 1");
 }
 
@@ -143,6 +144,7 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
     static const char *const of[STRATA] = { "", ", images answered correctly",
                                             ", images answered wrongly" };
     struct grid g;
+    char subject[SUBJECT_SIZE];
     size_t images = 0;
     grid_begin(&g, "llrrrrrrrrrrrr");
     HEADER(&g, "method", "class", "pixel acc. ↑", "95 % CI", "published", "diff", "mAP ↑",
@@ -156,15 +158,20 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
         for (int m = 0; m < SEGMENTATION_METRICS; m++)
             figure_cells(&g, &row->figure[m]);
     }
-    put_table(w, &g, failed, "Segmentation, percent%s: %s, %s, protocol %s, n = %zu", of[stratum],
-              run->result->attribute[ATTR_ARCH], run->result->attribute[ATTR_DATASET],
-              run->result->attribute[ATTR_PROTOCOL], images);
+    if (images == 0 && stratum != STRATUM_ALL) {
+        grid_end(&g);
+        return;
+    }
+    result_subject(run->result, subject, sizeof subject);
+    put_table(w, &g, failed, "Segmentation, percent%s: %s, protocol %s, n = %zu", of[stratum],
+              subject, run->result->attribute[ATTR_PROTOCOL], images);
 }
 
 /* Where the class was given away by a patch, a faithful method must point at it. */
 static void shortcut_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
+    char subject[SUBJECT_SIZE];
     size_t images = 0;
     grid_begin(&g, "llrrrrr");
     HEADER(&g, "method", "class", "heat inside, %", "95 % CI", "its area, %", "times chance",
@@ -181,8 +188,8 @@ static void shortcut_table(const struct writer *w, const struct run *run, bool *
         number_cell(&g, row->shortcut.value / row->shortcut_area);
         grid_cell(&g, "%zu", row->shortcut_images);
     }
-    put_table(w, &g, failed, "Heat in the shortcut: %s, %s, protocol %s, n = %zu",
-              run->result->attribute[ATTR_ARCH], run->result->attribute[ATTR_DATASET],
+    result_subject(run->result, subject, sizeof subject);
+    put_table(w, &g, failed, "Heat in the shortcut: %s, protocol %s, n = %zu", subject,
               run->result->attribute[ATTR_PROTOCOL], images);
     say(w, w->style->paragraph,
         "The share of a map's heat that lies inside the planted patch, mean over the images whose "
@@ -242,6 +249,7 @@ static void write_ledger(const struct writer *w, const struct report *report, bo
     const struct ledger *l = report->ledger;
     const struct run *base = &report->run[l->base];
     struct grid g;
+    char subject[SUBJECT_SIZE];
     w->style->heading(w->f, 1, "The ledger: one switch at a time");
     say(w, w->style->paragraph,
         "Each run differs in one key of its config from %s, in section explain where no other is "
@@ -254,8 +262,8 @@ static void write_ledger(const struct writer *w, const struct report *report, bo
     for (size_t e = 0; e < l->entries; e++)
         for (size_t i = 0; i < l->entry[e].paired.rows; i++)
             ledger_row_cells(&g, &l->entry[e], &l->entry[e].paired.row[i]);
-    put_table(w, &g, failed, "What each switch changes: %s on %s, protocol %s, percent, paired",
-              base->result->attribute[ATTR_ARCH], base->result->attribute[ATTR_DATASET],
+    result_subject(base->result, subject, sizeof subject);
+    put_table(w, &g, failed, "What each switch changes: %s, protocol %s, percent, paired", subject,
               base->result->attribute[ATTR_PROTOCOL]);
 }
 
@@ -272,8 +280,9 @@ static bool any_published(const struct report *report)
 
 void run_title(const struct run *run, char *out, size_t size)
 {
-    snprintf(out, size, "%s: %s on %s", base_name(run->result->path),
-             run->result->attribute[ATTR_ARCH], run->result->attribute[ATTR_DATASET]);
+    char subject[SUBJECT_SIZE];
+    result_subject(run->result, subject, sizeof subject);
+    snprintf(out, size, "%s: %s", base_name(run->result->path), subject);
 }
 
 static void run_tables(const struct writer *w, const struct run *run, bool *failed)

@@ -1,5 +1,7 @@
-/* Tidy CSV: one number a line, with everything that tells which it is. Stable columns. */
+/* Tidy CSV: one number a line, with everything that tells which it is. Stable columns. Lines of the
+ * task "ledger" hold differences from the run in column `base`; `variant` is the switch. */
 #include "format.h"
+#include "ledger.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,6 +13,8 @@ struct line {
     int removed; /* percent; -1: none */
     size_t images;
     struct figure figure;
+    const char *variant,
+        *base; /* of the ledger: the switch, the file that it is held to; else NULL */
 };
 
 static void number_field(FILE *f, double value)
@@ -45,10 +49,14 @@ static void write_line(FILE *f, const struct line *l)
     number_field(f, l->figure.ci.high);
     number_field(f, l->figure.published);
     fprintf(f, ",%s,", isnan(l->figure.published) ? "" : l->figure.same_setting ? "yes" : "no");
-    if (strcmp(l->task, "perturbation") == 0)
+    if (l->variant)
+        csv_field(f, l->variant);
+    else if (strcmp(l->task, "perturbation") == 0)
         csv_field(f, l->run->perturbation_setting.variant);
     else if (strcmp(l->task, "segmentation") == 0)
         csv_field(f, l->run->segmentation_setting.variant);
+    fputc(',', f);
+    csv_field(f, l->base ? l->base : "");
     fputc('\n', f);
 }
 
@@ -90,7 +98,9 @@ static void write_perturbation(FILE *f, const struct run *run)
                               removal_names[d],
                               -1,
                               row->images,
-                              bare(NAN, (struct interval){ NAN, NAN }) };
+                              bare(NAN, (struct interval){ NAN, NAN }),
+                              NULL,
+                              NULL };
             if (row->direction[d].present)
                 write_direction(f, &l, &row->direction[d]);
         }
@@ -108,7 +118,9 @@ static void write_shortcut(FILE *f, const struct run *run, const struct segmenta
                       "",
                       -1,
                       row->shortcut_images,
-                      row->shortcut };
+                      row->shortcut,
+                      NULL,
+                      NULL };
     write_line(f, &l);
     l.metric = "shortcut_area";
     l.figure = bare(row->shortcut_area, (struct interval){ NAN, NAN });
@@ -129,7 +141,9 @@ static void write_segmentation(FILE *f, const struct run *run)
                               "",
                               -1,
                               row->images,
-                              row->figure[m] };
+                              row->figure[m],
+                              NULL,
+                              NULL };
             write_line(f, &l);
         }
         if (row->shortcut_images > 0)
@@ -140,7 +154,8 @@ static void write_segmentation(FILE *f, const struct run *run)
 static void write_trust(FILE *f, const struct run *run)
 {
     const struct interval none = { NAN, NAN };
-    struct line l = { run, "trust", "", "", "all", "top1", "", -1, run->labelled, run->top1 };
+    struct line l = { run, "trust",       "",        "",   "all", "top1", "",
+                      -1,  run->labelled, run->top1, NULL, NULL };
     l.figure.same_setting = false; /* published with another preprocessing */
     write_line(f, &l);
     l.metric = "skipped";
@@ -171,17 +186,52 @@ static void write_trust(FILE *f, const struct run *run)
     }
 }
 
+/* What each switch changes: differences from the base, paired over the same images. */
+static void write_ledger(FILE *f, const struct report *report)
+{
+    /* names of the figures, as metric and direction of the other lines */
+    static const char *const keys[LEDGER_FIGURES][2] = { { "auc", "positive" },
+                                                         { "auc", "negative" },
+                                                         { "pixel_accuracy", "" },
+                                                         { "map", "" },
+                                                         { "miou", "" } };
+    const struct ledger *ledger = report->ledger;
+    for (size_t e = 0; ledger && e < ledger->entries; e++) {
+        const struct ledger_entry *entry = &ledger->entry[e];
+        for (size_t i = 0; i < entry->paired.rows; i++) {
+            const struct paired_row *row = &entry->paired.row[i];
+            int k = 0;
+            while (k < LEDGER_FIGURES - 1 && strcmp(row->figure, ledger_figures[k]) != 0)
+                k++;
+            struct line l = { .run = &report->run[entry->run],
+                              .task = "ledger",
+                              .method = row->method,
+                              .explained = explained_names[row->explained],
+                              .stratum = "all",
+                              .metric = keys[k][0],
+                              .direction = keys[k][1],
+                              .removed = -1,
+                              .images = k < 2 ? entry->paired.labelled : entry->paired.images,
+                              .figure = bare(row->value[1] - row->value[0], row->difference),
+                              .variant = entry->key,
+                              .base = report->run[ledger->base].result->path };
+            write_line(f, &l);
+        }
+    }
+}
+
 static enum status write_csv(const struct report *report, FILE *f, struct error *err)
 {
     fputs("file,arch,dataset,protocol,task,method,class,stratum,metric,direction,removed_percent,"
           "images,"
-          "value,ci_low,ci_high,published,same_setting,variant\n",
+          "value,ci_low,ci_high,published,same_setting,variant,base\n",
           f);
     for (size_t i = 0; i < report->runs; i++) {
         write_trust(f, &report->run[i]);
         write_perturbation(f, &report->run[i]);
         write_segmentation(f, &report->run[i]);
     }
+    write_ledger(f, report);
     return ferror(f) ? fail(err, E_IO, "the report cannot be written: %s", strerror(errno)) : OK;
 }
 

@@ -1,5 +1,6 @@
 /* One page that holds everything it shows: no network, no script. Blocks are document.c's; figures,
  * pictures and the config are added to each run. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,10 +210,16 @@ static void runs_begin(FILE *f, const struct report *report)
         return;
     fputs("<nav aria-label=\"Runs\"><h2>Runs</h2><ol>\n", f);
     for (size_t i = 0; i < report->runs; i++) {
+        const struct run *run = &report->run[i];
         char title[256];
-        run_title(&report->run[i], title, sizeof title);
+        run_title(run, title, sizeof title);
         fprintf(f, "<li><a href=\"#run-%zu\">", i + 1);
-        html_element(f, "", "</a></li>\n", "%s", title);
+        html_element(f, "", "</a>", "%s", title);
+        html_format(f, ", protocol %s, n = %zu", run->result->attribute[ATTR_PROTOCOL],
+                    run->scored);
+        if (!isnan(run->top1.value))
+            html_format(f, ", top-1 %.1f %%", run->top1.value);
+        fputs("</li>\n", f);
     }
     fputs("</ol></nav>\n", f);
 }

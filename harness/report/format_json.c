@@ -12,7 +12,10 @@
  *       { "method", "class", "stratum", "images",
  *         "pixel_accuracy": FIGURE, "map": FIGURE, "miou": FIGURE,
  *         and where shortcuts were planted
- *         "shortcut_share": FIGURE, "shortcut_area", "shortcut_images" } ] } } ] }
+ *         "shortcut_share": FIGURE, "shortcut_area", "shortcut_images" } ] } } ],
+ *   "ledger": null or { "base": the file of the run, "entries": [ {
+ *     "file", "switch", "images", "rows": [ { "method", "class", "figure", "base", "switched",
+ *       "difference", "low", "high", "p_mcnemar" } ] } ] } }
  *
  * FIGURE: { "value", "low", "high", "published", "same_setting", "difference" }
  * CURVE: null or { "auc": FIGURE, "accuracy": [10], "accuracy_low": [10], "accuracy_high": [10],
@@ -20,6 +23,7 @@
  * "setting" says in words what differs from the published setting; "" where nothing does.
  * "variant" is the ablation, as "aggregate=max"; "" for none. */
 #include "format.h"
+#include "ledger.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -154,6 +158,38 @@ static void add_run(cJSON *runs, const struct run *run)
     add_segmentation(o, run);
 }
 
+static void add_ledger(cJSON *top, const struct report *report)
+{
+    const struct ledger *ledger = report->ledger;
+    if (!ledger || ledger->entries == 0) {
+        cJSON_AddNullToObject(top, "ledger");
+        return;
+    }
+    cJSON *o = cJSON_AddObjectToObject(top, "ledger");
+    cJSON_AddStringToObject(o, "base", report->run[ledger->base].result->path);
+    cJSON *entries = cJSON_AddArrayToObject(o, "entries");
+    for (size_t e = 0; e < ledger->entries; e++) {
+        const struct ledger_entry *entry = &ledger->entry[e];
+        cJSON *to = cJSON_CreateObject();
+        cJSON_AddItemToArray(entries, to);
+        cJSON_AddStringToObject(to, "file", report->run[entry->run].result->path);
+        cJSON_AddStringToObject(to, "switch", entry->key);
+        add_number(to, "images", (double)entry->paired.images);
+        cJSON *rows = cJSON_AddArrayToObject(to, "rows");
+        for (size_t i = 0; i < entry->paired.rows; i++) {
+            const struct paired_row *row = &entry->paired.row[i];
+            cJSON *line = add_row(rows, row->method, row->explained);
+            cJSON_AddStringToObject(line, "figure", row->figure);
+            add_number(line, "base", row->value[0]);
+            add_number(line, "switched", row->value[1]);
+            add_number(line, "difference", row->value[1] - row->value[0]);
+            add_number(line, "low", row->difference.low);
+            add_number(line, "high", row->difference.high);
+            add_number(line, "p_mcnemar", row->p);
+        }
+    }
+}
+
 static enum status write_json(const struct report *report, FILE *f, struct error *err)
 {
     cJSON *top = cJSON_CreateObject();
@@ -165,6 +201,7 @@ static enum status write_json(const struct report *report, FILE *f, struct error
     cJSON *runs = cJSON_AddArrayToObject(top, "runs");
     for (size_t i = 0; i < report->runs; i++)
         add_run(runs, &report->run[i]);
+    add_ledger(top, report);
     char *text = cJSON_Print(top);
     cJSON_Delete(top);
     if (!text)

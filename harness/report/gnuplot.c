@@ -60,10 +60,9 @@ struct look look_of(const char *method, size_t index)
         { "raw", { "#0072B2", 7, "solid" } },         { "rollout", { "#D55E00", 5, "solid" } },
         { "attribution", { "#009E73", 9, "solid" } }, { "unified", { "#CC79A7", 13, "solid" } },
         { "mambalrp", { "#E69F00", 11, "solid" } },   { "random", { "#666666", 6, "(6,3)" } },
-        { "center", { "#999999", 4, "(2,2)" } },
+        { "center", { "#999999", 4, "(2,2)" } },      { "randomised", { "#000000", 2, "(6,1.5)" } },
     };
     static const struct look others[] = { { "#56B4E9", 15, "solid" },
-                                          { "#000000", 2, "(6,1.5)" },
                                           { "#B79F00", 8, "(4,1.5,1,1.5)" } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(method, known[i].method) == 0)

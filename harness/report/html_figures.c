@@ -11,9 +11,10 @@
 
 void html_subject(FILE *f, const struct run *run, enum explained explained, size_t images)
 {
-    char *const *a = run->result->attribute;
-    html_format(f, "%s on %s, protocol %s, %s class, n = %zu", a[ATTR_ARCH], a[ATTR_DATASET],
-                a[ATTR_PROTOCOL], explained_names[explained], images);
+    char subject[SUBJECT_SIZE];
+    result_subject(run->result, subject, sizeof subject);
+    html_format(f, "%s, protocol %s, %s class, n = %zu", subject,
+                run->result->attribute[ATTR_PROTOCOL], explained_names[explained], images);
 }
 
 static void legend_item(FILE *f, const struct look *look, const char *method, double value)
@@ -190,6 +191,49 @@ static void segmentation(FILE *f, const struct run *run, enum explained explaine
     fputs("</figure>\n", f);
 }
 
+/* --- heat in the shortcut -------------------------------------------------------------------- */
+
+static void shortcut(FILE *f, const struct run *run, enum explained explained)
+{
+    static const struct look chance = { "#000000", 0, "(2,2)" };
+    size_t images = 0, bar = 0, bars = plots_shortcut_bars(run, explained);
+    const struct chart c = {
+        f, 440, 240, 36, 8, 22, 12, { 0, bars ? (double)bars : 1 }, { 0, 100 }
+    };
+    double area = NAN;
+    for (size_t i = 0; i < run->segmentations; i++)
+        if (shown_segmentation(&run->segmentation[i], explained))
+            images = run->segmentation[i].images;
+    fputs("<figure class=\"plot\"><figcaption>Heat in the shortcut: ", f);
+    html_subject(f, run, explained, images);
+    fputs("</figcaption>\n", f);
+    chart_begin(&c, "Share of the heat inside the planted patch; the legend has the numbers");
+    chart_y_axis(&c, 20, "percent of the heat, with 95 % interval");
+    for (size_t i = 0; i < run->segmentations; i++) {
+        const struct segmentation_row *row = &run->segmentation[i];
+        struct look look = look_of(row->method, i);
+        if (!shown_segmentation(row, explained) || row->shortcut_images == 0)
+            continue;
+        chart_box(&c, (double)bar + 0.15, 0.7, row->shortcut.value, &look);
+        chart_whisker(&c, (double)bar + 0.5, row->shortcut.ci.low, (double)bar + 0.5,
+                      row->shortcut.ci.high, NULL);
+        area = row->shortcut_area;
+        bar++;
+    }
+    const double line[2][2] = { { 0, area }, { (double)bars, area } };
+    chart_line(&c, line, 2, &chance);
+    chart_end(&c);
+    fputs("<ul class=\"legend\">\n", f);
+    for (size_t i = 0; i < run->segmentations; i++) {
+        const struct segmentation_row *row = &run->segmentation[i];
+        struct look look = { look_of(row->method, i).colour, 5, "solid" };
+        if (shown_segmentation(row, explained) && row->shortcut_images > 0)
+            legend_item(f, &look, row->method, row->shortcut.value);
+    }
+    legend_item(f, &chance, "area of the patch", area);
+    fputs("</ul></figure>\n", f);
+}
+
 /* --- precision and recall -------------------------------------------------------------------- */
 
 static void recall_panel(FILE *f, const struct run *run, const struct recall *r,
@@ -245,9 +289,11 @@ static enum status recall(FILE *f, const struct run *run, const struct pictures 
                      pictures->data ? why.text : pictures->why);
         return OK;
     }
+    fputs("<div class=\"pair\">\n", f);
     for (int c = 0; c < EXPLAINED_CLASSES; c++)
         if (recall_has(&r, (enum explained)c))
             recall_panel(f, run, &r, (enum explained)c);
+    fputs("</div>\n", f);
     recall_free(&r);
     return OK;
 }
@@ -258,8 +304,13 @@ enum status html_figures(FILE *f, const struct run *run, const struct pictures *
     for (int c = 0; c < EXPLAINED_CLASSES; c++)
         if (plots_has_perturbation(run, (enum explained)c))
             perturbation(f, run, (enum explained)c);
+    fputs("<div class=\"pair\">\n", f); /* the two classes beside each other */
     for (int c = 0; c < EXPLAINED_CLASSES; c++)
         if (plots_has_segmentation(run, (enum explained)c))
             segmentation(f, run, (enum explained)c);
+    for (int c = 0; c < EXPLAINED_CLASSES; c++)
+        if (plots_has_shortcut(run, (enum explained)c))
+            shortcut(f, run, (enum explained)c);
+    fputs("</div>\n", f);
     return recall(f, run, pictures, err);
 }

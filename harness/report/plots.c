@@ -14,11 +14,10 @@
 
 void plots_title(FILE *f, const struct figure_file *p, const char *what, size_t images)
 {
-    char *const *a = p->run->result->attribute;
-    char title[512];
-    snprintf(title, sizeof title, "%s: %s on %s, protocol %s, %s class, n = %zu", what,
-             a[ATTR_ARCH], a[ATTR_DATASET], a[ATTR_PROTOCOL], explained_names[p->explained],
-             images);
+    char subject[SUBJECT_SIZE], title[512];
+    result_subject(p->run->result, subject, sizeof subject);
+    snprintf(title, sizeof title, "%s: %s, protocol %s, %s class, n = %zu", what, subject,
+             p->run->result->attribute[ATTR_PROTOCOL], explained_names[p->explained], images);
     gnuplot_quote(f, title);
 }
 
@@ -57,8 +56,7 @@ static void put_panel(FILE *f, const struct figure_file *p, enum removal d)
                                           "negative: coldest pixels first (higher is better)" };
     int drawn = 0;
 
-    fprintf(f, "set title '%s'\nset key %s\nplot ", titles[d],
-            d == REMOVE_HOTTEST ? "right top" : "left bottom");
+    fprintf(f, "set title '%s'\nplot ", titles[d]);
     for (int layer = 0; layer < 2; layer++) /* bands below, lines above */
         for (size_t i = 0; i < p->run->perturbations; i++) {
             const struct perturbation_row *row = &p->run->perturbation[i];
@@ -93,12 +91,14 @@ static void put_perturbation(FILE *f, const struct figure_file *p)
     double top = put_curves(f, p) * 1.05;
     fprintf(f,
             "set xrange [0:90]\nset yrange [0:%.6g]\nset xtics 10\n"
-            "set xlabel 'pixels removed, %%'\nset key reverse Left samplen 2 spacing 1.1 "
-            "title 'method (AUC)' left\n"
+            "set xlabel 'pixels removed, %% (in brackets: area under the curve)'\n"
+            /* below: wherever else it would cover some curve */
+            "set key outside bottom center horizontal reverse Left samplen 2 spacing 1.1 "
+            "width -2 maxcols 3\n"
             "set grid lc rgb '#dddddd' lt 1 lw 0.5\nset border 3\nset tics nomirror\n",
             top > 0 ? top : 1);
     for (int kind = 0; kind < PICTURES; kind++) {
-        gnuplot_terminal(f, kind, p->stem, 20, 9);
+        gnuplot_terminal(f, kind, p->stem, 20, 11);
         fputs("set multiplot layout 1,2 title ", f);
         plots_title(f, p, "Perturbation test", images);
         fputs(" noenhanced\nset ylabel 'top-1 accuracy, %, with 95 % interval'\n", f);
@@ -188,7 +188,7 @@ static void put_segmentation(FILE *f, const struct figure_file *p)
           "1.5 spacing 1.2\n",
           f);
     for (int kind = 0; kind < PICTURES; kind++) {
-        gnuplot_terminal(f, kind, p->stem, 18, 9);
+        gnuplot_terminal(f, kind, p->stem, 20, 9);
         /* a multiplot of one: its title is centred on the page, not squeezed over the bars */
         fputs("set multiplot layout 1,1 title ", f);
         plots_title(f, p, "Segmentation", images);
@@ -271,7 +271,8 @@ static enum status draw_run(const struct run *run, const char *directory, const 
         bool (*has)(const struct run *, enum explained);
         drawing put;
     } figures[] = { { "perturbation", plots_has_perturbation, put_perturbation },
-                    { "segmentation", plots_has_segmentation, put_segmentation } };
+                    { "segmentation", plots_has_segmentation, put_segmentation },
+                    { "shortcut", plots_has_shortcut, plots_put_shortcut } };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         for (int c = 0; c < EXPLAINED_CLASSES; c++) {
             struct figure_file p = { .run = run, .explained = (enum explained)c };

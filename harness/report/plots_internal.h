@@ -21,6 +21,9 @@ enum status plots_draw(const struct figure_file *, drawing put, struct error *er
 /* Data, model, protocol, explained class and n are in every figure. */
 void plots_title(FILE *script, const struct figure_file *, const char *what, size_t images);
 
+/* The share of heat inside planted shortcuts. */
+void plots_put_shortcut(FILE *script, const struct figure_file *);
+
 /* Both draw nothing where there is nothing; the latter says why. */
 enum status plots_ledger(const struct report *, const char *directory, const char *base_name,
                          struct error *err);

@@ -128,8 +128,9 @@ static void rows(struct grid *g, const struct result *r, const uint8_t *use, boo
 
 static void print_subject(const struct result *r, size_t images, const char *what)
 {
-    printf("\n%s: %s on %s, %s, n = %zu\n\n", r->path, r->attribute[ATTR_ARCH],
-           r->attribute[ATTR_DATASET], what, images);
+    char subject[SUBJECT_SIZE];
+    result_subject(r, subject, sizeof subject);
+    printf("\n%s: %s, %s, n = %zu\n\n", r->path, subject, what, images);
 }
 
 static enum status print_curves(const struct result *r, bool csv, bool first, struct error *err)

@@ -90,6 +90,12 @@ struct result {
 enum status result_open(const char *path, struct result **out, struct error *err);
 void result_close(struct result *);
 
+/* What the figures are of, for titles: "vim_small on imagenet_seg", "vit (vit_shortcut) on demo
+ * (shortcut split)". Where the geometry is none of the published ones the checkpoint tells models
+ * apart. */
+enum { SUBJECT_SIZE = 200 };
+void result_subject(const struct result *, char *out, size_t size);
+
 /* The maps [images, g, g] of one /explain entry, malloc'ed. Reads the file again. */
 enum status result_read_maps(const struct result *, const struct result_map *, float **out,
                              struct error *err);

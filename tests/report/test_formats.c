@@ -1,0 +1,227 @@
+/* evalh report: its formats hold whatever names and numbers there are, and other programs read
+ * them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json_rows.h"
+#include "make_result.h"
+#include "run_command.h"
+
+#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+
+/* Arguments of evalh report; NULL ends them. */
+#define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
+
+static const char *made(const char *name, const struct make_result *o)
+{
+    const char *path = in_folder(name);
+    assert_int_equal(make_result_file(path, o), 0);
+    return path;
+}
+
+static void text_formats(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.images = 30;
+    o.methods = "raw we_ird%$&|<x>";
+    o.segmentation = true;
+    const char *path = made("formats.h5", &o);
+    struct outcome md = REPORT(path), csv = REPORT(path, "--format", "csv"),
+                   latex = REPORT(path, "--format", "latex");
+    assert_true(md.code == 0 && csv.code == 0 && latex.code == 0);
+    assert_non_null(strstr(md.out, "| raw"));
+    assert_non_null(strstr(md.out, "Published: n/a, because nothing was published for vim_tiny."));
+    assert_non_null(strstr(md.out, "Top-1: "));
+    assert_non_null(strstr(latex.out, "\\begin{tabular}"));
+    assert_non_null(strstr(latex.out, "we\\_ird\\%\\$\\&\\textbar{}\\textless{}x\\textgreater{}"));
+    /* every line of the CSV has the header's 19 fields; no field of this file needs quotes */
+    for (char *line = strtok(csv.out, "\n"); line; line = strtok(NULL, "\n")) {
+        int commas = 0;
+        for (const char *c = line; *c; c++)
+            commas += *c == ',';
+        assert_int_equal(commas, 18);
+    }
+    outcome_free(&md);
+    outcome_free(&csv);
+    outcome_free(&latex);
+}
+
+/* No image scored: dashes, not a crash and not a number. */
+static void nothing_scored(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.images = 5;
+    o.skipped = 5;
+    o.segmentation = true;
+    const char *path = made("nothing.h5", &o);
+    struct outcome md = REPORT(path), json = REPORT(path, "--format", "json");
+    assert_true(md.code == 0 && json.code == 0);
+    assert_non_null(strstr(md.out, "0 images scored, 5 skipped"));
+    assert_null(strstr(md.out, "nan"));
+    assert_null(strstr(json.out, "nan"));
+    outcome_free(&md);
+    outcome_free(&json);
+}
+
+/* pdflatex takes what evalh writes, whatever is in a name. */
+static void latex_compiles(void **state)
+{
+    (void)state;
+    if (system("kpsewhich booktabs.sty >/dev/null 2>&1 && pdflatex --version >/dev/null 2>&1") !=
+        0) {
+        print_message("SKIPPED: pdflatex with booktabs is not installed\n");
+        skip();
+    }
+    struct make_result o = make_result_default;
+    o.images = 30;
+    o.methods = "raw rollout attribution we_ird%$&#{}~^\\|<x>";
+    o.segmentation = o.shortcuts = true;
+    const char *first = made("a_b%.h5", &o);
+    o.explain = "ties = reverse\n"; /* a ledger too */
+    const char *second = made("c#d.h5", &o);
+    const char *const layouts[] = { "--resamples=10", "--paper" };
+    for (int i = 0; i < 2; i++) {
+        char command[512];
+        struct outcome r =
+            REPORT(first, second, "--format", "latex", "--out", in_folder("t.tex"), layouts[i]);
+        assert_int_equal(r.code, 0);
+        outcome_free(&r);
+        snprintf(command, sizeof command,
+                 "cd %s && pdflatex -interaction=nonstopmode -halt-on-error t.tex >t.out 2>&1 && "
+                 "head -c 5 t.pdf | grep -q %%PDF",
+                 in_folder(""));
+        if (system(command) != 0)
+            fail_msg("%s", read_file(in_folder("t.out")));
+    }
+}
+
+/* By the programs that people open them with, where those are installed. */
+static void pictures_open_in_viewers(const char *svg, const char *pdf)
+{
+    static const char *const viewers[][2] = { { "rsvg-convert", "rsvg-convert" },
+                                              { "pdftoppm", "pdftoppm -r 30 -png -singlefile" } };
+    const char *files[] = { svg, pdf };
+    for (int i = 0; i < 2; i++) {
+        char command[512];
+        snprintf(command, sizeof command, "command -v %s >/dev/null", viewers[i][0]);
+        if (system(command) != 0) {
+            print_message("SKIPPED: opening %s (%s is not installed)\n", files[i], viewers[i][0]);
+            continue;
+        }
+        snprintf(command, sizeof command, "%s \"%s\" >/dev/null", viewers[i][1], files[i]);
+        assert_int_equal(system(command), 0);
+    }
+}
+
+static void plots(void **state)
+{
+    (void)state;
+    if (system("gnuplot --version >/dev/null 2>&1") != 0) {
+        print_message("SKIPPED: gnuplot is not installed\n");
+        skip();
+    }
+    static const char *const files[] = {
+        "plots/deep/plot's-perturbation-predicted.png", "plots/deep/plot's-perturbation-target.pdf",
+        "plots/deep/plot's-segmentation-predicted.svg", "plots/deep/plot's-segmentation-target.png",
+        "plots/deep/plot's-shortcut-predicted.png",
+    };
+    struct make_result o = make_result_default;
+    o.images = 40;
+    o.methods = "raw attribution it's_odd";
+    o.segmentation = o.shortcuts = true;
+    const char *path = made("plot's.h5", &o);
+    struct outcome r = REPORT(path, "--plots", in_folder("plots/deep"));
+    if (r.code != 0)
+        fail_msg("%s", r.err);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *picture = read_file(in_folder(files[i]));
+        assert_true(memcmp(picture, "\x89PNG", 4) == 0 || memcmp(picture, "%PDF", 4) == 0 ||
+                    memcmp(picture, "<?xml", 5) == 0);
+        free(picture);
+    }
+    outcome_free(&r);
+    pictures_open_in_viewers(in_folder("plots/deep/plot's-segmentation-predicted.svg"),
+                             in_folder("plots/deep/plot's-perturbation-target.pdf"));
+    /* `out` is a file */
+    r = REPORT(in_folder("plot's.h5"), "--plots", in_folder("out/x"));
+    assert_int_equal(r.code, 1);
+    assert_non_null(strstr(r.err, "a directory to write plots into is expected"));
+    outcome_free(&r);
+}
+
+/* What a switch changes is the same in CSV and JSON as in the difference of the two runs' own rows.
+ */
+static void ledger_as_data(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.images = 40;
+    o.methods = "raw attribution";
+    const char *base = made("base.h5", &o);
+    o.explain = "ties = reverse\n";
+    o.seed = 2;
+    const char *other = made("other.h5", &o);
+    struct outcome csv = REPORT(base, other, "--format", "csv", "--resamples", "20"),
+                   json = REPORT(base, other, "--format", "json", "--resamples", "20");
+    /* other images' names would be no ledger: make_result numbers them */
+    cJSON *top = cJSON_Parse(json.out);
+    const cJSON *ledger = get(top, "ledger"),
+                *entry = cJSON_GetArrayItem(get(ledger, "entries"), 0);
+    assert_string_equal(get(entry, "switch")->valuestring, "ties = reverse");
+    assert_string_equal(get(ledger, "base")->valuestring, base);
+    assert_string_equal(get(entry, "file")->valuestring, other);
+    const cJSON *row = cJSON_GetArrayItem(get(entry, "rows"), 0);
+    assert_string_equal(get(row, "figure")->valuestring, "positive AUC");
+    const cJSON *runs = get(top, "runs");
+    double value[2];
+    for (int i = 0; i < 2; i++)
+        value[i] =
+            number(get(get(find_row(get(get(cJSON_GetArrayItem(runs, i), "perturbation"), "rows"),
+                                    get(row, "method")->valuestring, get(row, "class")->valuestring,
+                                    "all"),
+                           "positive"),
+                       "auc"),
+                   "value");
+    assert_true(fabs(number(row, "base") - value[0]) < 1e-9);
+    assert_true(fabs(number(row, "switched") - value[1]) < 1e-9);
+    assert_true(fabs(number(row, "difference") - (value[1] - value[0])) < 1e-9);
+    assert_true(number(row, "low") <= number(row, "high"));
+    char line[512];
+    snprintf(line, sizeof line, "%s,vim_tiny,demo,released,ledger,raw,predicted,all,auc,positive,,",
+             other);
+    const char *at = strstr(csv.out, line);
+    assert_non_null(at);
+    double difference;
+    assert_int_equal(sscanf(at + strlen(line), "%*d,%lf,", &difference), 1);
+    assert_true(fabs(difference - number(row, "difference")) < 1e-6);
+    assert_non_null(strstr(at, ",ties = reverse,"));
+    cJSON_Delete(top);
+    outcome_free(&csv);
+    outcome_free(&json);
+    struct outcome alone = REPORT(base, "--format", "json", "--resamples", "20");
+    assert_non_null(strstr(alone.out, "\"ledger\":\tnull"));
+    outcome_free(&alone);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_formats),   cmocka_unit_test(nothing_scored),
+        cmocka_unit_test(latex_compiles), cmocka_unit_test(plots),
+        cmocka_unit_test(ledger_as_data),
+    };
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
