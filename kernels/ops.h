@@ -310,6 +310,26 @@ struct lrp_add_args {
     real *ra, *rb; /* may be r, not both */
 };
 
+/* Q of the linear rule, S(r, Z) with Z = (y - b + z) / 2 (SPEC 5.4): y = x Wᵀ + b, z = |x| |W|ᵀ. */
+struct lrp_ratio_args {
+    int rows, cols;
+    const real *r, *y, *z; /* [rows, cols] */
+    const real *b;         /* [cols] */
+    real *q;               /* [rows, cols]; may be r, y or z */
+};
+
+struct lrp_combine_args { /* rx = (x ⊙ a + |x| ⊙ b) / 2, a = Q W and b = Q |W| of the linear rule */
+    size_t count;
+    const real *x, *a, *b;
+    real *rx; /* may be any of them */
+};
+
+struct lrp_join_args { /* a tensor used twice: r = x ⊙ (S(r1, x) + S(r2, x)) */
+    size_t count;
+    const real *x, *r1, *r2;
+    real *r; /* may be any of them */
+};
+
 /* ---- reductions over columns ------------------------------------------------------------- */
 
 enum row_stat { ROW_MAX_POS, ROW_MEAN, ROW_SUM, ROW_DOT }; /* max(x,0) max; mean; sum; Σ x y */
@@ -368,6 +388,9 @@ struct rank_args { /* position of each pixel in the order of removal */
     OP(softmax_back, struct softmax_back_args)                                                     \
     OP(head_mean, struct head_mean_args)                                                           \
     OP(lrp_add, struct lrp_add_args)                                                               \
+    OP(lrp_ratio, struct lrp_ratio_args)                                                           \
+    OP(lrp_combine, struct lrp_combine_args)                                                       \
+    OP(lrp_join, struct lrp_join_args)                                                             \
     OP(row_reduce, struct row_reduce_args)                                                         \
     OP(heat, struct heat_args)                                                                     \
     OP(rank, struct rank_args)

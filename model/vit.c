@@ -111,7 +111,6 @@ static void unbind_linear(struct vit_linear *l, struct backend *be)
 {
     be->op.weight_free(be, l->w);
     be->free(be, l->b);
-    be->free(be, l->minus_b);
 }
 
 static void unbind(void *weights, struct backend *be)

@@ -9,7 +9,6 @@
 struct vit_linear {
     struct weight *w; /* [out, in] */
     real *b;          /* [out] */
-    real *minus_b;    /* [out]; bound for LRP only */
 };
 
 struct vit_block {
@@ -51,9 +50,6 @@ void vit_block_record(const struct geometry *, struct backend *, const struct vi
 /* x [n, L, D] -> logits [n, classes]; normed [n, L, D] is kept for vit_head_lrp. */
 void vit_head(const struct geometry *, struct backend *, const struct vit_weights *, int n,
               const real *x, real *normed, real *logits);
-
-/* Fills in minus_b of every linear layer. false: out of memory. */
-bool vit_bind_lrp(struct vit_weights *, const struct model *, struct backend *);
 
 /* ---- gradient (vit_back.c) ---- */
 

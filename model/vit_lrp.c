@@ -31,52 +31,29 @@ void vit_lrp_layout(const struct geometry *g, const struct backend *be, int n, s
     s->scores = bump_take(b, maps, size);
 }
 
-static bool negate_bias(struct vit_linear *l, struct backend *be, int count)
-{
-    l->minus_b = be->alloc(be, (size_t)count * be->real_size);
-    if (l->minus_b == NULL)
-        return false;
-    run_map2(be, MAP_COPY, l->b, NULL, l->minus_b, (size_t)count, -1.0);
-    return true;
-}
-
-bool vit_bind_lrp(struct vit_weights *w, const struct model *m, struct backend *be)
-{
-    int d = m->geo.width;
-    bool ok = negate_bias(&w->head, be, m->geo.classes);
-    for (int i = 0; ok && i < w->depth; i++) {
-        struct vit_block *b = &w->block[i];
-        ok = negate_bias(&b->qkv, be, 3 * d) && negate_bias(&b->proj, be, d) &&
-             negate_bias(&b->fc1, be, m->geo.mlp) &&
-             negate_bias(&b->fc2, be, d);
-    }
-    return ok;
-}
-
 /* The linear rule. x [rows, in], y [rows, out] = x Wᵀ + b, r [rows, out] -> rx [rows, in], all
  * contiguous. rx may be r where in = out fits. */
 static void lrp_linear(struct backend *be, const struct vit_lrp *s, const struct vit_linear *l,
                        int rows, int in, int out, const real *x, const real *y, const real *r,
                        real *rx)
 {
-    size_t xs = (size_t)rows * (size_t)in, ys = (size_t)rows * (size_t)out;
+    size_t xs = (size_t)rows * (size_t)in;
     run_map2(be, MAP_ABS, x, NULL, s->abs, xs, 1.0);
-    run_copy(be, y, s->ratio, ys);
     const struct linear_args z = { .rows = rows, .w = l->w, .abs = true, .x = s->abs,
-                                   .ldx = (size_t)in, .bias = l->minus_b, .accumulate = true,
-                                   .y = s->ratio, .ldy = (size_t)out };
-    be->op.linear(be, &z); /* |x| |W|ᵀ - b + y = 2 Z */
-    run_map2(be, MAP_COPY, s->ratio, NULL, s->ratio, ys, 0.5);
-    run_map2(be, MAP_RATIO, r, s->ratio, s->ratio, ys, 1.0);
+                                   .ldx = (size_t)in, .y = s->ratio, .ldy = (size_t)out };
+    be->op.linear(be, &z); /* |x| |W|ᵀ */
+    const struct lrp_ratio_args ratio = { .rows = rows, .cols = out, .r = r, .y = y, .z = s->ratio,
+                                          .b = l->b, .q = s->ratio };
+    be->op.lrp_ratio(be, &ratio);
     struct linear_back_args q = { .rows = rows, .w = l->w, .gy = s->ratio, .ldgy = (size_t)out,
                                   .gx = s->back, .ldgx = (size_t)in };
     be->op.linear_back(be, &q);
     q.abs = true;
     q.gx = s->back_abs;
     be->op.linear_back(be, &q);
-    run_map2(be, MAP_MUL, x, s->back, s->back, xs, 0.5);
-    run_map2(be, MAP_MUL, s->abs, s->back_abs, s->back_abs, xs, 0.5);
-    run_map2(be, MAP_ADD, s->back, s->back_abs, rx, xs, 1.0);
+    const struct lrp_combine_args share = { .count = xs, .x = x, .a = s->back, .b = s->back_abs,
+                                            .rx = rx };
+    be->op.lrp_combine(be, &share);
 }
 
 static void lrp_add(struct backend *be, int n, size_t count, const real *a, const real *b,
@@ -85,15 +62,6 @@ static void lrp_add(struct backend *be, int n, size_t count, const real *a, cons
     const struct lrp_add_args args = { .n = n, .count = count, .a = a, .b = b, .r = r, .ra = ra,
                                        .rb = rb };
     be->op.lrp_add(be, &args);
-}
-
-/* A tensor used twice: r = x ⊙ (S(r1, x) + S(r2, x)); r1 and r2 are overwritten, r may be either. */
-static void lrp_join(struct backend *be, size_t count, const real *x, real *r1, real *r2, real *r)
-{
-    run_map2(be, MAP_RATIO, r1, x, r1, count, 1.0);
-    run_map2(be, MAP_RATIO, r2, x, r2, count, 1.0);
-    run_map2(be, MAP_ADD, r1, r2, r, count, 1.0);
-    run_map2(be, MAP_MUL, x, r, r, count, 1.0);
 }
 
 void vit_head_lrp(const struct geometry *g, struct backend *be, const struct vit_weights *w,
@@ -136,7 +104,9 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
     lrp_add(be, n, count, a->x1, a->fc2, r, s->ra, s->rb);
     lrp_linear(be, s, &w->fc2, rows, g->mlp, g->width, a->mid, a->fc2, s->rb, s->wide);
     lrp_linear(be, s, &w->fc1, rows, g->width, g->mlp, a->y2, a->fc1, s->wide, s->rb);
-    lrp_join(be, all, a->x1, s->ra, s->rb, r);
+    const struct lrp_join_args join = { .count = all, .x = a->x1, .r1 = s->ra, .r2 = s->rb,
+                                        .r = r };
+    be->op.lrp_join(be, &join);
     /* x1 = x + proj(attention): r keeps x's share, rb takes proj's */
     lrp_add(be, n, count, x, a->proj, r, s->ra, s->rb);
     run_copy(be, s->ra, r, all);
@@ -179,5 +149,6 @@ void vit_block_lrp(const struct geometry *g, struct backend *be, const struct vi
     be->op.matmul(be, &m); /* Qᵀ q, towards R_k */
     run_map2(be, MAP_MUL, a->qkv, s->wide, s->wide, 3 * all, 0.5);
     lrp_linear(be, s, &w->qkv, rows, g->width, 3 * g->width, a->y, a->qkv, s->wide, s->rb);
-    lrp_join(be, all, x, r, s->rb, r);
+    const struct lrp_join_args join = { .count = all, .x = x, .r1 = r, .r2 = s->rb, .r = r };
+    be->op.lrp_join(be, &join);
 }

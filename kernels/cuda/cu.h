@@ -98,6 +98,7 @@ template <typename T> void cu_fill_scan_back(struct ops *);
 template <typename T> void cu_fill_hidden(struct ops *);
 template <typename T> void cu_fill_reduce(struct ops *);
 template <typename T> void cu_fill_vit(struct ops *);
+template <typename T> void cu_fill_lrp(struct ops *);
 template <typename T> void cu_fill_attention(struct ops *);
 template <typename T> void cu_fill_linear(struct ops *);
 template <typename T> void cu_fill_matmul(struct ops *);

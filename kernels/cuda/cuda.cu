@@ -237,6 +237,7 @@ template <typename T> static void fill_ops(struct ops *op)
     cu_fill_hidden<T>(op);
     cu_fill_reduce<T>(op);
     cu_fill_vit<T>(op);
+    cu_fill_lrp<T>(op);
     cu_fill_attention<T>(op);
     cu_fill_linear<T>(op);
     cu_fill_matmul<T>(op);

@@ -18,7 +18,8 @@
     F(fill_scan)                                                                                   \
     F(fill_scan_back)                                                                              \
     F(fill_hidden)                                                                                 \
-    F(fill_vit)
+    F(fill_vit)                                                                                    \
+    F(fill_lrp)
 FAMILY_LIST(FILL_DECLARE)
 
 #define FILL_CALL(name)                                                                            \

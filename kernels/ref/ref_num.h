@@ -21,6 +21,7 @@ void REF(fill_scan)(struct ops *);
 void REF(fill_scan_back)(struct ops *);
 void REF(fill_hidden)(struct ops *);
 void REF(fill_vit)(struct ops *);
+void REF(fill_lrp)(struct ops *);
 
 /* These read float arrays in every backend, and are compiled once. */
 op_heat_fn ref_heat;

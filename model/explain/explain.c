@@ -135,7 +135,7 @@ static unsigned weight_uses(const struct pass *p)
 
 static enum status open_weights(struct pass *p, struct error *err)
 {
-    p->weights = sweep_bind(p->model, p->be, weight_uses(p));
+    p->weights = p->model->type->bind(p->model, p->be, weight_uses(p));
     if (p->weights == NULL)
         return fail(err, E_NOMEM, "%s: no memory for the weights of %s", p->be->name,
                     p->model->checkpoint->path);

@@ -32,7 +32,7 @@ enum status inspect_open(const struct model *model, const char *backend,
     size_t side = (size_t)model->geo.image_size;
     enum status s = backend_open(backend, bo, &in->be, err);
     if (s == OK) {
-        in->weights = sweep_bind(model, in->be, WEIGHT_FORWARD);
+        in->weights = model->type->bind(model, in->be, WEIGHT_FORWARD);
         in->rgb = in->be->alloc(in->be, side * side * 3);
         in->values = malloc(value_count(&model->geo) * sizeof *in->values);
         if (in->weights == NULL || in->rgb == NULL || in->values == NULL)
@@ -105,7 +105,7 @@ enum status inspect_relevance(struct inspector *in, const uint8_t *rgb, int laye
         return fail(err, E_CONFIG, "relevance of attention maps is defined for a ViT (SPEC 5.4)");
     if (k < 0 || k >= g->classes)
         return fail(err, E_CONFIG, "class %d: should be 0 to %d", k, g->classes - 1);
-    void *weights = sweep_bind(in->model, in->be, WEIGHT_FORWARD | WEIGHT_BACK | WEIGHT_ABS);
+    void *weights = in->model->type->bind(in->model, in->be, WEIGHT_FORWARD | WEIGHT_BACK | WEIGHT_ABS);
     if (weights == NULL)
         return fail(err, E_NOMEM, "%s: no memory for %s", in->be->name, in->model->checkpoint->path);
     struct job job = { .method = &method_attribution };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vit.h"
+#include "arch.h"
 
 static size_t stream_elements(const struct sweep *s) /* n L D */
 {
@@ -181,15 +181,6 @@ void sweep_record(struct sweep *s, const struct view *views, int n, int layer)
     for (int i = 0; i < layer; i++)
         s->arch->forward(s, i, s->x);
     s->arch->record(s, layer, s->x);
-}
-
-void *sweep_bind(const struct model *model, struct backend *be, unsigned uses)
-{
-    void *weights = model->type->bind(model, be, uses);
-    if (weights == NULL || (uses & WEIGHT_ABS) == 0 || vit_bind_lrp(weights, model, be))
-        return weights;
-    model->type->unbind(weights, be);
-    return NULL;
 }
 
 static int32_t argmax(const double *a, int count)

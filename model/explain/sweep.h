@@ -113,9 +113,6 @@ void sweep_run(struct sweep *, const struct view *views, int n, int32_t *predict
 void sweep_record(struct sweep *, const struct view *views, int n, int layer);
 size_t sweep_bytes(const struct sweep *);
 
-/* Weights with what LRP needs beside them; NULL: out of memory. */
-void *sweep_bind(const struct model *, struct backend *, unsigned uses);
-
 /* ---- of the layer last recorded, first image; arrays on the device ---- */
 
 const real *vim_cls_row(struct sweep *, int direction); /* [L, E], complete */

@@ -233,6 +233,33 @@ static void test_lrp_add(void **state)
     assert_close("rb", rb, ra, 4, 1e-8);
 }
 
+static void test_lrp_linear(void **state)
+{
+    struct backend *be = *state;
+    /* Z = (3 - 1 + 2)/2 = 2, (-3 - 1 - 4)/2 = -4, then 0 and -1e-9, for which 1e-9 is taken */
+    double y[] = { 3, -3, 1, 1 }, b[] = { 1, 1 }, z[] = { 2, -4, 0, -2e-9 }, r[] = { 8, 8, 8, 8 };
+    double want[] = { 8 / (2 + 1e-9), 8 / (-4 + 1e-9), 0, 8e9 }, q[4];
+    be->op.lrp_ratio(be, &(struct lrp_ratio_args){ .rows = 2,
+                                                   .cols = 2,
+                                                   .r = R(r),
+                                                   .y = R(y),
+                                                   .z = R(z),
+                                                   .b = R(b),
+                                                   .q = R(q) });
+    for (int i = 0; i < 4; i++)
+        assert_true(fabs(q[i] - want[i]) <= 1e-15 * fabs(want[i]));
+    /* x⁺ takes (a + b)/2, x⁻ takes (a - b)/2 */
+    double x[] = { 2, -2, 0, 1 }, qw[] = { 1, 1, 5, -3 }, qabs[] = { 3, 3, 7, 3 }, rx[4];
+    be->op.lrp_combine(be, &(struct lrp_combine_args){
+                               .count = 4, .x = R(x), .a = R(qw), .b = R(qabs), .rx = R(rx) });
+    assert_close("rx", rx, (double[]){ 4, 2, 0, 0 }, 4, 0);
+    /* all of r1 and r2, but where x is 0 */
+    double r1[] = { 3, -5, 7, 1 }, r2[] = { 1, 2, 9, 0 };
+    be->op.lrp_join(be, &(struct lrp_join_args){
+                            .count = 4, .x = R(x), .r1 = R(r1), .r2 = R(r2), .r = R(r1) });
+    assert_close("join", r1, (double[]){ 4, -3, 0, 1 }, 4, 1e-8);
+}
+
 static void test_reductions(void **state)
 {
     struct backend *be = *state;
@@ -299,8 +326,8 @@ int main(void)
         cmocka_unit_test(test_linear),    cmocka_unit_test(test_matmul),
         cmocka_unit_test(test_norms),     cmocka_unit_test(test_map2),
         cmocka_unit_test(test_attention), cmocka_unit_test(test_head_mean),
-        cmocka_unit_test(test_lrp_add),   cmocka_unit_test(test_reductions),
-        cmocka_unit_test(test_softplus),
+        cmocka_unit_test(test_lrp_add),   cmocka_unit_test(test_lrp_linear),
+        cmocka_unit_test(test_reductions), cmocka_unit_test(test_softplus),
     };
     return cmocka_run_group_tests(tests, setup_ref64, teardown_ref64);
 }

@@ -19,7 +19,8 @@
     F(reduce)                                                                                      \
     F(hidden)                                                                                      \
     F(hidden_matrix)                                                                               \
-    F(attention)
+    F(attention)                                                                                   \
+    F(lrp)
 
 #define CPU_VEC_DECLARE(family) void CPU_VEC(family##_ops)(struct ops *);
 CPU_VEC_FAMILIES(CPU_VEC_DECLARE)

@@ -1,0 +1,144 @@
+/* Layer-wise relevance propagation (SPEC 5.4). */
+#include <math.h>
+
+#include "family.h"
+#include "ratio.h"
+#include "wide.h"
+
+/* Elements that one thread takes at a time; sums are made per chunk and added in order. */
+enum { CHUNK = 8192 };
+
+struct sums {
+    double r, a, b; /* ΣR, ΣaQ, ΣbQ */
+};
+
+static struct sums lrp_sums(const scalar *a, const scalar *b, const scalar *r, int count)
+{
+    wide sum_r = { 0 }, sum_a = { 0 }, sum_b = { 0 };
+    for (int i = 0; i < count; i += VN) {
+        int n = min_int(VN, count - i);
+        vec x = v_load_part(a + i, n), y = v_load_part(b + i, n), z = v_load_part(r + i, n);
+        vec q = safe_ratio(z, x + y);
+        wide_add(&sum_r, z);
+        wide_add(&sum_a, x * q);
+        wide_add(&sum_b, y * q);
+    }
+    return (struct sums){ wide_total(&sum_r), wide_total(&sum_a), wide_total(&sum_b) };
+}
+
+static double scalar_ratio(double a, double b)
+{
+    double away = b + 1e-9;
+    return b == 0 ? 0 : a / (away == 0 ? 1e-9 : away);
+}
+
+static void lrp_scale(const struct lrp_add_args *l, size_t at, int count, scalar scale_a,
+                      scalar scale_b)
+{
+    const scalar *a = rd(l->a) + at, *b = rd(l->b) + at, *r = rd(l->r) + at;
+    scalar *ra = wr(l->ra) + at, *rb = wr(l->rb) + at;
+    for (int i = 0; i < count; i += VN) {
+        int n = min_int(VN, count - i);
+        vec x = v_load_part(a + i, n), y = v_load_part(b + i, n);
+        vec q = safe_ratio(v_load_part(r + i, n), x + y);
+        v_store_part(ra + i, x * q * scale_a, n);
+        v_store_part(rb + i, y * q * scale_b, n);
+    }
+}
+
+static void lrp_image(struct backend *be, const struct lrp_add_args *l, size_t image)
+{
+    size_t base = image * l->count, chunks = (l->count + CHUNK - 1) / CHUNK;
+    struct sums *part = cpu_scratch(be, (chunks + 1) * sizeof *part), all = { 0, 0, 0 };
+    if (!part)
+        return;
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        size_t at = chunk * CHUNK, i = base + at;
+        int count = l->count - at < CHUNK ? (int)(l->count - at) : CHUNK;
+        part[chunk] = lrp_sums(rd(l->a) + i, rd(l->b) + i, rd(l->r) + i, count);
+    }
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        all.r += part[chunk].r;
+        all.a += part[chunk].a;
+        all.b += part[chunk].b;
+    }
+    double both = fabs(all.a) + fabs(all.b);
+    double scale_a = scalar_ratio(scalar_ratio(fabs(all.a), both) * all.r, all.a);
+    double scale_b = scalar_ratio(scalar_ratio(fabs(all.b), both) * all.r, all.b);
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        size_t at = chunk * CHUNK;
+        int count = l->count - at < CHUNK ? (int)(l->count - at) : CHUNK;
+        lrp_scale(l, base + at, count, (scalar)scale_a, (scalar)scale_b);
+    }
+}
+
+static void lrp_add(struct backend *be, const struct lrp_add_args *l)
+{
+    for (int image = 0; image < l->n; image++)
+        lrp_image(be, l, (size_t)image);
+}
+
+static void lrp_ratio(struct backend *be, const struct lrp_ratio_args *a)
+{
+    size_t cols = (size_t)a->cols;
+    const scalar *bias = rd(a->b);
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (int row = 0; row < a->rows; row++) {
+        const scalar *r = rd(a->r) + (size_t)row * cols, *y = rd(a->y) + (size_t)row * cols;
+        const scalar *z = rd(a->z) + (size_t)row * cols;
+        scalar *q = wr(a->q) + (size_t)row * cols;
+        for (int i = 0; i < a->cols; i += VN) {
+            int n = min_int(VN, a->cols - i);
+            vec sum = v_load_part(y + i, n) - v_load_part(bias + i, n) + v_load_part(z + i, n);
+            v_store_part(q + i, safe_ratio(v_load_part(r + i, n), sum * (scalar)0.5), n);
+        }
+    }
+}
+
+/* Elements [first, first + CHUNK) of a whole of `count`. */
+static int chunk_size(size_t count, size_t first)
+{
+    return count - first < CHUNK ? (int)(count - first) : CHUNK;
+}
+
+static void lrp_combine(struct backend *be, const struct lrp_combine_args *c)
+{
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (size_t first = 0; first < c->count; first += CHUNK) {
+        const scalar *x = rd(c->x) + first, *a = rd(c->a) + first, *b = rd(c->b) + first;
+        scalar *rx = wr(c->rx) + first;
+        int count = chunk_size(c->count, first);
+        for (int i = 0; i < count; i += VN) {
+            int n = min_int(VN, count - i);
+            vec v = v_load_part(x + i, n) * (scalar)0.5;
+            vec sum = v_abs(v) * v_load_part(b + i, n);
+            v_store_part(rx + i, v_fma(v, v_load_part(a + i, n), sum), n);
+        }
+    }
+}
+
+static void lrp_join(struct backend *be, const struct lrp_join_args *j)
+{
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (size_t first = 0; first < j->count; first += CHUNK) {
+        const scalar *x = rd(j->x) + first, *r1 = rd(j->r1) + first, *r2 = rd(j->r2) + first;
+        scalar *r = wr(j->r) + first;
+        int count = chunk_size(j->count, first);
+        for (int i = 0; i < count; i += VN) {
+            int n = min_int(VN, count - i);
+            vec v = v_load_part(x + i, n);
+            vec sum = safe_ratio(v_load_part(r1 + i, n), v) + safe_ratio(v_load_part(r2 + i, n), v);
+            v_store_part(r + i, v * sum, n);
+        }
+    }
+}
+
+void CPU_VEC(lrp_ops)(struct ops *op)
+{
+    op->lrp_add = lrp_add;
+    op->lrp_ratio = lrp_ratio;
+    op->lrp_combine = lrp_combine;
+    op->lrp_join = lrp_join;
+}
