@@ -46,7 +46,7 @@ def arguments():
     p.add_argument("--lr", type=float, default=1e-3)
     p.add_argument("--dense", type=float, default=1.0,
                    help="weight at the start of the loss that tells every patch what it shows (class and "
-                        "object mask); it falls to 0 over the training (plain split only)")
+                        "mask of object or shortcut); it falls to 0 over the training")
     p.add_argument("--start", help="checkpoint to go on from")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=1)
@@ -58,8 +58,8 @@ def arguments():
 
 
 def export(args, count, part, seed):
-    """Pictures [n, size, size, 3] uint8, how much of every cell is object [n, g CELLS, g CELLS] in
-    1/255, classes [n]."""
+    """Pictures [n, size, size, 3] uint8, how much of every cell is object (on the shortcut split:
+    shortcut) [n, g CELLS, g CELLS] in 1/255, classes [n]."""
     what = [str(seed), str(count), str(args.side), args.split, part]
     with tempfile.TemporaryDirectory(prefix="evalh.", dir=args.cache) as folder:
         path = os.path.join(folder, "demo.raw")
@@ -70,7 +70,8 @@ def export(args, count, part, seed):
         raw, area = np.fromfile(kept, np.uint8), args.side ** 2
     labels = raw[-4 * count:].view("<i4").astype(np.int64)
     rgb = raw[:3 * area * count].reshape(count, args.side, args.side, 3)
-    mask = raw[3 * area * count:4 * area * count].reshape(count, args.side, args.side)
+    which = 4 if args.split == "shortcut" else 3  # evalh-demo-export: pictures, objects, shortcuts
+    mask = raw[which * area * count:(which + 1) * area * count].reshape(count, args.side, args.side)
     pictures = np.stack([np.asarray(Image.fromarray(x).resize((args.size, args.size), Image.BILINEAR)) for x in rgb])
     cells = args.size // CELL
     if args.side % cells:
@@ -143,7 +144,6 @@ def train(args, model):
     rng = np.random.default_rng(args.seed)
     pictures, cells, labels = export(args, args.pictures, "train", args.seed)
     held_out, _, held_labels = export(args, 2000, "heldout", args.seed)
-    dense_weight = args.dense if args.split == "plain" else 0.0
     dense_head = torch.nn.Linear(model.head.in_features, SAID)
     groups = parameter_groups((model, dense_head))
     optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.98))
@@ -165,7 +165,7 @@ def train(args, model):
         loss = F.cross_entropy(logits.float(), told)
         dense = dense_loss(said, cover, told)
         optimizer.zero_grad(set_to_none=True)
-        (loss + dense_weight * (1 - done) * dense).backward()
+        (loss + args.dense * (1 - done) * dense).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         keep = min(0.998, step / (step + 10))
