@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets up, builds, and runs the demo: a small Vim and a small ViT, perturbation and segmentation.
-# Prints the tables, and where the result files and the plots are. BUILD names the build folder.
+# Sets up, builds, and runs the demo: a small Vim and a small ViT, perturbation and segmentation, on
+# pictures whose ground truth is known, and again on pictures with a planted shortcut. Prints the
+# tables, and where the result files, the page and the figures are. BUILD names the build folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
@@ -10,12 +11,18 @@ build=${BUILD:-build}
 ninja -C "$build" harness/evalh
 
 evalh=$build/harness/evalh
-# --fresh: a demo shows a whole run, also the second time.
-"$evalh" run --fresh configs/demo_vim.ini configs/demo_vit.ini "$@" >/dev/null
+configs=(configs/demo_vim.ini configs/demo_vit.ini configs/shortcut_vim.ini configs/shortcut_vit.ini)
+results=(results/demo_vim.h5 results/demo_vit.h5 results/shortcut_vim.h5 results/shortcut_vit.h5)
+page=results/demo.html figures=results/plots/demo
 
-mkdir -p results/plots/demo
-"$evalh" report results/demo_vim.h5 results/demo_vit.h5 --plots results/plots/demo
+# --fresh: a demo shows a whole run, also the second time.
+"$evalh" run --fresh "${configs[@]}" "$@" >/dev/null
+
+mkdir -p "$figures"
+"$evalh" report "${results[@]}" --plots "$figures"
+"$evalh" report "${results[@]}" --format html --out "$page"
 echo
-echo "Results (HDF5): results/demo_vim.h5 results/demo_vit.h5"
-echo "Plots:"
-ls results/plots/demo/*.png | sed 's/^/  /'
+echo "Results (HDF5): ${results[*]}"
+echo "Page:           $page"
+echo "Figures:        $figures ($(ls "$figures"/*.png | wc -l), each as PNG, PDF and SVG)"
+echo "What the numbers say: docs/tutorial.md"
