@@ -33,6 +33,7 @@ enum status loaded_open(const struct plan *plan, struct loaded *l, struct error 
 
 void loaded_close(struct loaded *l)
 {
+    loader_end(l, NULL);
     free(l->rgb);
     free(l->masks);
     free(l->shortcuts);
@@ -56,12 +57,12 @@ static enum status load_one(const struct plan *plan, size_t index, uint8_t *rgb,
     return status;
 }
 
-enum status loader_run(const struct plan *plan, size_t first, int n, struct loaded *l,
+static enum status run(const struct plan *plan, size_t first, int n, struct loaded *l,
                        struct error *err)
 {
     size_t pixels = pixel_count(plan);
     enum status status = OK;
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(dynamic) num_threads(plan->threads)
     for (int i = 0; i < n; i++) {
         struct error own;
         size_t index = first + (size_t)i;
@@ -81,4 +82,31 @@ enum status loader_run(const struct plan *plan, size_t first, int n, struct load
     if (status == E_IO)
         fail_prefix(err, "the data set cannot be read any more: ");
     return status;
+}
+
+static void *run_aside(void *loaded)
+{
+    struct loaded *l = loaded;
+    l->result = run(l->plan, l->first, l->n, l, &l->error);
+    return NULL;
+}
+
+void loader_begin(const struct plan *plan, size_t first, int n, bool aside, struct loaded *l)
+{
+    l->plan = plan;
+    l->first = first;
+    l->n = n;
+    l->running = aside && pthread_create(&l->thread, NULL, run_aside, l) == 0;
+    if (!l->running)
+        run_aside(l);
+}
+
+enum status loader_end(struct loaded *l, struct error *err)
+{
+    if (l->running)
+        pthread_join(l->thread, NULL);
+    l->running = false;
+    if (l->result != OK && err != NULL)
+        *err = l->error;
+    return l->result;
 }

@@ -1,6 +1,8 @@
 /* Loading: a batch of images, decoded and preprocessed by several threads. */
 #pragma once
 
+#include <pthread.h>
+
 #include "plan.h"
 
 struct loaded {
@@ -8,6 +10,15 @@ struct loaded {
     int8_t *masks;     /* [batch, S, S]; NULL where no task wants them */
     int8_t *shortcuts; /* [batch, S, S]: 1 where planted; NULL without them, or without masks */
     uint8_t *status;   /* [batch]; 0 = ok, 1 = cannot be decoded */
+
+    /* The load that was begun last. */
+    const struct plan *plan;
+    size_t first;
+    int n;
+    pthread_t thread; /* loads, where `running` */
+    bool running;
+    enum status result;
+    struct error error;
 };
 
 enum { IMAGE_OK = 0, IMAGE_BROKEN = 1 };
@@ -15,7 +26,9 @@ enum { IMAGE_OK = 0, IMAGE_BROKEN = 1 };
 enum status loaded_open(const struct plan *, struct loaded *, struct error *err);
 void loaded_close(struct loaded *);
 
-/* Images [first, first + n). One whose content is broken (E_DATA) is logged and gets IMAGE_BROKEN;
+/* Begins to load images [first, first + n), on a thread beside the caller's where `aside`, which costs
+ * nothing on a machine whose GPU does the work. One whose content is broken (E_DATA) is logged and gets IMAGE_BROKEN;
  * a file that cannot be read is an error: a data set that is half there gives no numbers. */
-enum status loader_run(const struct plan *, size_t first, int n, struct loaded *,
-                       struct error *err);
+void loader_begin(const struct plan *, size_t first, int n, bool aside, struct loaded *);
+/* Waits for it. A second call gives the same answer. */
+enum status loader_end(struct loaded *, struct error *err);

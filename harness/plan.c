@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "log.h"
 #include "store.h"
 #include "suggest.h"
 #include "task.h"
@@ -223,8 +224,14 @@ static enum status open_backend(struct plan *p, struct error *err)
                                              .simd = "" };
     enum status status = E_CONFIG;
     for (int i = 0; status != OK && names[i] != NULL; i++) {
+        bool last = names[i + 1] == NULL;
+        if (!last && !backend_known(names[i]))
+            continue;
         p->device = names[i];
         status = backend_open(names[i], &options, &p->backend, err);
+        /* no GPU is no surprise; one that fails is, as the run would be slow for days unexplained */
+        if (status != OK && status != E_ABSENT && !last)
+            log_warn("compute.device = auto: %s; going on with %s", err->text, names[i + 1]);
     }
     if (status != OK)
         config_blame(p->config, &p->v->compute.device, err);
@@ -257,6 +264,47 @@ static struct explain_options explain_section(const struct config_values *v)
     return o;
 }
 
+static enum status open_net(struct plan *p, struct error *err)
+{
+    return net_open(p->model, p->backend, &p->format, p->batch, &p->net, err);
+}
+
+static enum status open_sweeps(struct plan *p, struct error *err)
+{
+    const struct explain_options options = explain_section(p->v);
+    const struct backend_options bo = {
+        .threads = p->threads, .device = p->place.device, .share_devices = true, .simd = ""
+    };
+    enum status status = explainer_open(p->model, p->device, &bo, &p->format, &options, p->methods,
+                                        p->method_count, p->classes, p->batch, &p->explainer, err);
+    if (status != OK)
+        config_blame_named(p->config, err);
+    return status;
+}
+
+enum status plan_halve(struct plan *p, struct error *err)
+{
+    bool explains = p->explainer != NULL;
+    if (p->halved || p->batch < 2 || p->backend == NULL || p->backend->memory == NULL)
+        return E_NOMEM;
+    log_warn("%s; going on with half of compute.batch, %d", err->text, p->batch / 2);
+    explainer_close(p->explainer);
+    net_close(p->net);
+    p->explainer = NULL;
+    p->net = NULL;
+    p->halved = true;
+    p->batch /= 2;
+    p->backend->sync(p->backend, NULL); /* what failed is told */
+    TRY(open_net(p, err));
+    return explains ? open_sweeps(p, err) : OK;
+}
+
+/* A step's outcome, or that of the step with half of the batch where memory ran out. */
+static enum status or_halved(struct plan *p, enum status status, struct error *err)
+{
+    return status == E_NOMEM ? plan_halve(p, err) : status;
+}
+
 static enum status open_engine(struct plan *p, struct error *err)
 {
     static const float black[3] = { 0 };
@@ -270,20 +318,16 @@ static enum status open_engine(struct plan *p, struct error *err)
     p->batch = (int)p->v->compute.batch;
     if (p->batch == 0)
         p->batch = host ? (lanes > 4 ? 2 * lanes : 8) : 64;
-    return net_open(p->model, p->backend, &p->format, p->batch, &p->net, err);
+    return or_halved(p, open_net(p, err), err);
 }
 
 static enum status open_explainer(struct plan *p, struct error *err)
 {
-    const struct explain_options options = explain_section(p->v);
-    const struct backend_options bo = {
-        .threads = p->threads, .device = p->place.device, .share_devices = true, .simd = ""
-    };
-    enum status status = explainer_open(p->model, p->device, &bo, &p->format, &options, p->methods,
-                                        p->method_count, p->classes, p->batch, &p->explainer, err);
-    if (status != OK)
-        config_blame_named(p->config, err);
-    return status;
+    enum status status = open_sweeps(p, err);
+    if (status != E_NOMEM)
+        return status;
+    TRY(plan_halve(p, err));
+    return open_sweeps(p, err);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

@@ -37,6 +37,7 @@ struct plan {
     int task_count;
     struct plan_place place;
     int threads, batch;
+    bool halved; /* the batch is, as memory ran out */
     struct input_format format;
 };
 
@@ -45,6 +46,10 @@ enum status plan_open(const struct config *, struct plan **out, struct error *er
 enum status plan_open_at(const struct config *, const struct plan_place *, struct plan **out,
                          struct error *err);
 void plan_close(struct plan *); /* accepts NULL */
+
+/* After a step failed with *err, E_NOMEM, on a GPU: halves the batch, once in a run, and opens anew what
+ * works on it. OK: try again. Else E_NOMEM or what else went wrong then. */
+enum status plan_halve(struct plan *, struct error *err);
 
 /* The same, going on after a step that fails with all those that do not need it. `told` hears how
  * each step went. *out holds what could be opened, NULL elsewhere. Returns the first failure. */

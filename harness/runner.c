@@ -27,31 +27,32 @@ static void upload_blurred(struct runner *r, int k, const uint8_t *rgb)
     r->blurred[k] = to;
 }
 
-/* Rows of all images of the batch; those that decoded become the visit. Returns how many did. */
-static int admit(struct runner *r, size_t first, size_t row, int n)
+/* Rows of n loaded images from `from` on, the first of all in row `row`; those that decoded become the
+ * visit. Returns how many did. */
+static int admit(struct runner *r, const struct loaded *l, int from, int n, size_t row)
 {
     const struct plan *p = r->plan;
     int k = 0;
-    for (int i = 0; i < n; i++) {
-        size_t index = first + (size_t)i, at = row + (size_t)i;
+    for (int i = from; i < from + n; i++) {
+        size_t index = l->first + (size_t)i, at = row + (size_t)i;
         const char *id = p->data->ids[index];
         memcpy(records_at(&r->records, r->id, at), id, strlen(id));
         int32_t label = p->data->has_labels ? p->data->labels[index] : -1;
         *(int32_t *)records_at(&r->records, r->label, at) = label;
-        *(uint8_t *)records_at(&r->records, r->status, at) = r->loaded.status[i];
-        if (r->loaded.status[i] != IMAGE_OK)
+        *(uint8_t *)records_at(&r->records, r->status, at) = l->status[i];
+        if (l->status[i] != IMAGE_OK)
             continue;
-        const uint8_t *rgb = r->loaded.rgb + (size_t)i * r->rgb_stride;
+        const uint8_t *rgb = l->rgb + (size_t)i * r->rgb_stride;
         uint8_t *to = r->rgb_device + (size_t)k * r->rgb_stride;
         p->backend->upload(p->backend, to, rgb, r->rgb_stride);
         if (r->blurred != NULL)
             upload_blurred(r, k, rgb);
         if (r->masks != NULL)
-            memcpy(r->masks + (size_t)k * r->pixels, r->loaded.masks + (size_t)i * r->pixels,
+            memcpy(r->masks + (size_t)k * r->pixels, l->masks + (size_t)i * r->pixels,
                    r->pixels);
         if (r->shortcuts != NULL)
             memcpy(r->shortcuts + (size_t)k * r->pixels,
-                   r->loaded.shortcuts + (size_t)i * r->pixels, r->pixels);
+                   l->shortcuts + (size_t)i * r->pixels, r->pixels);
         r->row[k] = at;
         r->labels[k] = label;
         r->rgb[k] = to;
@@ -211,6 +212,24 @@ static enum status visit_batch(struct runner *r, int n, struct error *err)
     return OK;
 }
 
+/* All loaded images: in one visit, or in two where memory ran out and the batch is halved. */
+static enum status visit_loaded(struct runner *r, const struct loaded *l, size_t row,
+                                struct error *err)
+{
+    for (int from = 0, n; from < l->n; from += n) {
+        n = l->n - from < r->plan->batch ? l->n - from : r->plan->batch;
+        int whole = admit(r, l, from, n, row);
+        enum status status = whole > 0 ? visit_batch(r, whole, err) : OK;
+        if (status == E_NOMEM) {
+            TRY(plan_halve(r->plan, err));
+            n = 0;
+        } else {
+            TRY(status);
+        }
+    }
+    return OK;
+}
+
 enum status runner_shard(struct runner *r, size_t first, size_t count, runner_told *told,
                          void *context, struct error *err)
 {
@@ -218,15 +237,22 @@ enum status runner_shard(struct runner *r, size_t first, size_t count, runner_to
     for (size_t row = 0; row < count; row++)
         records_blank(&r->records, row);
     bool go_on = true;
+    struct loaded *now = &r->loaded[0], *next = r->ahead ? &r->loaded[1] : now;
     for (size_t at = 0; at < count; at += batch) {
-        int n = (int)(count - at < batch ? count - at : batch);
+        size_t rest = count - at;
         if (stop_requested() || !go_on)
             return fail(err, E_STOPPED, "stopped");
-        TRY(loader_run(r->plan, first + at, n, &r->loaded, err));
-        int whole = admit(r, first + at, at, n);
-        if (whole > 0)
-            TRY(visit_batch(r, whole, err));
-        go_on = told(context, (size_t)n);
+        if (at == 0 || !r->ahead)
+            loader_begin(r->plan, first + at, (int)(rest < batch ? rest : batch), r->ahead, now);
+        TRY(loader_end(now, err));
+        if (r->ahead && rest > batch)
+            loader_begin(r->plan, first + at + batch,
+                         (int)(rest - batch < batch ? rest - batch : batch), true, next);
+        TRY(visit_loaded(r, now, at, err));
+        go_on = told(context, (size_t)now->n);
+        struct loaded *swap = now;
+        now = next;
+        next = swap;
     }
     return OK;
 }

@@ -9,7 +9,8 @@ struct runner {
     struct plan *plan;
     struct records records;
     void *state[PLAN_TASKS];
-    struct loaded loaded;
+    struct loaded loaded[2]; /* the batch at hand; where it is ahead, the next */
+    bool ahead;              /* the next batch is loaded while the GPU works on this one */
     size_t pixels, cells; /* S*S, g*g */
     size_t rgb_stride;    /* bytes between images in device memory */
 

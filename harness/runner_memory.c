@@ -78,9 +78,9 @@ static enum status take_memory(struct runner *r, struct error *err)
     r->rgb_device = take_device(p, n, r->rgb_stride, &failed);
     r->map_device = take_device(p, maps * r->cells, sizeof *r->map_device, &failed);
     r->heat_device = take_device(p, maps * r->pixels, sizeof *r->heat_device, &failed);
-    if (r->loaded.masks != NULL)
+    if (r->loaded[0].masks != NULL)
         r->masks = take(n * r->pixels, sizeof *r->masks, &failed);
-    if (r->loaded.shortcuts != NULL)
+    if (r->loaded[0].shortcuts != NULL)
         r->shortcuts = take(n * r->pixels, sizeof *r->shortcuts, &failed);
     if (p->v->task.fill == FILL_BLUR) {
         r->blurred = take(n, sizeof *r->blurred, &failed);
@@ -104,7 +104,9 @@ static enum status open_runner(struct runner *r, size_t shard_rows, struct error
     r->rgb_stride = r->pixels * 3;
     TRY(lay_out_columns(r, err));
     TRY(records_alloc(&r->records, shard_rows, err));
-    TRY(loaded_open(r->plan, &r->loaded, err));
+    r->ahead = r->plan->backend->memory != NULL;
+    for (int i = 0; i < (r->ahead ? 2 : 1); i++)
+        TRY(loaded_open(r->plan, &r->loaded[i], err));
     return take_memory(r, err);
 }
 
@@ -119,7 +121,10 @@ enum status runner_open(struct plan *plan, size_t shard_rows, struct runner **ou
     enum status status = open_runner(r, shard_rows, err);
     if (status != OK) {
         runner_close(r);
-        return status;
+        if (status != E_NOMEM)
+            return status;
+        TRY(plan_halve(plan, err)); /* not again after that */
+        return runner_open(plan, shard_rows, out, err);
     }
     *out = r;
     return OK;
@@ -163,7 +168,8 @@ void runner_close(struct runner *r)
                      r->blur_host };
     for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
         free(host[i]);
-    loaded_close(&r->loaded);
+    for (int i = 0; i < 2; i++)
+        loaded_close(&r->loaded[i]);
     records_free(&r->records);
     free(r);
 }

@@ -38,6 +38,14 @@ const char *backend_double_name(const char *name)
     return double_names[find_name(name)];
 }
 
+bool backend_known(const char *name)
+{
+    size_t i = 0;
+    while (names[i] != NULL && strcmp(names[i], name) != 0)
+        i++;
+    return names[i] != NULL;
+}
+
 /* The first slot that a backend left empty, or NULL. */
 static const char *empty_slot(const struct backend *be)
 {
@@ -97,6 +105,24 @@ void backend_close(struct backend *be)
         be->destroy(be);
     else
         free(be);
+}
+
+const char *be_would_fit(struct backend *be, size_t bytes, int count, char *text, size_t size)
+{
+    size_t available = 0, total = 0;
+    if (be->memory != NULL)
+        be->memory(be, &available, &total);
+    double fit = bytes > 0 ? (double)available / (double)bytes * count : 0;
+    if (total == 0)
+        snprintf(text, size, "a smaller compute.batch would fit");
+    else if (fit < 1)
+        snprintf(text, size, "not even one image would fit into the %.0f of %.0f MiB that are free",
+                 (double)available / 1048576.0, (double)total / 1048576.0);
+    else
+        snprintf(text, size, "compute.batch = %d would fit into the %.0f of %.0f MiB that are free",
+                 fit < count ? (int)fit : count, (double)available / 1048576.0,
+                 (double)total / 1048576.0);
+    return text;
 }
 
 /* Conversions go through host blocks of this many elements, so that none of them can fail. */

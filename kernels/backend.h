@@ -54,6 +54,9 @@ struct backend {
     void (*upload)(struct backend *, void *to, const void *from_host, size_t bytes);
     void (*download)(struct backend *, void *to_host, const void *from, size_t bytes);
 
+    /* Bytes of device memory that are free, and that there are. NULL: memory is the host's. */
+    void (*memory)(struct backend *, size_t *available, size_t *total);
+
     /* Waits for all work and returns the first error since the last sync. Operations themselves
      * do not report: after an error they do nothing until it is collected here. */
     enum status (*sync)(struct backend *, struct error *);
@@ -66,14 +69,15 @@ struct backend {
 };
 
 /* Opens a backend by name. Never leaves a slot of the table NULL. E_CONFIG for an unknown name, one
- * that this build does not have or options that it cannot honour; E_DEVICE when there is no device
- * for it or its libraries fail. */
+ * that this build does not have or options that it cannot honour; E_ABSENT when there is no device
+ * for it; E_DEVICE when there is one, and it or its libraries fail. */
 enum status backend_open(const char *name, const struct backend_options *options,
                          struct backend **out, struct error *err);
 void backend_close(struct backend *);
 
 /* Names of the backends in this build, NULL-terminated. */
 const char *const *backend_names(void);
+bool backend_known(const char *name);
 
 /* The name of the same backend with double arrays (the name itself where it has them); NULL for an
  * unknown name. */
@@ -83,6 +87,10 @@ static inline real *be_at(const struct backend *be, const real *p, size_t index)
 {
     return (real *)((uintptr_t)p + index * be->real_size);
 }
+
+/* For messages when `bytes` for `count` images could not be had: "compute.batch = 12 would fit", or
+ * "a smaller compute.batch would fit" where nobody can tell. Returns `text`. */
+const char *be_would_fit(struct backend *be, size_t bytes, int count, char *text, size_t size);
 
 /* Allocates and uploads `n` floats, converted to the backend's type. NULL when memory ran out. */
 real *be_upload_floats(struct backend *be, const float *host, size_t n);

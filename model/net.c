@@ -36,6 +36,8 @@ static void layout_lane(const struct net *net, struct lane *l, struct bump *b)
 static enum status plan_memory(struct net *net, struct error *err)
 {
     struct bump measure = { 0 };
+    int images = net->lanes * net->lane_batch;
+    char fit[120];
     for (int i = 0; i < net->lanes; i++) {
         net->lane[i].ws = calloc(1, net->model->type->ws_size);
         if (net->lane[i].ws == NULL)
@@ -45,9 +47,9 @@ static enum status plan_memory(struct net *net, struct error *err)
     net->bytes = measure.used;
     net->memory = net->be->alloc(net->be, measure.used);
     if (net->memory == NULL)
-        return fail(err, E_NOMEM, "%s: no %.1f MiB for activations of %d images at once; a smaller "
-                    "compute.batch would fit", net->be->name, (double)measure.used / 1048576.0,
-                    net->lanes * net->lane_batch);
+        return fail(err, E_NOMEM, "%s: no %.1f MiB for activations of %d images at once; %s",
+                    net->be->name, (double)measure.used / 1048576.0, images,
+                    be_would_fit(net->be, measure.used, images, fit, sizeof fit));
     struct bump b = { .base = net->memory };
     for (int i = 0; i < net->lanes; i++)
         layout_lane(net, &net->lane[i], &b);

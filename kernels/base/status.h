@@ -12,6 +12,7 @@ enum status {
     E_DATA,   /* a file's content is wrong: checkpoint, image, data set, result file */
     E_NOMEM,  /* memory of the host or the device ran out */
     E_DEVICE, /* the device or one of its libraries failed */
+    E_ABSENT, /* there is no such device here */
     E_STOPPED /* a signal asked the run to end */
 };
 

@@ -134,6 +134,14 @@ static void cu_download(struct backend *be, void *to, const void *from, size_t b
     }
 }
 
+static void cu_memory(struct backend *be, size_t *available, size_t *total)
+{
+    *available = *total = 0;
+    if (cudaSetDevice(cu_of(be)->device) != cudaSuccess ||
+        cudaMemGetInfo(available, total) != cudaSuccess)
+        cudaGetLastError(); /* nobody knows, then */
+}
+
 static enum status cu_sync(struct backend *be, struct error *err)
 {
     if (cudaSetDevice(cu_of(be)->device) == cudaSuccess)
@@ -186,7 +194,8 @@ static enum status find_device(const struct backend_options *options, int *devic
         char have[40] = "none";
         if (driver != 0)
             snprintf(have, sizeof have, "for CUDA %d.%d", driver / 1000, driver % 1000 / 10);
-        return fail(err, E_DEVICE,
+        const bool none = e == cudaErrorNoDevice || (e == cudaErrorInsufficientDriver && driver == 0);
+        return fail(err, none ? E_ABSENT : E_DEVICE,
                     "no usable NVIDIA GPU: %s (%s; driver: %s, needed: for CUDA %d.%d); device = cpu "
                     "runs everywhere",
                     cudaGetErrorString(e), cudaGetErrorName(e), have, CUDART_VERSION / 1000,
@@ -266,6 +275,7 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     be->free = cu_free;
     be->upload = cu_upload;
     be->download = cu_download;
+    be->memory = cu_memory;
     be->sync = cu_sync;
     be->destroy = cu_destroy;
     (wide ? fill_ops<double> : fill_ops<float>)(&be->op);

@@ -108,9 +108,10 @@ enum status sweep_open(const struct model *model, struct backend *be, const void
         ok = s->memory != NULL && host_memory(s);
     }
     if (!ok) {
-        enum status st = fail(err, E_NOMEM, "%s: no %.1f MiB for explaining %d images at once; a "
-                              "smaller compute.batch would fit", be->name,
-                              (double)s->bytes / 1048576.0, n);
+        char fit[120];
+        enum status st = fail(err, E_NOMEM, "%s: no %.1f MiB for explaining %d images at once; %s",
+                              be->name, (double)s->bytes / 1048576.0, n,
+                              be_would_fit(be, s->bytes, n, fit, sizeof fit));
         sweep_close(s);
         return st;
     }

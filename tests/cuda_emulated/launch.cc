@@ -15,17 +15,22 @@
 #include "emulator.h"
 #include "fiber.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+/* This file alone is compiled without a sanitizer (meson.build): what it does itself is no race. */
+#if defined(EMULATED_ASAN)
 #include <sanitizer/common_interface_defs.h>
 #endif
-#if defined(__SANITIZE_THREAD__)
+#if defined(EMULATED_TSAN)
 #include <sanitizer/tsan_interface.h>
-#define UNWATCHED __attribute__((no_sanitize("thread")))
+#define RELEASE(at) __tsan_release(at)
+#define ACQUIRE(at) __tsan_acquire(at)
 #else
-#define UNWATCHED
+#define RELEASE(at) ((void)0)
+#define ACQUIRE(at) ((void)0)
 #endif
 
-enum { STACK = 256 << 10, MAX_THREADS = 1024, DEFAULT_SHARED = 48 << 10, CANARY = 64 };
+enum { STACK = 256 << 10, MAX_THREADS = 1024, DEFAULT_SHARED = 48 << 10, CANARY = 64,
+       SHARED_ARRAYS = 16 };
+enum : size_t { POOL = (size_t)1 << 30 };
 enum : size_t { MOST_SHARED = 163 << 10 }; /* of a block on an A100; an H100 has 227 KiB */
 
 struct fiber {
@@ -36,7 +41,7 @@ struct fiber {
     const unsigned *waits; /* runs on when this is no longer `since`; NULL: runs */
     unsigned since;
     bool finished;
-#if defined(__SANITIZE_THREAD__)
+#if defined(EMULATED_TSAN)
     void *tsan;
 #endif
 };
@@ -65,43 +70,45 @@ static struct {
     std::vector<warp> warps;
     unsigned barrier, at_barrier;
     const char *barrier_where;
-    std::vector<block_array> shared;
-    void *dynamic;
+    block_array shared[SHARED_ARRAYS]; /* [0]: the launch's dynamic memory */
+    int shared_count;
+    char *pool; /* [POOL] where the blocks of a launch have theirs, one after the other */
+    size_t pool_used;
     stack_place scheduler;
     void *scheduler_fake_stack;
     const void *scheduler_stack;
     size_t scheduler_stack_size;
-#if defined(__SANITIZE_THREAD__)
+#if defined(EMULATED_TSAN)
     void *tsan;
 #endif
 } device;
 
-UNWATCHED const uint3 &emulated_thread_index(void)
+const uint3 &emulated_thread_index(void)
 {
     return device.current->thread;
 }
 
-UNWATCHED const uint3 &emulated_block_index(void)
+const uint3 &emulated_block_index(void)
 {
     return device.block;
 }
 
-UNWATCHED const dim3 &emulated_block_size(void)
+const dim3 &emulated_block_size(void)
 {
     return device.launch->block;
 }
 
-UNWATCHED const dim3 &emulated_grid_size(void)
+const dim3 &emulated_grid_size(void)
 {
     return device.launch->grid;
 }
 
-UNWATCHED int emulated_lane(void)
+int emulated_lane(void)
 {
     return (int)(device.current->index % 32);
 }
 
-UNWATCHED void emulated_fail(const char *format, ...)
+void emulated_fail(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -147,36 +154,36 @@ emulated_switch:
 #endif
 
 /* The sanitizers are told of every change of stacks. `leaving`: for good. */
-UNWATCHED static void to_scheduler(fiber *f)
+static void to_scheduler(fiber *f)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(EMULATED_ASAN)
     void *fake = NULL;
     __sanitizer_start_switch_fiber(&fake, device.scheduler_stack, device.scheduler_stack_size);
-#elif defined(__SANITIZE_THREAD__)
+#elif defined(EMULATED_TSAN)
     __tsan_switch_to_fiber(device.tsan, __tsan_switch_to_fiber_no_sync);
 #endif
     emulated_switch(&f->place, &device.scheduler);
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(EMULATED_ASAN)
     __sanitizer_finish_switch_fiber(fake, &device.scheduler_stack, &device.scheduler_stack_size);
 #endif
 }
 
-UNWATCHED static void to_fiber(fiber *f)
+static void to_fiber(fiber *f)
 {
     device.current = f;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(EMULATED_ASAN)
     __sanitizer_start_switch_fiber(&device.scheduler_fake_stack, f->stack, STACK);
-#elif defined(__SANITIZE_THREAD__)
+#elif defined(EMULATED_TSAN)
     __tsan_switch_to_fiber(f->tsan, __tsan_switch_to_fiber_no_sync);
 #endif
     emulated_switch(&device.scheduler, &f->place);
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(EMULATED_ASAN)
     __sanitizer_finish_switch_fiber(device.scheduler_fake_stack, NULL, NULL);
 #endif
     device.current = NULL;
 }
 
-UNWATCHED static void take_thread(fiber *f)
+static void take_thread(fiber *f)
 {
     const dim3 &size = device.launch->block;
     f->index = device.order[device.started++];
@@ -185,7 +192,7 @@ UNWATCHED static void take_thread(fiber *f)
     f->finished = false;
 }
 
-UNWATCHED static void finish_thread(fiber *f)
+static void finish_thread(fiber *f)
 {
     warp &w = device.warps[f->index / 32];
     const unsigned lane = 1u << f->index % 32;
@@ -195,19 +202,21 @@ UNWATCHED static void finish_thread(fiber *f)
         emulated_fail("the thread ends while others wait at the barrier %s", device.barrier_where);
     w.finished |= lane;
     device.finished++;
+    RELEASE(&device.launch);
 }
 
 /* A fiber takes one thread after the other, unless each is to be watched by itself. */
 static void fiber_main(void)
 {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(EMULATED_ASAN)
     __sanitizer_finish_switch_fiber(NULL, &device.scheduler_stack, &device.scheduler_stack_size);
 #endif
     for (;;) {
         fiber *f = device.current;
+        ACQUIRE(&device.block); /* what came before the launch */
         (*device.thread)();
         finish_thread(f);
-#if !defined(__SANITIZE_THREAD__)
+#if !defined(EMULATED_TSAN)
         if (device.started < device.threads) {
             take_thread(f);
             continue;
@@ -225,14 +234,14 @@ static fiber *new_fiber(void)
     if (f->stack == MAP_FAILED)
         emulated_fail("no memory for a thread's stack");
     stack_begin(&f->place, f->stack, STACK, fiber_main);
-#if defined(__SANITIZE_THREAD__)
+#if defined(EMULATED_TSAN)
     f->tsan = __tsan_create_fiber(0);
 #endif
     return f;
 }
 
 /* Waits until *counter moves on from `since`. */
-UNWATCHED static void wait_for(const unsigned *counter, unsigned since)
+static void wait_for(const unsigned *counter, unsigned since)
 {
     fiber *f = device.current;
     f->waits = counter;
@@ -243,15 +252,7 @@ UNWATCHED static void wait_for(const unsigned *counter, unsigned since)
 
 /* ---- meeting ---- */
 
-#if defined(__SANITIZE_THREAD__)
-#define RELEASE(at) __tsan_release(at)
-#define ACQUIRE(at) __tsan_acquire(at)
-#else
-#define RELEASE(at) ((void)0)
-#define ACQUIRE(at) ((void)0)
-#endif
-
-UNWATCHED void emulated_barrier(const char *where)
+void emulated_barrier(const char *where)
 {
     if (device.finished != 0)
         emulated_fail("the barrier %s, which %u threads of the block never come to", where,
@@ -272,7 +273,7 @@ UNWATCHED void emulated_barrier(const char *where)
 
 /* Slots are used in turn: a lane that is late to read what one exchange brought cannot be overtaken
  * by two more, as the next one waits for it. */
-UNWATCHED const emulated_slot *emulated_exchange(unsigned mask, const void *give, size_t size,
+const emulated_slot *emulated_exchange(unsigned mask, const void *give, size_t size,
                                                  const char *where)
 {
     const unsigned index = device.current->index, lane = 1u << index % 32;
@@ -284,7 +285,7 @@ UNWATCHED const emulated_slot *emulated_exchange(unsigned mask, const void *give
     if ((mask & ~all) != 0 || (mask & w.finished) != 0)
         emulated_fail("%s: mask %#x names lanes that ended or never were (%#x)", where, mask,
                       (mask & ~all) | (mask & w.finished));
-    if (w.arrived != 0 && (w.mask != mask || strcmp(w.where, where) != 0))
+    if (w.arrived != 0 && (w.mask != mask || (w.where != where && strcmp(w.where, where) != 0)))
         emulated_fail("%s, mask %#x, while lanes of the warp wait at %s, mask %#x", where, mask,
                       w.where, w.mask);
     const unsigned turn = w.generation % 2;
@@ -307,41 +308,49 @@ UNWATCHED const emulated_slot *emulated_exchange(unsigned mask, const void *give
 
 /* ---- shared memory ---- */
 
-/* Between two canaries: a write past the end shows when the block ends, a read brings NaN. */
-static void *new_shared(size_t bytes)
+/* A canary follows: a write past the end shows when the block ends, a read brings NaN. Every block of a
+ * launch has its own place, so that the thread sanitizer does not take one for another. */
+static void *new_shared(const void *tag, size_t bytes)
 {
-    char *p = (char *)malloc(bytes + CANARY);
-    if (p == NULL)
-        emulated_fail("no memory for shared memory");
-    memset(p, 0xff, bytes + CANARY);
-    return p;
+    const size_t room = (bytes + CANARY + 255) / 256 * 256;
+    if (device.pool == NULL)
+        device.pool = (char *)mmap(NULL, POOL, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (device.pool == MAP_FAILED || device.shared_count == SHARED_ARRAYS)
+        emulated_fail("no memory for shared memory, or too many arrays in it");
+    if (device.pool_used + room > POOL)
+        device.pool_used = 0;
+    volatile char *p = device.pool + device.pool_used; /* volatile: no memset, which is watched */
+    for (size_t i = 0; i < bytes + CANARY; i++)
+        p[i] = (char)0xff;
+    device.pool_used += room;
+    device.shared[device.shared_count++] = { tag, (void *)p, bytes };
+    return (void *)p;
 }
 
-static void free_shared(void *p, size_t bytes)
+static void check_shared(const block_array &a)
 {
     for (size_t i = 0; i < CANARY; i++)
-        if (((unsigned char *)p)[bytes + i] != 0xff)
-            emulated_fail("a write past the end of %zu bytes of shared memory", bytes);
-    free(p);
+        if (((unsigned char *)a.p)[a.bytes + i] != 0xff)
+            emulated_fail("a write past the end of %zu bytes of shared memory", a.bytes);
 }
 
-UNWATCHED void *emulated_shared(const void *tag, size_t bytes)
+void *emulated_shared(const void *tag, size_t bytes)
 {
-    for (const block_array &a : device.shared)
-        if (a.tag == tag)
-            return a.p;
-    device.shared.push_back({ tag, new_shared(bytes), bytes });
-    size_t sum = device.launch->shared;
-    for (const block_array &a : device.shared)
-        sum += a.bytes;
+    size_t sum = bytes;
+    for (int i = 0; i < device.shared_count; i++) {
+        if (device.shared[i].tag == tag)
+            return device.shared[i].p;
+        sum += device.shared[i].bytes;
+    }
     if (sum > MOST_SHARED)
         emulated_fail("%zu bytes of shared memory", sum);
-    return device.shared.back().p;
+    return new_shared(tag, bytes);
 }
 
-UNWATCHED void *emulated_dynamic_shared(void)
+void *emulated_dynamic_shared(void)
 {
-    return device.dynamic;
+    return device.shared[0].p;
 }
 
 static std::map<const void *, int> &shared_limits(void)
@@ -417,17 +426,17 @@ static void run_block(long order, std::mt19937 &random)
     device.started = device.finished = device.at_barrier = 0;
     device.warps.assign((device.threads + 31) / 32, warp());
     shuffle(device.order, device.threads, order, random);
-    device.dynamic = new_shared(l.shared);
+    device.shared_count = 0;
+    new_shared(NULL, l.shared);
+    RELEASE(&device.block);
     while (device.finished < device.threads)
         if (!go_round())
             emulated_fail("%u of %u threads wait for each other for ever",
                           device.threads - device.finished, device.threads);
     device.idle.insert(device.idle.end(), device.fibers.begin(), device.fibers.end());
     device.fibers.clear();
-    free_shared(device.dynamic, l.shared);
-    for (const block_array &a : device.shared)
-        free_shared(a.p, a.bytes);
-    device.shared.clear();
+    for (int i = 0; i < device.shared_count; i++)
+        check_shared(device.shared[i]);
 }
 
 void emulated_run(const emulated_launch &launch, const std::function<void()> &thread)
@@ -438,13 +447,15 @@ void emulated_run(const emulated_launch &launch, const std::function<void()> &th
     const dim3 &grid = launch.grid;
     device.launch = &launch;
     device.thread = &thread;
-#if defined(__SANITIZE_THREAD__)
+#if defined(EMULATED_TSAN)
     device.tsan = __tsan_get_current_fiber();
 #endif
+    device.pool_used = 0;
     shuffle(blocks, grid.x * grid.y * grid.z, order, random);
     for (unsigned b : blocks) {
         device.block = { b % grid.x, b / grid.x % grid.y, b / grid.x / grid.y };
         run_block(order, random);
     }
     device.launch = NULL;
+    ACQUIRE(&device.launch);
 }

@@ -128,6 +128,7 @@ void *emulated_dynamic_shared(void);
     E(cudaErrorInvalidValue, 1, "invalid argument")                                                \
     E(cudaErrorMemoryAllocation, 2, "out of memory")                                               \
     E(cudaErrorInvalidConfiguration, 9, "invalid configuration argument")                          \
+    E(cudaErrorInsufficientDriver, 35, "CUDA driver version is insufficient for CUDA runtime version") \
     E(cudaErrorNoDevice, 100, "no CUDA-capable device is detected")                                \
     E(cudaErrorInvalidDevice, 101, "invalid device ordinal")                                       \
     E(cudaErrorInvalidResourceHandle, 400, "invalid resource handle")                              \

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Which device a run takes, and what it says when the GPU or its memory fails: on the emulated one.
+. "$(dirname "$0")/../end_to_end/common.sh"
+export EVALH_EMULATED=
+small=(--set data.images=5 --set explain.methods=raw,rollout)
+
+for model in vim vit; do
+    write_config "$work/$model.ini" $model
+    expect 0 "5 images in" run "$work/$model.ini" "${small[@]}" --set run.output="$work/cpu.h5"
+    expect 0 "engine     cuda" run "$work/$model.ini" "${small[@]}" --set compute.device=cuda \
+        --set run.output="$work/cuda.h5"
+    "$EVALH" compare --paired --slower=100000 --tolerance=1e-3 "$work/cpu.h5" "$work/cuda.h5" \
+        >"$work/compared" 2>&1 || fail "$model: cpu and cuda differ: $(cat "$work/compared")"
+    rm "$work/cpu.h5" "$work/cuda.h5"
+done
+c=$work/vim.ini
+silent() { # TEXT: the last command did not say it
+    ! grep -qF -- "$1" "$work/stderr" || fail "says '$1': $(cat "$work/stderr")"
+}
+
+# auto: the GPU; the CPU without a word where there is none; with a word where it fails.
+expect 0 "engine     cuda" run "$c" "${small[@]}" --set compute.device=auto --fresh
+EVALH_EMULATED=devices=0 expect 0 "engine     cpu" run "$c" "${small[@]}" \
+    --set compute.device=auto --fresh
+silent "compute.device"
+EVALH_EMULATED=memory=1 expect 0 "compute.device = auto: GPU 0: " run "$c" "${small[@]}" \
+    --set compute.device=auto --fresh
+grep -q "engine     cpu" "$work/stderr" || fail "auto does not go on with the CPU"
+
+# cuda: an error without a GPU, and when something fails in the middle of a run.
+EVALH_EMULATED=devices=0 expect 2 "no usable NVIDIA GPU" run "$c" "${small[@]}" \
+    --set compute.device=cuda --fresh
+EVALH_EMULATED=launch=60 expect 1 "unspecified launch failure" run "$c" "${small[@]}" \
+    --set compute.device=cuda --fresh
+
+# Memory that does not suffice: half of the batch, once; then an error that says what would fit. The
+# smallest memory that a run of each batch succeeds with is looked for, as nobody wants it typed here.
+fits() { # MIB BATCH
+    EVALH_EMULATED=memory=$1 "$EVALH" run "$c" "${small[@]}" --set data.images=13 --fresh \
+        --set compute.device=cuda --set compute.batch="$2" >"$work/stdout" 2>"$work/stderr"
+}
+low=64 high=256
+while [ $((high - low)) -gt 1 ]; do
+    middle=$(((low + high) / 2))
+    if fits $middle 64 && ! grep -q "half of compute.batch" "$work/stderr"; then
+        high=$middle
+    else
+        low=$middle
+    fi
+done
+fits $((high - 1)) 64 || fail "half of the batch is not tried: $(cat "$work/stderr")"
+grep -q "going on with half of compute.batch, 32" "$work/stderr" || fail "the halving is not told"
+grep -q "13 images in" "$work/stderr" || fail "the halved run is not whole"
+fits 80 4096 && fail "4096 images fit into 80 MiB"
+grep -qE "error: .*compute.batch = [0-9]+ would fit into the [0-9]+ of 80 MiB" "$work/stderr" ||
+    fail "does not say what would fit: $(cat "$work/stderr")"
+finish
