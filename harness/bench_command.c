@@ -16,7 +16,7 @@ struct arguments {
     const char *model, *plot, *save, *precision;
     struct bench_options o;
     int heads, image_size;
-    bool help;
+    bool forward_only, help;
 };
 
 static const char *const precisions[] = { "fp32", "tf32", "bf16", NULL };
@@ -127,7 +127,7 @@ static enum status run(const struct arguments *a, struct error *err)
         if (a->plot != NULL)
             status = bench_roofline(a->plot, a->model, &f, &c, threads, err);
     }
-    if (status == OK)
+    if (status == OK && !a->forward_only)
         status = print_explanations(m, a, err);
     if (status == OK)
         printf("\nMemory: %.1f MiB weights, %.1f MiB activations; peak of this process %.0f MiB\n",
@@ -139,7 +139,7 @@ static enum status run(const struct arguments *a, struct error *err)
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-enum { KEY_HEADS = 256, KEY_SIZE, KEY_SAVE };
+enum { KEY_HEADS = 256, KEY_SIZE, KEY_SAVE, KEY_FORWARD };
 
 static const struct argp_option options[] = {
     { "batch", 'b', "N", 0, "images in one call (default 16)", 0 },
@@ -150,6 +150,7 @@ static const struct argp_option options[] = {
     { "plot", 'o', "STEM", 0, "draws a roofline to STEM.png, .pdf, .svg", 0 },
     { "heads", KEY_HEADS, "N", 0, "attention heads of a ViT checkpoint", 0 },
     { "image-size", KEY_SIZE, "N", 0, "side of a checkpoint's input", 0 },
+    { "forward-only", KEY_FORWARD, NULL, 0, "leaves the explanations out", 0 },
     { "save", KEY_SAVE, "FILE", 0, "writes the random weights of a published name, fp16", 0 },
     { "help", 'h', NULL, 0, "this text", 0 },
     { 0 }
@@ -201,6 +202,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return whole_number(arg, 1, 4096, "heads", &a->heads);
     case KEY_SIZE:
         return whole_number(arg, 1, 4096, "image-size", &a->image_size);
+    case KEY_FORWARD:
+        a->forward_only = true;
+        return 0;
     case KEY_SAVE:
         a->save = arg;
         return 0;
