@@ -1,5 +1,4 @@
 /* evalh bench: how fast a model runs and is explained here, beside what the machine can do. */
-#include <argp.h>
 #include <errno.h>
 #include <omp.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 
 #include "bench.h"
 #include "bench_plot.h"
+#include "cli.h"
 #include "command.h"
 #include "log.h"
 #include "progress.h"
@@ -152,21 +152,17 @@ static const struct argp_option options[] = {
     { "image-size", KEY_SIZE, "N", 0, "side of a checkpoint's input", 0 },
     { "forward-only", KEY_FORWARD, NULL, 0, "leaves the explanations out", 0 },
     { "save", KEY_SAVE, "FILE", 0, "writes the random weights of a published name, fp16", 0 },
-    { "help", 'h', NULL, 0, "this text", 0 },
+    CLI_HELP_OPTION,
     { 0 }
 };
 
-static error_t whole_number(const char *text, int low, int high, const char *what, int *out)
+static error_t whole(struct argp_state *state, const char *option, const char *text, long low,
+                     long high, int *out)
 {
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || value < low || value > high) {
-        log_error("--%s %s: should be a whole number from %d to %d", what, text, low, high);
-        return EINVAL;
-    }
+    long value = 0;
+    error_t bad = cli_whole(state, option, text, low, high, &value);
     *out = (int)value;
-    return 0;
+    return bad;
 }
 
 static error_t set_precision(struct arguments *a, const char *text)
@@ -185,30 +181,30 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct arguments *a = state->input;
     switch (key) {
     case 'b':
-        return whole_number(arg, 1, 4096, "batch", &a->o.batch);
+        return whole(state, "batch", arg, 1, 4096, &a->o.batch);
     case 'p':
         return set_precision(a, arg);
     case 't':
-        return whole_number(arg, 1, 1024, "threads", &a->o.be.threads);
+        return whole(state, "threads", arg, 1, 1024, &a->o.be.threads);
     case 'd':
         a->o.backend = arg;
         return 0;
     case 'r':
-        return whole_number(arg, 1, 1000, "repeats", &a->o.repeats);
+        return whole(state, "repeats", arg, 1, 1000, &a->o.repeats);
     case 'o':
         a->plot = arg;
         return 0;
     case KEY_HEADS:
-        return whole_number(arg, 1, 4096, "heads", &a->heads);
+        return whole(state, "heads", arg, 1, 4096, &a->heads);
     case KEY_SIZE:
-        return whole_number(arg, 1, 4096, "image-size", &a->image_size);
+        return whole(state, "image-size", arg, 1, 4096, &a->image_size);
     case KEY_FORWARD:
         a->forward_only = true;
         return 0;
     case KEY_SAVE:
         a->save = arg;
         return 0;
-    case 'h':
+    case CLI_HELP:
         a->help = true;
         return 0;
     case ARGP_KEY_ARG:
@@ -236,12 +232,9 @@ static int main_bench(int argc, char **argv)
     struct arguments a = { .o = { .backend = "cpu", .be = { .simd = "" }, .batch = 16,
                                   .repeats = 7 } };
     struct error err = { 0 };
-    if (argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &a) != 0)
-        return EXIT_USAGE;
-    if (a.help) {
-        argp_help(&argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
-        return EXIT_DONE;
-    }
+    int code;
+    if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
+        return code;
     if (a.model == NULL) {
         log_error("no model is given; try: evalh bench vim_small");
         return EXIT_USAGE;

@@ -1,12 +1,12 @@
 /* evalh precision: how far fp32 explanations lie from double ones, and what that does to scores
  * (SPEC 6). The same images run twice, once with each precision, and the records are compared. */
-#include <argp.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli.h"
 #include "command.h"
 #include "log.h"
 #include "metrics.h"
@@ -313,7 +313,7 @@ static int check(const struct arguments *a)
 static const struct argp_option options[] = {
     { "set", 's', "SECTION.KEY=VALUE", 0, "a key of the config, over what its file says", 0 },
     { "images", 'i', "N", 0, "the first N images (default 16)", 0 },
-    { "help", 'h', NULL, 0, "this text", 0 },
+    CLI_HELP_OPTION,
     { 0 }
 };
 
@@ -327,7 +327,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'i':
         a->images = arg;
         return 0;
-    case 'h':
+    case CLI_HELP:
         a->help = true;
         return 0;
     case ARGP_KEY_ARG:
@@ -356,11 +356,8 @@ static int main_precision(int argc, char **argv)
     int code = EXIT_USAGE;
     if (a.settings == NULL)
         log_error("out of memory");
-    else if (argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &a) == 0) {
-        code = EXIT_DONE;
-        if (a.help)
-            argp_help(&argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
-        else if (a.config != NULL)
+    else if (cli_parse(&argp, argc, argv, &a, &a.help, &code)) {
+        if (a.config != NULL)
             code = check(&a);
         else {
             log_error("no config is given; try: evalh precision configs/perturb_deit_t.ini");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "log.h"
 
 error_t cli_whole(struct argp_state *state, const char *option, const char *text, long low,
                   long high, long *out)
@@ -41,4 +42,51 @@ bool cli_parse(const struct argp *argp, int argc, char **argv, void *options, co
     argp_help(argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
     *code = EXIT_DONE;
     return false;
+}
+
+bool cli_files_open(struct cli_files *f, int argc, const char *command)
+{
+    *f = (struct cli_files){ .file = calloc((size_t)argc + 1, sizeof *f->file) };
+    if (!f->file)
+        log_error("evalh %s: no memory", command);
+    return f->file != NULL;
+}
+
+void cli_files_close(struct cli_files *f)
+{
+    free(f->file);
+    *f = (struct cli_files){ 0 };
+}
+
+error_t cli_files_parse(struct cli_files *f, int key, char *value, struct argp_state *state,
+                        bool help, const char *expected)
+{
+    switch (key) {
+    case ARGP_KEY_ARG:
+        f->file[f->files++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (f->files > 0 || help)
+            return 0;
+        argp_error(state, "%s is expected", expected);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+error_t cli_bootstrap(struct bootstrap_options *b, int key, const char *value,
+                      struct argp_state *state)
+{
+    bool seed = key == CLI_SEED;
+    long number = 0;
+    error_t bad = seed ? cli_whole(state, "seed", value, 0, INT32_MAX, &number)
+                       : cli_whole(state, "resamples", value, 10, 100000, &number);
+    if (bad)
+        return bad;
+    if (seed)
+        b->seed = (uint64_t)number;
+    else
+        b->resamples = (int)number;
+    return 0;
 }

@@ -19,7 +19,7 @@ struct options {
     struct bootstrap_options bootstrap;
 };
 
-enum { KEY_PAIRED = 'p', KEY_TOLERANCE = 't', KEY_SLOWER = 's', KEY_RESAMPLES = 0x100, KEY_SEED };
+enum { KEY_PAIRED = 'p', KEY_TOLERANCE = 't', KEY_SLOWER = 's' };
 
 static const struct argp_option option_table[] = {
     { "paired", KEY_PAIRED, NULL, 0,
@@ -28,8 +28,7 @@ static const struct argp_option option_table[] = {
       "how far float records may be apart, maps relative to their largest value (default 0)", 0 },
     { "slower", KEY_SLOWER, "X", 0, "B may take up to X times A's seconds an image (default 1.2)",
       0 },
-    { "resamples", KEY_RESAMPLES, "N", 0, "of the bootstrap, 10 ... 100000 (default 1000)", 0 },
-    { "seed", KEY_SEED, "N", 0, "of the bootstrap (default 1)", 0 },
+    CLI_BOOTSTRAP_OPTIONS,
     CLI_HELP_OPTION,
     { 0 },
 };
@@ -37,8 +36,6 @@ static const struct argp_option option_table[] = {
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
-    long number = 0;
-    error_t bad = 0;
 
     switch (key) {
     case KEY_PAIRED:
@@ -48,14 +45,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return cli_real(state, "tolerance", value, 0, 1, &o->tolerance);
     case KEY_SLOWER:
         return cli_real(state, "slower", value, 1, 1e6, &o->slower);
-    case KEY_RESAMPLES:
-        bad = cli_whole(state, "resamples", value, 10, 100000, &number);
-        o->bootstrap.resamples = (int)number;
-        return bad;
-    case KEY_SEED:
-        bad = cli_whole(state, "seed", value, 0, INT32_MAX, &number);
-        o->bootstrap.seed = (uint64_t)number;
-        return bad;
+    case CLI_RESAMPLES:
+    case CLI_SEED:
+        return cli_bootstrap(&o->bootstrap, key, value, state);
     case CLI_HELP:
         o->help = true;
         return 0;
@@ -264,5 +256,5 @@ static int main_compare(int argc, char **argv)
     return code;
 }
 
-const struct command command_compare = { "compare", "are two result files the same?",
-                                         main_compare, &argp };
+const struct command command_compare = { "compare", "are two result files the same?", main_compare,
+                                         &argp };

@@ -16,8 +16,7 @@
 
 struct options {
     bool help;
-    const char **file; /* [files] the caller's argv */
-    int files;
+    struct cli_files in;
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
@@ -28,16 +27,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case CLI_HELP:
         o->help = true;
         return 0;
-    case ARGP_KEY_ARG:
-        o->file[o->files++] = value;
-        return 0;
-    case ARGP_KEY_END:
-        if (o->files > 0 || o->help)
-            return 0;
-        argp_error(state, "a result file, a checkpoint or a data set is expected");
-        return EINVAL;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_files_parse(&o->in, key, value, state, o->help,
+                               "a result file, a checkpoint or a data set");
     }
 }
 
@@ -153,6 +145,41 @@ static enum status info_hdf5(const char *path, struct error *err)
     return masks ? info_dataset(path, "imagenet_seg", err) : info_result(path, err);
 }
 
+/* The beginning of a file [size]; returns how much there is. */
+static size_t read_start(const char *path, char *out, size_t size)
+{
+    FILE *f = fopen(path, "rb");
+    size_t have = f ? fread(out, 1, size, f) : 0;
+    if (f)
+        fclose(f);
+    return have;
+}
+
+static bool is_text(const char *start, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)start[i] < ' ' && !strchr("\t\n\r", start[i]))
+            return false;
+    return size > 0;
+}
+
+/* What is neither HDF5 nor a folder: a list of images, an archive of them, or a checkpoint. */
+static enum status info_other(const char *path, struct error *err)
+{
+    char start[512];
+    struct error why;
+    size_t size = read_start(path, start, sizeof start);
+    bool tar = size > 262 && memcmp(start + 257, "ustar", 5) == 0;
+    if (!tar && !is_text(start, size)) /* an empty file too: it says so */
+        return info_checkpoint(path, err);
+    if (info_dataset(path, tar ? "imagenet_tar" : "imagenet_list", &why) == OK)
+        return OK;
+    return fail(err, E_DATA,
+                "%s: a %s, and no data set: %s; evalh info knows result files (.h5), checkpoints "
+                "(.pth, .safetensors) and data sets (folder, list, .tar, gtsegs .mat)",
+                path, tar ? "tar archive" : "text file", why.text);
+}
+
 static enum status info_file(const char *path, struct error *err)
 {
     struct stat st;
@@ -162,7 +189,7 @@ static enum status info_file(const char *path, struct error *err)
         return info_dataset(path, "imagenet", err);
     if (h5_is_hdf5(path))
         return info_hdf5(path, err);
-    return info_checkpoint(path, err);
+    return info_other(path, err);
 }
 
 static const struct argp_option option_table[] = { CLI_HELP_OPTION, { 0 } };
@@ -172,30 +199,28 @@ static const struct argp argp = { option_table,
                                   "FILE...",
                                   "Says what a result file, a checkpoint (.pth, .safetensors) "
                                   "or a data set (gtsegs_ijcv.mat, "
-                                  "a folder of ImageNet) is.",
+                                  "a folder or list of ImageNet) is.",
                                   NULL,
                                   NULL,
                                   NULL };
 
 static int main_info(int argc, char **argv)
 {
-    struct options o = { .file = calloc((size_t)argc + 1, sizeof *o.file) };
+    struct options o = { 0 };
     struct error err;
     int code;
 
-    if (!o.file) {
-        log_error("evalh info: no memory");
+    if (!cli_files_open(&o.in, argc, "info"))
         return EXIT_FAILED;
-    }
     if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
         code = EXIT_DONE;
-        for (int i = 0; i < o.files && code == EXIT_DONE; i++)
-            if (info_file(o.file[i], &err) != OK) {
+        for (int i = 0; i < o.in.files && code == EXIT_DONE; i++)
+            if (info_file(o.in.file[i], &err) != OK) {
                 log_error("%s", err.text);
                 code = i > 0 ? EXIT_FAILED : EXIT_USAGE;
             }
     }
-    free(o.file);
+    cli_files_close(&o.in);
     return code;
 }
 

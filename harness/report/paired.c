@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "score_sums.h"
+
 enum { HALF_WAY = 5 }; /* index of 50 % removed */
 
 struct pairing {
@@ -32,48 +34,15 @@ static void auc_pair(const double *sums, size_t n, double *figures)
     figures[2] = figures[1] - figures[0];
 }
 
-enum {
-    CORRECT,
-    LABELLED,
-    INTERSECTION,
-    UNITED = INTERSECTION + 2,
-    AP = UNITED + 2,
-    AP_IMAGES,
-    SCORE_COLUMNS,
-    PAIR_COLUMNS = CURVE_POINTS,
-    SCORE_FIGURES = 3
-};
+enum { PAIR_COLUMNS = CURVE_POINTS }; /* more than SCORE_SUMS */
 
-static void score_of_sums(const double *sums, double *figures)
-{
-    figures[0] = 100 * sums[CORRECT] / sums[LABELLED];
-    figures[1] = 100 * sums[AP] / sums[AP_IMAGES];
-    figures[2] = 0;
-    for (int c = 0; c < 2; c++)
-        if (sums[UNITED + c] > 0)
-            figures[2] += 50 * sums[INTERSECTION + c] / sums[UNITED + c];
-}
-
-/* pixel accuracy, mAP, mIoU of A, of B, and B - A */
 static void score_pair(const double *sums, size_t n, double *figures)
 {
     (void)n;
-    score_of_sums(sums, figures);
-    score_of_sums(sums + SCORE_COLUMNS, figures + SCORE_FIGURES);
-    for (int k = 0; k < SCORE_FIGURES; k++)
-        figures[2 * SCORE_FIGURES + k] = figures[SCORE_FIGURES + k] - figures[k];
-}
-
-static void score_columns(const struct segmentation_score *s, double *row)
-{
-    row[CORRECT] = s->correct;
-    row[LABELLED] = s->labelled;
-    for (int c = 0; c < 2; c++) {
-        row[INTERSECTION + c] = s->intersection[c];
-        row[UNITED + c] = s->united[c];
-    }
-    row[AP] = isnan(s->ap) ? 0 : (double)s->ap;
-    row[AP_IMAGES] = !isnan(s->ap);
+    score_sum_figures(sums, figures);
+    score_sum_figures(sums + SCORE_SUMS, figures + SCORE_SUM_FIGURES);
+    for (int k = 0; k < SCORE_SUM_FIGURES; k++)
+        figures[2 * SCORE_SUM_FIGURES + k] = figures[SCORE_SUM_FIGURES + k] - figures[k];
 }
 
 /* --- rows ------------------------------------------------------------------------------------ */
@@ -132,30 +101,30 @@ static enum status pair_curve(struct pairing *p, const struct result_curve *a,
 static enum status pair_scores(struct pairing *p, const struct result_segmentation *a,
                                const struct result_segmentation *b)
 {
-    static const char *const names[SCORE_FIGURES] = { "pixel accuracy", "mAP", "mIoU" };
-    double sums[2 * SCORE_COLUMNS], figures[3 * SCORE_FIGURES];
-    struct interval ci[3 * SCORE_FIGURES];
+    static const char *const names[SCORE_SUM_FIGURES] = { "pixel accuracy", "mAP", "mIoU" };
+    double sums[2 * SCORE_SUMS], figures[3 * SCORE_SUM_FIGURES];
+    struct interval ci[3 * SCORE_SUM_FIGURES];
     size_t used = 0;
 
     for (size_t i = 0; i < p->side[0]->images; i++) {
         if (!p->use[i])
             continue;
-        score_columns(&a->score[i], p->sums + used * 2 * SCORE_COLUMNS);
-        score_columns(&b->score[i], p->sums + used++ * 2 * SCORE_COLUMNS + SCORE_COLUMNS);
+        score_sums(&a->score[i], p->sums + used * 2 * SCORE_SUMS);
+        score_sums(&b->score[i], p->sums + used++ * 2 * SCORE_SUMS + SCORE_SUMS);
     }
-    total(p->sums, used, 2 * SCORE_COLUMNS, sums);
+    total(p->sums, used, 2 * SCORE_SUMS, sums);
     score_pair(sums, used, figures);
-    TRY(bootstrap_intervals(p->sums, used, 2 * SCORE_COLUMNS, score_pair, 3 * SCORE_FIGURES,
+    TRY(bootstrap_intervals(p->sums, used, 2 * SCORE_SUMS, score_pair, 3 * SCORE_SUM_FIGURES,
                             p->bootstrap, ci, p->err));
-    for (int k = 0; k < SCORE_FIGURES; k++) {
+    for (int k = 0; k < SCORE_SUM_FIGURES; k++) {
         struct paired_row *row = add_row(p);
         if (!row)
             return fail(p->err, E_NOMEM, "no memory to compare");
         *row = (struct paired_row){ a->method,
                                     a->explained,
                                     names[k],
-                                    { figures[k], figures[SCORE_FIGURES + k] },
-                                    ci[2 * SCORE_FIGURES + k],
+                                    { figures[k], figures[SCORE_SUM_FIGURES + k] },
+                                    ci[2 * SCORE_SUM_FIGURES + k],
                                     NAN };
     }
     return OK;

@@ -112,7 +112,7 @@ static void put_ledger(FILE *f, const struct figure_file *p)
             "set yrange [%.6g:0.6]\nset border 1\nset xtics nomirror\n"
             "set grid x lc rgb '#dddddd' lt 1 lw 0.5\n"
             "set arrow 1 from first 0, graph 0 to first 0, graph 1 nohead lc rgb '#666666'\n"
-            "set xlabel 'difference, points'\n"
+            "set xlabel 'difference, points, paired 95 %% interval'\n"
             "set bmargin %zu\nset tmargin 4\n",
             -(double)l->ledger->entries + 0.4, 3 + l->methods);
     for (int kind = 0; kind < PICTURES; kind++) {
@@ -120,8 +120,7 @@ static void put_ledger(FILE *f, const struct figure_file *p)
                          3.5 + 0.5 * (double)l->methods +
                              (0.35 + 0.3 * (double)l->methods) * (double)l->ledger->entries);
         fprintf(f, "set multiplot layout 1,%d title ", panels);
-        plots_title(f, p, "What each switch changes, paired 95 % intervals",
-                    l->ledger->entry[0].paired.images);
+        plots_title(f, p, "What each switch changes", l->ledger->entry[0].paired.images);
         fputs(" noenhanced\n", f);
         put_names(f, l->ledger);
         for (int k = 0; k < panels; k++) {

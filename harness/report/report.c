@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "score_sums.h"
+
 const char *const stratum_names[STRATA] = { "all", "correct", "wrong" };
 const char *const segmentation_keys[SEGMENTATION_METRICS] = { "pixel_accuracy", "map", "miou" };
 
@@ -165,29 +167,17 @@ static enum status build_perturbation(struct build *b, struct run *run)
 /* --- segmentation ---------------------------------------------------------------------------- */
 
 enum {
-    CORRECT,
-    LABELLED,
-    INTERSECTION,
-    UNITED = INTERSECTION + 2,
-    AP = UNITED + 2,
-    AP_IMAGES,
-    SHORTCUT,
+    SHORTCUT = SCORE_SUMS, /* beside the scores: shares of heat, and how many there are */
     SHORTCUT_IMAGES,
     SCORE_COLUMNS,
-    SCORE_FIGURES = SEGMENTATION_METRICS + 1
+    SCORE_FIGURES = SCORE_SUM_FIGURES + 1
 };
 
-/* As segmentation_totals, from sums; then the share of heat inside the shortcut. */
 static void score_figures(const double *sums, size_t n, double *figures)
 {
     (void)n;
-    figures[PIXEL_ACCURACY] = 100 * sums[CORRECT] / sums[LABELLED];
-    figures[MEAN_AP] = 100 * sums[AP] / sums[AP_IMAGES];
-    figures[MEAN_IOU] = 0;
-    for (int c = 0; c < 2; c++)
-        if (sums[UNITED + c] > 0)
-            figures[MEAN_IOU] += 50 * sums[INTERSECTION + c] / sums[UNITED + c];
-    figures[SEGMENTATION_METRICS] = 100 * sums[SHORTCUT] / sums[SHORTCUT_IMAGES];
+    score_sum_figures(sums, figures);
+    figures[SCORE_SUM_FIGURES] = 100 * sums[SHORTCUT] / sums[SHORTCUT_IMAGES];
 }
 
 /* Image i has a shortcut, and its map has heat: the share is a number. */
@@ -200,15 +190,7 @@ static bool has_share(const struct result *r, const struct result_segmentation *
 static void score_columns(const struct result *r, const struct result_segmentation *s, size_t i,
                           double *row)
 {
-    const struct segmentation_score *score = &s->score[i];
-    row[CORRECT] = score->correct;
-    row[LABELLED] = score->labelled;
-    for (int c = 0; c < 2; c++) {
-        row[INTERSECTION + c] = score->intersection[c];
-        row[UNITED + c] = score->united[c];
-    }
-    row[AP] = isnan(score->ap) ? 0 : (double)score->ap;
-    row[AP_IMAGES] = !isnan(score->ap);
+    score_sums(&s->score[i], row);
     row[SHORTCUT_IMAGES] = has_share(r, s, i);
     row[SHORTCUT] = has_share(r, s, i) ? (double)s->shortcut_share[i] : 0;
 }
@@ -260,7 +242,7 @@ static enum status build_segmentation_row(struct build *b, struct run *run,
             score_columns(r, s, i, b->rows + used++ * SCORE_COLUMNS);
     TRY(bootstrap_intervals(b->rows, used, SCORE_COLUMNS, score_figures, SCORE_FIGURES,
                             b->bootstrap, ci, b->err));
-    build_shortcut(b, r, s, ci[SEGMENTATION_METRICS], row);
+    build_shortcut(b, r, s, ci[SCORE_SUM_FIGURES], row);
     if (stratum == STRATUM_ALL && s->explained == EXPLAINED_PREDICTED)
         e = published_find(b->published, "segmentation", r->attribute[ATTR_ARCH], s->method,
                            setting->variant);

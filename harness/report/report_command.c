@@ -18,19 +18,10 @@ struct options {
     bool paper;
     struct bootstrap_options bootstrap;
     bool help;
-    const char **file; /* [files] the caller's argv */
-    int files;
+    struct cli_files in;
 };
 
-enum {
-    KEY_FORMAT = 'f',
-    KEY_OUT = 'o',
-    KEY_PLOTS = 'p',
-    KEY_SEED = 0x100,
-    KEY_RESAMPLES,
-    KEY_PAPER,
-    KEY_PUBLISHED
-};
+enum { KEY_FORMAT = 'f', KEY_OUT = 'o', KEY_PLOTS = 'p', KEY_PAPER = 0x100, KEY_PUBLISHED };
 
 static const struct argp_option option_table[] = {
     { "format", KEY_FORMAT, "md|csv|latex|json|html", 0, "on standard output (default: md)", 0 },
@@ -40,8 +31,7 @@ static const struct argp_option option_table[] = {
     { "plots", KEY_PLOTS, "DIR", 0, "draw the figures into DIR: PNG, PDF and SVG, with gnuplot",
       0 },
     { "published", KEY_PUBLISHED, "DIR", 0, "where the published figures are read from", 0 },
-    { "resamples", KEY_RESAMPLES, "N", 0, "of the bootstrap, 10 ... 100000 (default 1000)", 0 },
-    { "seed", KEY_SEED, "N", 0, "of the bootstrap (default 1)", 0 },
+    CLI_BOOTSTRAP_OPTIONS,
     CLI_HELP_OPTION,
     { 0 },
 };
@@ -49,8 +39,6 @@ static const struct argp_option option_table[] = {
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
-    long number = 0;
-    error_t bad = 0;
 
     switch (key) {
     case KEY_FORMAT:
@@ -72,19 +60,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case KEY_PUBLISHED:
         o->published = value;
         return 0;
-    case KEY_RESAMPLES:
-        bad = cli_whole(state, "resamples", value, 10, 100000, &number);
-        o->bootstrap.resamples = (int)number;
-        return bad;
-    case KEY_SEED:
-        bad = cli_whole(state, "seed", value, 0, INT32_MAX, &number);
-        o->bootstrap.seed = (uint64_t)number;
-        return bad;
+    case CLI_RESAMPLES:
+    case CLI_SEED:
+        return cli_bootstrap(&o->bootstrap, key, value, state);
     case CLI_HELP:
         o->help = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        o->file[o->files++] = value;
         return 0;
     case ARGP_KEY_END:
         if (o->paper && (o->format == &format_csv || o->format == &format_json)) {
@@ -94,14 +74,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
                 "without it");
             return EINVAL;
         }
-        if (o->files == 0 && !o->help) {
-            argp_error(state, "a result file (.h5) is expected");
-            return EINVAL;
-        }
-        return 0;
+        break;
     default:
-        return ARGP_ERR_UNKNOWN;
+        break;
     }
+    return cli_files_parse(&o->in, key, value, state, o->help, "a result file (.h5)");
 }
 
 /* Into a file that is there whole or, after a failure, not at all. */
@@ -123,7 +100,7 @@ static enum status write_report(const struct options *o, const struct result *co
                                 const struct published *published, struct error *err)
 {
     struct report report;
-    TRY(report_build(results, (size_t)o->files, published, &o->bootstrap, &report, err));
+    TRY(report_build(results, (size_t)o->in.files, published, &o->bootstrap, &report, err));
     report.paper = o->paper;
     struct ledger ledger;
     enum status status = ledger_build(&report, &ledger, err);
@@ -143,17 +120,17 @@ static enum status report_files(const struct options *o, bool *begun, struct err
 {
     struct published published;
     char path[PUBLISHED_PATH];
-    struct result **results = calloc((size_t)o->files, sizeof *results);
+    struct result **results = calloc((size_t)o->in.files, sizeof *results);
     if (!results)
-        return fail(err, E_NOMEM, "no memory for %d results", o->files);
+        return fail(err, E_NOMEM, "no memory for %d results", o->in.files);
     enum status status =
         published_load(o->published ? o->published : published_directory(path), &published, err);
-    for (int i = 0; status == OK && i < o->files; i++)
-        status = result_open(o->file[i], &results[i], err);
+    for (int i = 0; status == OK && i < o->in.files; i++)
+        status = result_open(o->in.file[i], &results[i], err);
     *begun = status == OK;
     if (status == OK)
         status = write_report(o, (const struct result *const *)results, &published, err);
-    for (int i = 0; i < o->files; i++)
+    for (int i = 0; i < o->in.files; i++)
         result_close(results[i]);
     published_free(&published);
     free(results);
@@ -176,11 +153,8 @@ static int main_report(int argc, char **argv)
     struct error err;
     bool begun = false;
 
-    o.file = calloc((size_t)argc + 1, sizeof *o.file);
-    if (!o.file) {
-        log_error("evalh report: no memory");
+    if (!cli_files_open(&o.in, argc, "report"))
         return EXIT_FAILED;
-    }
     int code;
     if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
         code = EXIT_DONE;
@@ -189,7 +163,7 @@ static int main_report(int argc, char **argv)
             code = begun ? EXIT_FAILED : EXIT_USAGE;
         }
     }
-    free(o.file);
+    cli_files_close(&o.in);
     return code;
 }
 

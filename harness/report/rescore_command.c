@@ -19,9 +19,8 @@ static const char *const task_names[TASKS] = { "perturbation", "segmentation" };
 
 struct options {
     bool csv, help;
-    bool task[TASKS];  /* asked for; neither: what the files have */
-    const char **file; /* [files] the caller's argv */
-    int files;
+    bool task[TASKS]; /* asked for; neither: what the files have */
+    struct cli_files in;
 };
 
 static const struct argp_option option_table[] = {
@@ -53,16 +52,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case CLI_HELP:
         o->help = true;
         return 0;
-    case ARGP_KEY_ARG:
-        o->file[o->files++] = value;
-        return 0;
-    case ARGP_KEY_END:
-        if (o->files > 0 || o->help)
-            return 0;
-        argp_error(state, "a result file (.h5) is expected");
-        return EINVAL;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_files_parse(&o->in, key, value, state, o->help, "a result file (.h5)");
     }
 }
 
@@ -308,9 +299,9 @@ static void explain_columns(const size_t done[TASKS])
 static enum status rescore_files(const struct options *o, bool *begun, struct error *err)
 {
     size_t done[TASKS] = { 0 };
-    for (int i = 0; i < o->files; i++) {
+    for (int i = 0; i < o->in.files; i++) {
         struct result *r;
-        TRY(result_open(o->file[i], &r, err));
+        TRY(result_open(o->in.file[i], &r, err));
         enum status status = rescore_file(o, r, done, err);
         *begun = done[PERTURBATION] + done[SEGMENTATION] > 0;
         result_close(r);
@@ -333,15 +324,13 @@ static const struct argp argp = { option_table,
 
 static int main_rescore(int argc, char **argv)
 {
-    struct options o = { .file = calloc((size_t)argc + 1, sizeof *o.file) };
+    struct options o = { 0 };
     struct error err;
     bool begun = false;
     int code;
 
-    if (!o.file) {
-        log_error("evalh rescore: no memory");
+    if (!cli_files_open(&o.in, argc, "rescore"))
         return EXIT_FAILED;
-    }
     if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
         code = EXIT_DONE;
         if (rescore_files(&o, &begun, &err) != OK) {
@@ -349,7 +338,7 @@ static int main_rescore(int argc, char **argv)
             code = begun ? EXIT_FAILED : EXIT_USAGE;
         }
     }
-    free(o.file);
+    cli_files_close(&o.in);
     return code;
 }
 
