@@ -69,11 +69,12 @@ void cpu_fail(struct backend *be, enum status code, const char *format, ...)
     while (atomic_flag_test_and_set(&cpu->failing))
         ;
     if (be->failed.code == OK) {
-        be->failed.code = code;
         va_list list;
         va_start(list, format);
         vsnprintf(be->failed.text, sizeof be->failed.text, format, list);
         va_end(list);
+        /* Last: who sees the code may read the text. */
+        __atomic_store_n(&be->failed.code, code, __ATOMIC_RELEASE);
     }
     atomic_flag_clear(&cpu->failing);
 }

@@ -65,12 +65,16 @@ static void ref_copy(struct backend *be, void *to, const void *from, size_t byte
         memcpy(to, from, bytes);
 }
 
+/* Lanes of the CPU's backend come here at the same time: as long as nothing fails they only read.
+ */
 static enum status ref_sync(struct backend *be, struct error *err)
 {
-    enum status code = be->failed.code;
-    if (code != OK && err != NULL)
+    enum status code = __atomic_load_n(&be->failed.code, __ATOMIC_ACQUIRE);
+    if (code == OK)
+        return OK;
+    if (err != NULL)
         *err = be->failed;
-    be->failed.code = OK;
+    __atomic_store_n(&be->failed.code, OK, __ATOMIC_RELEASE);
     return code;
 }
 
