@@ -57,11 +57,35 @@ static enum status load_one(const struct plan *plan, size_t index, uint8_t *rgb,
     return status;
 }
 
+/* After an image that could not be read: looks at others, spread over the whole set. Where more
+ * than one in eight cannot be read either, it is not the image. */
+static enum status look_around(const struct plan *plan, const struct error *reason,
+                               struct error *err)
+{
+    enum { PROBES = 16 };
+    size_t count = plan->images, probes = count < PROBES ? count : PROBES, gone = 0;
+    for (size_t i = 0; i < probes; i++) {
+        struct sample sample;
+        struct error own;
+        enum status status = dataset_load(plan->data, i * count / probes, &sample, &own);
+        gone += status == E_IO;
+        if (status == OK)
+            sample_free(&sample);
+    }
+    if (gone < probes && (gone <= 1 || 8 * gone <= probes))
+        return OK;
+    return fail(err, E_IO,
+                "the data set cannot be read any more (nor can %zu of %zu other images that were "
+                "tried): %s",
+                gone, probes, reason->text);
+}
+
 static enum status run(const struct plan *plan, size_t first, int n, struct loaded *l,
                        struct error *err)
 {
     size_t pixels = pixel_count(plan);
     enum status status = OK;
+    struct error unread = { .code = OK };
 #pragma omp parallel for schedule(dynamic) num_threads(plan->threads)
     for (int i = 0; i < n; i++) {
         struct error own;
@@ -70,17 +94,19 @@ static enum status run(const struct plan *plan, size_t first, int n, struct load
             load_one(plan, index, l->rgb + (size_t)i * pixels * 3,
                      l->masks != NULL ? l->masks + (size_t)i * pixels : NULL,
                      l->shortcuts != NULL ? l->shortcuts + (size_t)i * pixels : NULL, &own);
-        l->status[i] = s == OK ? IMAGE_OK : IMAGE_BROKEN;
+        l->status[i] = s == OK ? IMAGE_OK : s == E_IO ? IMAGE_UNREADABLE : IMAGE_BROKEN;
 #pragma omp critical
-        if (s == E_DATA) {
+        if (s == E_DATA || s == E_IO) {
             log_warn("image %s is left out: %s", plan->data->ids[index], own.text);
+            if (s == E_IO)
+                unread = own;
         } else if (s != OK) {
             status = s;
             *err = own;
         }
     }
-    if (status == E_IO)
-        fail_prefix(err, "the data set cannot be read any more: ");
+    if (status == OK && unread.code != OK)
+        status = look_around(plan, &unread, err);
     return status;
 }
 

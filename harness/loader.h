@@ -9,7 +9,7 @@ struct loaded {
     uint8_t *rgb;      /* [batch, S, S, 3] */
     int8_t *masks;     /* [batch, S, S]; NULL where no task wants them */
     int8_t *shortcuts; /* [batch, S, S]: 1 where planted; NULL without them, or without masks */
-    uint8_t *status;   /* [batch]; 0 = ok, 1 = cannot be decoded */
+    uint8_t *status;   /* [batch] IMAGE_... */
 
     /* The load that was begun last. */
     const struct plan *plan;
@@ -21,14 +21,16 @@ struct loaded {
     struct error error;
 };
 
-enum { IMAGE_OK = 0, IMAGE_BROKEN = 1 };
+/* As stored in /images/status. */
+enum { IMAGE_OK = 0, IMAGE_BROKEN = 1 /* its content */, IMAGE_UNREADABLE = 2 /* not to be had */ };
 
 enum status loaded_open(const struct plan *, struct loaded *, struct error *err);
 void loaded_close(struct loaded *);
 
-/* Begins to load images [first, first + n), on a thread beside the caller's where `aside`, which costs
- * nothing on a machine whose GPU does the work. One whose content is broken (E_DATA) is logged and gets IMAGE_BROKEN;
- * a file that cannot be read is an error: a data set that is half there gives no numbers. */
+/* Begins to load images [first, first + n), on a thread beside the caller's where `aside`, which
+ * costs nothing on a machine whose GPU does the work. One that is broken or cannot be read is
+ * logged and gets its status. */
 void loader_begin(const struct plan *, size_t first, int n, bool aside, struct loaded *);
-/* Waits for it. A second call gives the same answer. */
+/* Waits for it. A second call gives the same answer. E_IO where other images cannot be read either:
+ * a data set that has shrunk or gone gives no numbers. */
 enum status loader_end(struct loaded *, struct error *err);

@@ -80,11 +80,6 @@ static enum status run_shards(struct run *r, struct error *err)
             store_note(r->store, tally.done[i]);
         free(tally.done);
         r->peak_mib = tally.peak_mib;
-        if (ranks_lead(r->ranks)) {
-            progress_break(&r->progress);
-            if (status != OK)
-                tell_what_is_kept(r, status, err);
-        }
     }
     free(todo);
     return status;
@@ -154,13 +149,16 @@ static enum status run_store(struct run *r, struct error *err)
     progress_begin(&r->progress, plan->v->run.name, plan->images, before);
     if (status == OK)
         status = run_shards(r, err);
+    progress_break(&r->progress);
     if (status == OK) {
         if (ranks_lead(r->ranks))
             status = merge(r, err);
         status = ranks_agree(r->ranks, status, err);
     }
     runner_close(r->runner);
-    if (status == OK && ranks_lead(r->ranks) && r->progress.done > 0)
+    if (status != OK && ranks_lead(r->ranks))
+        tell_what_is_kept(r, status, err);
+    else if (ranks_lead(r->ranks) && r->progress.done > 0)
         tell_speed(r);
     return status;
 }

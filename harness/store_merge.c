@@ -37,6 +37,16 @@ static enum status reserve(const struct store *s, const struct records *r, const
     return OK;
 }
 
+/* HDF5 1.10 crashes where memory runs out while it opens a file: asked before it is, whether there
+ * is what its caches take of it. */
+static enum status check_memory(struct error *err)
+{
+    enum { CACHES = 16 << 20 };
+    void *volatile p = malloc(CACHES); /* volatile: else the compiler knows better than to ask */
+    free(p);
+    return p != NULL ? OK : fail(err, E_NOMEM, "out of memory merging the shards");
+}
+
 static enum status put_attributes(const struct merge *m, const struct store_attribute *a,
                                   size_t count, struct error *err)
 {
@@ -187,6 +197,7 @@ enum status store_merge(struct store *s, struct records *layout,
     char path[STORE_PATH];
     struct merge m = { .store = s, .layout = layout };
     store_temporary_path(s, "result", path);
+    TRY(check_memory(err));
     TRY(reserve(s, layout, path, err));
     h5_lock();
     h5_quiet();
