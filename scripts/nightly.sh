@@ -2,7 +2,7 @@
 # Runs configs, holds the results to a baseline, writes a report, and ends with a line that says it
 # all. Exit code 0: equal to the baseline; 1: numbers or speed differ, or a run failed; 2: not run.
 #
-#   scripts/nightly.sh [CONFIG...]              default: the demo's two
+#   scripts/nightly.sh [CONFIG...]              default: configs/nightly_{vim,vit}.ini
 #   scripts/nightly.sh --baseline [CONFIG...]   makes today's results the baseline
 #
 # From the environment:
@@ -23,7 +23,7 @@ if [ "${1:-}" = --baseline ]; then
     new_baseline=1
     shift
 fi
-[ $# -gt 0 ] || set -- configs/demo_vim.ini configs/demo_vit.ini
+[ $# -gt 0 ] || set -- configs/nightly_vim.ini configs/nightly_vit.ini
 
 day=$(date +%F)
 say() {

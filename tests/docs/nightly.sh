@@ -44,6 +44,15 @@ sed -i 's/^images = 5/images = many/' "$work/little.ini"
 night 1 "little failed: evalh: error: " "$work/little.ini"
 EVALH=/nowhere/evalh night 2 "NOT RUN" "$work/little.ini"
 
+# The baselines in git belong to the weights in git, and stay small.
+for m in vim vit; do
+    file=$scripts/../results/baseline/nightly_$m.h5
+    sha=$(sha256sum "$scripts/../model/demo/${m}_demo.safetensors" | cut -d' ' -f1)
+    "$EVALH" info "$file" | grep -q "checkpoint_sha256 *$sha" ||
+        fail "nightly_$m.h5 is of other weights; scripts/nightly.sh --baseline makes it anew"
+    [ "$(stat -c %s "$file")" -lt 200000 ] || fail "nightly_$m.h5 is larger than 200 kB"
+done
+
 export EVALH=echo SLURM_SUBMIT_DIR=$work
 unset SLURM_JOB_ID SLURM_CPUS_PER_TASK CONFIGS
 slurm() { # TASK CONFIG

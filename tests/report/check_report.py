@@ -3,7 +3,9 @@
 
 Exit 77, aloud, where those are not installed."""
 import json
+import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -117,6 +119,38 @@ def check_report(path):
         assert len(run["perturbation"]["rows"]) == len(run["segmentation"]["rows"]) == 12
 
 
+def binomial(k, n):
+    """Two-sided exact McNemar: twice the lower tail of Binomial(n, 1/2), at most 1."""
+    return min(1.0, 2 * sum(math.comb(n, i) for i in range(min(k, n - k) + 1)) / 2**n)
+
+
+def check_mcnemar(a, b):
+    """p of every figure at 50 % removed, and of top-1, as `evalh compare --paired` prints them (three digits)."""
+    text = subprocess.run([REPORT, "compare", "--paired", a, b], stdout=subprocess.PIPE, text=True).stdout
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.count("|") == 9]
+    seen = 0
+    with h5py.File(a) as x, h5py.File(b) as y:
+        use = (x["images/status"][:] == 0) & (y["images/status"][:] == 0)
+        for method, explained, figure, va, vb, _, _, p in rows:
+            if not figure.endswith("AUC"):
+                continue
+            at = f"perturbation/{method}/{explained}/{figure.split()[0]}/hit"
+            hits = [h[at][:][use].astype(bool) for h in (x, y)]
+            one, other = (hits[0] & ~hits[1])[:, 5].sum(), (~hits[0] & hits[1])[:, 5].sum()
+            want = binomial(int(one), int(one + other))
+            assert abs(float(p) - want) <= 6e-3 * want, (at, p, want)
+            for value, h in ((va, hits[0]), (vb, hits[1])):
+                close("paired AUC", float(value), 100 * np.trapz(h.mean(0), dx=0.1), 0.00501)
+            seen += 1
+        right = [(h["images/predicted"][:] == h["images/label"][:])[use] for h in (x, y)]
+        one, other = (right[0] & ~right[1]).sum(), (~right[0] & right[1]).sum()
+        said = re.search(r"only in A (\d+), only in B (\d+).*McNemar p = (\S+)", text)
+        assert (int(said[1]), int(said[2])) == (one, other), (said[0], one, other)
+        want = binomial(int(one), int(one + other))
+        assert abs(float(said[3]) - want) <= 6e-3 * want, (said[0], want)
+    assert seen == 8, seen
+
+
 with tempfile.TemporaryDirectory() as folder:
     check_scores(folder)
     made = f"{folder}/made.h5"
@@ -124,4 +158,7 @@ with tempfile.TemporaryDirectory() as folder:
     check_report(made)
     subprocess.check_call([MAKE, made, "methods=raw attribution", "segmentation=1", "images=150", "shortcuts=1"])
     check_report(made)
+    for seed in (1, 2):
+        subprocess.check_call([MAKE, f"{folder}/{seed}.h5", "methods=raw attribution", "images=150", f"seed={seed}"])
+    check_mcnemar(f"{folder}/1.h5", f"{folder}/2.h5")
 print("what evalh prints is what h5py, numpy and scikit-learn compute")
