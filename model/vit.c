@@ -176,12 +176,30 @@ void vit_acts_layout(const struct geometry *g, const struct backend *be, int n, 
     a->y2 = bump_take(b, rows * d, size);
     a->fc1 = bump_take(b, rows * mlp, size);
     a->fc2 = bump_take(b, rows * d, size);
+    a->x_cls = bump_take(b, (size_t)n * d, size);
+    a->att_cls = bump_take(b, (size_t)n * d, size);
 }
 
-static void norm(const struct geometry *g, struct backend *be, int n, const real *x, const real *h,
-                 const real *w, const real *b, real *r, real *y)
+void vit_gather_cls(const struct geometry *g, struct backend *be, int n, const real *all, real *cls)
 {
-    const struct layernorm_args a = { .rows = n * g->tokens, .width = g->width, .x = x, .h = h,
+    size_t d = (size_t)g->width, len = (size_t)g->tokens;
+    for (size_t i = 0; i < (size_t)n; i++)
+        run_copy(be, be_at(be, all, (i * len + (size_t)g->cls_at) * d), be_at(be, cls, i * d), d);
+}
+
+void vit_spread_cls(const struct geometry *g, struct backend *be, int n, const real *finite,
+                    const real *cls, real *all)
+{
+    size_t d = (size_t)g->width, len = (size_t)g->tokens;
+    run_map2(be, MAP_COPY, finite, NULL, all, (size_t)n * len * d, 0.0);
+    for (size_t i = 0; i < (size_t)n; i++)
+        run_copy(be, be_at(be, cls, i * d), be_at(be, all, (i * len + (size_t)g->cls_at) * d), d);
+}
+
+static void norm(const struct geometry *g, struct backend *be, int rows, const real *x,
+                 const real *h, const real *w, const real *b, real *r, real *y)
+{
+    const struct layernorm_args a = { .rows = rows, .width = g->width, .x = x, .h = h,
                                       .w = w, .b = b, .eps = VIT_NORM_EPS, .r = r, .y = y };
     be->op.layernorm(be, &a);
 }
@@ -195,36 +213,55 @@ static void attend(const struct geometry *g, struct backend *be, const struct vi
     be->op.attention(be, &t);
 }
 
+/* norm1, qkv and attention: the part that every block needs for all tokens. */
+static void mix(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                const struct vit_acts *a, int n, const real *x)
+{
+    int rows = n * g->tokens;
+    size_t d = (size_t)g->width;
+    norm(g, be, rows, x, NULL, w->norm1_w, w->norm1_b, NULL, a->y);
+    run_linear(be, w->qkv.w, w->qkv.b, rows, a->y, d, a->qkv, 3 * d);
+    attend(g, be, a, n);
+}
+
+static void add_linear(struct backend *be, const struct vit_linear *w, int rows, const real *x,
+                       size_t in, real *y, size_t out)
+{
+    const struct linear_args l = { .rows = rows, .w = w->w, .x = x, .ldx = in, .bias = w->b,
+                                   .accumulate = true, .y = y, .ldy = out };
+    be->op.linear(be, &l);
+}
+
 void vit_block_forward(const struct geometry *g, struct backend *be, const struct vit_block *w,
                        const struct vit_acts *a, int n, real *x)
 {
-    int rows = n * g->tokens;
+    int rows = vit_rows(g, a, n);
     size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
-    norm(g, be, n, x, NULL, w->norm1_w, w->norm1_b, NULL, a->y);
-    run_linear(be, w->qkv.w, w->qkv.b, rows, a->y, d, a->qkv, 3 * d);
-    attend(g, be, a, n);
-    struct linear_args l = { .rows = rows, .w = w->proj.w, .x = a->att, .ldx = d,
-                             .bias = w->proj.b, .accumulate = true, .y = x, .ldy = d };
-    be->op.linear(be, &l);
-    norm(g, be, n, x, NULL, w->norm2_w, w->norm2_b, NULL, a->y);
-    l = (struct linear_args){ .rows = rows, .w = w->fc1.w, .x = a->y, .ldx = d, .bias = w->fc1.b,
-                              .act = ACT_GELU, .y = a->mid, .ldy = mlp };
-    be->op.linear(be, &l);
-    l = (struct linear_args){ .rows = rows, .w = w->fc2.w, .x = a->mid, .ldx = mlp,
-                              .bias = w->fc2.b, .accumulate = true, .y = x, .ldy = d };
-    be->op.linear(be, &l);
+    mix(g, be, w, a, n, x);
+    if (a->cls_only) {
+        vit_gather_cls(g, be, n, x, x);
+        vit_gather_cls(g, be, n, a->att, a->att);
+    }
+    add_linear(be, &w->proj, rows, a->att, d, x, d);
+    norm(g, be, rows, x, NULL, w->norm2_w, w->norm2_b, NULL, a->y);
+    const struct linear_args fc1 = { .rows = rows, .w = w->fc1.w, .x = a->y, .ldx = d,
+                                     .bias = w->fc1.b, .act = ACT_GELU, .y = a->mid, .ldy = mlp };
+    be->op.linear(be, &fc1);
+    add_linear(be, &w->fc2, rows, a->mid, mlp, x, d);
 }
 
 void vit_block_record(const struct geometry *g, struct backend *be, const struct vit_block *w,
                       const struct vit_acts *a, int n, const real *x)
 {
-    int rows = n * g->tokens;
+    int rows = vit_rows(g, a, n);
     size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
-    norm(g, be, n, x, NULL, w->norm1_w, w->norm1_b, NULL, a->y);
-    run_linear(be, w->qkv.w, w->qkv.b, rows, a->y, d, a->qkv, 3 * d);
-    attend(g, be, a, n);
-    run_linear(be, w->proj.w, w->proj.b, rows, a->att, d, a->proj, d);
-    norm(g, be, n, x, a->proj, w->norm2_w, w->norm2_b, a->x1, a->y2);
+    mix(g, be, w, a, n, x);
+    if (a->cls_only) {
+        vit_gather_cls(g, be, n, x, a->x_cls);
+        vit_gather_cls(g, be, n, a->att, a->att_cls);
+    }
+    run_linear(be, w->proj.w, w->proj.b, rows, a->cls_only ? a->att_cls : a->att, d, a->proj, d);
+    norm(g, be, rows, a->cls_only ? a->x_cls : x, a->proj, w->norm2_w, w->norm2_b, a->x1, a->y2);
     run_linear(be, w->fc1.w, w->fc1.b, rows, a->y2, d, a->fc1, mlp);
     run_map2(be, MAP_GELU, a->fc1, NULL, a->mid, (size_t)rows * mlp, 1.0);
     run_linear(be, w->fc2.w, w->fc2.b, rows, a->mid, mlp, a->fc2, d);
@@ -235,8 +272,7 @@ void vit_head(const struct geometry *g, struct backend *be, const struct vit_wei
 {
     size_t d = (size_t)g->width;
     norm(g, be, n, x, NULL, w->norm_w, w->norm_b, NULL, normed);
-    run_linear(be, w->head.w, w->head.b, n, be_at(be, normed, (size_t)g->cls_at * d),
-               (size_t)g->tokens * d, logits, (size_t)g->classes);
+    run_linear(be, w->head.w, w->head.b, n, normed, d, logits, (size_t)g->classes);
 }
 
 static const struct stem *stem_of(const void *weights)
@@ -254,9 +290,11 @@ static void forward(const struct geometry *g, struct backend *be, const void *we
                     int n, real *tokens, real *logits)
 {
     const struct vit_weights *w = weights;
-    const struct vit_acts *a = ws;
-    for (int i = 0; i < g->depth; i++)
+    struct vit_acts *a = ws;
+    for (int i = 0; i < g->depth; i++) {
+        a->cls_only = i == g->depth - 1;
         vit_block_forward(g, be, &w->block[i], a, n, tokens);
+    }
     vit_head(g, be, w, n, tokens, a->y, logits);
 }
 

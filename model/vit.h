@@ -24,8 +24,10 @@ struct vit_weights {
     struct vit_linear head;
 };
 
-/* One block's activations for n images. */
+/* One block's activations for n images. Of the last block's output only the CLS token is read: from
+ * its attention's output on, arrays hold the CLS rows alone, [n, ·] in place of [n, L, ·]. */
 struct vit_acts {
+    bool cls_only; /* this is the last block */
     real *y;     /* [n, L, D]  norm1(x); in a plain forward reused for norm2 */
     real *qkv;   /* [n, L, 3, H, dim] */
     real *att;   /* [n, L, D]  attention's output, heads side by side */
@@ -37,17 +39,29 @@ struct vit_acts {
     real *y2;    /* [n, L, D]  norm2(x1) */
     real *fc1;   /* [n, L, MLP]  before GELU */
     real *fc2;   /* [n, L, D]  the second branch of the residual */
+    real *x_cls, *att_cls; /* [n, D]  CLS rows of the block's input and of att, where cls_only */
 };
 
 void vit_acts_layout(const struct geometry *, const struct backend *, int n, bool explained,
                      struct bump *, struct vit_acts *);
-/* x [n, L, D] becomes the block's output. */
+static inline int vit_rows(const struct geometry *g, const struct vit_acts *a, int n)
+{
+    return a->cls_only ? n : n * g->tokens;
+}
+
+/* CLS rows [n, D] of all [n, L, D], which may begin at cls. */
+void vit_gather_cls(const struct geometry *, struct backend *, int n, const real *all, real *cls);
+/* The other way, among zeros; `finite` [n, L, D] is any array without NaN and infinity. */
+void vit_spread_cls(const struct geometry *, struct backend *, int n, const real *finite,
+                    const real *cls, real *all);
+
+/* x [n, L, D] becomes the block's output; with cls_only its CLS rows, x [n, D]. */
 void vit_block_forward(const struct geometry *, struct backend *, const struct vit_block *,
                        const struct vit_acts *, int n, real *x);
 /* The same from x that stays; fills in everything of acts. The output is x1 + fc2. */
 void vit_block_record(const struct geometry *, struct backend *, const struct vit_block *,
                       const struct vit_acts *, int n, const real *x);
-/* x [n, L, D] -> logits [n, classes]; normed [n, L, D] is kept for vit_head_lrp. */
+/* CLS rows x [n, D] -> logits [n, classes]; normed [n, D] is kept for vit_head_lrp. */
 void vit_head(const struct geometry *, struct backend *, const struct vit_weights *, int n,
               const real *x, real *normed, real *logits);
 
@@ -62,10 +76,12 @@ struct vit_grads { /* scratch for one block, n images */
 
 void vit_grads_layout(const struct geometry *, const struct backend *, int n, struct bump *,
                       struct vit_grads *);
-/* onehot [n, classes] -> gx, the gradient of the chosen logit at the last block's output x. */
+/* onehot [n, classes] -> gx [n, D], the gradient of the chosen logit at the last block's output x
+ * [n, D]; scratch [n, D]. */
 void vit_head_back(const struct geometry *, struct backend *, const struct vit_weights *, int n,
                    const real *x, const real *onehot, real *scratch, real *gx);
-/* gx [n, L, D] at the block's output -> at x1, and g->probs, the gradient at the attention map. */
+/* gx [n, L, D] (cls_only: [n, D]) at the block's output -> [n, L, D] at x1, and g->probs, the
+ * gradient at the attention map. */
 void vit_block_back_probs(const struct geometry *, struct backend *, const struct vit_block *,
                           const struct vit_acts *, const struct vit_grads *, int n, real *gx);
 /* After vit_block_back_probs: gx becomes the gradient at the block's input x. */
@@ -86,13 +102,13 @@ struct vit_lrp { /* scratch for one block, n images */
 
 void vit_lrp_layout(const struct geometry *, const struct backend *, int n, struct bump *,
                     struct vit_lrp *);
-/* onehot [n, classes], normed and logits of vit_head -> relevance r [n, L, D] of the last block's
- * output. */
+/* onehot [n, classes], normed and logits of vit_head -> relevance r [n, D] of the last block's
+ * output; the other tokens have none. */
 void vit_head_lrp(const struct geometry *, struct backend *, const struct vit_weights *,
                   const struct vit_lrp *, int n, const real *normed, const real *logits,
                   const real *onehot, real *r);
-/* r at the block's output -> relevance of x1 in r, of the attention output in s->ra, and s->probs,
- * that of the attention map. x: the block's input. */
+/* r (cls_only: [n, D]) at the block's output -> relevance of x1 in r [n, L, D], of the attention
+ * output in s->ra, and s->probs, that of the attention map. x: the block's input. */
 void vit_block_lrp_probs(const struct geometry *, struct backend *, const struct vit_block *,
                          const struct vit_acts *, const struct vit_lrp *, int n, const real *x,
                          real *r);

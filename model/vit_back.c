@@ -19,10 +19,10 @@ void vit_grads_layout(const struct geometry *g, const struct backend *be, int n,
     s->qkv = bump_take(b, rows * 3 * d, size);
 }
 
-static void norm_back(const struct geometry *g, struct backend *be, int n, const real *x,
+static void norm_back(const struct geometry *g, struct backend *be, int rows, const real *x,
                       const real *w, const real *gy, bool accumulate, real *gx)
 {
-    const struct layernorm_back_args a = { .rows = n * g->tokens, .width = g->width, .x = x,
+    const struct layernorm_back_args a = { .rows = rows, .width = g->width, .x = x,
                                            .w = w, .gy = gy, .eps = VIT_NORM_EPS,
                                            .accumulate = accumulate, .gx = gx };
     be->op.layernorm_back(be, &a);
@@ -39,11 +39,8 @@ static void linear_back(struct backend *be, const struct weight *w, int rows, co
 void vit_head_back(const struct geometry *g, struct backend *be, const struct vit_weights *w, int n,
                    const real *x, const real *onehot, real *scratch, real *gx)
 {
-    size_t d = (size_t)g->width, len = (size_t)g->tokens;
-    /* Only the CLS token meets the head; 0 times anything finite clears the rest. */
-    run_map2(be, MAP_COPY, x, NULL, scratch, (size_t)n * len * d, 0.0);
-    linear_back(be, w->head.w, n, onehot, (size_t)g->classes,
-                be_at(be, scratch, (size_t)g->cls_at * d), len * d);
+    size_t d = (size_t)g->width;
+    linear_back(be, w->head.w, n, onehot, (size_t)g->classes, scratch, d);
     norm_back(g, be, n, x, w->norm_w, scratch, false, gx);
 }
 
@@ -72,13 +69,18 @@ static struct matrix map_of(const struct geometry *g, const real *p)
 void vit_block_back_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
                           const struct vit_acts *a, const struct vit_grads *s, int n, real *gx)
 {
-    int rows = n * g->tokens, dim = g->width / g->heads;
+    int rows = vit_rows(g, a, n), dim = g->width / g->heads;
     size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
     linear_back(be, w->fc2.w, rows, gx, d, s->wide, mlp);
     run_map2(be, MAP_GELU_BACK, a->fc1, s->wide, s->wide, (size_t)rows * mlp, 1.0);
     linear_back(be, w->fc1.w, rows, s->wide, mlp, s->d1, d);
-    norm_back(g, be, n, a->x1, w->norm2_w, s->d1, true, gx);
-    linear_back(be, w->proj.w, rows, gx, d, s->d1, d);
+    norm_back(g, be, rows, a->x1, w->norm2_w, s->d1, true, gx);
+    linear_back(be, w->proj.w, rows, gx, d, a->cls_only ? s->d2 : s->d1, d);
+    if (a->cls_only) {
+        vit_spread_cls(g, be, n, a->y, s->d2, s->d1);
+        run_copy(be, gx, s->d2, (size_t)n * d);
+        vit_spread_cls(g, be, n, a->y, s->d2, gx);
+    }
     /* out = P v: ∂P = ∂out vᵀ */
     const struct matmul_args m = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = g->tokens,
                                    .k = dim, .a = head_of(g, s->d1),
@@ -111,5 +113,5 @@ void vit_block_back(const struct geometry *g, struct backend *be, const struct v
     m.c = head_of_qkv(g, be, s->qkv, 1);
     be->op.matmul(be, &m); /* ∂k = ∂Sᵀ q */
     linear_back(be, w->qkv.w, rows, s->qkv, 3 * d, s->d2, d);
-    norm_back(g, be, n, x, w->norm1_w, s->d2, true, gx);
+    norm_back(g, be, rows, x, w->norm1_w, s->d2, true, gx);
 }

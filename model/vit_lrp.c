@@ -68,15 +68,7 @@ void vit_head_lrp(const struct geometry *g, struct backend *be, const struct vit
                   const struct vit_lrp *s, int n, const real *normed, const real *logits,
                   const real *onehot, real *r)
 {
-    size_t d = (size_t)g->width, len = (size_t)g->tokens;
-    run_map2(be, MAP_COPY, normed, NULL, r, (size_t)n * len * d, 0.0);
-    /* Token selection: relevance at CLS, zero elsewhere. Image by image, since the head's input is
-     * strided over the tokens. */
-    for (int i = 0; i < n; i++) {
-        size_t at = ((size_t)i * len + (size_t)g->cls_at) * d, k = (size_t)i * (size_t)g->classes;
-        lrp_linear(be, s, &w->head, 1, g->width, g->classes, be_at(be, normed, at),
-                   be_at(be, logits, k), be_at(be, onehot, k), be_at(be, r, at));
-    }
+    lrp_linear(be, s, &w->head, n, g->width, g->classes, normed, logits, onehot, r);
 }
 
 static struct matrix head_of(const struct geometry *g, const struct backend *be, const real *p,
@@ -97,20 +89,27 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
                          const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x,
                          real *r)
 {
-    int rows = n * g->tokens, dim = g->width / g->heads;
-    size_t count = (size_t)g->tokens * (size_t)g->width, all = (size_t)n * count;
-    size_t maps = (size_t)rows * (size_t)g->heads * (size_t)g->tokens;
+    int rows = vit_rows(g, a, n), dim = g->width / g->heads;
+    size_t d = (size_t)g->width, all = (size_t)n * (size_t)g->tokens * d;
+    size_t part = (size_t)rows * d, count = part / (size_t)n; /* tokens without relevance add 0 */
+    size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
     /* output = x1 + fc2(GELU(fc1(norm2(x1)))) */
     lrp_add(be, n, count, a->x1, a->fc2, r, s->ra, s->rb);
     lrp_linear(be, s, &w->fc2, rows, g->mlp, g->width, a->mid, a->fc2, s->rb, s->wide);
     lrp_linear(be, s, &w->fc1, rows, g->width, g->mlp, a->y2, a->fc1, s->wide, s->rb);
-    const struct lrp_join_args join = { .count = all, .x = a->x1, .r1 = s->ra, .r2 = s->rb,
+    const struct lrp_join_args join = { .count = part, .x = a->x1, .r1 = s->ra, .r2 = s->rb,
                                         .r = r };
     be->op.lrp_join(be, &join);
-    /* x1 = x + proj(attention): r keeps x's share, rb takes proj's */
-    lrp_add(be, n, count, x, a->proj, r, s->ra, s->rb);
-    run_copy(be, s->ra, r, all);
-    lrp_linear(be, s, &w->proj, rows, g->width, g->width, a->att, a->proj, s->rb, s->ra);
+    /* x1 = x + proj(attention): r takes x's share, ra what passes through proj */
+    if (a->cls_only) {
+        lrp_add(be, n, count, a->x_cls, a->proj, r, s->ra, s->rb);
+        vit_spread_cls(g, be, n, x, s->ra, r);
+        lrp_linear(be, s, &w->proj, rows, g->width, g->width, a->att_cls, a->proj, s->rb, s->rb);
+        vit_spread_cls(g, be, n, x, s->rb, s->ra);
+    } else {
+        lrp_add(be, n, count, x, a->proj, r, r, s->rb);
+        lrp_linear(be, s, &w->proj, rows, g->width, g->width, a->att, a->proj, s->rb, s->ra);
+    }
     /* attention = P v: Q = S(R, P v), R_P = P ⊙ (Q vᵀ) / 2 */
     run_map2(be, MAP_RATIO, s->ra, a->att, s->ra, all, 1.0);
     const struct matmul_args m = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = g->tokens,

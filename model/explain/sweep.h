@@ -89,7 +89,7 @@ struct sweep {
     struct layer_view view;
     void *scratch;
     struct stem_ws stem;
-    real *x;          /* [n, L, D] residual stream */
+    real *x;          /* [n, L, D] residual stream; above a ViT, CLS rows alone: [n, D] */
     real *tape;       /* [Λ - lowest, n, L, D] before each layer */
     real *logits;     /* [n, classes] */
     double *tracks_v; /* [jobs, n, L] */

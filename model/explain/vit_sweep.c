@@ -12,7 +12,7 @@ struct vit_scores {
     struct vit_acts acts;  /* of the block in hand */
     struct vit_acts *kept; /* [Λ - lowest], or NULL */
     struct vit_acts plain; /* of blocks below the lowest */
-    real *normed;          /* [n, L, D] what the head saw */
+    real *normed;          /* [n, D] what the head saw */
     struct vit_grads grads;
     struct vit_lrp lrp;
     const struct vit_block *w;
@@ -50,8 +50,7 @@ static void layout(struct sweep *s, struct bump *b)
     if (v->kept == NULL)
         vit_acts_layout(g, s->be, s->n_max, true, b, &v->acts);
     vit_acts_layout(g, s->be, s->n_max, false, b, &v->plain);
-    v->normed = bump_take(b, (size_t)s->n_max * (size_t)g->tokens * (size_t)g->width,
-                          s->be->real_size);
+    v->normed = bump_take(b, (size_t)s->n_max * (size_t)g->width, s->be->real_size);
     if (v->any_gradient)
         vit_grads_layout(g, s->be, s->n_max, b, &v->grads);
     if (v->any_lrp)
@@ -71,18 +70,25 @@ static void close_scores(struct sweep *s)
     free(((struct vit_scores *)s->scratch)->kept);
 }
 
+static bool is_last(const struct sweep *s, int layer)
+{
+    return layer == s->model->geo.depth - 1;
+}
+
 static void forward(struct sweep *s, int layer, real *x)
 {
-    const struct vit_scores *v = s->scratch;
+    struct vit_scores *v = s->scratch;
     const struct geometry *g = &s->model->geo;
     const struct vit_block *w = &weights_of(s)->block[layer];
     if (v->kept == NULL || layer < s->lowest) {
+        v->plain.cls_only = is_last(s, layer);
         vit_block_forward(g, s->be, w, &v->plain, s->n, x);
         return;
     }
-    const struct vit_acts *a = &v->kept[layer - s->lowest];
+    struct vit_acts *a = &v->kept[layer - s->lowest];
+    a->cls_only = is_last(s, layer);
     vit_block_record(g, s->be, w, a, s->n, x);
-    run_map2(s->be, MAP_ADD, a->x1, a->fc2, x, (size_t)s->n * (size_t)g->tokens * (size_t)g->width,
+    run_map2(s->be, MAP_ADD, a->x1, a->fc2, x, (size_t)vit_rows(g, a, s->n) * (size_t)g->width,
              1.0);
 }
 
@@ -102,6 +108,7 @@ static void record(struct sweep *s, int layer, const real *x)
     }
     if (v->kept != NULL)
         v->acts = v->kept[0];
+    v->acts.cls_only = is_last(s, layer);
     vit_block_record(&s->model->geo, s->be, v->w, &v->acts, s->n, x);
 }
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "method.h"
 #include "micro.h"
@@ -25,6 +26,7 @@ struct rig {
     struct vim_acts vim;
     struct vim_grads vim_grads;
     struct vit_acts vit;
+    bool shorten; /* the last block's tokens other than CLS are left out where nothing reads them */
     struct vit_grads vit_grads;
     void *memory;
     uint64_t random;
@@ -77,6 +79,14 @@ static void tear_down(struct rig *r)
     model_close(r->model);
 }
 
+/* CLS rows of what left the last block: that alone where it was shortened to them. */
+static real *cls_of(struct rig *r, real *x)
+{
+    if (!r->shorten)
+        vit_gather_cls(&r->model->geo, r->be, IMAGES, x, x);
+    return x;
+}
+
 /* Σ over images of the class's logit, from the residual stream in r->work after `layer` layers. */
 static double finish(struct rig *r, int layer)
 {
@@ -87,6 +97,7 @@ static double finish(struct rig *r, int layer)
             vim_layer_inner(g, r->be, w, &r->vim, IMAGES, r->work);
             vim_layer_close(g, r->be, w, &r->vim, IMAGES, r->work);
         } else {
+            r->vit.cls_only = r->shorten && i == g->depth - 1;
             vit_block_forward(g, r->be, &((struct vit_weights *)r->weights)->block[i], &r->vit,
                               IMAGES, r->work);
         }
@@ -94,7 +105,7 @@ static double finish(struct rig *r, int layer)
     if (g->heads == 0)
         vim_head(g, r->be, r->weights, IMAGES, r->work, r->vim.xn, r->logits);
     else
-        vit_head(g, r->be, r->weights, IMAGES, r->work, r->vit.y, r->logits);
+        vit_head(g, r->be, r->weights, IMAGES, cls_of(r, r->work), r->vit.y, r->logits);
     double sum = 0;
     for (int i = 0; i < IMAGES; i++)
         sum += ((double *)(void *)r->logits)[i * g->classes + CLASS];
@@ -119,6 +130,7 @@ static void backward(struct rig *r, int layer)
             vim_layer_inner(g, r->be, w, &r->vim, IMAGES, r->work);
             vim_layer_close(g, r->be, w, &r->vim, IMAGES, r->work);
         } else {
+            r->vit.cls_only = r->shorten && i == g->depth - 1;
             vit_block_forward(g, r->be, &((struct vit_weights *)r->weights)->block[i], &r->vit,
                               IMAGES, r->work);
         }
@@ -128,8 +140,12 @@ static void backward(struct rig *r, int layer)
         vim_head_back(g, r->be, r->weights, &plain, IMAGES, tape[g->depth], r->onehot,
                       r->vim_grads.xn, r->gradient);
     else
-        vit_head_back(g, r->be, r->weights, IMAGES, tape[g->depth], r->onehot, r->vit_grads.d1,
-                      r->gradient);
+        vit_head_back(g, r->be, r->weights, IMAGES, cls_of(r, tape[g->depth]), r->onehot,
+                      r->vit_grads.d1, r->gradient);
+    if (g->heads != 0 && !r->shorten) {
+        run_copy(r->be, r->gradient, r->vit_grads.d1, IMAGES * (size_t)g->width);
+        vit_spread_cls(g, r->be, IMAGES, r->x, r->vit_grads.d1, r->gradient);
+    }
     for (int i = g->depth - 1; i >= layer; i--) {
         if (g->heads == 0) {
             const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[i];
@@ -139,6 +155,7 @@ static void backward(struct rig *r, int layer)
                            r->gradient);
         } else {
             const struct vit_block *w = &((struct vit_weights *)r->weights)->block[i];
+            r->vit.cls_only = r->shorten && i == g->depth - 1;
             vit_block_record(g, r->be, w, &r->vit, IMAGES, tape[i]);
             vit_block_back_probs(g, r->be, w, &r->vit, &r->vit_grads, IMAGES, r->gradient);
             vit_block_back(g, r->be, w, &r->vit, &r->vit_grads, IMAGES, tape[i], r->gradient);
@@ -296,6 +313,28 @@ static void test_vit_maps(void **state)
     tear_down(&r);
 }
 
+/* Nothing reads the last block's other tokens: without them, the same logits and gradients. */
+static void test_vit_shortened(void **state)
+{
+    struct rig r;
+    (void)state;
+    set_up(&r, &vit);
+    double *want = malloc(r.count * sizeof *want), *got = (double *)(void *)r.gradient;
+    run_copy(r.be, r.x, r.work, r.count);
+    double logit = finish(&r, 0);
+    backward(&r, 0);
+    memcpy(want, got, r.count * sizeof *want);
+    r.shorten = true;
+    run_copy(r.be, r.x, r.work, r.count);
+    assert_true(fabs(finish(&r, 0) - logit) <= 1e-13 * fabs(logit));
+    backward(&r, 0);
+    for (size_t i = 0; i < r.count; i++)
+        assert_true(fabs(got[i] - want[i]) <= 1e-13);
+    assert_true(dot(want, want, r.count) > 1e-6); /* there is something to compare */
+    free(want);
+    tear_down(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_vit_input),
         cmocka_unit_test(test_vim_gated),
         cmocka_unit_test(test_vit_maps),
+        cmocka_unit_test(test_vit_shortened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
