@@ -13,7 +13,7 @@
 #include "progress.h"
 
 struct arguments {
-    const char *model, *plot, *save, *precision;
+    const char *model, *plot, *save, *precision, *only;
     struct bench_options o;
     int heads, image_size;
     bool forward_only, help;
@@ -93,7 +93,8 @@ static enum status print_explanations(const struct model *m, const struct argume
                 defined = defined && explain_supports(methods[count], m);
                 wants_double = wants_double || (methods[count]->needs_double && m->geo.heads > 0);
             }
-            if (!defined || (twice && !wants_double))
+            if (!defined || (twice && !wants_double) ||
+                (a->only != NULL && strcmp(a->only, names[i]) != 0))
                 continue;
             eo.precision_auto = twice;
             eo.precision = PRECISION_FP32;
@@ -139,7 +140,7 @@ static enum status run(const struct arguments *a, struct error *err)
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-enum { KEY_HEADS = 256, KEY_SIZE, KEY_SAVE, KEY_FORWARD };
+enum { KEY_HEADS = 256, KEY_SIZE, KEY_SAVE, KEY_FORWARD, KEY_METHOD };
 
 static const struct argp_option options[] = {
     { "batch", 'b', "N", 0, "images in one call (default 16)", 0 },
@@ -151,6 +152,7 @@ static const struct argp_option options[] = {
     { "heads", KEY_HEADS, "N", 0, "attention heads of a ViT checkpoint", 0 },
     { "image-size", KEY_SIZE, "N", 0, "side of a checkpoint's input", 0 },
     { "forward-only", KEY_FORWARD, NULL, 0, "leaves the explanations out", 0 },
+    { "method", KEY_METHOD, "NAME", 0, "times this explanation alone", 0 },
     { "save", KEY_SAVE, "FILE", 0, "writes the random weights of a published name, fp16", 0 },
     CLI_HELP_OPTION,
     { 0 }
@@ -200,6 +202,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return whole(state, "image-size", arg, 1, 4096, &a->image_size);
     case KEY_FORWARD:
         a->forward_only = true;
+        return 0;
+    case KEY_METHOD:
+        if (explain_find(arg) == NULL) {
+            log_error("--method %s: no such explanation; evalh run --methods lists them", arg);
+            return EINVAL;
+        }
+        a->only = arg;
         return 0;
     case KEY_SAVE:
         a->save = arg;

@@ -52,16 +52,16 @@ class Evalh:
     def __init__(self, program, threads):
         self.program, self.threads = program, threads
 
-    def bench(self, path, batch, precision="fp32", repeats=5, methods="none"):
+    def bench(self, path, batch, precision="fp32", repeats=5, method=None):
         """Seconds an image, its matrix products' GFLOP, GFLOP/s of a large product, explanations."""
         text = subprocess.run([self.program, "bench", path, f"--batch={batch}", f"--threads={self.threads}",
-                               f"--repeats={repeats}", f"--precision={precision}", f"--methods={methods}"],
+                               f"--repeats={repeats}", f"--precision={precision}", f"--method={method}" if method else "--forward-only"],
                               check=True, capture_output=True, text=True).stdout
         linear = next(r for r in table(text, "operation") if r["operation"] == "linear")
         out = {"seconds": float(table(text, "pass")[0]["ms an image"]) / 1e3,
                "gflop": float(linear["ms"]) / 1e3 * float(linear["GFLOP/s"]) / batch,
                "rate": float(re.search(r"now: ([0-9.]+) GFLOP/s", text).group(1))}
-        if methods != "none":
+        if method:
             out["explanations"] = table(text, "explanation")
         return out
 
@@ -265,7 +265,7 @@ def bench_vim(evalh, arch, a, folder, lines):
         return b["seconds"]
 
     def explanation():
-        rows = evalh.bench(path, 16, repeats=a.repeats, methods="attribution")["explanations"]
+        rows = evalh.bench(path, 16, repeats=a.repeats, method="attribution")["explanations"]
         return float(rows[0]["ms an image"]) / 1e3
 
     scan, released = "PyTorch, published scan", "PyTorch, as released"
@@ -281,7 +281,7 @@ def bench_vim(evalh, arch, a, folder, lines):
 
 def weights(evalh, arch, folder):
     path = os.path.join(folder, arch + ".safetensors")
-    subprocess.run([evalh.program, "bench", arch, "--batch=1", "--repeats=1", "--methods=none", "--save=" + path],
+    subprocess.run([evalh.program, "bench", arch, "--batch=1", "--repeats=1", "--forward-only", "--save=" + path],
                    check=True, stdout=subprocess.DEVNULL)
     return path, load_safetensors(path)[0]
 
