@@ -13,7 +13,7 @@ enum { SKIPPED = 77 }; /* as meson counts it */
 
 struct options {
     const char *backend, *op;
-    bool bench;
+    bool bench, list;
 };
 
 /* What a backend is opened with. One that cannot be had here is skipped aloud. */
@@ -153,6 +153,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 't':
         o->bench = true;
         return 0;
+    case 'l':
+        o->list = true;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -185,6 +188,7 @@ int main(int argc, char **argv)
         { "backend", 'b', "NAME", 0, "this backend only (default: all of this build)", 0 },
         { "device", 0, NULL, OPTION_ALIAS, NULL, 0 },
         { "op", 'o', "NAME", 0, "this operation only", 0 },
+        { "list", 'l', NULL, 0, "lists the operations, and stops", 0 },
         { "bench", 't', NULL, 0, "time each operation at a DeiT-S / Vim-S size", 0 },
         { 0 }
     };
@@ -193,6 +197,10 @@ int main(int argc, char **argv)
                                       .doc = "Holds every operation to the reference." };
     struct options o = { 0 };
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    for (size_t i = 0; o.list && i < COUNT_OF(checks); i++)
+        puts(checks[i].name);
+    if (o.list)
+        return 0;
     if (o.op != NULL && !known_op(o.op)) {
         fprintf(stderr, "checkops: no operation '%s'; the list is OP_LIST in ops.h\n", o.op);
         return 2;
