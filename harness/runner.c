@@ -1,5 +1,6 @@
 /* A visit: load, classify, explain, heat, tasks. */
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "blur.h"
@@ -152,7 +153,6 @@ static enum status make_heat(struct runner *r, int count, struct error *err)
 {
     struct backend *be = r->plan->backend;
     size_t bytes = (size_t)count * r->cells * sizeof *r->map_values;
-    enum status status = OK;
     for (int i = 0; i < count; i++)
         r->flags[i] = inspect_map(r->map_values + (size_t)i * r->cells, r->cells);
     be->upload(be, r->map_device, r->map_values, bytes);
@@ -172,24 +172,49 @@ static enum status make_heat(struct runner *r, int count, struct error *err)
         }
     if (mended)
         be->upload(be, r->heat_device, r->heat, (size_t)count * r->pixels * sizeof *r->heat);
-#pragma omp parallel for schedule(dynamic)
-    for (int i = 0; i < count; i++) {
+    return OK;
+}
+
+/* Counts the ties of the visit's heat maps, by sorting them, and stores the maps. */
+static void *count_ties(void *runner)
+{
+    struct runner *r = runner;
+    enum status status = OK;
+#pragma omp parallel for schedule(dynamic) num_threads(r->plan->threads)
+    for (int i = 0; i < r->map_count; i++) {
         size_t tie = 0;
         enum status s = largest_tie(r->heat + (size_t)i * r->pixels, r->pixels, &tie, NULL);
         r->ties[i] = (int32_t)tie;
 #pragma omp critical
         status = s != OK ? s : status;
     }
-    if (status != OK)
-        return fail(err, status, "out of memory sorting %zu pixels", r->pixels);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < r->map_count; i++)
         store_map(r, i);
-    return OK;
+    r->tie_status = status;
+    return NULL;
+}
+
+/* The tasks; meanwhile the ties are counted, where it is not the processors that the tasks run on. */
+static enum status run_tasks(struct runner *r, const struct visit *visit, struct error *err)
+{
+    const struct plan *p = r->plan;
+    pthread_t thread;
+    enum status status = OK;
+    r->map_count = visit->map_count;
+    bool aside = r->ahead && pthread_create(&thread, NULL, count_ties, r) == 0;
+    if (!aside)
+        count_ties(r);
+    for (int i = 0; i < p->task_count && status == OK; i++)
+        status = p->tasks[i]->run(r->state[i], p, visit, &r->records, err);
+    if (aside)
+        pthread_join(thread, NULL);
+    if (status == OK && r->tie_status != OK)
+        status = fail(err, r->tie_status, "out of memory sorting %zu pixels", r->pixels);
+    return status;
 }
 
 static enum status visit_batch(struct runner *r, int n, struct error *err)
 {
-    const struct plan *p = r->plan;
     TRY(classify(r, n, err));
     TRY(explain(r, n, err));
     int maps = list_maps(r, n);
@@ -207,9 +232,7 @@ static enum status visit_batch(struct runner *r, int n, struct error *err)
                                  .heat = r->heat,
                                  .heat_device = r->heat_device,
                                  .seeds = r->seeds };
-    for (int i = 0; i < p->task_count; i++)
-        TRY(p->tasks[i]->run(r->state[i], p, &visit, &r->records, err));
-    return OK;
+    return run_tasks(r, &visit, err);
 }
 
 /* All loaded images: in one visit, or in two where memory ran out and the batch is halved. */

@@ -36,6 +36,8 @@ struct runner {
     float *map_values; /* [maps, g*g] */
     uint8_t *flags;    /* [maps] constant */
     int32_t *ties;     /* [maps] */
+    int map_count;
+    enum status tie_status;
     float *heat;       /* [maps, S*S] */
     float *map_device, *heat_device;
     float *blur_scratch;

@@ -9,6 +9,7 @@
 #include "scan.h"
 
 enum { WALK_WARPS = 2, WALK_CHANNELS = 32 * WALK_WARPS };
+enum { SUMS = 8 }; /* states whose sums over a warp are made together: more would spill in double */
 enum : size_t { SCRATCH = (size_t)1 << 30 };
 
 /* Scratch of one group of images. E channels, W = ceil(E / 32) warps of channels, room for N
@@ -102,21 +103,13 @@ static __global__ void gate_kernel(const __grid_constant__ struct scan_back_args
     w.gy[image * dense + i] = g * silu(z) * T(0.5);
 }
 
-/* Sums of v over the warp's channels, for the columns [first, first + N) of the token's sums. */
+/* Sums of v over the warp's channels, to `to` [N]. */
 template <typename T, int N>
 static __device__ __forceinline__ void store_sums(T (&v)[N], T *to, int lane)
 {
-    constexpr int PART = N < 32 ? N : 32;
-#pragma unroll scan_unroll(N / PART)
-    for (int first = 0; first < N; first += PART) {
-        T part[PART];
-#pragma unroll
-        for (int i = 0; i < PART; i++)
-            part[i] = v[first + i];
-        const T sum = warp_scatter_sum<T, PART>(part, lane);
-        if (lane % (32 / PART) == 0)
-            to[first + scatter_index(lane, PART)] = sum;
-    }
+    const T sum = warp_scatter_sum<T, N>(v, lane);
+    if (lane % (32 / N) == 0)
+        to[scatter_index(lane, N)] = sum;
 }
 
 /* Grid: (blocks of channels, directions, images). gs holds ∂/∂s_t when token t is reached. Idle
@@ -155,29 +148,32 @@ static __global__ void __launch_bounds__(WALK_CHANNELS, 1)
         const T u = u_in[(size_t)t * a.chan], pre = w.pre[(side + t) * a.chan + chan];
         const T gy = live ? w.gy[(row + t) * a.chan + chan] : T(0);
         const T delta = softplus(pre);
-        T gu = gy * skip, gdelta = 0, gb[N], gc[N];
-#pragma unroll scan_unroll(N)
-        for (int n = 0; n < N; n++) {
-            const T bn = n < a.state ? b[n] : T(0), cn = n < a.state ? c[n] : T(0);
-            const T before = step > 0 ? states[((size_t)prev * N + n) * a.chan] : T(0);
-            const T decay = exp2_of(delta * a2[n]), g = gs[n] + gy * cn;
-            gu += g * delta * bn;
-            gdelta += g * (bn * u + a2[n] * T(1 / LOG2E) * decay * before);
-            gb[n] = g * delta * u;
-            gc[n] = gy * s[n];
-            gs[n] = g * decay;
-            s[n] = before;
+        T gu = gy * skip, gdelta = 0;
+#pragma unroll scan_unroll(N / SUMS)
+        for (int first = 0; first < N; first += SUMS) {
+            T gb[SUMS], gc[SUMS];
+#pragma unroll
+            for (int i = 0; i < SUMS; i++) {
+                const int n = first + i;
+                const T bn = n < a.state ? b[n] : T(0), cn = n < a.state ? c[n] : T(0);
+                const T before = step > 0 ? states[((size_t)prev * N + n) * a.chan] : T(0);
+                const T decay = exp2_of(delta * a2[n]), g = gs[n] + gy * cn;
+                gu += g * delta * bn;
+                gdelta += g * (bn * u + a2[n] * T(1 / LOG2E) * decay * before);
+                gb[i] = g * delta * u;
+                gc[i] = gy * s[n];
+                gs[n] = g * decay;
+                s[n] = before;
+            }
+            if (!a.detach && warp < w.warps) {
+                store_sums(gb, sums + (size_t)t * 2 * N + first, lane);
+                store_sums(gc, sums + (size_t)t * 2 * N + N + first, lane);
+            }
         }
         if (live)
             gu_out[(size_t)t * a.chan] = gu;
-        if (a.detach) /* Δ, B and C are constants: nothing flows back through xdbl */
-            continue;
-        if (live)
+        if (live && !a.detach) /* else Δ, B and C are constants: nothing flows back through xdbl */
             gpre_out[(size_t)t * a.chan] = gdelta * softplus_slope(pre);
-        if (warp < w.warps) {
-            store_sums(gb, sums + (size_t)t * 2 * N, lane);
-            store_sums(gc, sums + (size_t)t * 2 * N + N, lane);
-        }
     }
 }
 
