@@ -79,8 +79,8 @@ struct explain_result { /* arrays by the caller, for n images */
     int32_t *predicted;    /* [n] */
     float *maps;           /* [n, methods, CLASS_CHOICES, g, g]; a class not asked for is untouched; a
                               class-agnostic map, or target = predicted, is computed once and copied */
-    float *identity_error; /* [n] hidden-attention identity (SPEC 4), relative; NaN where no method
-                              computed it */
+    float *identity_error; /* [n] hidden-attention identity (SPEC 4) of the model itself (of none
+                              that is re-initialised), relative; NaN where no method computed it */
     uint8_t *zero_row_sum; /* [n] a rollout met a row sum of exactly 0 */
 };
 
