@@ -16,7 +16,8 @@ void gnuplot_terminal(FILE *script, int kind, const char *stem, double width_cm,
 /* text between single quotes, as gnuplot reads it. */
 void gnuplot_quote(FILE *script, const char *text);
 
-struct look { /* how a method is drawn, wherever it is */
+#define LOOK_NO_POINT (-1) /* a line alone; gnuplot's number for it too */
+struct look {              /* how a method is drawn, wherever it is */
     const char
         *colour; /* Okabe and Ito's palette: told apart by the colour-blind; greys for controls */
     int point;   /* of gnuplot; told apart in black and white, as is the dash */

@@ -195,10 +195,10 @@ static void segmentation(FILE *f, const struct run *run, enum explained explaine
 
 static void shortcut(FILE *f, const struct run *run, enum explained explained)
 {
-    static const struct look chance = { "#000000", 0, "(2,2)" };
+    static const struct look chance = { "#000000", LOOK_NO_POINT, "(2,2)" };
     size_t images = 0, bar = 0, bars = plots_shortcut_bars(run, explained);
     const struct chart c = {
-        f, 440, 240, 36, 8, 22, 12, { 0, bars ? (double)bars : 1 }, { 0, 100 }
+        f, 440, 280, 36, 8, 22, 24, { 0, bars ? (double)bars : 1 }, { 0, 100 }
     };
     double area = NAN;
     for (size_t i = 0; i < run->segmentations; i++)

@@ -121,6 +121,8 @@ static void put_marker(FILE *f, double x, double y, const struct look *look)
         { 2, false, "M-3.5-3.5L3.5 3.5M-3.5 3.5L3.5-3.5" },
     };
     size_t i = 0, count = sizeof shapes / sizeof *shapes;
+    if (look->point == LOOK_NO_POINT)
+        return;
     while (i + 1 < count && shapes[i].point != look->point)
         i++;
     fprintf(f,
