@@ -169,6 +169,15 @@ fi
 
 # ---- HDF5 and memory ----
 
+# A demo set that does not fit; HDF5 writes its masks.
+(
+    trap '' XFSZ
+    ulimit -f 100
+    expect 2 "is there space?" run "$c" --set data.path="$work/demo2" --set data.images=60
+    [ $failures -eq 0 ]
+) || failures=$((failures + 1))
+[ -z "$(ls "$work/demo2")" ] || fail "half a demo set is left"
+
 "$EVALH" run "$c" "${many[@]}" --set run.output="$work/bad.h5" >/dev/null 2>&1 &
 pid=$!
 until [ -e "$work/bad.h5.parts/shard-000002.h5" ] || ! kill -0 $pid 2>/dev/null; do sleep 0.002; done

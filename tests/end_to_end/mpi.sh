@@ -11,7 +11,9 @@ elif ! command -v mpirun >/dev/null; then
 fi
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 # What mpirun leaves the other ranks when one has died: nothing.
-mpi=(mpirun --oversubscribe --bind-to none --mca odls_base_sigkill_timeout 0)
+# And what killed ones leave behind lies in our own folder.
+mpi=(mpirun --oversubscribe --bind-to none --mca odls_base_sigkill_timeout 0
+    --mca btl_vader_backing_directory "$work")
 "${mpi[@]}" -n 2 true >"$work/stderr" 2>&1 || {
     echo "SKIPPED: mpirun does not work here: $(head -c 300 "$work/stderr")"
     exit 77

@@ -229,6 +229,19 @@ static void another_run_is_refused(void **state)
     assert_int_equal(open_at(output, other, "k", 5, true, &s, &err), OK);
     assert_int_equal(store_done(s), 0);
     store_close(s);
+    /* Values longer than a line of a config file may be. */
+    char longer[400];
+    snprintf(longer, sizeof longer, "data.path=/%0300d", 7);
+    struct config *far = make_config(longer);
+    assert_int_equal(config_set(far, "explain.discard=0.3", &err), OK);
+    assert_int_equal(open_at(output, far, "k", 5, true, &s, &err), OK);
+    store_close(s);
+    leave_two_shards(far);
+    assert_int_equal(open_at(output, other, "k", 5, false, &s, &err), E_CONFIG);
+    assert_non_null(strstr(err.text, "explain.discard was '0.3' and is now '0.2'"));
+    config_free(far);
+    assert_int_equal(open_at(output, c, "k", 5, true, &s, &err), OK);
+    store_close(s);
     /* The same against a finished file. */
     if (run_all(c, 5, &err) != OK)
         fail_msg("%s", err.text);
