@@ -176,9 +176,9 @@ class ViT(torch.nn.Module):
 
     def forward(self, x):
         kernel = self.w("patch_embed.proj.weight")
-        t = F.conv2d(x, kernel, self.w("patch_embed.proj.bias"), stride=kernel.shape[2]).flatten(2).transpose(1, 2)
-        t = torch.cat((self.w("cls_token").expand(x.shape[0], -1, -1), t), 1) + self.w("pos_embed")
-        n, length, width = x.shape[0], t.shape[1], t.shape[2]
+        n, width, length = int(x.shape[0]), *(int(self.w("pos_embed").shape[i]) for i in (2, 1))
+        t = F.conv2d(x, kernel, self.w("patch_embed.proj.bias"), stride=int(kernel.shape[2])).flatten(2).transpose(1, 2)
+        t = torch.cat((self.w("cls_token").expand(n, -1, -1), t), 1) + self.w("pos_embed")
         for i in range(self.depth):
             p = f"blocks.{i}."
             q, k, v = self.linear(self.norm(t, p + "norm1"), p + "attn.qkv").reshape(
