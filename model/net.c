@@ -107,28 +107,33 @@ size_t net_workspace_bytes(const struct net *net)
     return net->bytes;
 }
 
-static void forward_chunk(struct net *net, struct lane *l, const struct view *views, int n,
-                          float *logits)
+/* Images from `at` on, as many as a lane takes of the n. */
+static void forward_chunk(struct net *net, struct lane *l, const struct view *views, size_t n,
+                          size_t at, float *logits)
 {
+    size_t step = (size_t)net->lane_batch, count = n - at < step ? n - at : step;
     const struct arch_type *type = net->model->type;
     const struct geometry *g = &net->model->geo;
-    stem_forward(g, net->be, type->stem(net->weights), &l->stem, &net->format, views, n, l->tokens);
-    type->forward(g, net->be, net->weights, l->ws, n, l->tokens, l->logits);
-    be_read_floats(net->be, logits, l->logits, (size_t)n * (size_t)g->classes);
+    stem_forward(g, net->be, type->stem(net->weights), &l->stem, &net->format, views + at,
+                 (int)count, l->tokens);
+    type->forward(g, net->be, net->weights, l->ws, (int)count, l->tokens, l->logits);
+    be_read_floats(net->be, logits + at * (size_t)g->classes, l->logits,
+                    count * (size_t)g->classes);
 }
 
 enum status net_forward(struct net *net, const struct view *views, size_t n, float *logits,
                         struct error *err)
 {
-    size_t step = (size_t)net->lane_batch, chunks = (n + step - 1) / step;
-    size_t classes = (size_t)net->model->geo.classes;
-    /* One chunk runs outside a parallel region, so that operations may use all threads. */
-#pragma omp parallel for schedule(dynamic) num_threads(net->lanes)                                 \
-    if (net->lanes > 1 && chunks > 1)
-    for (size_t i = 0; i < chunks; i++) {
-        size_t at = i * step, count = n - at < step ? n - at : step;
-        forward_chunk(net, &net->lane[omp_get_thread_num()], views + at, (int)count,
-                      logits + at * classes);
+    size_t step = (size_t)net->lane_batch;
+    /* A single chunk is not inside a parallel region, not even one of a single thread: operations
+     * use all threads then, which OpenMP would make anew for every nested region. */
+    if (net->lanes == 1 || n <= step) {
+        for (size_t at = 0; at < n; at += step)
+            forward_chunk(net, &net->lane[0], views, n, at, logits);
+        return net->be->sync(net->be, err);
     }
+#pragma omp parallel for schedule(dynamic) num_threads(net->lanes)
+    for (size_t at = 0; at < n; at += step)
+        forward_chunk(net, &net->lane[omp_get_thread_num()], views, n, at, logits);
     return net->be->sync(net->be, err);
 }

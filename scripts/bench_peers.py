@@ -110,14 +110,15 @@ def published_direction(w, m, b, x, rows=None):
         state = decay[:, :, t] * state + fed[:, :, t]
         out.append(torch.einsum("bdn,bn->bd", state, C[:, t]))
     if rows is not None:
-        rows.append(released_row(step, decay, B, C))
+        with torch.no_grad():
+            rows.append(released_row(step, decay, B, C))
     return torch.stack(out, 2) + u * w[m + f"D{b}"][:, None]
 
 
 def released_row(step, decay, B, C):
     """The released code's way to the row of the CLS token (both directions have it at L // 2): for
     every earlier token the product of all decays between, each time from the start: O(L²) products
-    of [E, N]. They are part of the graph, as there."""
+    of [E, N]. Without a graph: nothing is differentiated through it."""
     c = step.shape[2] // 2
     fed = torch.einsum("bdl,bln->bldn", step, B)
     row = torch.zeros_like(step)

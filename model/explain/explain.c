@@ -290,6 +290,15 @@ static void collect(const struct explainer *ex, const struct pass *p, const stru
             r->identity_error[at + i] = s->identity[i];
 }
 
+/* Images from `at` on, as many as a lane takes of the n. */
+static void run_chunk(struct explainer *ex, struct pass *p, struct sweep *s, const int32_t *target,
+                      int n, int at, const struct explain_result *r)
+{
+    int count = n - at < p->lane_batch ? n - at : p->lane_batch;
+    sweep_run(s, p->views + at, count, r->predicted + at, target + at);
+    collect(ex, p, s, at, r);
+}
+
 static enum status run_pass(struct explainer *ex, struct pass *p, const struct explain_subject *sub,
                             const int32_t *target, int n, const struct explain_result *r,
                             struct error *err)
@@ -299,15 +308,15 @@ static enum status run_pass(struct explainer *ex, struct pass *p, const struct e
         p->be->upload(p->be, p->rgb + (size_t)i * bytes, sub[i].rgb, bytes);
         p->views[i] = (struct view){ .rgb = p->rgb + (size_t)i * bytes };
     }
-    int chunks = (n + p->lane_batch - 1) / p->lane_batch;
-#pragma omp parallel for schedule(dynamic) num_threads(p->be->lanes)                               \
-    if (p->be->lanes > 1 && chunks > 1)
-    for (int c = 0; c < chunks; c++) {
-        int at = c * p->lane_batch, count = n - at < p->lane_batch ? n - at : p->lane_batch;
-        struct sweep *s = p->sweeps[omp_get_thread_num()];
-        sweep_run(s, p->views + at, count, r->predicted + at, target + at);
-        collect(ex, p, s, at, r);
+    int step = p->lane_batch;
+    if (p->be->lanes == 1 || n <= step) { /* no parallel region around it: see net_forward */
+        for (int at = 0; at < n; at += step)
+            run_chunk(ex, p, p->sweeps[0], target, n, at, r);
+        return p->be->sync(p->be, err);
     }
+#pragma omp parallel for schedule(dynamic) num_threads(p->be->lanes)
+    for (int at = 0; at < n; at += step)
+        run_chunk(ex, p, p->sweeps[omp_get_thread_num()], target, n, at, r);
     return p->be->sync(p->be, err);
 }
 
