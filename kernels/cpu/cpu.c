@@ -79,6 +79,9 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     TRY(choose_simd(options->simd, &simd, err));
     if (options->threads < 0)
         return fail(err, E_CONFIG, "threads = %d: must be 0 (all) or more", options->threads);
+    if (wide && (options->precision == PRECISION_BF16 || options->precision == PRECISION_TF32))
+        return fail(err, E_CONFIG, "cpu64 computes in double alone: precision cannot be %s",
+                    options->precision == PRECISION_BF16 ? "bf16" : "tf32");
     struct cpu_backend *self = calloc(1, sizeof *self);
     if (!self)
         return fail(err, E_NOMEM, "out of memory: a backend");

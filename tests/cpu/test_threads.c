@@ -219,6 +219,9 @@ static void test_refusals(void **state)
     options = (struct backend_options){ .simd = "", .threads = -1 };
     assert_int_equal(backend_open("cpu64", &options, &be, &err), E_CONFIG);
     assert_non_null(strstr(err.text, "threads = -1"));
+    options = (struct backend_options){ .simd = "", .precision = PRECISION_BF16 };
+    assert_int_equal(backend_open("cpu64", &options, &be, &err), E_CONFIG);
+    assert_non_null(strstr(err.text, "bf16"));
 }
 
 int main(void)
