@@ -39,6 +39,7 @@ struct backend {
     size_t real_size; /* bytes of one element: 4 or 8 */
     enum precision precision;
     int threads; /* that this backend uses; 1 for ref */
+    bool narrow; /* takes arrays that ops.h flags as narrow; see there */
 
     /* Lanes: parts of a batch that may run at the same time, each with a workspace of its own. A
      * CPU has one lane per thread (operations called inside a lane are then serial); a GPU has
@@ -86,6 +87,17 @@ const char *backend_double_name(const char *name);
 static inline real *be_at(const struct backend *be, const real *p, size_t index)
 {
     return (real *)((uintptr_t)p + index * be->real_size);
+}
+
+/* The same in an array that may be narrow: bytes of an element, and element `index`. */
+static inline size_t be_size(const struct backend *be, bool narrow)
+{
+    return narrow ? sizeof(uint16_t) : be->real_size;
+}
+
+static inline real *be_at_narrow(const struct backend *be, bool narrow, const real *p, size_t index)
+{
+    return (real *)((uintptr_t)p + index * be_size(be, narrow));
 }
 
 /* For messages when `bytes` for `count` images could not be had: "compute.batch = 12 would fit", or

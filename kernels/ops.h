@@ -4,7 +4,8 @@
  * Notation (SPEC 1): n images, L tokens, D width, E = 2D inner width, N states, K conv taps, R rank
  * of the step projection, H heads. Arrays are row-major, the last index contiguous unless an ld
  * (elements between rows) says otherwise; outputs never alias inputs unless said. Pointers marked
- * "or NULL" are optional. Direction 0 runs forward over the tokens, direction 1 over the reversed
+ * "or NULL" are optional. Arrays flagged narrow hold bf16, two bytes an element, between the operations of
+ * a classifying pass under PRECISION_BF16; a flag may be set where backend.narrow is, and nowhere else. Direction 0 runs forward over the tokens, direction 1 over the reversed
  * order; no array is ever stored reversed. */
 #pragma once
 
@@ -61,6 +62,7 @@ struct linear_args { /* y = act(x Wᵀ + b) (+ y) */
     bool accumulate; /* adds to what y holds, after the activation */
     real *y;
     size_t ldy; /* y [rows, out] */
+    bool narrow_x, narrow_y; /* a narrow y is not accumulated to */
 };
 
 struct linear_back_args { /* gx = gy W (+ gx) */
@@ -95,6 +97,7 @@ struct rmsnorm_args { /* r = x (+ h);  y = r / sqrt(mean(r²) + eps) * w */
     double eps;
     real *r; /* [rows, D] or NULL; may be x */
     real *y; /* [rows, D] */
+    bool narrow_y;
 };
 
 struct rmsnorm_back_args { /* gx (+)= gradient with respect to x of y = rmsnorm(x) * w */
@@ -112,6 +115,7 @@ struct layernorm_args { /* r = x (+ h);  y = (r - mean) / sqrt(var + eps) * w + 
     double eps;
     real *r; /* or NULL; may be x */
     real *y;
+    bool narrow_y;
 };
 
 struct layernorm_back_args {
@@ -156,6 +160,7 @@ struct conv_silu_args { /* depthwise causal convolution and SiLU, both direction
     const real *x;
     size_t ldx; /* [n*L, E] */
     struct conv_dir dir[2];
+    bool narrow; /* x and u; pre is NULL */
 };
 
 struct conv_silu_back_args { /* gx = Σ over directions of convᵀ(gu * SiLU'(p)) */
@@ -193,6 +198,7 @@ struct scan_args {
     real *out;      /* [n, L, E] */
     real *delta[2]; /* [n, L, E] out: Δ; or NULL */
     real *y[2];     /* [n, L, E] out: y; or NULL */
+    bool narrow;    /* u, z, out; delta and y are NULL */
 };
 
 struct scan_back_args { /* recomputes the scan; gradients of its inputs */
@@ -285,6 +291,7 @@ struct attention_args { /* softmax(scale q kᵀ) v, per head */
     double scale;
     real *out;   /* [n, L, H, dim] */
     real *probs; /* [n, H, L, L] out, or NULL: never in memory whole */
+    bool narrow; /* qkv and out; probs is NULL */
 };
 
 struct softmax_back_args { /* gs = scale * p * (gp - Σ_j gp p), per row */

@@ -149,11 +149,13 @@ void vim_acts_layout(const struct geometry *g, const struct backend *be, int n, 
                      struct bump *b, struct vim_acts *a)
 {
     size_t rows = (size_t)n * (size_t)g->tokens, e = (size_t)g->inner, size = be->real_size;
-    a->xn = bump_take(b, rows * (size_t)g->width, size);
-    a->xz = bump_take(b, rows * 2 * e, size);
-    a->gated = bump_take(b, rows * e, size);
+    a->narrow = be->narrow && !explained;
+    size_t passing = be_size(be, a->narrow); /* of what goes from one operation to the next */
+    a->xn = bump_take(b, rows * (size_t)g->width, passing);
+    a->xz = bump_take(b, rows * 2 * e, passing);
+    a->gated = bump_take(b, rows * e, passing);
     for (int k = 0; k < 2; k++) {
-        a->u[k] = bump_take(b, rows * e, size);
+        a->u[k] = bump_take(b, rows * e, passing);
         a->xdbl[k] = bump_take(b, rows * (size_t)(g->rank + 2 * g->state), size);
         a->pre[k] = explained ? bump_take(b, rows * e, size) : NULL;
         a->delta[k] = explained ? bump_take(b, rows * e, size) : NULL;
@@ -167,23 +169,28 @@ void vim_layer_inner(const struct geometry *g, struct backend *be, const struct 
     int rows = n * g->tokens;
     size_t d = (size_t)g->width, e = (size_t)g->inner, xdbl = (size_t)(g->rank + 2 * g->state);
     const struct rmsnorm_args norm = { .rows = rows, .width = g->width, .x = r, .w = w->norm,
-                                       .eps = VIM_NORM_EPS, .y = a->xn };
+                                       .eps = VIM_NORM_EPS, .y = a->xn, .narrow_y = a->narrow };
     be->op.rmsnorm(be, &norm);
-    run_linear(be, w->in_proj, NULL, rows, a->xn, d, a->xz, 2 * e);
+    const struct linear_args in = { .rows = rows, .w = w->in_proj, .x = a->xn, .ldx = d,
+                                    .y = a->xz, .ldy = 2 * e, .narrow_x = a->narrow,
+                                    .narrow_y = a->narrow };
+    be->op.linear(be, &in);
 
     struct conv_silu_args conv = { .n = n, .len = g->tokens, .chan = g->inner, .taps = g->taps,
-                                   .x = a->xz, .ldx = 2 * e };
+                                   .x = a->xz, .ldx = 2 * e, .narrow = a->narrow };
     for (int k = 0; k < 2; k++)
         conv.dir[k] = (struct conv_dir){ .w = w->dir[k].conv_w, .b = w->dir[k].conv_b,
                                          .u = a->u[k], .pre = a->pre[k] };
     be->op.conv_silu(be, &conv);
 
     struct scan_args scan = { .n = n, .len = g->tokens, .chan = g->inner, .state = g->state,
-                              .rank = g->rank, .z = be_at(be, a->xz, e), .ldz = 2 * e,
-                              .out = a->gated };
+                              .rank = g->rank, .z = be_at_narrow(be, a->narrow, a->xz, e),
+                              .ldz = 2 * e, .out = a->gated, .narrow = a->narrow };
     for (int k = 0; k < 2; k++) {
         const struct vim_direction *v = &w->dir[k];
-        run_linear(be, v->x_proj, NULL, rows, a->u[k], e, a->xdbl[k], xdbl);
+        const struct linear_args x_proj = { .rows = rows, .w = v->x_proj, .x = a->u[k], .ldx = e,
+                                            .y = a->xdbl[k], .ldy = xdbl, .narrow_x = a->narrow };
+        be->op.linear(be, &x_proj);
         scan.dir[k] = (struct scan_dir){ .u = a->u[k], .xdbl = a->xdbl[k], .w_dt = v->w_dt,
                                          .b_dt = v->b_dt, .a = v->a, .d = v->d };
         scan.delta[k] = a->delta[k];
@@ -197,19 +204,29 @@ void vim_layer_close(const struct geometry *g, struct backend *be, const struct 
 {
     const struct linear_args out = { .rows = n * g->tokens, .w = w->out_proj, .x = a->gated,
                                      .ldx = (size_t)g->inner, .accumulate = true, .y = r,
-                                     .ldy = (size_t)g->width };
+                                     .ldy = (size_t)g->width, .narrow_x = a->narrow };
     be->op.linear(be, &out);
+}
+
+static void classify(const struct geometry *g, struct backend *be, const struct vim_weights *w,
+                     int n, const real *r, real *normed, bool narrow, real *logits)
+{
+    size_t d = (size_t)g->width;
+    const struct rmsnorm_args norm = { .rows = n * g->tokens, .width = g->width, .x = r,
+                                       .w = w->norm_f, .eps = VIM_NORM_EPS, .y = normed,
+                                       .narrow_y = narrow };
+    be->op.rmsnorm(be, &norm);
+    const struct linear_args l = { .rows = n, .w = w->head,
+                                   .x = be_at_narrow(be, narrow, normed, (size_t)g->cls_at * d),
+                                   .ldx = (size_t)g->tokens * d, .bias = w->head_b, .y = logits,
+                                   .ldy = (size_t)g->classes, .narrow_x = narrow };
+    be->op.linear(be, &l);
 }
 
 void vim_head(const struct geometry *g, struct backend *be, const struct vim_weights *w, int n,
               const real *r, real *normed, real *logits)
 {
-    size_t d = (size_t)g->width;
-    const struct rmsnorm_args norm = { .rows = n * g->tokens, .width = g->width, .x = r,
-                                       .w = w->norm_f, .eps = VIM_NORM_EPS, .y = normed };
-    be->op.rmsnorm(be, &norm);
-    run_linear(be, w->head, w->head_b, n, be_at(be, normed, (size_t)g->cls_at * d),
-               (size_t)g->tokens * d, logits, (size_t)g->classes);
+    classify(g, be, w, n, r, normed, false, logits);
 }
 
 static const struct stem *stem_of(const void *weights)
@@ -232,7 +249,7 @@ static void forward(const struct geometry *g, struct backend *be, const void *we
         vim_layer_inner(g, be, &w->layer[i], a, n, tokens);
         vim_layer_close(g, be, &w->layer[i], a, n, tokens);
     }
-    vim_head(g, be, w, n, tokens, a->xn, logits);
+    classify(g, be, w, n, tokens, a->xn, a->narrow, logits);
 }
 
 const struct arch_type vim_type = {

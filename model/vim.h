@@ -39,6 +39,7 @@ struct vim_acts {
     real *pre[2];   /* [n, L, E]  p, the convolution; explanations only */
     real *delta[2]; /* [n, L, E]  Δ; explanations only */
     real *y[2];     /* [n, L, E]  scan output with D u; explanations only */
+    bool narrow;    /* xn, xz, u, gated are (ops.h); never in explanations */
 };
 
 void vim_acts_layout(const struct geometry *, const struct backend *, int n, bool explained,

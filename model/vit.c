@@ -162,12 +162,14 @@ void vit_acts_layout(const struct geometry *g, const struct backend *be, int n, 
                      struct bump *b, struct vit_acts *a)
 {
     size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
+    bool narrow = be->narrow && !explained;
+    size_t passing = be_size(be, narrow); /* of what goes from one operation to the next */
     size_t mlp = (size_t)g->mlp, len = (size_t)g->tokens;
-    *a = (struct vit_acts){ 0 };
-    a->y = bump_take(b, rows * d, size);
-    a->qkv = bump_take(b, rows * 3 * d, size);
-    a->att = bump_take(b, rows * d, size);
-    a->mid = bump_take(b, rows * mlp, size);
+    *a = (struct vit_acts){ .narrow = narrow };
+    a->y = bump_take(b, rows * d, passing);
+    a->qkv = bump_take(b, rows * 3 * d, passing);
+    a->att = bump_take(b, rows * d, passing);
+    a->mid = bump_take(b, rows * mlp, passing);
     if (!explained)
         return;
     a->probs = bump_take(b, rows * (size_t)g->heads * len, size);
@@ -197,10 +199,11 @@ void vit_spread_cls(const struct geometry *g, struct backend *be, int n, const r
 }
 
 static void norm(const struct geometry *g, struct backend *be, int rows, const real *x,
-                 const real *h, const real *w, const real *b, real *r, real *y)
+                 const real *h, const real *w, const real *b, real *r, real *y, bool narrow)
 {
     const struct layernorm_args a = { .rows = rows, .width = g->width, .x = x, .h = h,
-                                      .w = w, .b = b, .eps = VIT_NORM_EPS, .r = r, .y = y };
+                                      .w = w, .b = b, .eps = VIT_NORM_EPS, .r = r, .y = y,
+                                      .narrow_y = narrow };
     be->op.layernorm(be, &a);
 }
 
@@ -209,7 +212,8 @@ static void attend(const struct geometry *g, struct backend *be, const struct vi
     int dim = g->width / g->heads;
     const struct attention_args t = { .n = n, .len = g->tokens, .heads = g->heads, .dim = dim,
                                       .qkv = a->qkv, .scale = 1.0 / sqrt((double)dim),
-                                      .out = a->att, .probs = a->probs };
+                                      .out = a->att, .probs = a->probs,
+                                      .narrow = a->narrow };
     be->op.attention(be, &t);
 }
 
@@ -219,16 +223,19 @@ static void mix(const struct geometry *g, struct backend *be, const struct vit_b
 {
     int rows = n * g->tokens;
     size_t d = (size_t)g->width;
-    norm(g, be, rows, x, NULL, w->norm1_w, w->norm1_b, NULL, a->y);
-    run_linear(be, w->qkv.w, w->qkv.b, rows, a->y, d, a->qkv, 3 * d);
+    norm(g, be, rows, x, NULL, w->norm1_w, w->norm1_b, NULL, a->y, a->narrow);
+    const struct linear_args qkv = { .rows = rows, .w = w->qkv.w, .x = a->y, .ldx = d,
+                                     .bias = w->qkv.b, .y = a->qkv, .ldy = 3 * d,
+                                     .narrow_x = a->narrow, .narrow_y = a->narrow };
+    be->op.linear(be, &qkv);
     attend(g, be, a, n);
 }
 
 static void add_linear(struct backend *be, const struct vit_linear *w, int rows, const real *x,
-                       size_t in, real *y, size_t out)
+                       size_t in, real *y, size_t out, bool narrow)
 {
     const struct linear_args l = { .rows = rows, .w = w->w, .x = x, .ldx = in, .bias = w->b,
-                                   .accumulate = true, .y = y, .ldy = out };
+                                   .accumulate = true, .y = y, .ldy = out, .narrow_x = narrow };
     be->op.linear(be, &l);
 }
 
@@ -242,12 +249,13 @@ void vit_block_forward(const struct geometry *g, struct backend *be, const struc
         vit_gather_cls(g, be, n, x, x);
         vit_gather_cls(g, be, n, a->att, a->att);
     }
-    add_linear(be, &w->proj, rows, a->att, d, x, d);
-    norm(g, be, rows, x, NULL, w->norm2_w, w->norm2_b, NULL, a->y);
+    add_linear(be, &w->proj, rows, a->att, d, x, d, a->narrow);
+    norm(g, be, rows, x, NULL, w->norm2_w, w->norm2_b, NULL, a->y, a->narrow);
     const struct linear_args fc1 = { .rows = rows, .w = w->fc1.w, .x = a->y, .ldx = d,
-                                     .bias = w->fc1.b, .act = ACT_GELU, .y = a->mid, .ldy = mlp };
+                                     .bias = w->fc1.b, .act = ACT_GELU, .y = a->mid, .ldy = mlp,
+                                     .narrow_x = a->narrow, .narrow_y = a->narrow };
     be->op.linear(be, &fc1);
-    add_linear(be, &w->fc2, rows, a->mid, mlp, x, d);
+    add_linear(be, &w->fc2, rows, a->mid, mlp, x, d, a->narrow);
 }
 
 void vit_block_record(const struct geometry *g, struct backend *be, const struct vit_block *w,
@@ -261,7 +269,8 @@ void vit_block_record(const struct geometry *g, struct backend *be, const struct
         vit_gather_cls(g, be, n, a->att, a->att_cls);
     }
     run_linear(be, w->proj.w, w->proj.b, rows, a->cls_only ? a->att_cls : a->att, d, a->proj, d);
-    norm(g, be, rows, a->cls_only ? a->x_cls : x, a->proj, w->norm2_w, w->norm2_b, a->x1, a->y2);
+    norm(g, be, rows, a->cls_only ? a->x_cls : x, a->proj, w->norm2_w, w->norm2_b, a->x1, a->y2,
+         false);
     run_linear(be, w->fc1.w, w->fc1.b, rows, a->y2, d, a->fc1, mlp);
     run_map2(be, MAP_GELU, a->fc1, NULL, a->mid, (size_t)rows * mlp, 1.0);
     run_linear(be, w->fc2.w, w->fc2.b, rows, a->mid, mlp, a->fc2, d);
@@ -271,8 +280,21 @@ void vit_head(const struct geometry *g, struct backend *be, const struct vit_wei
               const real *x, real *normed, real *logits)
 {
     size_t d = (size_t)g->width;
-    norm(g, be, n, x, NULL, w->norm_w, w->norm_b, NULL, normed);
+    norm(g, be, n, x, NULL, w->norm_w, w->norm_b, NULL, normed, false);
     run_linear(be, w->head.w, w->head.b, n, normed, d, logits, (size_t)g->classes);
+}
+
+/* The same from narrow arrays and all tokens, x [n, L, D]: the CLS rows are told by their stride. */
+static void head_narrow(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                        const struct vit_acts *a, int n, const real *x, real *logits)
+{
+    size_t d = (size_t)g->width;
+    norm(g, be, n * g->tokens, x, NULL, w->norm_w, w->norm_b, NULL, a->y, true);
+    const struct linear_args l = { .rows = n, .w = w->head.w,
+                                   .x = be_at_narrow(be, true, a->y, (size_t)g->cls_at * d),
+                                   .ldx = (size_t)g->tokens * d, .bias = w->head.b, .y = logits,
+                                   .ldy = (size_t)g->classes, .narrow_x = true };
+    be->op.linear(be, &l);
 }
 
 static const struct stem *stem_of(const void *weights)
@@ -292,10 +314,14 @@ static void forward(const struct geometry *g, struct backend *be, const void *we
     const struct vit_weights *w = weights;
     struct vit_acts *a = ws;
     for (int i = 0; i < g->depth; i++) {
-        a->cls_only = i == g->depth - 1;
+        /* On a GPU a copy for every image costs what the last block's other rows would. */
+        a->cls_only = i == g->depth - 1 && !a->narrow;
         vit_block_forward(g, be, &w->block[i], a, n, tokens);
     }
-    vit_head(g, be, w, n, tokens, a->y, logits);
+    if (a->narrow)
+        head_narrow(g, be, w, a, n, tokens, logits);
+    else
+        vit_head(g, be, w, n, tokens, a->y, logits);
 }
 
 const struct arch_type vit_type = {

@@ -40,6 +40,7 @@ struct vit_acts {
     real *fc1;   /* [n, L, MLP]  before GELU */
     real *fc2;   /* [n, L, D]  the second branch of the residual */
     real *x_cls, *att_cls; /* [n, D]  CLS rows of the block's input and of att, where cls_only */
+    bool narrow; /* y, qkv, att, mid are (ops.h); never in explanations, never with cls_only */
 };
 
 void vit_acts_layout(const struct geometry *, const struct backend *, int n, bool explained,

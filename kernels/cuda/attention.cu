@@ -1,6 +1,8 @@
 /* softmax(scale q kᵀ) v, per head: two batched products with a softmax between. The maps go to
- * `probs`, or to scratch for as many images at a time as SCRATCH allows. */
-#include "num.h"
+ * `probs`, or to scratch for as many images at a time as SCRATCH allows. Narrow arrays go through flash.h
+ * where it has the width of a head. */
+#include "flash.h"
+#include "linear.h"
 
 enum { WARPS = 4, THREADS = 32 * WARPS };
 enum : size_t { SCRATCH = (size_t)256 << 20 };
@@ -72,12 +74,10 @@ static void attend(struct backend *be, const struct attention_args *a, int n, co
     cu_matmul<T>(be, &m, false);
 }
 
-template <typename T> static void attention(struct backend *be, const struct attention_args *a)
+template <typename T> static void attend_all(struct backend *be, const struct attention_args *a)
 {
     const size_t len = (size_t)a->len, width = (size_t)a->heads * a->dim;
     const size_t map = a->heads * len * len;
-    if (a->n <= 0 || map == 0 || !cu_begin(be))
-        return;
     int group = a->n;
     real *probs = a->probs;
     if (probs == NULL) {
@@ -91,6 +91,53 @@ template <typename T> static void attention(struct backend *be, const struct att
         attend<T>(be, a, a->n - at < group ? a->n - at : group,
                   be_at(be, a->qkv, at * len * 3 * width), probs,
                   be_at(be, a->out, at * len * width));
+}
+
+/* False: no kernel for heads of this width. */
+static bool flash(struct backend *be, const struct attention_args *a)
+{
+    const dim3 grid(cu_blocks(a->len, FLASH_QUERIES), a->heads, a->n);
+    void (*kernel)(const struct attention_args) = a->dim == 16   ? flash_kernel<16>
+                                                  : a->dim == 32 ? flash_kernel<32>
+                                                  : a->dim == 64 ? flash_kernel<64>
+                                                                 : NULL;
+    if (kernel == NULL || (uintptr_t)a->qkv % 16 != 0)
+        return false;
+    CU_LAUNCH(be, kernel, grid, FLASH_THREADS, 0, *a);
+    return true;
+}
+
+static __global__ void widen_qkv_kernel(const __nv_bfloat16 *from, float *to, size_t count)
+{
+    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+    if (i < count)
+        to[i] = __bfloat162float(from[i]);
+}
+
+/* Through wide copies in scratch. */
+static void attend_widened(struct backend *be, const struct attention_args *given)
+{
+    struct attention_args a = *given;
+    const size_t rows = (size_t)a.n * a.len, width = (size_t)a.heads * a.dim, count = rows * 3 * width;
+    float *wide = (float *)cu_scratch(be, SLOT_WIDE, (count + rows * width) * sizeof(float));
+    if (wide == NULL)
+        return;
+    CU_LAUNCH(be, widen_qkv_kernel, cu_blocks(count, THREADS), THREADS, 0,
+              rd<__nv_bfloat16>(a.qkv), wide, count);
+    a.qkv = (const real *)wide;
+    a.out = (real *)(wide + count);
+    attend_all<float>(be, &a);
+    cu_narrow(be, wide + count, width, wr<__nv_bfloat16>(given->out), width, rows, (int)width);
+}
+
+template <typename T> static void attention(struct backend *be, const struct attention_args *a)
+{
+    if (a->n <= 0 || a->len <= 0 || a->heads <= 0 || a->dim <= 0 || !cu_begin(be))
+        return;
+    if (!a->narrow)
+        attend_all<T>(be, a);
+    else if (!flash(be, a))
+        attend_widened(be, a);
 }
 
 template <typename T> void cu_fill_attention(struct ops *op)

@@ -27,8 +27,9 @@ static dim3 grid_of(int n, int len, int chan)
 
 /* ---- any number of taps: straight from memory ---- */
 
-template <typename T> struct taps_any {
-    const T *w, *x; /* w [K, E] and x, both at the channel; x at the image's token 0 */
+template <typename T, typename X> struct taps_any {
+    const T *w; /* [K, E] at the channel */
+    const X *x; /* at the channel and the image's token 0 */
     T bias;
     int taps, chans, len;
     size_t ldx;
@@ -40,27 +41,28 @@ template <typename T> struct taps_any {
         for (int k = 0; k < taps; k++) {
             const int s = tap_source(dir, t, taps, k);
             if (s >= 0 && s < len)
-                p += S(w[(size_t)k * chans]) * S(x[s * ldx]);
+                p += S(w[(size_t)k * chans]) * S(T(x[s * ldx]));
         }
         return (T)p;
     }
 };
 
-template <typename T>
+/* X: the element of x and u. */
+template <typename T, typename X>
 static __global__ void conv_silu_any(const __grid_constant__ struct conv_silu_args a)
 {
     const struct place at = place_of_thread(a.len);
     if (at.chan >= a.chan)
         return;
-    const T *x = rd<T>(a.x) + at.row * a.ldx + at.chan;
+    const X *x = rd<X>(a.x) + at.row * a.ldx + at.chan;
     for (int dir = 0; dir < 2; dir++) {
         const struct conv_dir *d = &a.dir[dir];
-        const taps_any<T> conv = { rd<T>(d->w) + at.chan, x, rd<T>(d->b)[at.chan], a.taps, a.chan,
-                                   a.len, a.ldx };
+        const taps_any<T, X> conv = { rd<T>(d->w) + at.chan, x, rd<T>(d->b)[at.chan], a.taps, a.chan,
+                                      a.len, a.ldx };
         for (int t = at.token; t < min(at.token + RUN, a.len); t++) {
             const size_t out = (at.row + t) * a.chan + at.chan;
             const T p = conv.at(dir, t);
-            wr<T>(d->u)[out] = silu(p);
+            wr<X>(d->u)[out] = (X)silu(p);
             if (d->pre != NULL)
                 wr<T>(d->pre)[out] = p;
         }
@@ -80,7 +82,7 @@ static __global__ void conv_back_any(const __grid_constant__ struct conv_silu_ba
         T sum = 0;
         for (int dir = 0; dir < 2; dir++) {
             const T *w = rd<T>(a.dir[dir].w) + at.chan;
-            const taps_any<T> conv = { w, x, rd<T>(a.dir[dir].b)[at.chan], a.taps, a.chan, a.len,
+            const taps_any<T, T> conv = { w, x, rd<T>(a.dir[dir].b)[at.chan], a.taps, a.chan, a.len,
                                        a.ldx };
             for (int k = 0; k < a.taps; k++) {
                 const int t = tap_source(1 - dir, s, a.taps, k);
@@ -114,14 +116,14 @@ static __device__ __forceinline__ void load_taps(const real *w, int taps, int ch
 }
 
 /* Tokens [first, first + COUNT) of a channel, 0 outside the image. */
-template <typename T, int COUNT>
-static __device__ __forceinline__ void load_window(const T *x, size_t ld, int first, int len,
+template <typename T, typename X, int COUNT>
+static __device__ __forceinline__ void load_window(const X *x, size_t ld, int first, int len,
                                                    T (&out)[COUNT])
 {
 #pragma unroll
     for (int i = 0; i < COUNT; i++) {
         const int t = first + i;
-        out[i] = t >= 0 && t < len ? x[t * ld] : T(0);
+        out[i] = t >= 0 && t < len ? T(x[t * ld]) : T(0);
     }
 }
 
@@ -138,14 +140,14 @@ static __device__ __forceinline__ T conv_at(const T (&w)[WINDOW_TAPS], T bias,
     return (T)p;
 }
 
-template <typename T>
+template <typename T, typename X>
 static __global__ void conv_silu_window(const __grid_constant__ struct conv_silu_args a)
 {
     const struct place at = place_of_thread(a.len);
     if (at.chan >= a.chan)
         return;
     T window[RUN + 2 * REACH], w[WINDOW_TAPS];
-    load_window(rd<T>(a.x) + at.row * a.ldx + at.chan, a.ldx, at.token - REACH, a.len, window);
+    load_window(rd<X>(a.x) + at.row * a.ldx + at.chan, a.ldx, at.token - REACH, a.len, window);
 #pragma unroll
     for (int dir = 0; dir < 2; dir++) {
         const struct conv_dir *d = &a.dir[dir];
@@ -158,7 +160,7 @@ static __global__ void conv_silu_window(const __grid_constant__ struct conv_silu
                 break;
             const T p = conv_at<T>(w, bias, window, dir, i + REACH);
             const size_t out = (at.row + t) * a.chan + at.chan;
-            wr<T>(d->u)[out] = silu(p);
+            wr<X>(d->u)[out] = (X)silu(p);
             if (d->pre != NULL)
                 wr<T>(d->pre)[out] = p;
         }
@@ -241,11 +243,12 @@ template <typename T> static void conv_silu(struct backend *be, const struct con
 {
     if (is_empty(a->n, a->len, a->chan) || !cu_begin(be))
         return;
-    const dim3 grid = grid_of(a->n, a->len, a->chan);
-    if (a->taps <= WINDOW_TAPS)
-        CU_LAUNCH(be, conv_silu_window<T>, grid, THREADS, 0, *a);
-    else
-        CU_LAUNCH(be, conv_silu_any<T>, grid, THREADS, 0, *a);
+    typedef typename narrow_of<T>::type N;
+    const bool window = a->taps <= WINDOW_TAPS;
+    const auto wide = window ? conv_silu_window<T, T> : conv_silu_any<T, T>;
+    const auto narrow = window ? conv_silu_window<T, N> : conv_silu_any<T, N>;
+    const auto kernel = a->narrow ? narrow : wide;
+    CU_LAUNCH(be, kernel, grid_of(a->n, a->len, a->chan), THREADS, 0, *a);
 }
 
 template <typename T>

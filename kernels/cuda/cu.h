@@ -14,7 +14,7 @@ extern "C" {
 
 /* Device memory that operations borrow while they run, one slot per user so that an operation may
  * call another. A slot grows to its largest request and keeps that. */
-enum cu_slot { SLOT_OP, SLOT_GEMM, SLOT_POINTERS, SLOT_SORT, CU_SLOTS };
+enum cu_slot { SLOT_OP, SLOT_GEMM, SLOT_POINTERS, SLOT_SORT, SLOT_BIAS, SLOT_WIDE, CU_SLOTS };
 
 enum { CU_STAGES = 2 };
 

@@ -270,6 +270,7 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     be->real_size = wide ? sizeof(double) : sizeof(float);
     be->precision = wide ? PRECISION_DOUBLE : options->precision;
     be->threads = 1;
+    be->narrow = be->precision == PRECISION_BF16;
     be->lanes = 1; /* one lane takes the whole batch: lane_images stays 0 */
     be->alloc = cu_alloc;
     be->free = cu_free;

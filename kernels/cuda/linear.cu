@@ -89,31 +89,65 @@ struct epilogue {
     size_t rows, outs;
     const real *s;
     size_t lds;
-    const real *bias; /* or NULL */
+    const real *bias; /* [outs] of T, or NULL */
     bool gelu, accumulate;
     real *y;
     size_t ldy;
 };
 
-template <typename T>
+/* S, Y: the elements of s and y. */
+template <typename T, typename S, typename Y>
 static __global__ void epilogue_kernel(const __grid_constant__ struct epilogue e)
 {
     const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
     if (i >= e.rows * e.outs)
         return;
     const size_t row = i / e.outs, col = i % e.outs;
-    T v = rd<T>(e.s)[row * e.lds + col];
+    T v = T(rd<S>(e.s)[row * e.lds + col]);
     if (e.bias != NULL)
         v += rd<T>(e.bias)[col];
     if (e.gelu)
         v = gelu(v);
-    T *y = wr<T>(e.y) + row * e.ldy + col;
-    *y = e.accumulate ? *y + v : v;
+    Y *y = wr<Y>(e.y) + row * e.ldy + col;
+    *y = (Y)(e.accumulate ? T(*y) + v : v);
 }
 
-template <typename T> static void run_epilogue(struct backend *be, const struct epilogue *e)
+/* The same in place for rows of bf16 without gaps, 8 elements a thread: what the MLP of a ViT takes most
+ * of its bytes for. */
+template <typename T>
+static __global__ void narrow_gelu_kernel(__nv_bfloat16 *y, const T *bias, unsigned outs,
+                                          size_t count)
 {
-    CU_LAUNCH(be, epilogue_kernel<T>, cu_blocks(e->rows * e->outs, THREADS), THREADS, 0, *e);
+    const size_t i = ((size_t)blockIdx.x * THREADS + threadIdx.x) * 8;
+    if (i >= count)
+        return;
+    const unsigned col = (unsigned)(i % outs);
+    uint4 words = *reinterpret_cast<const uint4 *>(y + i);
+    __nv_bfloat16 v[8];
+    memcpy(v, &words, sizeof v);
+#pragma unroll
+    for (int k = 0; k < 8; k++)
+        v[k] = (__nv_bfloat16)gelu(T(v[k]) + (bias != NULL ? bias[col + k] : T(0)));
+    memcpy(&words, v, sizeof v);
+    *reinterpret_cast<uint4 *>(y + i) = words;
+}
+
+template <typename T>
+static void run_epilogue(struct backend *be, const struct epilogue *e, bool narrow_s, bool narrow_y)
+{
+    typedef typename narrow_of<T>::type N;
+    const unsigned grid = cu_blocks(e->rows * e->outs, THREADS);
+    if (sizeof(T) == sizeof(float) && narrow_s && narrow_y && e->gelu && !e->accumulate &&
+        e->s == e->y && e->ldy == e->outs && e->outs % 8 == 0 && (uintptr_t)e->y % 16 == 0)
+        CU_LAUNCH(be, narrow_gelu_kernel<T>, cu_blocks(e->rows * e->outs, 8 * THREADS), THREADS, 0,
+                  wr<__nv_bfloat16>(e->y), e->bias != NULL ? rd<T>(e->bias) : NULL,
+                  (unsigned)e->outs, e->rows * e->outs);
+    else if (narrow_s)
+        CU_LAUNCH(be, (epilogue_kernel<T, N, N>), grid, THREADS, 0, *e); /* y is then narrow, too */
+    else if (narrow_y)
+        CU_LAUNCH(be, (epilogue_kernel<T, T, N>), grid, THREADS, 0, *e);
+    else
+        CU_LAUNCH(be, (epilogue_kernel<T, T, T>), grid, THREADS, 0, *e);
 }
 
 /* y (+)= x op(W), no bias. The column-major view: yᵀ = op(W) xᵀ with op(W) = W as stored, transposed
@@ -135,43 +169,57 @@ template <typename T> static void gemm(struct backend *be, const struct product 
                                  (int)p->ldy, compute, CUBLAS_GEMM_DEFAULT));
 }
 
-/* bf16 -> float, for shapes that cuBLASLt has no bf16 algorithm for. */
-static __global__ void widen_kernel(const __nv_bfloat16 *from, float *to, size_t count)
+/* to [rows, cols] = from [rows, cols] with ld: bf16 -> float, for shapes that cuBLASLt has no bf16
+ * algorithm for. */
+static __global__ void widen_kernel(const __nv_bfloat16 *from, size_t ld, float *to, size_t cols,
+                                    size_t count)
 {
     const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
     if (i < count)
-        to[i] = __bfloat162float(from[i]);
+        to[i] = __bfloat162float(from[i / cols * ld + i % cols]);
 }
 
-/* W in the arrays' type; a copy in scratch where it is packed in bf16. */
-static bool widen_weight(struct backend *be, struct product *p)
+static const float *widen(struct backend *be, enum cu_slot slot, const void *from, size_t ld,
+                          size_t rows, size_t cols)
 {
-    if (be->precision != PRECISION_BF16)
-        return true;
-    const size_t count = (size_t)(p->back ? p->ins : p->outs) * p->ldw;
-    float *to = (float *)cu_scratch(be, SLOT_GEMM, count * sizeof *to);
-    if (to == NULL)
-        return false;
-    CU_LAUNCH(be, widen_kernel, cu_blocks(count, THREADS), THREADS, 0, (const __nv_bfloat16 *)p->w,
-              to, count);
-    p->w = to;
-    return true;
+    float *to = (float *)cu_scratch(be, slot, rows * cols * sizeof *to);
+    if (to != NULL)
+        CU_LAUNCH(be, widen_kernel, cu_blocks(rows * cols, THREADS), THREADS, 0,
+                  (const __nv_bfloat16 *)from, ld, to, cols, rows * cols);
+    return to;
+}
+
+/* The product in the arrays' type: W and a narrow x are widened, a narrow y is made from a wide one. */
+template <typename T> static void run_wide(struct backend *be, const struct product *given)
+{
+    struct product p = *given;
+    if (be->precision == PRECISION_BF16) {
+        p.w = widen(be, SLOT_GEMM, p.w, p.ldw, p.back ? p.ins : p.outs, p.back ? p.outs : p.ins);
+        p.ldw = p.back ? p.outs : p.ins;
+    }
+    if (p.narrow_x) {
+        p.x = widen(be, SLOT_WIDE, p.x, p.ldx, p.rows, p.ins);
+        p.ldx = p.ins;
+    }
+    if (p.narrow_y) {
+        p.y = cu_scratch(be, SLOT_POINTERS, (size_t)p.rows * p.outs * sizeof(T));
+        p.ldy = p.outs;
+    }
+    if (p.w == NULL || p.x == NULL || p.y == NULL)
+        return;
+    gemm<T>(be, &p);
+    if (p.bias == NULL && !p.narrow_y)
+        return;
+    const struct epilogue e = { (size_t)p.rows, (size_t)p.outs, (const real *)p.y, p.ldy,
+                                (const real *)p.bias, false, false, (real *)given->y, given->ldy };
+    run_epilogue<T>(be, &e, false, p.narrow_y);
 }
 
 /* The product without an activation; the bias in the library's epilogue or in ours. */
-template <typename T> static void run_product(struct backend *be, const struct product *given)
+template <typename T> static void run_product(struct backend *be, const struct product *p)
 {
-    struct product p = *given;
-    if (sizeof(T) == sizeof(float) && cu_lt_run(be, &p))
-        return;
-    if (be->failed.code != OK || !widen_weight(be, &p))
-        return;
-    gemm<T>(be, &p);
-    if (p.bias != NULL) {
-        const struct epilogue e = { (size_t)p.rows, (size_t)p.outs, (const real *)p.y, p.ldy,
-                                    (const real *)p.bias, false, false, (real *)p.y, p.ldy };
-        run_epilogue<T>(be, &e);
-    }
+    if (!(sizeof(T) == sizeof(float) && cu_lt_run(be, p)) && be->failed.code == OK)
+        run_wide<T>(be, p);
 }
 
 /* With an activation the product goes to y, or to scratch where y is added to, and the rest is one
@@ -182,7 +230,8 @@ template <typename T> static void linear(struct backend *be, const struct linear
     if (a->rows <= 0 || !cu_begin(be))
         return;
     struct product p = { a->rows, a->w->in, a->w->out, false, a->abs ? a->w->abs : a->w->plain,
-                         a->w->ld, a->x, a->ldx, a->bias, a->accumulate, a->y, a->ldy };
+                         a->w->ld, a->x, a->ldx, a->bias, a->accumulate, a->y, a->ldy, a->narrow_x,
+                         a->narrow_y };
     if (a->act == ACT_NONE) {
         run_product<T>(be, &p);
         return;
@@ -198,7 +247,7 @@ template <typename T> static void linear(struct backend *be, const struct linear
     run_product<T>(be, &p);
     const struct epilogue e = { (size_t)a->rows, outs, (const real *)p.y, p.ldy, a->bias,
                                 true, a->accumulate, a->y, a->ldy };
-    run_epilogue<T>(be, &e);
+    run_epilogue<T>(be, &e, a->narrow_y, a->narrow_y);
 }
 
 template <typename T> static void linear_back(struct backend *be, const struct linear_back_args *a)
@@ -207,7 +256,7 @@ template <typename T> static void linear_back(struct backend *be, const struct l
         return;
     const struct product p = { a->rows, a->w->out, a->w->in, true,
                                a->abs ? a->w->abs : a->w->plain, a->w->ld, a->gy, a->ldgy, NULL,
-                               a->accumulate, a->gx, a->ldgx };
+                               a->accumulate, a->gx, a->ldgx, false, false };
     run_product<T>(be, &p);
 }
 

@@ -2,6 +2,8 @@
  * share. */
 #pragma once
 
+#include <cuda_bf16.h>
+
 #include "cu.h"
 
 /* W [out, in] on the device, rows `ld` apart: in the arrays' type, or bf16 under PRECISION_BF16.
@@ -27,7 +29,12 @@ struct product {
     bool accumulate;
     void *y;
     size_t ldy;
+    bool narrow_x, narrow_y; /* bf16; a narrow y is not accumulated to */
 };
+
+/* to [rows, ld] = from [rows, cols] with ldfrom, rounded to bf16; the padding is 0. */
+void cu_narrow(struct backend *, const float *from, size_t ldfrom, __nv_bfloat16 *to, size_t ld,
+               size_t rows, int cols);
 
 /* Runs a product of float arrays through cuBLASLt, x and W in bf16 under PRECISION_BF16. False when
  * the library has no algorithm for it (nothing is recorded then). */

@@ -11,7 +11,7 @@ enum { PLANS = 256, THREADS = 256 };
 
 /* What an algorithm depends on. Compared as bytes: cleared before it is filled in. */
 struct lt_key {
-    int rows, ins, outs, back, bias;
+    int rows, ins, outs, back, bias, narrow_y;
     int align_x, align_y, align_bias; /* bytes; W is as cudaMalloc gives it */
     size_t ldw, ldx, ldy;
 };
@@ -82,8 +82,8 @@ static bool make_layouts(struct backend *be, const struct product *p, struct lt_
             set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p->bias)) &&
            CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->w, in, w_rows, w_cols, p->ldw)) &&
            CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->x, in, p->ins, p->rows, p->ldx)) &&
-           CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->y, CUDA_R_32F, p->outs, p->rows,
-                                                      p->ldy));
+           CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->y, p->narrow_y ? CUDA_R_16BF : CUDA_R_32F,
+                                                      p->outs, p->rows, p->ldy));
 }
 
 /* Asks for the library's best guess. No algorithm is no error: `none` is set. */
@@ -143,6 +143,7 @@ static struct lt_plan *plan_for(struct backend *be, const struct product *p)
     key.outs = p->outs;
     key.back = p->back;
     key.bias = p->bias != NULL;
+    key.narrow_y = p->narrow_y;
     key.align_x = alignment(p->x);
     key.align_y = alignment(p->y);
     key.align_bias = p->bias != NULL ? alignment(p->bias) : 256;
@@ -174,6 +175,13 @@ static __global__ void narrow_kernel(const float *from, size_t ldfrom, __nv_bflo
     to[i] = __float2bfloat16(col < (size_t)cols ? from[row * ldfrom + col] : 0.0f);
 }
 
+void cu_narrow(struct backend *be, const float *from, size_t ldfrom, __nv_bfloat16 *to, size_t ld,
+               size_t rows, int cols)
+{
+    CU_LAUNCH(be, narrow_kernel, cu_blocks(rows * ld, THREADS), THREADS, 0, from, ldfrom, to, ld, cols,
+              rows * ld);
+}
+
 /* x in bf16, in scratch. */
 static bool narrow_input(struct backend *be, struct product *p)
 {
@@ -182,17 +190,31 @@ static bool narrow_input(struct backend *be, struct product *p)
         (__nv_bfloat16 *)cu_scratch(be, SLOT_GEMM, count * sizeof(__nv_bfloat16));
     if (to == NULL)
         return false;
-    CU_LAUNCH(be, narrow_kernel, cu_blocks(count, THREADS), THREADS, 0, (const float *)p->x, p->ldx,
-              to, ld, p->ins, count);
+    cu_narrow(be, (const float *)p->x, p->ldx, to, ld, (size_t)p->rows, p->ins);
     p->x = to;
     p->ldx = ld;
+    return true;
+}
+
+/* The library wants a bias of y's type: in scratch, too. */
+static bool narrow_bias(struct backend *be, struct product *p)
+{
+    const size_t outs = (size_t)p->outs;
+    __nv_bfloat16 *to =
+        (__nv_bfloat16 *)cu_scratch(be, SLOT_BIAS, outs * sizeof(__nv_bfloat16));
+    if (to == NULL)
+        return false;
+    cu_narrow(be, (const float *)p->bias, outs, to, outs, 1, p->outs);
+    p->bias = to;
     return true;
 }
 
 bool cu_lt_run(struct backend *be, const struct product *given)
 {
     struct product p = *given;
-    if (be->precision == PRECISION_BF16 && !narrow_input(be, &p))
+    if (be->precision == PRECISION_BF16 && !p.narrow_x && !narrow_input(be, &p))
+        return false;
+    if (p.narrow_y && p.bias != NULL && !narrow_bias(be, &p))
         return false;
     struct lt_plan *plan = plan_for(be, &p);
     if (plan == NULL || plan->none)

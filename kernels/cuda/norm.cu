@@ -18,7 +18,7 @@ static __device__ __forceinline__ T residual(const T *x, const T *h, size_t i)
 
 /* The second pass finds the row in the cache. r, which may be x, is written there alone: after the
  * same lane has read that element for the last time. */
-template <typename T>
+template <typename T, typename Y>
 static __global__ void rmsnorm_kernel(const __grid_constant__ struct rmsnorm_args a)
 {
     const size_t row = row_of_warp(), at = row * a.width;
@@ -26,7 +26,8 @@ static __global__ void rmsnorm_kernel(const __grid_constant__ struct rmsnorm_arg
         return;
     const int lane = threadIdx.x % 32;
     const T *x = rd<T>(a.x) + at, *h = a.h != NULL ? rd<T>(a.h) + at : NULL, *w = rd<T>(a.w);
-    T *r = a.r != NULL ? wr<T>(a.r) + at : NULL, *y = wr<T>(a.y) + at, square = 0;
+    T *r = a.r != NULL ? wr<T>(a.r) + at : NULL, square = 0;
+    Y *y = wr<Y>(a.y) + at;
 #pragma unroll 4
     for (int i = lane; i < a.width; i += 32) {
         const T v = residual(x, h, i);
@@ -38,7 +39,7 @@ static __global__ void rmsnorm_kernel(const __grid_constant__ struct rmsnorm_arg
         const T v = residual(x, h, i);
         if (r != NULL)
             r[i] = v;
-        y[i] = v * inv * w[i];
+        y[i] = (Y)(v * inv * w[i]);
     }
 }
 
@@ -87,7 +88,7 @@ static __device__ __forceinline__ void row_moments(const T *x, const T *h, int w
     *inv = T(1) / sqrt(warp_reduce(square, add_op()) / T(width) + T(eps));
 }
 
-template <typename T>
+template <typename T, typename Y>
 static __global__ void layernorm_kernel(const __grid_constant__ struct layernorm_args a)
 {
     const size_t row = row_of_warp(), at = row * a.width;
@@ -96,14 +97,15 @@ static __global__ void layernorm_kernel(const __grid_constant__ struct layernorm
     const int lane = threadIdx.x % 32;
     const T *x = rd<T>(a.x) + at, *h = a.h != NULL ? rd<T>(a.h) + at : NULL;
     const T *w = rd<T>(a.w), *b = rd<T>(a.b);
-    T *r = a.r != NULL ? wr<T>(a.r) + at : NULL, *y = wr<T>(a.y) + at, mean, inv;
+    T *r = a.r != NULL ? wr<T>(a.r) + at : NULL, mean, inv;
+    Y *y = wr<Y>(a.y) + at;
     row_moments(x, h, a.width, a.eps, &mean, &inv);
 #pragma unroll 4
     for (int i = lane; i < a.width; i += 32) {
         const T v = residual(x, h, i);
         if (r != NULL)
             r[i] = v;
-        y[i] = (v - mean) * inv * w[i] + b[i];
+        y[i] = (Y)((v - mean) * inv * w[i] + b[i]);
     }
 }
 
@@ -161,11 +163,20 @@ static __global__ void row_reduce_kernel(const __grid_constant__ struct row_redu
         if (a->rows > 0 && cu_begin(be))                                                           \
             CU_LAUNCH(be, name##_kernel<T>, cu_blocks((size_t)a->rows, WARPS), THREADS, 0, *a);    \
     }
-DEFINE_ROW_OP(rmsnorm)
 DEFINE_ROW_OP(rmsnorm_back)
-DEFINE_ROW_OP(layernorm)
 DEFINE_ROW_OP(layernorm_back)
 DEFINE_ROW_OP(row_reduce)
+
+#define DEFINE_NORM(name)                                                                          \
+    template <typename T> static void name(struct backend *be, const struct name##_args *a)        \
+    {                                                                                              \
+        const auto kernel = a->narrow_y ? name##_kernel<T, typename narrow_of<T>::type>            \
+                                        : name##_kernel<T, T>;                                     \
+        if (a->rows > 0 && cu_begin(be))                                                           \
+            CU_LAUNCH(be, kernel, cu_blocks((size_t)a->rows, WARPS), THREADS, 0, *a);              \
+    }
+DEFINE_NORM(rmsnorm)
+DEFINE_NORM(layernorm)
 
 template <typename T> void cu_fill_norm(struct ops *op)
 {

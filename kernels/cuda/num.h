@@ -3,6 +3,8 @@
  * every run. */
 #pragma once
 
+#include <cuda_bf16.h>
+
 #include "cu.h"
 
 template <typename T> __host__ __device__ __forceinline__ const T *rd(const real *p)
@@ -14,6 +16,14 @@ template <typename T> __host__ __device__ __forceinline__ T *wr(real *p)
 {
     return reinterpret_cast<T *>(p);
 }
+
+/* The element of narrow arrays (ops.h). There are none in double. */
+template <typename T> struct narrow_of {
+    typedef T type;
+};
+template <> struct narrow_of<float> {
+    typedef __nv_bfloat16 type;
+};
 
 /* ---- functions of SPEC 2.2, 2.3, 5.4, 5.5 (ref_math.h) ---- */
 

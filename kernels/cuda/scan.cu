@@ -5,13 +5,14 @@
  * the second (scan_meeting), and between the halves lies a barrier. */
 #include "scan.h"
 
-/* What becomes of a tile's y. */
-template <typename T>
+/* What becomes of a tile's y. X: the element of u, z and out. */
+template <typename T, typename X>
 static __device__ __forceinline__ void finish(const struct scan_args &a, int dir, bool second,
                                               size_t row, int chan, int start, int count,
                                               const T (&y)[SCAN_TILE])
 {
-    T *out = wr<T>(a.out), *keep = wr<T>(a.y[dir]);
+    X *out = wr<X>(a.out);
+    T *keep = wr<T>(a.y[dir]);
 #pragma unroll
     for (int k = 0; k < SCAN_TILE; k++) {
         if (k >= count)
@@ -20,14 +21,14 @@ static __device__ __forceinline__ void finish(const struct scan_args &a, int dir
         if (keep != NULL)
             keep[at] = y[k];
         if (second)
-            out[at] = (out[at] + y[k]) * T(0.5) * silu(rd<T>(a.z)[token * a.ldz + chan]);
+            out[at] = (X)((T(out[at]) + y[k]) * T(0.5) * silu(T(rd<X>(a.z)[token * a.ldz + chan])));
         else
-            out[at] = y[k];
+            out[at] = (X)y[k];
     }
 }
 
 /* Grid: (blocks of channels, images). Block: (channels, directions). */
-template <typename T, int N>
+template <typename T, int N, typename X>
 static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
     scan_kernel(const __grid_constant__ struct scan_args a)
 {
@@ -39,7 +40,8 @@ static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
     const size_t row = (size_t)blockIdx.y * a.len;
     const struct scan_dir &d = a.dir[dir];
     const T *xdbl = rd<T>(d.xdbl) + row * (a.rank + 2 * a.state);
-    const T *w_dt = rd<T>(d.w_dt) + chan, *u_in = rd<T>(d.u) + row * a.chan + chan;
+    const T *w_dt = rd<T>(d.w_dt) + chan;
+    const X *u_in = rd<X>(d.u) + row * a.chan + chan;
     const T bias = rd<T>(d.b_dt)[chan], skip = rd<T>(d.d)[chan];
     T *tile = memory + dir * SCAN_TILE * stride, *delta_out = wr<T>(a.delta[dir]);
     T s[N], a2[N];
@@ -61,7 +63,7 @@ static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
             T delta[SCAN_TILE], y[SCAN_TILE];
 #pragma unroll
             for (int k = 0; k < SCAN_TILE; k++) /* all loads before the first use */
-                y[k] = k < count ? u_in[(size_t)scan_token(dir, a.len, start + k) * a.chan] : T(0);
+                y[k] = k < count ? T(u_in[(size_t)scan_token(dir, a.len, start + k) * a.chan]) : T(0);
             project(tile, w_dt, bias, a.rank, a.chan, stride, delta);
 #pragma unroll
             for (int k = 0; k < SCAN_TILE; k++) {
@@ -74,7 +76,7 @@ static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
                     delta_out[(row + scan_token(dir, a.len, start + k)) * a.chan + chan] = delta[k];
             }
             if (live)
-                finish(a, dir, half == 1, row, chan, start, count, y);
+                finish<T, X>(a, dir, half == 1, row, chan, start, count, y);
         }
 }
 
@@ -82,12 +84,12 @@ template <typename T, int N> static void launch(struct backend *be, const struct
 {
     const size_t shared = (size_t)2 * SCAN_TILE * tile_stride(a->rank, N) * sizeof(T);
     const dim3 grid(cu_blocks(a->chan, SCAN_CHANNELS), a->n), block(SCAN_CHANNELS, 2);
-    if (shared > 48 << 10 && !CU_TRY(be, cudaFuncSetAttribute(
-                                             scan_kernel<T, N>,
-                                             cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                             (int)shared)))
+    const auto kernel =
+        a->narrow ? scan_kernel<T, N, typename narrow_of<T>::type> : scan_kernel<T, N, T>;
+    if (shared > 48 << 10 &&
+        !CU_TRY(be, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                         (int)shared)))
         return;
-    const auto kernel = scan_kernel<T, N>;
     CU_LAUNCH(be, kernel, grid, block, shared, *a);
 }
 

@@ -75,6 +75,7 @@ static inline unsigned __float_as_uint(float x)
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
+using std::fmaxf;
 using std::fmax;
 using std::fmin;
 

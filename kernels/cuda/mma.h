@@ -1,0 +1,30 @@
+/* One product of a warp's tensor cores: D [16, 8] += A [16, 16] B [16, 8], bf16 with float sums. Where
+ * the elements lie among the lanes (PTX ISA, mma.m16n8k16), with g = lane / 4 and t = lane % 4:
+ *     a[0], a[1]: rows g, g + 8, columns 2t, 2t + 1;  a[2], a[3]: the same rows, columns 2t + 8, 2t + 9
+ *     b[0], b[1]: rows 2t, 2t + 1 and 2t + 8, 2t + 9, column g
+ *     d[0], d[1]: row g, columns 2t, 2t + 1;          d[2], d[3]: row g + 8
+ * The first of a pair is the lower half of its word. */
+#pragma once
+
+#include <cuda_bf16.h>
+
+#include "cu.h"
+
+#ifdef __CUDACC__
+__device__ __forceinline__ void mma_bf16(float (&d)[4], const unsigned (&a)[4],
+                                         const unsigned (&b)[2])
+{
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#endif
+
+__device__ __forceinline__ unsigned pack_bf16(float low, float high)
+{
+    const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+    unsigned word;
+    memcpy(&word, &pair, sizeof word);
+    return word;
+}
