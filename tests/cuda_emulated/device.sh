@@ -11,7 +11,11 @@ for model in vim vit; do
         --set run.output="$work/cuda.h5"
     "$EVALH" compare --paired --slower=100000 --tolerance=1e-3 "$work/cpu.h5" "$work/cuda.h5" \
         >"$work/compared" 2>&1 || fail "$model: cpu and cuda differ: $(cat "$work/compared")"
-    rm "$work/cpu.h5" "$work/cuda.h5"
+    expect 0 "bf16" run "$work/$model.ini" "${small[@]}" --set compute.device=cuda \
+        --set compute.precision=bf16 --set run.output="$work/bf16.h5"
+    "$PYTHON" "$(dirname "$0")/../../scripts/gpu_parity.py" "$work/cpu.h5" "$work/bf16.h5" --hits 95 \
+        --auc 5 >"$work/compared" 2>&1 || fail "$model: cpu and bf16 differ: $(cat "$work/compared")"
+    rm "$work/cpu.h5" "$work/cuda.h5" "$work/bf16.h5"
 done
 c=$work/vim.ini
 silent() { # TEXT: the last command did not say it
