@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 void say(const struct writer *w, block write, const char *format, ...)
 {
@@ -68,6 +69,20 @@ void header_cells(struct grid *g, const char *const *names, size_t count)
         grid_cell(g, "%s", names[i]);
 }
 
+/* Columns that say nothing in any row: published figures where nothing was published. They would be
+ * in the way; the note below the table says why there are none. */
+static bool column_empty(const struct grid *g, size_t column)
+{
+    const char *head = grid_at(g, 0, column);
+    if (strcmp(head, "published") != 0 && strcmp(head, "diff") != 0)
+        return false;
+    for (size_t row = 1; row < grid_rows(g); row++)
+        if (strcmp(grid_at(g, row, column), "n/a") != 0 &&
+            strcmp(grid_at(g, row, column), "–") != 0)
+            return false;
+    return true;
+}
+
 /* Writes a table with its caption and frees it. */
 void put_table(const struct writer *w, struct grid *g, bool *failed, const char *format, ...)
 {
@@ -76,6 +91,9 @@ void put_table(const struct writer *w, struct grid *g, bool *failed, const char 
     va_start(arguments, format);
     vsnprintf(caption, sizeof caption, format, arguments);
     va_end(arguments);
+    for (size_t c = g->columns; !g->failed && c-- > 0;)
+        if (column_empty(g, c))
+            grid_drop_column(g, c);
     if (g->failed)
         *failed = true;
     else

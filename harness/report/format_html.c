@@ -135,20 +135,6 @@ static void cell(FILE *f, const struct grid *g, size_t row, size_t column)
     fprintf(f, "</%s>", tag);
 }
 
-/* Columns that say nothing in any row: published figures where nothing was published. On a phone
- * they would be in the way; the note below the table says why there are none. */
-static bool column_empty(const struct grid *g, size_t column)
-{
-    const char *head = grid_at(g, 0, column);
-    if (strcmp(head, "published") != 0 && strcmp(head, "diff") != 0)
-        return false;
-    for (size_t row = 1; row < grid_rows(g); row++)
-        if (strcmp(grid_at(g, row, column), "n/a") != 0 &&
-            strcmp(grid_at(g, row, column), "–") != 0)
-            return false;
-    return true;
-}
-
 /* A wide table scrolls by itself, its first column staying in place. */
 static void table(FILE *f, const char *caption, const struct grid *g)
 {
@@ -158,8 +144,7 @@ static void table(FILE *f, const char *caption, const struct grid *g)
     for (size_t row = 0; row < grid_rows(g); row++) {
         fputs("<tr>", f);
         for (size_t c = 0; c < g->columns; c++)
-            if (!column_empty(g, c))
-                cell(f, g, row, c);
+            cell(f, g, row, c);
         fputs(row == 0 ? "</tr>\n</thead>\n<tbody>\n" : "</tr>\n", f);
     }
     fputs("</tbody></table></div>\n", f);

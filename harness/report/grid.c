@@ -1,12 +1,15 @@
 #include "grid.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 void grid_begin(struct grid *g, const char *align)
 {
-    *g = (struct grid){ .align = align, .columns = strlen(align) };
+    *g = (struct grid){ .columns = strlen(align) };
+    assert(g->columns <= GRID_COLUMNS);
+    memcpy(g->align, align, g->columns + 1);
 }
 
 void grid_cell(struct grid *g, const char *format, ...)
@@ -32,6 +35,20 @@ size_t grid_rows(const struct grid *g)
 const char *grid_at(const struct grid *g, size_t row, size_t column)
 {
     return g->cell[row * g->columns + column];
+}
+
+void grid_drop_column(struct grid *g, size_t column)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < g->cells; i++) {
+        if (i % g->columns == column)
+            free(g->cell[i]);
+        else
+            g->cell[kept++] = g->cell[i];
+    }
+    g->cells = kept;
+    memmove(g->align + column, g->align + column + 1, g->columns - column);
+    g->columns--;
 }
 
 size_t text_width(const char *text)

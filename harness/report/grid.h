@@ -5,17 +5,20 @@
 #include <stddef.h>
 #include <stdio.h>
 
+enum { GRID_COLUMNS = 24 };
+
 struct grid {
-    const char *align; /* one of l, r, c a column; the caller's */
+    char align[GRID_COLUMNS + 1]; /* one of l, r, c a column */
     size_t columns, cells;
     char **cell;
     bool failed; /* out of memory somewhere: nothing more is added */
 };
 
-void grid_begin(struct grid *, const char *align);
+void grid_begin(struct grid *, const char *align); /* at most GRID_COLUMNS */
 void grid_cell(struct grid *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 size_t grid_rows(const struct grid *); /* with the header */
 const char *grid_at(const struct grid *, size_t row, size_t column);
+void grid_drop_column(struct grid *, size_t column);
 /* Columns of the terminal that a UTF-8 text takes: one a code point. */
 size_t text_width(const char *text);
 /* As a Markdown table with aligned columns. */
