@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataset.h"
 #include "suggest.h"
 
 char *config_hold(struct config *c, const char *text, size_t len)
@@ -39,6 +40,21 @@ const struct config_values *config_values(const struct config *c)
 const char *config_path(const struct config *c)
 {
     return c->path != NULL ? c->path : "";
+}
+
+struct dataset_options config_dataset(const struct config_values *v)
+{
+    return (struct dataset_options){
+        .kind = v->data.kind,
+        .path = v->data.path,
+        .root = v->data.root,
+        .labels = v->data.labels,
+        .devkit = v->data.devkit,
+        .demo_images = (int)v->data.images,
+        .demo_seed = (uint64_t)v->data.seed,
+        .demo_size = (int)v->data.size,
+        .demo_split = v->data.split,
+    };
 }
 
 static size_t key_of_field(const struct config *c, const void *field)

@@ -10,6 +10,8 @@
 
 #include "status.h"
 
+struct dataset_options; /* dataset.h */
+
 enum key_type {
     KEY_TEXT,   /* const char *; NULL: not set */
     KEY_INT,    /* int64_t; one word may stand for a value outside the range ("all" for 0) */
@@ -105,6 +107,8 @@ enum status config_finish(struct config *, struct error *err);
 
 const struct config_values *config_values(const struct config *);
 const char *config_path(const struct config *); /* of the file that was read */
+/* [data] as dataset_open takes it; its texts are the config's. */
+struct dataset_options config_dataset(const struct config_values *);
 /* Whether a key was set by a file or the command line. `field` points into config_values(). */
 bool config_is_set(const struct config *, const void *field);
 

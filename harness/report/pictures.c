@@ -45,17 +45,7 @@ static bool same_images(const struct result *r, const struct dataset *data)
 
 static void open_data(const struct result *r, const struct config_values *v, struct pictures *out)
 {
-    const struct dataset_options options = {
-        .kind = v->data.kind,
-        .path = v->data.path,
-        .root = v->data.root,
-        .labels = v->data.labels,
-        .devkit = v->data.devkit,
-        .demo_images = (int)v->data.images,
-        .demo_seed = (uint64_t)v->data.seed,
-        .demo_size = (int)v->data.size,
-        .demo_split = v->data.split,
-    };
+    const struct dataset_options options = config_dataset(v);
     struct error err;
     if (!options.kind || !options.path) {
         snprintf(out->why, sizeof out->why, "the stored config has no data.kind or data.path");
