@@ -193,19 +193,22 @@ static enum status look_around(struct store *s, bool fresh, struct error *err)
     return OK;
 }
 
-static enum status count_shards(struct store *s, struct error *err)
+/* How many shards there are follows from their size; none is looked for yet. */
+static enum status number_shards(struct store *s, struct error *err)
 {
-    char path[STORE_PATH];
     s->shards = (s->id.images + s->id.shard_size - 1) / s->id.shard_size;
     s->have = calloc(s->shards + 1, sizeof *s->have);
-    if (s->have == NULL)
-        return fail(err, E_NOMEM, "out of memory for %zu shards", s->shards);
+    return s->have != NULL ? OK : fail(err, E_NOMEM, "out of memory for %zu shards", s->shards);
+}
+
+static void count_shards(struct store *s)
+{
+    char path[STORE_PATH];
     for (size_t i = 0; i < s->shards; i++) {
         store_shard_path(s, i, path);
         s->have[i] = access(path, F_OK) == 0;
         s->done += s->have[i];
     }
-    return OK;
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -260,69 +263,71 @@ static enum status take_lock(struct store *s, struct error *err)
     return fail(err, E_CONFIG, "%s: cannot write: the folder is no sooner made than gone", path);
 }
 
-static enum status open_store(struct store *s, const char *output, bool fresh, struct error *err)
+/* Names and identity; nothing is touched. */
+static enum status new_store(const char *output, const struct store_identity *id,
+                             struct store **out, struct error *err)
 {
-    char done[STORE_PATH];
+    struct store *s = calloc(1, sizeof *s);
+    *out = s;
+    if (s == NULL)
+        return fail(err, E_NOMEM, "out of memory opening %s", output);
+    s->id = *id;
+    s->lock = -1;
     s->output = strdup(output);
     if (s->output == NULL || asprintf(&s->parts, "%s.parts", output) < 0)
         return fail(err, E_NOMEM, "out of memory opening %s", output);
-    TRY(store_check(output, err));
     make_run_id(s);
+    return OK;
+}
+
+static enum status take_hold(struct store *s, bool fresh, struct error *err)
+{
+    char done[STORE_PATH];
+    TRY(store_check(s->output, err));
     TRY(take_lock(s, err));
     sweep(s->parts, is_stale);
     snprintf(done, sizeof done, "%s.done", s->parts);
     store_remove_folder(done); /* of a run that was killed while tidying up */
     TRY(look_around(s, fresh, err));
-    return count_shards(s, err);
+    TRY(number_shards(s, err));
+    count_shards(s);
+    return OK;
+}
+
+static enum status take_part(struct store *s, const char *run_id, struct error *err)
+{
+    if (strcmp(s->run_id, run_id) != 0)
+        return fail(err, E_CONFIG,
+                    "sees another config, checkpoint, data set or engine than rank 0: all ranks "
+                    "need the same files and devices");
+    if (access(s->parts, W_OK | X_OK) != 0)
+        return fail(err, E_CONFIG, "%s: cannot write there, as rank 0 can: %s", s->parts,
+                    strerror(errno));
+    return number_shards(s, err);
+}
+
+/* A store that could not be opened is none. */
+static enum status opened(enum status status, struct store **out)
+{
+    if (status != OK) {
+        store_close(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 enum status store_open(const char *output, const struct store_identity *id, bool fresh,
                        struct store **out, struct error *err)
 {
-    *out = NULL;
-    struct store *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        return fail(err, E_NOMEM, "out of memory opening %s", output);
-    s->id = *id;
-    s->lock = -1;
-    enum status status = open_store(s, output, fresh, err);
-    if (status != OK) {
-        store_close(s);
-        return status;
-    }
-    *out = s;
-    return OK;
+    enum status status = new_store(output, id, out, err);
+    return opened(status == OK ? take_hold(*out, fresh, err) : status, out);
 }
 
 enum status store_join(const char *output, const struct store_identity *id, const char *run_id,
                        struct store **out, struct error *err)
 {
-    *out = NULL;
-    struct store *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        return fail(err, E_NOMEM, "out of memory opening %s", output);
-    s->id = *id;
-    s->lock = -1;
-    s->output = strdup(output);
-    s->shards = (id->images + id->shard_size - 1) / id->shard_size;
-    s->have = calloc(s->shards + 1, sizeof *s->have);
-    enum status status = OK;
-    if (s->output == NULL || s->have == NULL || asprintf(&s->parts, "%s.parts", output) < 0)
-        status = fail(err, E_NOMEM, "out of memory opening %s", output);
-    make_run_id(s);
-    if (status == OK && strcmp(s->run_id, run_id) != 0)
-        status = fail(err, E_CONFIG,
-                      "sees another config, checkpoint, data set or engine than rank 0: all ranks "
-                      "need the same files and devices");
-    if (status == OK && access(s->parts, W_OK | X_OK) != 0)
-        status = fail(err, E_CONFIG, "%s: cannot write there, as rank 0 can: %s", s->parts,
-                      strerror(errno));
-    if (status != OK) {
-        store_close(s);
-        return status;
-    }
-    *out = s;
-    return OK;
+    enum status status = new_store(output, id, out, err);
+    return opened(status == OK ? take_part(*out, run_id, err) : status, out);
 }
 
 void store_note(struct store *s, size_t shard)
