@@ -216,15 +216,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case CLI_HELP:
         a->help = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->model != NULL) {
-            log_error("one model at a time: '%s' is a second one", arg);
-            return EINVAL;
-        }
-        a->model = arg;
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_one(&a->model, key, arg, state, a->help, "model", "evalh bench vim_small");
     }
 }
 
@@ -244,10 +237,6 @@ static int main_bench(int argc, char **argv)
     int code;
     if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
         return code;
-    if (a.model == NULL) {
-        log_error("no model is given; try: evalh bench vim_small");
-        return EXIT_USAGE;
-    }
     if (a.o.be.threads == 0)
         a.o.be.threads = omp_get_num_procs();
     omp_set_num_threads(a.o.be.threads);

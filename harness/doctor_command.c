@@ -155,20 +155,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case CLI_HELP:
         o->help = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (o->config != NULL) {
-            argp_error(state, "one config at a time: '%s' is a second one", value);
-            return EINVAL;
-        }
-        o->config = value;
-        return 0;
-    case ARGP_KEY_END:
-        if (o->config != NULL || o->help)
-            return 0;
-        argp_error(state, "a config is expected; try: evalh doctor configs/demo_vim.ini");
-        return EINVAL;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_one(&o->config, key, value, state, o->help, "config",
+                       "evalh doctor configs/demo_vim.ini");
     }
 }
 

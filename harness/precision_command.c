@@ -1,6 +1,5 @@
 /* evalh precision: how far fp32 explanations lie from double ones, and what that does to scores
  * (SPEC 6). The same images run twice, once with each precision, and the records are compared. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -330,15 +329,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case CLI_HELP:
         a->help = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (a->config != NULL) {
-            log_error("one config at a time: '%s' is a second one", arg);
-            return EINVAL;
-        }
-        a->config = arg;
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_one(&a->config, key, arg, state, a->help, "config",
+                       "evalh precision configs/perturb_deit_t.ini");
     }
 }
 
@@ -356,14 +349,8 @@ static int main_precision(int argc, char **argv)
     int code = EXIT_USAGE;
     if (a.settings == NULL)
         log_error("out of memory");
-    else if (cli_parse(&argp, argc, argv, &a, &a.help, &code)) {
-        if (a.config != NULL)
-            code = check(&a);
-        else {
-            log_error("no config is given; try: evalh precision configs/perturb_deit_t.ini");
-            code = EXIT_USAGE;
-        }
-    }
+    else if (cli_parse(&argp, argc, argv, &a, &a.help, &code))
+        code = check(&a);
     free(a.settings);
     return code;
 }

@@ -75,6 +75,27 @@ error_t cli_files_parse(struct cli_files *f, int key, char *value, struct argp_s
     }
 }
 
+error_t cli_one(const char **slot, int key, char *value, struct argp_state *state, bool help,
+                const char *what, const char *try)
+{
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*slot != NULL) {
+            argp_error(state, "one %s at a time: '%s' is a second one", what, value);
+            return EINVAL;
+        }
+        *slot = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (*slot != NULL || help)
+            return 0;
+        argp_error(state, "a %s is expected; try: %s", what, try);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 error_t cli_bootstrap(struct bootstrap_options *b, int key, const char *value,
                       struct argp_state *state)
 {

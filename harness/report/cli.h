@@ -1,4 +1,4 @@
-/* What the commands of this folder share of reading a command line. */
+/* What the commands share of reading a command line. */
 #pragma once
 
 #include <argp.h>
@@ -39,6 +39,11 @@ void cli_files_close(struct cli_files *);
 /* `expected` says what there must be one of: "a result file (.h5)"; help needs none. */
 error_t cli_files_parse(struct cli_files *, int key, char *value, struct argp_state *, bool help,
                         const char *expected);
+
+/* The one CONFIG or MODEL of a command goes to *slot; the same keys are handed on. `what`:
+ * "config", `try`: a command line that would do. */
+error_t cli_one(const char **slot, int key, char *value, struct argp_state *, bool help,
+                const char *what, const char *try);
 
 /* Parses; prints the help when *help was set by it. Returns true where the command should go on,
  * else the exit code is in *code. */
