@@ -92,14 +92,35 @@ static enum status open_explainer(struct panel *p, struct panel_side *side, cons
                           p->methods, p->method_count, classes, 1, &side->explainer, err);
 }
 
-static enum status check_names(const struct panel *p, const struct options *o, struct error *err)
+/* The first side that has another number of classes than are named; NULL: none. */
+static const struct model *unnamed_model(const struct panel *p)
 {
-    for (int k = 0; k < p->side_count && p->names.count > 0; k++) {
-        const struct model *m = p->sides[k].scene.model;
-        if (m->geo.classes != p->names.count)
-            return fail(err, E_CONFIG, "--names %s names %d classes; %s has %d", o->names,
-                        p->names.count, m->checkpoint->path, m->geo.classes);
-    }
+    for (int k = 0; k < p->side_count && p->names.count > 0; k++)
+        if (p->sides[k].scene.model->geo.classes != p->names.count)
+            return p->sides[k].scene.model;
+    return NULL;
+}
+
+/* Names that were asked for must do. Those that lie beside the checkpoint are used where they do;
+ * in a folder of several models they may be another one's. */
+static enum status find_names(struct panel *p, const struct options *o, struct error *err)
+{
+    enum status status = o->names != NULL ? class_names_read(o->names, &p->names, err)
+                                          : class_names_beside(o->checkpoint, &p->names, err);
+    const struct model *other = unnamed_model(p);
+    if (status == OK && other != NULL)
+        status = fail(err, E_CONFIG, "%s names %d classes; %s has %d",
+                      o->names != NULL ? o->names : "classes.txt", p->names.count,
+                      other->checkpoint->path, other->geo.classes);
+    if (status == OK || o->names != NULL)
+        return status;
+    log_warn("%s: classes are told by their numbers", err->text);
+    class_names_free(&p->names);
+    return OK;
+}
+
+static enum status check_choice(const struct panel *p, const struct options *o, struct error *err)
+{
     for (int k = 0; k < p->side_count; k++)
         if (o->choice >= p->sides[k].scene.model->geo.classes)
             return fail(err, E_CONFIG, "--class %ld: %s has the classes 0 to %d", o->choice,
@@ -117,9 +138,8 @@ static enum status open_panel(struct panel *p, const struct options *o, struct e
     TRY(scene_cli_open(&o->cli, o->checkpoint, o->beside != NULL, &p->sides[0].scene, err));
     if (o->beside != NULL)
         TRY(scene_cli_open(&o->cli, o->beside, true, &p->sides[1].scene, err));
-    if (o->names != NULL)
-        TRY(class_names_read(o->names, &p->names, err));
-    TRY(check_names(p, o, err));
+    TRY(find_names(p, o, err));
+    TRY(check_choice(p, o, err));
     TRY(choose_methods(p, o, err));
     for (int k = 0; k < p->side_count; k++)
         TRY(open_explainer(p, &p->sides[k], o, err));
@@ -270,7 +290,10 @@ static const struct argp_option option_table[] = {
     { "methods", 'm', "NAME,...", 0, "explanation methods (default: all that the model has)", 0 },
     { "class", 'c', "predicted|target|N", 0,
       "explain the predicted class (default), the one that the image's path tells, or class N", 0 },
-    { "names", 'n', "FILE", 0, "class names: one a line, or 'index wnid name' lines", 0 },
+    { "names", 'n', "FILE", 0,
+      "class names: one a line, or 'index wnid name' lines (default: classes.txt beside the "
+      "checkpoint)",
+      0 },
     { "protocol", 'P', "released|paper", 0, "reading of the paper (default: released)", 0 },
     { "beside", KEY_BESIDE, "CHECKPOINT", 0, "a second model, its heat maps in a second row", 0 },
     SCENE_CLI_OPTIONS("results/explain"),

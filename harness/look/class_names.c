@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum form { FORM_INDEX, FORM_WNID, FORM_NAME };
 enum { WNID_LENGTH = 9, MOST_CLASSES = 1000000 };
@@ -177,6 +178,19 @@ enum status class_names_read(const char *path, struct class_names *out, struct e
     free(r.entries);
     if (status != OK)
         class_names_free(out);
+    return status;
+}
+
+enum status class_names_beside(const char *checkpoint, struct class_names *out, struct error *err)
+{
+    const char *slash = strrchr(checkpoint, '/');
+    int folder = slash != NULL ? (int)(slash + 1 - checkpoint) : 0;
+    char *path;
+    *out = (struct class_names){ 0 };
+    if (asprintf(&path, "%.*sclasses.txt", folder, checkpoint) < 0)
+        return fail(err, E_NOMEM, "no memory for class names");
+    enum status status = access(path, F_OK) == 0 ? class_names_read(path, out, err) : OK;
+    free(path);
     return status;
 }
 

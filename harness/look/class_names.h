@@ -17,6 +17,8 @@ struct class_names {
  *     tench                  the name; the index is the line's
  * E_CONFIG names file and line. */
 enum status class_names_read(const char *path, struct class_names *out, struct error *err);
+/* The same from "classes.txt" in a checkpoint's folder; count 0 where there is none. */
+enum status class_names_beside(const char *checkpoint, struct class_names *out, struct error *err);
 void class_names_free(struct class_names *);
 
 /* "tench", or "class 7" into `buffer` where there are no names (n NULL or empty). */

@@ -45,6 +45,14 @@ if $drawn; then
     expect 0 "wrote" explain "$vim" --class target --names "$work/names.txt" --methods raw "$first" --out "$work/t"
     label=$(basename "$(dirname "$first")" | sed 's/n0*\([0-9]\)$/\1/')
     grep -q "thing number $label" "$work/t/$stem.gnuplot" || fail "not the class that the folder tells"
+    # Names beside the checkpoint are used unasked where they are as many as the classes.
+    cp "$work/names.txt" "$work/classes.txt"
+    expect 0 "wrote" explain "$vim" --methods raw "$first" --out "$work/b"
+    grep -q 'thing number' "$work/stdout" || fail "the names beside the checkpoint are not used"
+    head -3 "$work/names.txt" >"$work/classes.txt"
+    expect 0 "classes.txt names 3 classes; $vim has 10: classes are told by their numbers" \
+        explain "$vim" --methods raw "$first" --out "$work/b"
+    rm "$work/classes.txt"
 
     # Attention matrices.
     expect 0 "wrote $work/at/$stem-attention.png" attn "$vim" "$first" --out "$work/at"

@@ -9,6 +9,7 @@
 
 #include "class_names.h"
 #include "colour.h"
+#include "demo.h"
 #include "sheet.h"
 
 #include <cmocka.h> /* last: its fail() is another than that of status.h */
@@ -153,6 +154,26 @@ static void wrong_names_are_told(void **state)
     }
 }
 
+/* model/demo/classes.txt: what `evalh explain` calls the demo's classes. */
+static void demo_classes_are_the_generators(void **state)
+{
+    (void)state;
+    struct class_names n;
+    struct error err;
+    char folder[32];
+    assert_int_equal(class_names_beside(SOURCE_ROOT "/model/demo/vim_demo.safetensors", &n, &err),
+                     OK);
+    assert_int_equal(n.count, DEMO_CLASSES);
+    for (int k = 0; k < DEMO_CLASSES; k++) {
+        assert_string_equal(n.name[k], demo_class_names[k]);
+        snprintf(folder, sizeof folder, "val/n%08d/x.JPEG", k);
+        assert_int_equal(class_of_path(&n, folder), k);
+    }
+    class_names_free(&n);
+    assert_int_equal(class_names_beside("vim_demo.safetensors", &n, &err), OK);
+    assert_int_equal(n.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +183,7 @@ int main(void)
         cmocka_unit_test(blocks_are_sharp),
         cmocka_unit_test(three_forms),
         cmocka_unit_test(wrong_names_are_told),
+        cmocka_unit_test(demo_classes_are_the_generators),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
