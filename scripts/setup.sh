@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
 # Installs every Debian package that building, running and testing evalh needs. Idempotent; as root
-# or through sudo. --python adds what the reference and training scripts use.
+# or through sudo. --develop adds a second compiler, its fuzzer and its formatter, --python what the
+# reference and training scripts use.
 set -euo pipefail
 
 packages=(
-    build-essential clang pkg-config meson ninja-build git
+    build-essential pkg-config meson ninja-build git
     libdnnl-dev libopenblas-openmp-dev libssl-dev
     libjpeg62-turbo-dev libpng-dev libhdf5-dev libinih-dev libzip-dev libarchive-dev zlib1g-dev
     libcjson-dev gnuplot-nox libcmocka-dev
     libopenmpi-dev openmpi-bin
 )
-if [ "${1:-}" = --python ]; then
-    packages+=(python3-torch python3-torchvision python3-h5py python3-pil python3-sklearn)
-fi
+for option in "$@"; do
+    case $option in
+    --develop) packages+=(clang clang-format) ;;
+    --python) packages+=(python3-torch python3-torchvision python3-h5py python3-pil python3-sklearn) ;;
+    *)
+        echo "setup.sh: $option: should be --develop or --python" >&2
+        exit 2
+        ;;
+    esac
+done
 
 missing=()
 for p in "${packages[@]}"; do
@@ -20,14 +28,32 @@ for p in "${packages[@]}"; do
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 
-sudo=
+if ! command -v apt-get >/dev/null; then
+    echo "setup.sh: there is no apt-get here; on Debian these would be installed: ${missing[*]}" >&2
+    exit 1
+fi
+as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || {
-        echo "setup.sh: needs root or sudo to install: ${missing[*]}" >&2
+        echo "setup.sh: needs root, or sudo, for: apt-get install ${missing[*]}" >&2
         exit 1
     }
-    sudo=sudo
+    as_root=(sudo)
 fi
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -q
-$sudo apt-get install -y -q --no-install-recommends "${missing[@]}"
+
+# What apt says goes to a log, which is shown where it fails. A machine that has just been started
+# may be at its own updates: then apt waits.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt_get() {
+    ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -o DPkg::Lock::Timeout=600 "$@" </dev/null >>"$log" 2>&1 || {
+        cat "$log" >&2
+        echo "setup.sh: apt-get $1 fails, see above; wanted are: ${missing[*]}" >&2
+        exit 1
+    }
+}
+echo "setup.sh: installing from Debian, with what they need in turn: ${missing[*]}"
+apt_get update
+apt_get install -y --no-install-recommends "${missing[@]}"
+echo "setup.sh: done, $(grep -c '^Setting up' "$log") packages"
