@@ -18,7 +18,7 @@ struct weight; /* a matrix W [out, in] in the backend's own packing; see weight_
 enum weight_use {
     WEIGHT_FORWARD = 1, /* x Wᵀ */
     WEIGHT_BACK = 2,    /* g W */
-    WEIGHT_ABS = 4      /* also with |W| in place of W, for the uses above (LRP) */
+    WEIGHT_LRP = 4      /* x |W|ᵀ and linear_lrp */
 };
 
 /* ---- input ------------------------------------------------------------------------------- */
@@ -54,7 +54,7 @@ enum activation { ACT_NONE, ACT_GELU }; /* exact (erf) GELU */
 struct linear_args { /* y = act(x Wᵀ + b) (+ y) */
     int rows;
     const struct weight *w; /* W [out, in] */
-    bool abs;               /* |W| in place of W */
+    bool abs;               /* |W| in place of W; W was made with WEIGHT_LRP */
     const real *x;
     size_t ldx;       /* x [rows, in] */
     const real *bias; /* [out] or NULL */
@@ -68,7 +68,6 @@ struct linear_args { /* y = act(x Wᵀ + b) (+ y) */
 struct linear_back_args { /* gx = gy W (+ gx) */
     int rows;
     const struct weight *w;
-    bool abs;
     const real *gy;
     size_t ldgy; /* [rows, out] */
     bool accumulate;
@@ -317,18 +316,17 @@ struct lrp_add_args {
     real *ra, *rb; /* may be r, not both */
 };
 
-/* Q of the linear rule, S(r, Z) with Z = (y - b + z) / 2 (SPEC 5.4): y = x Wᵀ + b, z = |x| |W|ᵀ. */
-struct lrp_ratio_args {
-    int rows, cols;
-    const real *r, *y, *z; /* [rows, cols] */
-    const real *b;         /* [cols] */
-    real *q;               /* [rows, cols]; may be r, y or z */
-};
-
-struct lrp_combine_args { /* rx = (x ⊙ a + |x| ⊙ b) / 2, a = Q W and b = Q |W| of the linear rule */
-    size_t count;
-    const real *x, *a, *b;
-    real *rx; /* may be any of them */
+/* Relevance through y = x Wᵀ + b (SPEC 5.4, α = 1), rows without gaps:
+ *     Z = x⁺ W⁺ᵀ + x⁻ W⁻ᵀ = (y - b + |x| |W|ᵀ) / 2,  Q = S(r, Z),
+ *     rx = x⁺ ⊙ (Q W⁺) + x⁻ ⊙ (Q W⁻) = (x ⊙ (Q W) + |x| ⊙ (Q |W|)) / 2 */
+struct linear_lrp_args {
+    int rows;
+    const struct weight *w; /* made with WEIGHT_LRP */
+    const real *x;          /* [rows, in] */
+    const real *y, *b;      /* [rows, out], [out] */
+    const real *r;          /* [rows, out] */
+    real *rx;               /* [rows, in]; may be r where in = out */
+    real *scratch;          /* [rows, in + out] */
 };
 
 struct lrp_join_args { /* a tensor used twice: r = x ⊙ (S(r1, x) + S(r2, x)) */
@@ -395,8 +393,7 @@ struct rank_args { /* position of each pixel in the order of removal */
     OP(softmax_back, struct softmax_back_args)                                                     \
     OP(head_mean, struct head_mean_args)                                                           \
     OP(lrp_add, struct lrp_add_args)                                                               \
-    OP(lrp_ratio, struct lrp_ratio_args)                                                           \
-    OP(lrp_combine, struct lrp_combine_args)                                                       \
+    OP(linear_lrp, struct linear_lrp_args)                                                         \
     OP(lrp_join, struct lrp_join_args)                                                             \
     OP(row_reduce, struct row_reduce_args)                                                         \
     OP(heat, struct heat_args)                                                                     \

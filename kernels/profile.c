@@ -57,6 +57,15 @@ static struct cost cost_linear_back(const struct backend *be, const struct linea
     return product(be, a->w, a->rows, a->accumulate);
 }
 
+/* Two products: Z, and Q times the elements of W whose sign is x's. */
+static struct cost cost_linear_lrp(const struct backend *be, const struct linear_lrp_args *a)
+{
+    struct sized s = size_of(be, a->w);
+    double in = s.in, out = s.out;
+    return (struct cost){ 4 * a->rows * in * out,
+                          (double)be->real_size * (a->rows * 2 * (in + out) + in * out) };
+}
+
 static struct cost cost_matmul(const struct backend *be, const struct matmul_args *a)
 {
     double m = a->m, n = a->n, k = a->k, batch = (double)a->b0 * a->b1;
@@ -133,8 +142,6 @@ UNCOUNTED(unified_row)
 UNCOUNTED(softmax_back)
 UNCOUNTED(head_mean)
 UNCOUNTED(lrp_add)
-UNCOUNTED(lrp_ratio)
-UNCOUNTED(lrp_combine)
 UNCOUNTED(lrp_join)
 UNCOUNTED(row_reduce)
 UNCOUNTED(heat)

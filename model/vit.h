@@ -93,19 +93,18 @@ void vit_block_back(const struct geometry *, struct backend *, const struct vit_
 /* ---- LRP (vit_lrp.c; SPEC 5.4) ---- */
 
 struct vit_lrp { /* scratch for one block, n images */
-    real *abs, *back, *back_abs; /* [n, L, max(MLP, 3D)] each */
-    real *ratio;                 /* [n, L, max(MLP, 3D)] */
-    real *wide;                  /* [n, L, max(MLP, 3D)] */
-    real *ra, *rb;               /* [n, L, D] */
-    real *probs;                 /* [n, H, L, L]  relevance of the attention map */
-    real *scores;                /* [n, H, L, L]  q kᵀ, then S(R, q kᵀ) */
+    real *linear;  /* [n, L, D + max(MLP, 3D)]  of linear_lrp */
+    real *wide;    /* [n, L, max(MLP, 3D)] */
+    real *ra, *rb; /* [n, L, D] */
+    real *probs;   /* [n, H, L, L]  relevance of the attention map */
+    real *scores;  /* [n, H, L, L]  q kᵀ, then S(R, q kᵀ) */
 };
 
 void vit_lrp_layout(const struct geometry *, const struct backend *, int n, struct bump *,
                     struct vit_lrp *);
 /* onehot [n, classes], normed and logits of vit_head -> relevance r [n, D] of the last block's
  * output; the other tokens have none. */
-void vit_head_lrp(const struct geometry *, struct backend *, const struct vit_weights *,
+void vit_head_lrp(struct backend *, const struct vit_weights *,
                   const struct vit_lrp *, int n, const real *normed, const real *logits,
                   const real *onehot, real *r);
 /* r (cls_only: [n, D]) at the block's output -> relevance of x1 in r [n, L, D], of the attention

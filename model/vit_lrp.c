@@ -1,9 +1,4 @@
-/* LRP through the ViT, block by block from the top (SPEC 5.4, α = 1).
- *
- * The linear rule splits by sign: Z = x⁺W⁺ᵀ + x⁻W⁻ᵀ, R_x = x⁺ ⊙ (Q W⁺) + x⁻ ⊙ (Q W⁻). With
- * x± = (x ± |x|)/2 and W± = (W ± |W|)/2 these are
- *     Z = (x Wᵀ + |x| |W|ᵀ) / 2        R_x = (x ⊙ (Q W) + |x| ⊙ (Q |W|)) / 2
- * which takes three products in place of four, the first of which the forward pass has done. */
+/* LRP through the ViT, block by block from the top (SPEC 5.4, α = 1). */
 #include <stdlib.h>
 
 #include "vit.h"
@@ -18,12 +13,10 @@ void vit_lrp_layout(const struct geometry *g, const struct backend *be, int n, s
 {
     size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
     size_t wide = rows * widest(g), maps = rows * (size_t)g->heads * (size_t)g->tokens;
-    /* The head's scratch is [n, classes], which may be more than all tokens of a small model. */
-    size_t head = (size_t)n * (size_t)g->classes;
-    s->ratio = bump_take(b, wide > head ? wide : head, size);
-    s->abs = bump_take(b, wide, size);
-    s->back = bump_take(b, wide, size);
-    s->back_abs = bump_take(b, wide, size);
+    /* Every layer has the width on one side. The head's classes may be more than all tokens of a
+     * small model. */
+    size_t head = (size_t)n * (d + (size_t)g->classes), linear = rows * d + wide;
+    s->linear = bump_take(b, linear > head ? linear : head, size);
     s->wide = bump_take(b, wide, size);
     s->ra = bump_take(b, rows * d, size);
     s->rb = bump_take(b, rows * d, size);
@@ -31,29 +24,12 @@ void vit_lrp_layout(const struct geometry *g, const struct backend *be, int n, s
     s->scores = bump_take(b, maps, size);
 }
 
-/* The linear rule. x [rows, in], y [rows, out] = x Wᵀ + b, r [rows, out] -> rx [rows, in], all
- * contiguous. rx may be r where in = out fits. */
 static void lrp_linear(struct backend *be, const struct vit_lrp *s, const struct vit_linear *l,
-                       int rows, int in, int out, const real *x, const real *y, const real *r,
-                       real *rx)
+                       int rows, const real *x, const real *y, const real *r, real *rx)
 {
-    size_t xs = (size_t)rows * (size_t)in;
-    run_map2(be, MAP_ABS, x, NULL, s->abs, xs, 1.0);
-    const struct linear_args z = { .rows = rows, .w = l->w, .abs = true, .x = s->abs,
-                                   .ldx = (size_t)in, .y = s->ratio, .ldy = (size_t)out };
-    be->op.linear(be, &z); /* |x| |W|ᵀ */
-    const struct lrp_ratio_args ratio = { .rows = rows, .cols = out, .r = r, .y = y, .z = s->ratio,
-                                          .b = l->b, .q = s->ratio };
-    be->op.lrp_ratio(be, &ratio);
-    struct linear_back_args q = { .rows = rows, .w = l->w, .gy = s->ratio, .ldgy = (size_t)out,
-                                  .gx = s->back, .ldgx = (size_t)in };
-    be->op.linear_back(be, &q);
-    q.abs = true;
-    q.gx = s->back_abs;
-    be->op.linear_back(be, &q);
-    const struct lrp_combine_args share = { .count = xs, .x = x, .a = s->back, .b = s->back_abs,
-                                            .rx = rx };
-    be->op.lrp_combine(be, &share);
+    const struct linear_lrp_args a = { .rows = rows, .w = l->w, .x = x, .y = y, .b = l->b, .r = r,
+                                       .rx = rx, .scratch = s->linear };
+    be->op.linear_lrp(be, &a);
 }
 
 static void lrp_add(struct backend *be, int n, size_t count, const real *a, const real *b,
@@ -64,11 +40,10 @@ static void lrp_add(struct backend *be, int n, size_t count, const real *a, cons
     be->op.lrp_add(be, &args);
 }
 
-void vit_head_lrp(const struct geometry *g, struct backend *be, const struct vit_weights *w,
-                  const struct vit_lrp *s, int n, const real *normed, const real *logits,
-                  const real *onehot, real *r)
+void vit_head_lrp(struct backend *be, const struct vit_weights *w, const struct vit_lrp *s, int n,
+                  const real *normed, const real *logits, const real *onehot, real *r)
 {
-    lrp_linear(be, s, &w->head, n, g->width, g->classes, normed, logits, onehot, r);
+    lrp_linear(be, s, &w->head, n, normed, logits, onehot, r);
 }
 
 static struct matrix head_of(const struct geometry *g, const struct backend *be, const real *p,
@@ -95,8 +70,8 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
     size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
     /* output = x1 + fc2(GELU(fc1(norm2(x1)))) */
     lrp_add(be, n, count, a->x1, a->fc2, r, s->ra, s->rb);
-    lrp_linear(be, s, &w->fc2, rows, g->mlp, g->width, a->mid, a->fc2, s->rb, s->wide);
-    lrp_linear(be, s, &w->fc1, rows, g->width, g->mlp, a->y2, a->fc1, s->wide, s->rb);
+    lrp_linear(be, s, &w->fc2, rows, a->mid, a->fc2, s->rb, s->wide);
+    lrp_linear(be, s, &w->fc1, rows, a->y2, a->fc1, s->wide, s->rb);
     const struct lrp_join_args join = { .count = part, .x = a->x1, .r1 = s->ra, .r2 = s->rb,
                                         .r = r };
     be->op.lrp_join(be, &join);
@@ -104,11 +79,11 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
     if (a->cls_only) {
         lrp_add(be, n, count, a->x_cls, a->proj, r, s->ra, s->rb);
         vit_spread_cls(g, be, n, x, s->ra, r);
-        lrp_linear(be, s, &w->proj, rows, g->width, g->width, a->att_cls, a->proj, s->rb, s->rb);
+        lrp_linear(be, s, &w->proj, rows, a->att_cls, a->proj, s->rb, s->rb);
         vit_spread_cls(g, be, n, x, s->rb, s->ra);
     } else {
         lrp_add(be, n, count, x, a->proj, r, r, s->rb);
-        lrp_linear(be, s, &w->proj, rows, g->width, g->width, a->att, a->proj, s->rb, s->ra);
+        lrp_linear(be, s, &w->proj, rows, a->att, a->proj, s->rb, s->ra);
     }
     /* attention = P v: Q = S(R, P v), R_P = P ⊙ (Q vᵀ) / 2 */
     run_map2(be, MAP_RATIO, s->ra, a->att, s->ra, all, 1.0);
@@ -147,7 +122,7 @@ void vit_block_lrp(const struct geometry *g, struct backend *be, const struct vi
     m.c = head_of(g, be, s->wide, 3, 1);
     be->op.matmul(be, &m); /* Qᵀ q, towards R_k */
     run_map2(be, MAP_MUL, a->qkv, s->wide, s->wide, 3 * all, 0.5);
-    lrp_linear(be, s, &w->qkv, rows, g->width, 3 * g->width, a->y, a->qkv, s->wide, s->rb);
+    lrp_linear(be, s, &w->qkv, rows, a->y, a->qkv, s->wide, s->rb);
     const struct lrp_join_args join = { .count = all, .x = x, .r1 = r, .r2 = s->rb, .r = r };
     be->op.lrp_join(be, &join);
 }

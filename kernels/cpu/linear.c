@@ -14,8 +14,8 @@
 enum { BLOCK = 64 };
 
 struct weight {
-    int out, in;
-    struct pack *forward[2], *back[2]; /* [with |W|]; NULL unless asked for */
+    struct lrp_panels lrp;             /* first: cpu_lrp_panels */
+    struct pack *forward, *abs, *back; /* W, |W|, W the other way; NULL unless asked for */
 };
 
 static void weight_free(struct backend *be, struct weight *w)
@@ -23,10 +23,10 @@ static void weight_free(struct backend *be, struct weight *w)
     (void)be;
     if (!w)
         return;
-    for (int abs = 0; abs < 2; abs++) {
-        pack_free(w->forward[abs]);
-        pack_free(w->back[abs]);
-    }
+    pack_free(w->forward);
+    pack_free(w->abs);
+    pack_free(w->back);
+    free(w->lrp.data);
     free(w);
 }
 
@@ -36,15 +36,16 @@ static struct weight *weight_new(struct backend *be, const float *host, int out,
     struct weight *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
-    w->out = out;
-    w->in = in;
+    w->lrp.out = out;
+    w->lrp.in = in;
     bool bf16 = cpu_of(be)->bf16, ok = true;
-    for (int abs = 0; abs < (uses & WEIGHT_ABS ? 2 : 1); abs++) {
-        if (uses & WEIGHT_FORWARD)
-            ok = ok && (w->forward[abs] = pack_new(host, in, out, true, abs, bf16));
-        if (uses & WEIGHT_BACK)
-            ok = ok && (w->back[abs] = pack_new(host, out, in, false, abs, bf16));
-    }
+    if (uses & WEIGHT_FORWARD)
+        ok = (w->forward = pack_new(host, in, out, true, false, bf16));
+    if (uses & WEIGHT_BACK)
+        ok = ok && (w->back = pack_new(host, out, in, false, false, bf16));
+    if (uses & WEIGHT_LRP)
+        ok = ok && (w->abs = pack_new(host, in, out, true, true, bf16)) &&
+             cpu_lrp_pack(&w->lrp, host, out, in);
     if (ok)
         return w;
     weight_free(be, w);
@@ -89,7 +90,7 @@ static void run(struct backend *be, struct pack *pack, const struct product *who
 
 static void linear(struct backend *be, const struct linear_args *a)
 {
-    run(be, a->w->forward[a->abs],
+    run(be, a->abs ? a->w->abs : a->w->forward,
         &(struct product){ .rows = a->rows,
                            .x = (const float *)(const void *)a->x,
                            .ldx = a->ldx,
@@ -98,19 +99,19 @@ static void linear(struct backend *be, const struct linear_args *a)
                            .accumulate = a->accumulate,
                            .y = (float *)(void *)a->y,
                            .ldy = a->ldy },
-        a->w->out);
+        a->w->lrp.out);
 }
 
 static void linear_back(struct backend *be, const struct linear_back_args *a)
 {
-    run(be, a->w->back[a->abs],
+    run(be, a->w->back,
         &(struct product){ .rows = a->rows,
                            .x = (const float *)(const void *)a->gy,
                            .ldx = a->ldgy,
                            .accumulate = a->accumulate,
                            .y = (float *)(void *)a->gx,
                            .ldy = a->ldgx },
-        a->w->in);
+        a->w->lrp.in);
 }
 
 void cpu_linear_ops(struct ops *op)

@@ -8,8 +8,8 @@
 #include "sizes.h"
 
 struct weight {
-    int out, in;
-    double *plain, *abs; /* [out, in]; abs NULL unless asked for */
+    struct lrp_panels lrp; /* first: cpu_lrp_panels */
+    double *plain, *abs;   /* [out, in]; abs NULL unless asked for */
 };
 
 /* Rows per call, independent of the number of threads. */
@@ -22,6 +22,7 @@ static void weight_free(struct backend *be, struct weight *w)
         return;
     free(w->plain);
     free(w->abs);
+    free(w->lrp.data);
     free(w);
 }
 
@@ -34,11 +35,12 @@ static struct weight *weight_new(struct backend *be, const float *host, int out,
     struct weight *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
-    w->out = out;
-    w->in = in;
+    bool lrp = uses & WEIGHT_LRP;
+    w->lrp.out = out;
+    w->lrp.in = in;
     w->plain = malloc(bytes);
-    w->abs = uses & WEIGHT_ABS ? malloc(bytes) : NULL;
-    if (!w->plain || (uses & WEIGHT_ABS && !w->abs)) {
+    w->abs = lrp ? malloc(bytes) : NULL;
+    if (!w->plain || (lrp && (!w->abs || !cpu_lrp_pack64(&w->lrp, host, out, in)))) {
         weight_free(be, w);
         return NULL;
     }
@@ -58,17 +60,18 @@ static void product(struct backend *be, const struct linear_args *a, const doubl
     const struct weight *w = a->w;
     const double *bias = (const double *)(const void *)a->bias;
     for (int r = 0; bias && r < rows; r++)
-        for (int o = 0; o < w->out; o++) {
+        for (int o = 0; o < w->lrp.out; o++) {
             double *at = &y[(size_t)r * ldy + (size_t)o];
             *at = bias[o] + (add ? *at : 0);
         }
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, w->out, w->in, 1, x, (int)a->ldx,
-                a->abs ? w->abs : w->plain, w->in, add || bias ? 1 : 0, y, (int)ldy);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, w->lrp.out, w->lrp.in, 1, x,
+                (int)a->ldx, a->abs ? w->abs : w->plain, w->lrp.in, add || bias ? 1 : 0, y,
+                (int)ldy);
     for (int r = 0; a->act == ACT_GELU && r < rows; r++) {
         real *row = (real *)(void *)(y + (size_t)r * ldy);
-        be->op.map2(be,
-                    &(struct map2_args){
-                        .f = MAP_GELU, .count = (size_t)w->out, .a = row, .scale = 1, .out = row });
+        be->op.map2(
+            be, &(struct map2_args){
+                    .f = MAP_GELU, .count = (size_t)w->lrp.out, .a = row, .scale = 1, .out = row });
     }
 }
 
@@ -80,7 +83,7 @@ static void linear_rows(struct backend *be, const struct linear_args *a, int row
         product(be, a, x, y, a->ldy, rows, a->accumulate);
         return;
     }
-    size_t out = (size_t)a->w->out;
+    size_t out = (size_t)a->w->lrp.out;
     double *sum = cpu_scratch(be, (size_t)rows * out * sizeof *sum);
     if (!sum)
         return;
@@ -109,9 +112,8 @@ static void linear_back(struct backend *be, const struct linear_back_args *a)
         int row = block * BLOCK, rows = a->rows - row < BLOCK ? a->rows - row : BLOCK;
         const double *gy = (const double *)(const void *)a->gy + (size_t)row * a->ldgy;
         double *gx = (double *)(void *)a->gx + (size_t)row * a->ldgx;
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, w->in, w->out, 1, gy,
-                    (int)a->ldgy, a->abs ? w->abs : w->plain, w->in, a->accumulate ? 1 : 0, gx,
-                    (int)a->ldgx);
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, rows, w->lrp.in, w->lrp.out, 1, gy,
+                    (int)a->ldgy, w->plain, w->lrp.in, a->accumulate ? 1 : 0, gx, (int)a->ldgx);
     }
 }
 

@@ -73,10 +73,10 @@ static struct weight *weight_new(struct backend *be, const float *host, int out,
     w->ld = weight_ld(be, in);
     if (given != NULL) {
         w->plain = pack(be, rd<T>(given), out, in, false);
-        w->abs = uses & WEIGHT_ABS ? pack(be, rd<T>(given), out, in, true) : NULL;
+        w->abs = uses & WEIGHT_LRP ? pack(be, rd<T>(given), out, in, true) : NULL;
     }
     be->free(be, given);
-    if (w->plain != NULL && (w->abs != NULL || !(uses & WEIGHT_ABS)))
+    if (w->plain != NULL && (w->abs != NULL || !(uses & WEIGHT_LRP)))
         return w;
     weight_free(be, w);
     return NULL;
@@ -216,7 +216,7 @@ template <typename T> static void run_wide(struct backend *be, const struct prod
 }
 
 /* The product without an activation; the bias in the library's epilogue or in ours. */
-template <typename T> static void run_product(struct backend *be, const struct product *p)
+template <typename T> void cu_run_product(struct backend *be, const struct product *p)
 {
     if (!(sizeof(T) == sizeof(float) && cu_lt_run(be, p)) && be->failed.code == OK)
         run_wide<T>(be, p);
@@ -233,7 +233,7 @@ template <typename T> static void linear(struct backend *be, const struct linear
                          a->w->ld, a->x, a->ldx, a->bias, a->accumulate, a->y, a->ldy, a->narrow_x,
                          a->narrow_y };
     if (a->act == ACT_NONE) {
-        run_product<T>(be, &p);
+        cu_run_product<T>(be, &p);
         return;
     }
     p.bias = NULL;
@@ -244,7 +244,7 @@ template <typename T> static void linear(struct backend *be, const struct linear
         if (p.y == NULL)
             return;
     }
-    run_product<T>(be, &p);
+    cu_run_product<T>(be, &p);
     const struct epilogue e = { (size_t)a->rows, outs, (const real *)p.y, p.ldy, a->bias,
                                 true, a->accumulate, a->y, a->ldy };
     run_epilogue<T>(be, &e, a->narrow_y, a->narrow_y);
@@ -254,10 +254,9 @@ template <typename T> static void linear_back(struct backend *be, const struct l
 {
     if (a->rows <= 0 || !cu_begin(be))
         return;
-    const struct product p = { a->rows, a->w->out, a->w->in, true,
-                               a->abs ? a->w->abs : a->w->plain, a->w->ld, a->gy, a->ldgy, NULL,
-                               a->accumulate, a->gx, a->ldgx, false, false };
-    run_product<T>(be, &p);
+    const struct product p = { a->rows, a->w->out, a->w->in, true, a->w->plain, a->w->ld,
+                               a->gy, a->ldgy, NULL, a->accumulate, a->gx, a->ldgx, false, false };
+    cu_run_product<T>(be, &p);
 }
 
 template <typename T> void cu_fill_linear(struct ops *op)
@@ -268,5 +267,7 @@ template <typename T> void cu_fill_linear(struct ops *op)
     op->linear_back = linear_back<T>;
 }
 
+template void cu_run_product<float>(struct backend *, const struct product *);
+template void cu_run_product<double>(struct backend *, const struct product *);
 template void cu_fill_linear<float>(struct ops *);
 template void cu_fill_linear<double>(struct ops *);

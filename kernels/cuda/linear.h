@@ -11,7 +11,7 @@
 struct weight {
     int out, in;
     size_t ld;
-    void *plain, *abs; /* abs: |W|, or NULL */
+    void *plain, *abs; /* abs: |W|; NULL without WEIGHT_LRP */
 };
 
 /* bf16 rows are padded to this many elements: 16 bytes, what tensor cores load at once. */
@@ -35,6 +35,9 @@ struct product {
 /* to [rows, ld] = from [rows, cols] with ldfrom, rounded to bf16; the padding is 0. */
 void cu_narrow(struct backend *, const float *from, size_t ldfrom, __nv_bfloat16 *to, size_t ld,
                size_t rows, int cols);
+
+/* Runs a product of arrays of T, whichever way serves. */
+template <typename T> void cu_run_product(struct backend *, const struct product *);
 
 /* Runs a product of float arrays through cuBLASLt, x and W in bf16 under PRECISION_BF16. False when
  * the library has no algorithm for it (nothing is recorded then). */

@@ -1,4 +1,5 @@
 /* The linear rule of LRP around its products, and the join of a tensor used twice (SPEC 5.4). */
+#include "linear.h"
 #include "num.h"
 
 enum { THREADS = 256, PER_THREAD = 4 };
@@ -15,23 +16,30 @@ template <typename F> static __device__ __forceinline__ void each(size_t count, 
     }
 }
 
-/* Z in double: its terms nearly cancel. */
 template <typename T>
-static __global__ void lrp_ratio_kernel(const __grid_constant__ struct lrp_ratio_args a)
+static __global__ void abs_kernel(const real *x, real *out, size_t count)
 {
-    each((size_t)a.rows * a.cols, [&](size_t i) {
-        const double z =
-            ((double)rd<T>(a.y)[i] - (double)rd<T>(a.b)[i % a.cols] + (double)rd<T>(a.z)[i]) / 2;
-        wr<T>(a.q)[i] = (T)safe_ratio(rd<T>(a.r)[i], z);
+    each(count, [&](size_t i) { wr<T>(out)[i] = fabs(rd<T>(x)[i]); });
+}
+
+/* S(r, Z) in place of z = |x| |W|ᵀ; Z in double: its terms nearly cancel. */
+template <typename T>
+static __global__ void ratio_kernel(const __grid_constant__ struct linear_lrp_args a, real *z,
+                                    size_t out)
+{
+    each((size_t)a.rows * out, [&](size_t i) {
+        const double sum = (double)rd<T>(a.y)[i] - (double)rd<T>(a.b)[i % out] + (double)rd<T>(z)[i];
+        wr<T>(z)[i] = (T)safe_ratio(rd<T>(a.r)[i], sum / 2);
     });
 }
 
+/* rx = (x ⊙ qw + |x| ⊙ rx) / 2 */
 template <typename T>
-static __global__ void lrp_combine_kernel(const __grid_constant__ struct lrp_combine_args a)
+static __global__ void share_kernel(const real *x, const real *qw, real *rx, size_t count)
 {
-    each(a.count, [&](size_t i) {
-        const T x = rd<T>(a.x)[i];
-        wr<T>(a.rx)[i] = T(0.5) * (x * rd<T>(a.a)[i] + fabs(x) * rd<T>(a.b)[i]);
+    each(count, [&](size_t i) {
+        const T v = rd<T>(x)[i];
+        wr<T>(rx)[i] = T(0.5) * (v * rd<T>(qw)[i] + fabs(v) * rd<T>(rx)[i]);
     });
 }
 
@@ -44,18 +52,27 @@ static __global__ void lrp_join_kernel(const __grid_constant__ struct lrp_join_a
     });
 }
 
-template <typename T> static void lrp_ratio(struct backend *be, const struct lrp_ratio_args *a)
+template <typename T>
+static void linear_lrp(struct backend *be, const struct linear_lrp_args *a)
 {
-    const size_t count = (size_t)a->rows * (size_t)a->cols;
-    if (count != 0 && cu_begin(be))
-        CU_LAUNCH(be, lrp_ratio_kernel<T>, cu_blocks(count, THREADS * PER_THREAD), THREADS, 0, *a);
-}
-
-template <typename T> static void lrp_combine(struct backend *be, const struct lrp_combine_args *a)
-{
-    if (a->count != 0 && cu_begin(be))
-        CU_LAUNCH(be, lrp_combine_kernel<T>, cu_blocks(a->count, THREADS * PER_THREAD), THREADS, 0,
-                  *a);
+    const struct weight *w = a->w;
+    const size_t in = (size_t)w->in, out = (size_t)w->out, xs = a->rows * in, zs = a->rows * out;
+    if (a->rows <= 0 || !cu_begin(be))
+        return;
+    real *z = a->scratch, *part = be_at(be, z, zs); /* |x|, then Q W */
+    CU_LAUNCH(be, abs_kernel<T>, cu_blocks(xs, THREADS * PER_THREAD), THREADS, 0, a->x, part, xs);
+    const struct product both = { a->rows, w->in, w->out, false, w->abs, w->ld, part,
+                                  in, NULL, false, z, out, false, false };
+    cu_run_product<T>(be, &both);
+    CU_LAUNCH(be, ratio_kernel<T>, cu_blocks(zs, THREADS * PER_THREAD), THREADS, 0, *a, z, out);
+    struct product back = { a->rows, w->out, w->in, true, w->plain, w->ld, z,
+                            out, NULL, false, part, in, false, false };
+    cu_run_product<T>(be, &back);
+    back.w = w->abs;
+    back.y = a->rx; /* r may go: Q has been made of it */
+    cu_run_product<T>(be, &back);
+    CU_LAUNCH(be, share_kernel<T>, cu_blocks(xs, THREADS * PER_THREAD), THREADS, 0, a->x, part,
+              a->rx, xs);
 }
 
 template <typename T> static void lrp_join(struct backend *be, const struct lrp_join_args *a)
@@ -67,8 +84,7 @@ template <typename T> static void lrp_join(struct backend *be, const struct lrp_
 
 template <typename T> void cu_fill_lrp(struct ops *op)
 {
-    op->lrp_ratio = lrp_ratio<T>;
-    op->lrp_combine = lrp_combine<T>;
+    op->linear_lrp = linear_lrp<T>;
     op->lrp_join = lrp_join<T>;
 }
 

@@ -69,8 +69,39 @@ static void linear_back(struct backend *be, const struct linear_back_args *a)
         for (size_t i = 0; i < ins; i++) {
             double sum = 0;
             for (size_t o = 0; o < outs; o++)
-                sum += gy[o] * weight_at(a->w, a->abs, o, i);
+                sum += gy[o] * a->w->w[o * ins + i];
             gx[i] = (num)(a->accumulate ? gx[i] + sum : sum);
+        }
+    }
+}
+
+/* Q of one row. */
+static void lrp_ratio(const struct linear_lrp_args *a, const num *x, size_t row, num *q)
+{
+    size_t outs = (size_t)a->w->out, ins = (size_t)a->w->in;
+    for (size_t o = 0; o < outs; o++) {
+        double both = 0;
+        for (size_t i = 0; i < ins; i++)
+            both += fabs((double)x[i]) * weight_at(a->w, true, o, i);
+        double z = ((double)rd(a->y)[row * outs + o] - rd(a->b)[o] + both) / 2;
+        q[o] = (num)safe_ratio(rd(a->r)[row * outs + o], z);
+    }
+}
+
+static void linear_lrp(struct backend *be, const struct linear_lrp_args *a)
+{
+    (void)be;
+    size_t outs = (size_t)a->w->out, ins = (size_t)a->w->in;
+    for (size_t row = 0; row < (size_t)a->rows; row++) {
+        const num *x = rd(a->x) + row * ins;
+        num *q = wr(a->scratch); /* r is read before rx, which may be r, is written */
+        lrp_ratio(a, x, row, q);
+        for (size_t i = 0; i < ins; i++) {
+            double sum = 0;
+            for (size_t o = 0; o < outs; o++)
+                if ((a->w->w[o * ins + i] > 0) == (x[i] > 0))
+                    sum += q[o] * (double)a->w->w[o * ins + i];
+            wr(a->rx)[row * ins + i] = (num)(x[i] * sum);
         }
     }
 }
@@ -109,5 +140,6 @@ void REF(fill_linear)(struct ops *op)
     op->weight_free = weight_free;
     op->linear = linear;
     op->linear_back = linear_back;
+    op->linear_lrp = linear_lrp;
     op->matmul = matmul;
 }

@@ -29,27 +29,6 @@ static void lrp_add(struct backend *be, const struct lrp_add_args *arg)
     }
 }
 
-static void lrp_ratio(struct backend *be, const struct lrp_ratio_args *a)
-{
-    (void)be;
-    size_t cols = (size_t)a->cols;
-    for (size_t row = 0; row < (size_t)a->rows; row++)
-        for (size_t j = 0; j < cols; j++) {
-            size_t at = row * cols + j;
-            double z = ((double)rd(a->y)[at] - rd(a->b)[j] + rd(a->z)[at]) / 2;
-            wr(a->q)[at] = (num)safe_ratio(rd(a->r)[at], z);
-        }
-}
-
-static void lrp_combine(struct backend *be, const struct lrp_combine_args *a)
-{
-    (void)be;
-    for (size_t i = 0; i < a->count; i++) {
-        double x = rd(a->x)[i];
-        wr(a->rx)[i] = (num)((x * rd(a->a)[i] + fabs(x) * rd(a->b)[i]) / 2);
-    }
-}
-
 static void lrp_join(struct backend *be, const struct lrp_join_args *a)
 {
     (void)be;
@@ -62,7 +41,5 @@ static void lrp_join(struct backend *be, const struct lrp_join_args *a)
 void REF(fill_lrp)(struct ops *op)
 {
     op->lrp_add = lrp_add;
-    op->lrp_ratio = lrp_ratio;
-    op->lrp_combine = lrp_combine;
     op->lrp_join = lrp_join;
 }

@@ -128,7 +128,7 @@ static unsigned weight_uses(const struct pass *p)
         if (p->jobs[i].method->gradient != GRADIENT_NONE)
             uses |= WEIGHT_BACK;
         if (p->jobs[i].method->lrp && p->model->type->id == ARCH_VIT)
-            uses |= WEIGHT_ABS;
+            uses |= WEIGHT_LRP;
     }
     return uses;
 }

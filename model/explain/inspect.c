@@ -105,7 +105,7 @@ enum status inspect_relevance(struct inspector *in, const uint8_t *rgb, int laye
         return fail(err, E_CONFIG, "relevance of attention maps is defined for a ViT (SPEC 5.4)");
     if (k < 0 || k >= g->classes)
         return fail(err, E_CONFIG, "class %d: should be 0 to %d", k, g->classes - 1);
-    void *weights = in->model->type->bind(in->model, in->be, WEIGHT_FORWARD | WEIGHT_BACK | WEIGHT_ABS);
+    void *weights = in->model->type->bind(in->model, in->be, WEIGHT_FORWARD | WEIGHT_BACK | WEIGHT_LRP);
     if (weights == NULL)
         return fail(err, E_NOMEM, "%s: no memory for %s", in->be->name, in->model->checkpoint->path);
     struct job job = { .method = &method_attribution };

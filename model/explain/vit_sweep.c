@@ -116,8 +116,8 @@ static void top(struct sweep *s, struct stream *st, const real *x, const real *l
 {
     const struct vit_scores *v = s->scratch;
     if (st->lrp)
-        vit_head_lrp(&s->model->geo, s->be, weights_of(s), &v->lrp, s->n, v->normed, logits,
-                     st->onehot, st->relevance);
+        vit_head_lrp(s->be, weights_of(s), &v->lrp, s->n, v->normed, logits, st->onehot,
+                     st->relevance);
     vit_head_back(&s->model->geo, s->be, weights_of(s), s->n, x, st->onehot, v->grads.d1,
                   st->gradient);
 }

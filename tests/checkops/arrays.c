@@ -107,15 +107,21 @@ struct pair *output_of(struct check *c, enum element element, size_t count)
     return p;
 }
 
+struct pair *weight_from(struct check *c, const float *host, int out, int in, unsigned uses)
+{
+    struct pair *p = new_pair(c, ELEMENT_REAL, (size_t)out * (size_t)in);
+    for (int s = c->bench ? OWN : REF; s < SIDES; s++)
+        p->weight[s] = need(c->be[s]->op.weight_new(c->be[s], host, out, in, uses));
+    return p;
+}
+
 struct pair *weight(struct check *c, int out, int in, unsigned uses)
 {
     size_t count = (size_t)out * (size_t)in;
     float *host = need(calloc(count, sizeof *host));
     for (size_t i = 0; i < count; i++)
         host[i] = (float)draw(c, -1, 1);
-    struct pair *p = new_pair(c, ELEMENT_REAL, count);
-    for (int s = c->bench ? OWN : REF; s < SIDES; s++)
-        p->weight[s] = need(c->be[s]->op.weight_new(c->be[s], host, out, in, uses));
+    struct pair *p = weight_from(c, host, out, in, uses);
     free(host);
     return p;
 }

@@ -1,5 +1,6 @@
-/* linear, linear_back, matmul. */
+/* linear, linear_back, linear_lrp, matmul. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "checkops.h"
 
@@ -9,7 +10,7 @@ struct shape {
 
 static const struct shape shapes[] = {
     { 1, 1, 1, 0 },    { 2, 17, 5, 3 },    { 3, 5, 1, 0 },      { 17, 33, 16, 0 },
-    { 26, 48, 33, 5 }, { 197, 64, 47, 1 }, { 26, 300, 130, 0 },
+    { 26, 48, 33, 5 }, { 197, 64, 47, 1 }, { 26, 300, 130, 0 }, { 70, 31, 31, 0 },
 };
 static const struct shape bench_shapes[] = {
     { 16 * 197, 384, 1152, 0 }, /* DeiT-S qkv */
@@ -31,7 +32,7 @@ static void check_one_linear(struct check *c, const struct shape *s, unsigned fl
     CASE(c, "rows %d in %d out %d%s%s%s%s", s->rows, s->in, s->out, absolute ? " abs" : "",
          with_bias ? " bias" : "", gelu ? " gelu" : "", accumulate ? " accumulate" : "");
     size_t ldx = (size_t)(s->in + s->pad), ldy = (size_t)(s->out + s->pad);
-    struct pair *w = weight(c, s->out, s->in, WEIGHT_FORWARD | (absolute ? WEIGHT_ABS : 0));
+    struct pair *w = weight(c, s->out, s->in, WEIGHT_FORWARD | (absolute ? WEIGHT_LRP : 0));
     struct pair *x = uniform(c, (size_t)s->rows * ldx, -1, 1);
     struct pair *bias = with_bias ? uniform(c, (size_t)s->out, -1, 1) : NULL;
     struct pair *y =
@@ -55,19 +56,17 @@ void check_linear(struct check *c)
             check_one_linear(c, &shapes[i], flags);
 }
 
-static void check_one_back(struct check *c, const struct shape *s, unsigned flags)
+static void check_one_back(struct check *c, const struct shape *s, bool accumulate)
 {
-    bool absolute = flags & 1, accumulate = flags & 2;
-    CASE(c, "rows %d in %d out %d%s%s", s->rows, s->in, s->out, absolute ? " abs" : "",
-         accumulate ? " accumulate" : "");
+    CASE(c, "rows %d in %d out %d%s", s->rows, s->in, s->out, accumulate ? " accumulate" : "");
     size_t ldgx = (size_t)(s->in + s->pad), ldgy = (size_t)(s->out + s->pad);
-    struct pair *w = weight(c, s->out, s->in, WEIGHT_BACK | (absolute ? WEIGHT_ABS : 0));
+    struct pair *w = weight(c, s->out, s->in, WEIGHT_BACK);
     struct pair *gy = uniform(c, (size_t)s->rows * ldgy, -1, 1);
     struct pair *gx =
         accumulate ? uniform(c, (size_t)s->rows * ldgx, -1, 1) : output(c, (size_t)s->rows * ldgx);
     c->flops = 2.0 * s->rows * s->in * s->out;
-    RUN(c, linear_back, .rows = s->rows, .w = weight_of(c, w), .abs = absolute, .gy = at(c, gy),
-        .ldgy = ldgy, .accumulate = accumulate, .gx = at(c, gx), .ldgx = ldgx);
+    RUN(c, linear_back, .rows = s->rows, .w = weight_of(c, w), .gy = at(c, gy), .ldgy = ldgy,
+        .accumulate = accumulate, .gx = at(c, gx), .ldgx = ldgx);
     compare_product(c, "gx", gx, tolerance(s->out));
 }
 
@@ -75,12 +74,58 @@ void check_linear_back(struct check *c)
 {
     if (c->bench) {
         for (size_t i = 0; i < COUNT_OF(bench_shapes); i++)
-            check_one_back(c, &bench_shapes[i], 0);
+            check_one_back(c, &bench_shapes[i], false);
         return;
     }
     for (size_t i = 0; i < COUNT_OF(shapes); i++)
-        for (unsigned flags = 0; flags < 4; flags++)
-            check_one_back(c, &shapes[i], flags);
+        for (int accumulate = 0; accumulate < 2; accumulate++)
+            check_one_back(c, &shapes[i], accumulate);
+}
+
+/* The first column's x and W are large, of one sign: so Z, which is taken from a difference, is not
+ * all rounding. Every 7th of the other x is 0. */
+static void check_one_lrp(struct check *c, const struct shape *s, bool in_place)
+{
+    CASE(c, "rows %d in %d out %d%s", s->rows, s->in, s->out, in_place ? " in place" : "");
+    size_t in = (size_t)s->in, out = (size_t)s->out, rows = (size_t)s->rows;
+    float *hx = malloc(rows * in * sizeof *hx), *hw = malloc(out * in * sizeof *hw);
+    if (hx == NULL || hw == NULL)
+        abort();
+    for (size_t i = 0; i < rows * in; i++)
+        hx[i] = i % in == 0 ? -2 : i % 7 == 6 ? 0 : (float)draw(c, -1, 1);
+    for (size_t i = 0; i < out * in; i++)
+        hw[i] = i % in == 0 ? (float)draw(c, -2, -1) : (float)draw(c, -1, 1);
+    struct pair *x = from_floats(c, hx, rows * in), *r = uniform(c, rows * out, -1, 1);
+    struct pair *w = weight_from(c, hw, s->out, s->in, WEIGHT_FORWARD | WEIGHT_LRP);
+    free(hx);
+    free(hw);
+    struct pair *b = uniform(c, out, -1, 1), *y = output(c, rows * out);
+    struct pair *rx = in_place ? r : output(c, rows * in), *scratch = output(c, rows * (in + out));
+    c->flops = 4.0 * s->rows * s->in * s->out;
+    for (c->side = c->bench ? OWN : REF; c->side < SIDES; c->side++)
+        c->be[c->side]->op.linear(c->be[c->side],
+                                  &(struct linear_args){ .rows = s->rows,
+                                                         .w = weight_of(c, w),
+                                                         .x = at(c, x),
+                                                         .ldx = in,
+                                                         .bias = at(c, b),
+                                                         .y = at(c, y),
+                                                         .ldy = out });
+    RUN(c, linear_lrp, .rows = s->rows, .w = weight_of(c, w), .x = at(c, x), .y = at(c, y),
+        .b = at(c, b), .r = at(c, r), .rx = at(c, rx), .scratch = at(c, scratch));
+    compare_product(c, "rx", rx, tolerance(s->in) + tolerance(s->out));
+}
+
+void check_linear_lrp(struct check *c)
+{
+    if (c->bench) {
+        for (size_t i = 0; i < COUNT_OF(bench_shapes); i++)
+            check_one_lrp(c, &bench_shapes[i], false);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(shapes); i++)
+        for (int in_place = 0; in_place <= (shapes[i].in == shapes[i].out); in_place++)
+            check_one_lrp(c, &shapes[i], in_place);
 }
 
 struct product {

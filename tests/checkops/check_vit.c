@@ -133,67 +133,7 @@ void check_lrp_add(struct check *c)
     check_one_lrp(c, 1, 17, 0, 0);
 }
 
-/* y - b and z of like sign, so that what is left is rounding; every 11th Z is 0, and the result. */
-static void check_one_ratio(struct check *c, int rows, int cols, int in_place)
-{
-    CASE(c, "rows %d cols %d in place %d", rows, cols, in_place);
-    size_t count = (size_t)rows * (size_t)cols;
-    float *host = calloc(2 * count + (size_t)cols, sizeof *host);
-    if (host == NULL)
-        abort();
-    float *y = host, *z = y + count, *b = z + count;
-    for (int j = 0; j < cols; j++)
-        b[j] = (float)draw(c, -0.1, 0.1);
-    for (size_t i = 0; i < count; i++) {
-        double sign = draw(c, 0, 1) < 0.4 ? -1 : 1;
-        y[i] = i % 11 == 10 ? b[i % (size_t)cols] : (float)(sign * draw(c, 0.2, 2));
-        z[i] = i % 11 == 10 ? 0 : (float)(sign * draw(c, 0.2, 2));
-    }
-    struct pair *py = from_floats(c, y, count), *pz = from_floats(c, z, count);
-    struct pair *pb = from_floats(c, b, (size_t)cols), *r = uniform(c, count, -1, 1);
-    struct pair *places[] = { NULL, r, py, pz };
-    struct pair *q = in_place ? places[in_place] : output(c, count);
-    free(host);
-    RUN(c, lrp_ratio, .rows = rows, .cols = cols, .r = at(c, r), .y = at(c, py), .z = at(c, pz),
-        .b = at(c, pb), .q = at(c, q));
-    compare_each(c, "q", q, 16); /* |y - b| is at least half of |y|: two sums and a quotient */
-}
-
-void check_lrp_ratio(struct check *c)
-{
-    static const int sizes[][2] = { { 1, 1 }, { 2, 5 }, { 17, 26 }, { 3, 197 }, { 197, 33 } };
-    if (c->bench) {
-        check_one_ratio(c, 8 * 197, 1536, 3);
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(sizes); i++)
-        for (int in_place = 0; in_place < 4; in_place++)
-            check_one_ratio(c, sizes[i][0], sizes[i][1], in_place);
-}
-
 static const size_t lrp_counts[] = { 1, 5, 17 * 48, 197 * 97 };
-
-static void check_one_combine(struct check *c, size_t count, int in_place)
-{
-    CASE(c, "count %zu in place %d", count, in_place);
-    struct pair *x = uniform(c, count, -2, 2), *a = uniform(c, count, -1, 1);
-    struct pair *b = uniform(c, count, -1, 1), *places[] = { NULL, x, a, b };
-    struct pair *rx = in_place ? places[in_place] : output(c, count);
-    RUN(c, lrp_combine, .count = count, .x = at(c, x), .a = at(c, a), .b = at(c, b),
-        .rx = at(c, rx));
-    compare(c, "rx", rx, 4); /* two products and a sum that may cancel */
-}
-
-void check_lrp_combine(struct check *c)
-{
-    if (c->bench) {
-        check_one_combine(c, (size_t)8 * 197 * 1536, 3);
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(lrp_counts); i++)
-        for (int in_place = 0; in_place < 4; in_place++)
-            check_one_combine(c, lrp_counts[i], in_place);
-}
 
 /* x away from -1e-9, where the sum with 1e-9 has no digits left; every 7th is 0, and the result. */
 static void check_one_join(struct check *c, size_t count, int in_place)

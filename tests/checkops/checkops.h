@@ -55,6 +55,7 @@ struct pair *from_bytes(struct check *, enum element, const void *, size_t count
 struct pair *output(struct check *, size_t count); /* NaN everywhere: what is not written shows */
 struct pair *output_of(struct check *, enum element, size_t count); /* not real; zeros */
 struct pair *weight(struct check *, int out, int in, unsigned uses);
+struct pair *weight_from(struct check *, const float *, int out, int in, unsigned uses);
 
 double draw(struct check *, double low, double high);
 

@@ -63,7 +63,7 @@ static void test_linear(void **state)
     struct backend *be = *state;
     const float host[] = { 1, -2, 3, 0, 4, -1 }; /* [2, 3] */
     double x[] = { 1, 2, 3, -1, 0, 1 }, bias[] = { 0.5, -0.5 }, y[4];
-    struct weight *w = be->op.weight_new(be, host, 2, 3, WEIGHT_FORWARD | WEIGHT_ABS);
+    struct weight *w = be->op.weight_new(be, host, 2, 3, WEIGHT_FORWARD | WEIGHT_LRP);
     assert_non_null(w);
     struct linear_args a = {
         .rows = 2, .w = w, .x = R(x), .ldx = 3, .bias = R(bias), .y = R(y), .ldy = 2
@@ -236,28 +236,44 @@ static void test_lrp_add(void **state)
 static void test_lrp_linear(void **state)
 {
     struct backend *be = *state;
-    /* Z = (3 - 1 + 2)/2 = 2, (-3 - 1 - 4)/2 = -4, then 0 and -1e-9, for which 1e-9 is taken */
-    double y[] = { 3, -3, 1, 1 }, b[] = { 1, 1 }, z[] = { 2, -4, 0, -2e-9 }, r[] = { 8, 8, 8, 8 };
-    double want[] = { 8 / (2 + 1e-9), 8 / (-4 + 1e-9), 0, 8e9 }, q[4];
-    be->op.lrp_ratio(be, &(struct lrp_ratio_args){ .rows = 2,
-                                                   .cols = 2,
-                                                   .r = R(r),
-                                                   .y = R(y),
-                                                   .z = R(z),
-                                                   .b = R(b),
-                                                   .q = R(q) });
-    for (int i = 0; i < 4; i++)
-        assert_true(fabs(q[i] - want[i]) <= 1e-15 * fabs(want[i]));
-    /* x⁺ takes (a + b)/2, x⁻ takes (a - b)/2 */
-    double x[] = { 2, -2, 0, 1 }, qw[] = { 1, 1, 5, -3 }, qabs[] = { 3, 3, 7, 3 }, rx[4];
-    be->op.lrp_combine(be, &(struct lrp_combine_args){
-                               .count = 4, .x = R(x), .a = R(qw), .b = R(qabs), .rx = R(rx) });
-    assert_close("rx", rx, (double[]){ 4, 2, 0, 0 }, 4, 0);
+    const float host[] = { 1, -2, 3, 0, 4, -1 }; /* [2, 3] */
+    struct weight *w = be->op.weight_new(be, host, 2, 3, WEIGHT_FORWARD | WEIGHT_LRP);
+    assert_non_null(w);
+    /* Z = (2 + 6, 8), (2 + 3, 1), and (0, 0), for which S is 0 */
+    double x[] = { 2, 2, 2, -1, -1, 1, 0, 0, -0.0 }, b[] = { 0.5, -1 };
+    double y[] = { 2 - 4 + 6 + 0.5, 8 - 2 - 1, -1 + 2 + 3 + 0.5, -4 - 1 - 1, 0.5, -1 };
+    double r[] = { 16, 8, 10, 2, 1, 1 }, rx[9], scratch[3 * 5];
+    /* Q = (2, 1), (2, 0) where the second's Z = 0; x⁺ meets W⁺, x⁻ meets W⁻ */
+    be->op.linear_lrp(be, &(struct linear_lrp_args){ .rows = 3,
+                                                     .w = w,
+                                                     .x = R(x),
+                                                     .y = R(y),
+                                                     .b = R(b),
+                                                     .r = R(r),
+                                                     .rx = R(rx),
+                                                     .scratch = R(scratch) });
+    assert_close("rx", rx, (double[]){ 4, 8, 12, 0, 4, 6, 0, 0, 0 }, 9, 1e-8);
+    be->op.weight_free(be, w);
+    /* rx may be r: y = -2 x, Z = 2 and so on */
+    const float turn[] = { 0, -2, 1, 0 };
+    double x2[] = { 3, -1 }, zero[] = { 0, 0 }, y2[] = { 2, 3 }, r2[] = { 4, 6 };
+    w = be->op.weight_new(be, turn, 2, 2, WEIGHT_FORWARD | WEIGHT_LRP);
+    assert_non_null(w);
+    be->op.linear_lrp(be, &(struct linear_lrp_args){ .rows = 1,
+                                                     .w = w,
+                                                     .x = R(x2),
+                                                     .y = R(y2),
+                                                     .b = R(zero),
+                                                     .r = R(r2),
+                                                     .rx = R(r2),
+                                                     .scratch = R(scratch) });
+    assert_close("rx = r", r2, (double[]){ 6, 4 }, 2, 1e-8);
+    be->op.weight_free(be, w);
     /* all of r1 and r2, but where x is 0 */
-    double r1[] = { 3, -5, 7, 1 }, r2[] = { 1, 2, 9, 0 };
+    double twice[] = { 2, -2, 0, 1 }, ra[] = { 3, -5, 7, 1 }, rb[] = { 1, 2, 9, 0 };
     be->op.lrp_join(be, &(struct lrp_join_args){
-                            .count = 4, .x = R(x), .r1 = R(r1), .r2 = R(r2), .r = R(r1) });
-    assert_close("join", r1, (double[]){ 4, -3, 0, 1 }, 4, 1e-8);
+                            .count = 4, .x = R(twice), .r1 = R(ra), .r2 = R(rb), .r = R(ra) });
+    assert_close("join", ra, (double[]){ 4, -3, 0, 1 }, 4, 1e-8);
 }
 
 static void test_reductions(void **state)

@@ -20,7 +20,8 @@
     F(hidden)                                                                                      \
     F(hidden_matrix)                                                                               \
     F(attention)                                                                                   \
-    F(lrp)
+    F(lrp)                                                                                         \
+    F(linear_lrp)
 
 #define CPU_VEC_DECLARE(family) void CPU_VEC(family##_ops)(struct ops *);
 CPU_VEC_FAMILIES(CPU_VEC_DECLARE)

@@ -80,43 +80,10 @@ static void lrp_add(struct backend *be, const struct lrp_add_args *l)
         lrp_image(be, l, (size_t)image);
 }
 
-static void lrp_ratio(struct backend *be, const struct lrp_ratio_args *a)
-{
-    size_t cols = (size_t)a->cols;
-    const scalar *bias = rd(a->b);
-#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
-    for (int row = 0; row < a->rows; row++) {
-        const scalar *r = rd(a->r) + (size_t)row * cols, *y = rd(a->y) + (size_t)row * cols;
-        const scalar *z = rd(a->z) + (size_t)row * cols;
-        scalar *q = wr(a->q) + (size_t)row * cols;
-        for (int i = 0; i < a->cols; i += VN) {
-            int n = min_int(VN, a->cols - i);
-            vec sum = v_load_part(y + i, n) - v_load_part(bias + i, n) + v_load_part(z + i, n);
-            v_store_part(q + i, safe_ratio(v_load_part(r + i, n), sum * (scalar)0.5), n);
-        }
-    }
-}
-
 /* Elements [first, first + CHUNK) of a whole of `count`. */
 static int chunk_size(size_t count, size_t first)
 {
     return count - first < CHUNK ? (int)(count - first) : CHUNK;
-}
-
-static void lrp_combine(struct backend *be, const struct lrp_combine_args *c)
-{
-#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
-    for (size_t first = 0; first < c->count; first += CHUNK) {
-        const scalar *x = rd(c->x) + first, *a = rd(c->a) + first, *b = rd(c->b) + first;
-        scalar *rx = wr(c->rx) + first;
-        int count = chunk_size(c->count, first);
-        for (int i = 0; i < count; i += VN) {
-            int n = min_int(VN, count - i);
-            vec v = v_load_part(x + i, n) * (scalar)0.5;
-            vec sum = v_abs(v) * v_load_part(b + i, n);
-            v_store_part(rx + i, v_fma(v, v_load_part(a + i, n), sum), n);
-        }
-    }
 }
 
 static void lrp_join(struct backend *be, const struct lrp_join_args *j)
@@ -138,7 +105,5 @@ static void lrp_join(struct backend *be, const struct lrp_join_args *j)
 void CPU_VEC(lrp_ops)(struct ops *op)
 {
     op->lrp_add = lrp_add;
-    op->lrp_ratio = lrp_ratio;
-    op->lrp_combine = lrp_combine;
     op->lrp_join = lrp_join;
 }
