@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "colour.h"
+#include "image_scores.h"
 
 enum {
     SHOWN = 4,    /* images at either end */
@@ -14,105 +15,6 @@ enum {
     MOST_PATCHES = 256,
     MOST_ROWS = 6000 /* of the tables of all images, together: a page stays below 10 MB */
 };
-
-/* One way to score the explanation of one image, in percent; larger is better. */
-struct measure {
-    const char *title, *unit, *what;
-    double (*score)(const struct run *, const char *method, enum explained, size_t image);
-};
-
-static double curve_area(const struct result_curve *c, size_t image)
-{
-    double curve[CURVE_POINTS];
-    for (size_t k = 0; k < CURVE_POINTS; k++)
-        curve[k] = (double)c->prob[image * CURVE_POINTS + k];
-    return curve_auc(curve, AUC_TRAPEZOID);
-}
-
-static double probability_gap(const struct run *run, const char *method, enum explained explained,
-                              size_t image)
-{
-    const struct result *r = run->result;
-    const struct result_curve *hot = result_find_curve(r, method, explained, REMOVE_HOTTEST);
-    const struct result_curve *cold = result_find_curve(r, method, explained, REMOVE_COLDEST);
-    if (r->label[image] < 0 || (!hot && !cold))
-        return NAN;
-    return (cold ? curve_area(cold, image) : 0) - (hot ? curve_area(hot, image) : 0);
-}
-
-static double image_iou(const struct run *run, const char *method, enum explained explained,
-                        size_t image)
-{
-    const struct result_segmentation *s = result_find_segmentation(run->result, method, explained);
-    double sum = 0;
-    if (!s || s->score[image].labelled <= 0)
-        return NAN;
-    for (int c = 0; c < 2; c++)
-        if (s->score[image].united[c] > 0)
-            sum += 50.0 * s->score[image].intersection[c] / s->score[image].united[c];
-    return sum;
-}
-
-static const struct measure measures[] = {
-    { "Perturbation", "gap",
-      "The gap is the area under the label's probability with the coldest pixels removed first, "
-      "less that with the hottest first, in points: what a map knows about the model.",
-      probability_gap },
-    { "Segmentation", "IoU",
-      "IoU is the mean of foreground and background in this image, in percent.", image_iou },
-};
-enum { MEASURES = sizeof measures / sizeof *measures };
-
-static bool is_control(const char *method)
-{
-    return strcmp(method, "random") == 0 || strcmp(method, "center") == 0;
-}
-
-/* --- which images ---------------------------------------------------------------------------- */
-
-struct ranked {
-    size_t image;
-    double score;
-};
-
-static int by_score(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-    int order = (x->score < y->score) - (x->score > y->score); /* best first */
-    return order ? order : (x->image > y->image) - (x->image < y->image);
-}
-
-/* Mean over the methods, controls left out unless there is nothing else. */
-static double mean_score(const struct run *run, const struct measure *m, size_t image)
-{
-    double sum[2] = { 0 };
-    int count[2] = { 0 };
-    for (size_t i = 0; i < run->result->maps; i++) {
-        const struct result_map *map = &run->result->map[i];
-        double score = map->explained == EXPLAINED_PREDICTED
-                           ? m->score(run, map->method, map->explained, image)
-                           : NAN;
-        if (isnan(score))
-            continue;
-        sum[is_control(map->method)] += score;
-        count[is_control(map->method)]++;
-    }
-    int control = count[0] == 0;
-    return count[control] ? sum[control] / count[control] : NAN;
-}
-
-/* *out: malloc'ed, best first. */
-static size_t rank_images(const struct run *run, const struct measure *m, struct ranked *out)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < run->result->images; i++) {
-        double score = run->result->status[i] == 0 ? mean_score(run, m, i) : NAN;
-        if (!isnan(score))
-            out[count++] = (struct ranked){ i, score };
-    }
-    qsort(out, count, sizeof *out, by_score);
-    return count;
-}
 
 /* --- pictures and heat ----------------------------------------------------------------------- */
 
@@ -187,7 +89,7 @@ static enum status mask_tile(struct gallery *g, const int8_t *labels, const char
 
 /* A pixel a patch: the page's reader does the upsampling, as smoothly as SPEC 6. */
 static enum status heat_tile(struct gallery *g, const struct result_map *map, const float *values,
-                             const char *key, const struct measure *m, double score)
+                             const char *key, const struct image_measure *m, double score)
 {
     int side = map->grid;
     size_t cells = (size_t)side * (size_t)side;
@@ -240,7 +142,8 @@ static enum status picture_tiles(struct gallery *g, size_t image, const char *ke
     return status;
 }
 
-static enum status image_card(struct gallery *g, const struct measure *m, const struct ranked *at)
+static enum status image_card(struct gallery *g, const struct image_measure *m,
+                              const struct image_place *at)
 {
     const struct result *r = g->run->result;
     char key[64];
@@ -265,8 +168,8 @@ static enum status image_card(struct gallery *g, const struct measure *m, const 
 }
 
 /* From `at` on, step 1 or -1. */
-static enum status cards(struct gallery *g, const struct measure *m, const struct ranked *at,
-                         int step, size_t count, const char *title)
+static enum status cards(struct gallery *g, const struct image_measure *m,
+                         const struct image_place *at, int step, size_t count, const char *title)
 {
     fprintf(g->f, "<h4>%s: %s</h4>\n", m->title, title);
     if (step > 0)
@@ -288,12 +191,12 @@ static void gallery_head(struct gallery *g)
     fputs("<p class=\"scale\">cold <span></span> hot; each map is scaled by itself</p>\n", g->f);
 }
 
-static enum status gallery(struct gallery *g, struct ranked *ranked)
+static enum status gallery(struct gallery *g, struct image_place *ranked)
 {
     bool begun = false;
-    for (int k = 0; k < MEASURES; k++) {
-        const struct measure *m = &measures[k];
-        size_t count = rank_images(g->run, m, ranked), worst = count / 2;
+    for (int k = 0; k < IMAGE_MEASURES; k++) {
+        const struct image_measure *m = &image_measures[k];
+        size_t count = image_rank(g->run, m, ranked), worst = count / 2;
         if (count == 0)
             continue;
         if (!begun)
@@ -331,13 +234,14 @@ static void image_row(FILE *f, const struct run *run, const bool *shown, size_t 
     else
         fprintf(f, "<td>%d</td>", r->label[image]);
     fprintf(f, "<td>%d</td>", r->predicted[image]);
-    for (size_t k = 0; k < MEASURES * r->maps; k++) {
+    for (size_t k = 0; k < IMAGE_MEASURES * r->maps; k++) {
         const struct result_map *map = &r->map[k % r->maps];
         if (!shown[k])
             continue;
-        double score = r->status[image] == 0
-                           ? measures[k / r->maps].score(run, map->method, map->explained, image)
-                           : NAN;
+        double score =
+            r->status[image] == 0
+                ? image_measures[k / r->maps].score(run, map->method, map->explained, image)
+                : NAN;
         if (isnan(score))
             fputs("<td>–</td>", f);
         else
@@ -350,7 +254,7 @@ static enum status all_images(FILE *f, const struct run *run, size_t most, struc
 {
     const struct result *r = run->result;
     size_t rows = r->images < most ? r->images : most;
-    bool *shown = calloc(MEASURES * (r->maps + 1), sizeof *shown);
+    bool *shown = calloc(IMAGE_MEASURES * (r->maps + 1), sizeof *shown);
     if (!shown)
         return fail(err, E_NOMEM, "no memory for the table of images");
     fputs("<details><summary>Every image's scores</summary>\n"
@@ -362,7 +266,7 @@ static enum status all_images(FILE *f, const struct run *run, size_t most, struc
     fputs("</span></caption>\n<thead><tr><th scope=\"col\">image</th><th scope=\"col\">class</th>"
           "<th scope=\"col\">answer</th>",
           f);
-    for (size_t k = 0; k < MEASURES * r->maps; k++) {
+    for (size_t k = 0; k < IMAGE_MEASURES * r->maps; k++) {
         const struct result_map *map = &r->map[k % r->maps];
         bool perturbation = k / r->maps == 0;
         bool has = perturbation
@@ -372,7 +276,7 @@ static enum status all_images(FILE *f, const struct run *run, size_t most, struc
         shown[k] = map->explained == EXPLAINED_PREDICTED && has;
         if (shown[k])
             html_element(f, "<th scope=\"col\">", "</th>", "%s %s", map->method,
-                         measures[k / r->maps].unit);
+                         image_measures[k / r->maps].unit);
     }
     fputs("</tr></thead>\n<tbody>\n", f);
     for (size_t i = 0; i < rows; i++)
@@ -388,7 +292,7 @@ enum status html_images(FILE *f, const struct report *report, size_t index,
     const struct run *run = &report->run[index];
     const struct result *r = run->result;
     struct gallery g = { f, run, pictures, index, NULL, err };
-    struct ranked *ranked = calloc(r->images ? r->images : 1, sizeof *ranked);
+    struct image_place *ranked = calloc(r->images ? r->images : 1, sizeof *ranked);
 
     g.maps = calloc(r->maps ? r->maps : 1, sizeof *g.maps);
     enum status status =
