@@ -5,34 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "attn.h"
+#include "attn_figure.h"
 #include "command.h"
 #include "gnuplot.h"
 #include "h5file.h"
 #include "h5lock.h"
 #include "log.h"
-#include "sheet.h"
 
-enum { SIDES = 2, MOST_LAYERS = 12, MOST_DRAWN = 8 }; /* drawn: channels of one model */
-enum { MEAN = -1 };                                   /* as inspect_matrix has it */
-
-struct side { /* one model */
-    struct scene scene;
-    struct inspector *inspector;
-    char title[96];
-    int layers[MOST_LAYERS], layer_count;
-    int *channels; /* [channel_count]; MEAN among them */
-    int channel_count, drawn;
-    float *matrix; /* [L, L] */
-};
-
-struct figure {
-    struct side sides[SIDES];
-    int side_count, tokens; /* tokens that are drawn */
-    struct sheet sheet;
-    hid_t file;
-    char *stem;
-};
+enum { MOST_DRAWN = 8 }; /* channels of one model */
 
 /* ---- lists on the command line --------------------------------------------------------------- */
 
@@ -54,13 +34,13 @@ static enum status read_layer(const char *word, int depth, int *out, struct erro
                 word, depth - 1);
 }
 
-static enum status read_layers(struct side *s, const char *list, struct error *err)
+static enum status read_layers(struct attn_side *s, const char *list, struct error *err)
 {
     char *words = strdup(list != NULL ? list : "25%,50%,75%"), *rest = words;
     enum status status = words != NULL ? OK : fail(err, E_NOMEM, "out of memory");
     for (char *w; status == OK && (w = strtok_r(rest, ", ", &rest)) != NULL;) {
-        if (s->layer_count == MOST_LAYERS)
-            status = fail(err, E_CONFIG, "--layers: more than %d", MOST_LAYERS);
+        if (s->layer_count == ATTN_LAYERS)
+            status = fail(err, E_CONFIG, "--layers: more than %d", ATTN_LAYERS);
         else
             status = read_layer(w, s->scene.model->geo.depth, &s->layers[s->layer_count++], err);
     }
@@ -75,13 +55,13 @@ static enum status read_layers(struct side *s, const char *list, struct error *e
     return status;
 }
 
-static enum status read_channel(struct side *s, const char *word, struct error *err)
+static enum status read_channel(struct attn_side *s, const char *word, struct error *err)
 {
     int most = inspect_matrix_count(s->inspector);
     char *end;
     long n = strtol(word, &end, 10);
     if (strcmp(word, "mean") == 0)
-        s->channels[s->channel_count++] = MEAN;
+        s->channels[s->channel_count++] = ATTN_MEAN;
     else if (strcmp(word, "all") == 0)
         for (int i = 0; i < most; i++)
             s->channels[s->channel_count++] = i;
@@ -96,7 +76,7 @@ static enum status read_channel(struct side *s, const char *word, struct error *
     return OK;
 }
 
-static enum status read_channels(struct side *s, const char *list, bool two, struct error *err)
+static enum status read_channels(struct attn_side *s, const char *list, bool two, struct error *err)
 {
     int most = inspect_matrix_count(s->inspector);
     const char *standard = two ? "mean" : most > 1 ? "0,1,mean" : "0";
@@ -120,8 +100,8 @@ static enum status read_channels(struct side *s, const char *list, bool two, str
 
 /* ---- sides ----------------------------------------------------------------------------------- */
 
-static enum status open_side(struct side *s, const struct attn_options *o, const char *checkpoint,
-                             const struct image *image, struct error *err)
+static enum status open_side(struct attn_side *s, const struct attn_options *o,
+                             const char *checkpoint, const struct image *image, struct error *err)
 {
     TRY(scene_cli_open(&o->cli, checkpoint, o->beside != NULL, &s->scene, err));
     scene_title(&s->scene, s->title, sizeof s->title);
@@ -137,7 +117,7 @@ static enum status open_side(struct side *s, const struct attn_options *o, const
     return scene_look(&s->scene, image, err);
 }
 
-static void close_side(struct side *s)
+static void close_side(struct attn_side *s)
 {
     inspect_close(s->inspector);
     scene_close(&s->scene);
@@ -145,100 +125,10 @@ static void close_side(struct side *s)
     free(s->matrix);
 }
 
-/* ---- the figure ------------------------------------------------------------------------------ */
-
-/* What is drawn of a matrix, in [0,1]: of a Vim |alpha| from its least to its largest over the
- * tokens shown, of a ViT the probabilities up to the largest shown. Returns that largest. */
-static double normalise(const struct side *s, int tokens, float *out)
-{
-    int len = s->scene.model->geo.tokens;
-    bool vit = s->scene.model->geo.heads > 0;
-    double low = INFINITY, high = 0;
-    for (int i = 0; i < tokens; i++)
-        for (int j = 0; j < tokens; j++) {
-            double x = fabs((double)s->matrix[(size_t)i * (size_t)len + (size_t)j]);
-            low = fmin(low, x);
-            high = fmax(high, x);
-        }
-    if (vit)
-        low = 0;
-    for (int i = 0; i < tokens; i++)
-        for (int j = 0; j < tokens; j++) {
-            double x = fabs((double)s->matrix[(size_t)i * (size_t)len + (size_t)j]);
-            out[i * tokens + j] = high > low ? (float)((x - low) / (high - low)) : 0;
-        }
-    return high;
-}
-
-static enum status draw_matrix(struct figure *f, const struct side *s, int row, int column,
-                               struct error *err)
-{
-    const int sharp = 480; /* pixels a side at least, so that a token has sharp edges */
-    int times = (sharp + f->tokens - 1) / f->tokens;
-    float *values = malloc((size_t)f->tokens * (size_t)f->tokens * sizeof *values);
-    uint8_t *rgb = sheet_picture(&f->sheet, row, column, f->tokens * times);
-    if (values == NULL || rgb == NULL) {
-        free(values);
-        return fail(err, E_NOMEM, "no memory for a figure");
-    }
-    double high = normalise(s, f->tokens, values);
-    sheet_blocks(values, f->tokens, times, rgb);
-    free(values);
-    struct sheet_cell *cell = &f->sheet.cells[row * f->sheet.columns + column];
-    snprintf(cell->title, sizeof cell->title, "layer %d, max %.2g", s->layers[column], high);
-    return OK;
-}
-
-static void put_words(struct figure *f, const struct attn_options *o)
-{
-    struct sheet *sheet = &f->sheet;
-    char name[128];
-    const char *slash = strrchr(o->image, '/');
-    snprintf(name, sizeof name, "%s", slash != NULL ? slash + 1 : o->image);
-    snprintf(sheet->heading[0], sizeof *sheet->heading, "Attention of %s%s%s, %.80s",
-             f->sides[0].title, f->side_count > 1 ? " and " : "",
-             f->side_count > 1 ? f->sides[1].title : "", name);
-    snprintf(sheet->note[0], sizeof *sheet->note,
-             "row: token that attends; column: token attended to; first %d tokens; n = 1 image, %s "
-             "preprocessing",
-             f->tokens, preprocess_names[o->cli.scene.preprocess]);
-    bool vim = false, vit = false;
-    for (int k = 0; k < f->side_count; k++)
-        *(f->sides[k].scene.model->geo.heads > 0 ? &vit : &vim) = true;
-    snprintf(sheet->note[1], sizeof *sheet->note, "%s%s%s",
-             vim ? "Vim: |alpha| (Eq. 14), both directions added, min to max of the tokens shown; "
-                   "alike in both protocols"
-                 : "",
-             vim && vit ? "; " : "", vit ? "ViT: softmax, 0 to max" : "");
-    for (int k = 0, used = 0; k < f->side_count; k++)
-        used += snprintf(sheet->note[2] + used, sizeof *sheet->note - (size_t)used, "%s%.12s",
-                         k > 0 ? ", " : "sha256 of the checkpoint: ",
-                         f->sides[k].scene.model->checkpoint->sha256);
-    sheet->scale = "attention";
-    sheet->scale_low = "min";
-    sheet->scale_high = "max";
-    sheet->tokens = f->tokens;
-}
-
-static enum status open_sheet(struct figure *f, const struct attn_options *o, struct error *err)
-{
-    int rows = 0, columns = 0;
-    f->tokens = o->tokens > 0 ? o->tokens : 1000000;
-    for (int k = 0; k < f->side_count; k++) {
-        const struct side *s = &f->sides[k];
-        rows += s->drawn;
-        columns = s->layer_count > columns ? s->layer_count : columns;
-        f->tokens = s->scene.model->geo.tokens < f->tokens ? s->scene.model->geo.tokens : f->tokens;
-    }
-    TRY(sheet_open(&f->sheet, rows, columns, err));
-    put_words(f, o);
-    return OK;
-}
-
 /* ---- the file -------------------------------------------------------------------------------- */
 
-static enum status describe(const struct figure *f, const struct side *s, const char *name,
-                            const struct attn_options *o, struct error *err)
+static enum status describe(const struct attn_figure *f, const struct attn_side *s,
+                            const char *name, const struct attn_options *o, struct error *err)
 {
     const struct geometry *g = &s->scene.model->geo;
     hid_t group = H5Gopen2(f->file, name, H5P_DEFAULT);
@@ -270,7 +160,7 @@ static enum status describe(const struct figure *f, const struct side *s, const 
     return status;
 }
 
-static enum status write_column(const struct figure *f, const char *group, const char *name,
+static enum status write_column(const struct attn_figure *f, const char *group, const char *name,
                                 const int *values, int count, struct error *err)
 {
     char path[64];
@@ -285,8 +175,8 @@ static enum status write_column(const struct figure *f, const char *group, const
 }
 
 /* One layer: every chosen matrix is computed, written and, among the first, drawn. */
-static enum status run_layer(struct figure *f, struct side *s, const char *group, int at, int row,
-                             struct error *err)
+static enum status run_layer(struct attn_figure *f, struct attn_side *s, const char *group, int at,
+                             int row, struct error *err)
 {
     int len = s->scene.model->geo.tokens;
     char path[64];
@@ -306,23 +196,23 @@ static enum status run_layer(struct figure *f, struct side *s, const char *group
         if (status == OK)
             status = h5_write_rows(d, &c, (size_t)i, 1, s->matrix, err);
         if (status == OK && i < s->drawn)
-            status = draw_matrix(f, s, row + i, at, err);
+            status = attn_figure_draw(f, s, row + i, at, err);
     }
     H5Dclose(d);
     return status;
 }
 
-static enum status run_side(struct figure *f, int k, int row, const struct attn_options *o,
+static enum status run_side(struct attn_figure *f, int k, int row, const struct attn_options *o,
                             struct error *err)
 {
-    struct side *s = &f->sides[k];
+    struct attn_side *s = &f->sides[k];
     const char *group = k == 0 ? "model" : "beside";
     for (int i = 0; i < s->layer_count; i++)
         TRY(run_layer(f, s, group, i, row, err));
     for (int i = 0; i < s->drawn; i++) {
         const char *kind = s->scene.model->geo.heads > 0 ? "head" : "channel";
         char which[40];
-        if (s->channels[i] == MEAN)
+        if (s->channels[i] == ATTN_MEAN)
             snprintf(which, sizeof which, "mean of %ss", kind);
         else
             snprintf(which, sizeof which, "%s %d", kind, s->channels[i]);
@@ -336,7 +226,8 @@ static enum status run_side(struct figure *f, int k, int row, const struct attn_
 }
 
 /* Under a temporary name until it is whole. */
-static enum status write_file(struct figure *f, const struct attn_options *o, struct error *err)
+static enum status write_file(struct attn_figure *f, const struct attn_options *o,
+                              struct error *err)
 {
     char *path, *partial = NULL;
     if (asprintf(&path, "%s.h5", f->stem) < 0)
@@ -371,7 +262,7 @@ static enum status write_file(struct figure *f, const struct attn_options *o, st
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static enum status open_all(struct figure *f, const struct attn_options *o, struct error *err)
+static enum status open_all(struct attn_figure *f, const struct attn_options *o, struct error *err)
 {
     struct image image;
     const char *slash = strrchr(o->image, '/'), *name = slash != NULL ? slash + 1 : o->image;
@@ -388,13 +279,13 @@ static enum status open_all(struct figure *f, const struct attn_options *o, stru
         status = open_side(&f->sides[1], o, o->beside, &image, err);
     image_free(&image);
     TRY(status);
-    TRY(open_sheet(f, o, err));
+    TRY(attn_figure_open(f, o, err));
     return make_directory(o->cli.out, err);
 }
 
 int attn_matrices(const struct attn_options *o)
 {
-    struct figure f = { 0 };
+    struct attn_figure f = { 0 };
     struct error err;
     int code = EXIT_USAGE;
     enum status status = open_all(&f, o, &err);
@@ -406,7 +297,7 @@ int attn_matrices(const struct attn_options *o)
         status = sheet_draw(&f.sheet, f.stem, o->cli.vector, &err);
     if (status == OK)
         log_info("wrote %s.png%s", f.stem, o->cli.vector ? ", .pdf, .svg" : "");
-    for (int k = 0; k < SIDES; k++)
+    for (int k = 0; k < ATTN_SIDES; k++)
         close_side(&f.sides[k]);
     sheet_close(&f.sheet);
     free(f.stem);
