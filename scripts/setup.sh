@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs every Debian package that building, running and testing evalh needs. Idempotent; as root
 # or through sudo. --develop adds a second compiler, its fuzzer and its formatter, --python what the
-# reference and training scripts use.
+# reference and training scripts use (h5py reads results and comes along in any case).
 set -euo pipefail
 
 packages=(
@@ -10,11 +10,12 @@ packages=(
     libjpeg62-turbo-dev libpng-dev libhdf5-dev libinih-dev libzip-dev libarchive-dev zlib1g-dev
     libcjson-dev gnuplot-nox libcmocka-dev
     libopenmpi-dev openmpi-bin
+    procps python3-h5py
 )
 for option in "$@"; do
     case $option in
     --develop) packages+=(clang clang-format) ;;
-    --python) packages+=(python3-torch python3-torchvision python3-h5py python3-pil python3-sklearn) ;;
+    --python) packages+=(python3-torch python3-torchvision python3-pil python3-sklearn) ;;
     *)
         echo "setup.sh: $option: should be --develop or --python" >&2
         exit 2
@@ -53,7 +54,7 @@ apt_get() {
         exit 1
     }
 }
-echo "setup.sh: installing from Debian, with what they need in turn: ${missing[*]}"
+echo "setup.sh: installing Debian packages, which takes a few minutes on a bare machine: ${missing[*]}"
 apt_get update
 apt_get install -y --no-install-recommends "${missing[@]}"
 echo "setup.sh: done, $(grep -c '^Setting up' "$log") packages"

@@ -13,8 +13,12 @@ for model in vim vit; do
         >"$work/compared" 2>&1 || fail "$model: cpu and cuda differ: $(cat "$work/compared")"
     expect 0 "bf16" run "$work/$model.ini" "${small[@]}" --set compute.device=cuda \
         --set compute.precision=bf16 --set run.output="$work/bf16.h5"
-    "$PYTHON" "$(dirname "$0")/../../scripts/gpu_parity.py" "$work/cpu.h5" "$work/bf16.h5" --hits 95 \
-        --auc 5 >"$work/compared" 2>&1 || fail "$model: cpu and bf16 differ: $(cat "$work/compared")"
+    if ! "$PYTHON" -c 'import h5py' 2>/dev/null; then
+        echo "SKIPPED: judging bf16 (python3-h5py is not installed)"
+    elif ! "$PYTHON" "$(dirname "$0")/../../scripts/gpu_parity.py" "$work/cpu.h5" "$work/bf16.h5" --hits 95 \
+        --auc 5 >"$work/compared" 2>&1; then
+        fail "$model: cpu and bf16 differ: $(cat "$work/compared")"
+    fi
     rm "$work/cpu.h5" "$work/cuda.h5" "$work/bf16.h5"
 done
 c=$work/vim.ini
