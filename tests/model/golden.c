@@ -33,6 +33,45 @@ bool golden_no_device(const char *backend)
     return s == E_ABSENT;
 }
 
+int golden_begin(struct golden_test *t, int argc, char **argv, const char *what)
+{
+    enum { SKIPPED = 77 };
+    char path[1100];
+    int i = 1;
+    *t = (struct golden_test){ .backend = "cpu" };
+    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
+        if (strcmp(argv[i], "--backend") == 0)
+            t->backend = argv[i + 1];
+        else if (strcmp(argv[i], "--model") == 0)
+            t->only = argv[i + 1];
+    }
+    t->shared = golden_shared(i < argc ? argv[i] : ".");
+    if (t->shared == NULL) {
+        printf("SKIPPED: no ../shared/golden: %s not held to golden numbers\n", what);
+        return SKIPPED;
+    }
+    if (golden_no_device(t->backend))
+        return SKIPPED;
+    snprintf(path, sizeof path, "%s/golden/models.h5", t->shared);
+    t->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    return t->file < 0;
+}
+
+bool golden_wanted(const struct golden_test *t, const char *model)
+{
+    if (t->only != NULL)
+        return strcmp(t->only, model) == 0;
+    bool full_size = golden_attribute(t->file, model, "image_size") > 100;
+    return !full_size || strncmp(t->backend, "ref", 3) != 0;
+}
+
+int golden_end(struct golden_test *t)
+{
+    H5Fclose(t->file);
+    printf("%d passed, %d failed\n", t->passed, t->failed);
+    return t->failed > 0 || t->passed == 0;
+}
+
 double *golden_read(long long file, const char *path, size_t *count)
 {
     if (H5Lexists(file, path, H5P_DEFAULT) <= 0)

@@ -9,20 +9,17 @@
 #include "golden.h"
 #include "inspect.h"
 
-enum { SKIPPED = 77 };
+static struct golden_test test;
 
-static int passed, failed;
-static const char *backend = "cpu", *only;
-
-static void judge(const char *what, const float *ours, const double *want, size_t have, size_t count,
-                  double tolerance)
+static void judge(const char *what, const float *ours, const double *want, size_t have,
+                  size_t count, double tolerance)
 {
     double size = 0, error = have == count ? golden_error(ours, want, count, &size) : INFINITY;
     bool ok = error <= tolerance * size;
-    printf("%s %s %s: %.2e of %.2e allowed\n", ok ? "ok    " : "FAILED", backend, what,
+    printf("%s %s %s: %.2e of %.2e allowed\n", ok ? "ok    " : "FAILED", test.backend, what,
            error / size, tolerance);
-    passed += ok;
-    failed += !ok;
+    test.passed += ok;
+    test.failed += !ok;
 }
 
 /* layerN_cls_row_fwd, layerN_mean_matrix, last_attention, first_attention_relevance */
@@ -66,7 +63,7 @@ static herr_t each_array(hid_t group, const char *name, const H5L_info_t *info, 
     bool relevance = strcmp(name, "first_attention_relevance") == 0;
     if (strncmp(name, "layer", 5) != 0 && strcmp(name, "last_attention") != 0 && !relevance)
         return 0;
-    if (relevance && strcmp(backend_double_name(backend), backend) != 0)
+    if (relevance && strcmp(backend_double_name(test.backend), test.backend) != 0)
         return 0; /* LRP is held to golden in double alone (SPEC 6) */
     snprintf(path, sizeof path, "%s/logits", job->group);
     double *scores = golden_read(job->file, path, &logits);
@@ -85,7 +82,7 @@ static herr_t each_array(hid_t group, const char *name, const H5L_info_t *info, 
         judge(path, out, want, have, count, tolerance);
     } else {
         printf("FAILED %s: %s\n", path, err.text);
-        failed++;
+        test.failed++;
     }
     free(out);
     free(want);
@@ -94,7 +91,7 @@ static herr_t each_array(hid_t group, const char *name, const H5L_info_t *info, 
 }
 
 struct model_job {
-    const char *shared, *name;
+    const char *name;
     const struct model *model;
     struct inspector *in;
     hid_t file;
@@ -107,10 +104,10 @@ static herr_t each_image(hid_t group, const char *name, const H5L_info_t *info, 
     char path[128];
     (void)group;
     (void)info;
-    unsigned char *rgb = golden_image(m->shared, name, m->model->geo.image_size, &err);
+    unsigned char *rgb = golden_image(test.shared, name, m->model->geo.image_size, &err);
     if (rgb == NULL) {
         printf("FAILED %s\n", err.text);
-        failed++;
+        test.failed++;
         return 0;
     }
     snprintf(path, sizeof path, "%s/%s", m->name, name);
@@ -127,19 +124,19 @@ static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, v
     struct error err = { 0 };
     struct model *model = NULL;
     (void)info;
-    bool full_size = golden_attribute(file, name, "image_size") > 100;
-    if (only != NULL ? strcmp(only, name) != 0 : full_size && strncmp(backend, "ref", 3) == 0)
+    (void)arg;
+    if (!golden_wanted(&test, name))
         return 0;
-    struct model_job job = { .shared = arg, .name = name, .file = file };
-    if (golden_model(arg, file, name, &model, &err) == OK &&
-        inspect_open(model, backend, NULL, &input_imagenet, &job.in, &err) == OK) {
+    struct model_job job = { .name = name, .file = file };
+    if (golden_model(test.shared, file, name, &model, &err) == OK &&
+        inspect_open(model, test.backend, NULL, &input_imagenet, &job.in, &err) == OK) {
         job.model = model;
         hid_t g = H5Gopen2(file, name, H5P_DEFAULT);
         H5Literate(g, H5_INDEX_NAME, H5_ITER_INC, NULL, each_image, &job);
         H5Gclose(g);
     } else {
         printf("FAILED %s: %s\n", name, err.text);
-        failed++;
+        test.failed++;
     }
     inspect_close(job.in);
     model_close(model);
@@ -148,27 +145,9 @@ static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, v
 
 int main(int argc, char **argv)
 {
-    int i = 1;
-    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
-        if (strcmp(argv[i], "--backend") == 0)
-            backend = argv[i + 1];
-        else if (strcmp(argv[i], "--model") == 0)
-            only = argv[i + 1];
-    }
-    const char *shared = golden_shared(i < argc ? argv[i] : ".");
-    if (shared == NULL) {
-        printf("SKIPPED: no ../shared/golden: attention was not held to golden numbers\n");
-        return SKIPPED;
-    }
-    if (golden_no_device(backend))
-        return SKIPPED;
-    char path[1100];
-    snprintf(path, sizeof path, "%s/golden/models.h5", shared);
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0)
-        return 1;
-    H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, (void *)(uintptr_t)shared);
-    H5Fclose(file);
-    printf("%d passed, %d failed\n", passed, failed);
-    return failed > 0 || passed == 0;
+    int code = golden_begin(&test, argc, argv, "attention was");
+    if (code != 0)
+        return code;
+    H5Literate(test.file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, NULL);
+    return golden_end(&test);
 }

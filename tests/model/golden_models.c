@@ -10,12 +10,12 @@
 #include "explain.h"
 #include "golden.h"
 
-enum { TARGET = 3, MAX_IMAGES = 8, SKIPPED = 77 };
+enum { TARGET = 3, MAX_IMAGES = 8 };
 
-static int passed, failed;
+static struct golden_test test;
 
-/* Ours and golden's name; the tolerance is of the map's max (golden/README.md: Vim's rollout divides
- * by row sums that can nearly cancel, so fp32 misses it by up to 4e-4). */
+/* Ours and golden's name; the tolerance is of the map's max (golden/README.md: Vim's rollout
+ * divides by row sums that can nearly cancel, so fp32 misses it by up to 4e-4). */
 static const struct named {
     const char *ours, *protocol, *golden;
     double tolerance;
@@ -32,8 +32,7 @@ static const struct named {
 enum { MAP_COUNT = sizeof maps / sizeof maps[0] };
 
 struct fixture {
-    hid_t file;
-    const char *shared, *backend, *name; /* name: the model's */
+    const char *name; /* the model's */
     struct model *model;
     int images;
     char *image_names[MAX_IMAGES];
@@ -49,8 +48,8 @@ static void report(bool ok, const char *format, ...)
     vprintf(format, args);
     printf("\n");
     va_end(args);
-    passed += ok;
-    failed += !ok;
+    test.passed += ok;
+    test.failed += !ok;
 }
 
 static void compare(const struct fixture *f, int image, const char *what, const float *ours,
@@ -60,11 +59,11 @@ static void compare(const struct fixture *f, int image, const char *what, const 
     size_t n = 0;
     double size = 0;
     snprintf(path, sizeof path, "%s/%s/%s", f->name, f->image_names[image], what);
-    double *want = golden_read(f->file, path, &n);
+    double *want = golden_read(test.file, path, &n);
     if (want == NULL)
         return; /* golden has no such map: a class-agnostic method's target, a ViT's paper map */
     double error = n == count ? golden_error(ours, want, n, &size) : INFINITY;
-    report(error <= tolerance * size, "%s %s: %.2e of %.2e allowed", f->backend, path,
+    report(error <= tolerance * size, "%s %s: %.2e of %.2e allowed", test.backend, path,
            error / size, tolerance);
     free(want);
 }
@@ -83,7 +82,7 @@ static void check_logits(struct fixture *f, struct backend *be, struct error *er
     }
     if (net_open(f->model, be, &input_imagenet, 2, &net, err) != OK ||
         net_forward(net, views, (size_t)f->images, logits, err) != OK) {
-        report(false, "%s %s: %s", f->backend, f->name, err->text);
+        report(false, "%s %s: %s", test.backend, f->name, err->text);
     } else {
         for (int i = 0; i < f->images; i++)
             compare(f, i, "logits", logits + (size_t)i * (size_t)g->classes, (size_t)g->classes,
@@ -109,8 +108,11 @@ static void compare_maps(struct fixture *f, const struct explain_method *const *
                         strcmp(maps[k].protocol, protocol) != 0)
                         continue;
                     snprintf(what, sizeof what, "%s/%s", choices[c], maps[k].golden);
-                    compare(f, i, what, all + (((size_t)i * (size_t)count + (size_t)m) *
-                            CLASS_CHOICES + (size_t)c) * cells, cells, maps[k].tolerance);
+                    compare(f, i, what,
+                            all + (((size_t)i * (size_t)count + (size_t)m) * CLASS_CHOICES +
+                                   (size_t)c) *
+                                      cells,
+                            cells, maps[k].tolerance);
                 }
 }
 
@@ -137,18 +139,18 @@ static void check_maps(struct fixture *f, const char *protocol, struct error *er
     float *all = calloc((size_t)f->images * (size_t)count * CLASS_CHOICES * cells, sizeof *all);
     const struct explain_result r = { predicted, all, identity, zero };
     for (int i = 0; i < f->images; i++)
-        subjects[i] = (struct explain_subject){ .rgb = f->rgb[i], .label = TARGET,
-                                                .predicted = -1 };
-    if (explainer_open(f->model, f->backend, &bo, &input_imagenet, &o, methods, count, classes,
+        subjects[i] =
+            (struct explain_subject){ .rgb = f->rgb[i], .label = TARGET, .predicted = -1 };
+    if (explainer_open(f->model, test.backend, &bo, &input_imagenet, &o, methods, count, classes,
                        f->images, &ex, err) != OK) {
-        report(false, "%s %s: %s", f->backend, f->name, err->text);
+        report(false, "%s %s: %s", test.backend, f->name, err->text);
     } else {
         if (explainer_run(ex, subjects, f->images, &r, err) != OK)
-            report(false, "%s %s: %s", f->backend, f->name, err->text);
+            report(false, "%s %s: %s", test.backend, f->name, err->text);
         compare_maps(f, methods, count, protocol, all);
         for (int i = 0; i < f->images; i++)
             if (!isnan(identity[i]))
-                report(identity[i] < 1e-4, "%s %s/%s %s: identity of SPEC 4 to %.2e", f->backend,
+                report(identity[i] < 1e-4, "%s %s/%s %s: identity of SPEC 4 to %.2e", test.backend,
                        f->name, f->image_names[i], protocol, (double)identity[i]);
         explainer_close(ex);
     }
@@ -172,13 +174,13 @@ static void check_model(struct fixture *f, const char *name)
     f->name = name;
     f->images = 0;
     f->model = NULL;
-    hid_t group = H5Gopen2(f->file, name, H5P_DEFAULT);
+    hid_t group = H5Gopen2(test.file, name, H5P_DEFAULT);
     H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, add_image, f);
     H5Gclose(group);
-    bool ok = golden_model(f->shared, f->file, name, &f->model, &err) == OK &&
-              backend_open(f->backend, NULL, &be, &err) == OK;
+    bool ok = golden_model(test.shared, test.file, name, &f->model, &err) == OK &&
+              backend_open(test.backend, NULL, &be, &err) == OK;
     for (int i = 0; ok && i < f->images; i++) {
-        f->rgb[i] = golden_image(f->shared, f->image_names[i], f->model->geo.image_size, &err);
+        f->rgb[i] = golden_image(test.shared, f->image_names[i], f->model->geo.image_size, &err);
         ok = f->rgb[i] != NULL;
     }
     if (ok) {
@@ -199,44 +201,19 @@ static void check_model(struct fixture *f, const char *name)
 
 static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, void *arg)
 {
-    struct fixture *f = arg;
     (void)file;
     (void)info;
-    /* The naive reference takes minutes on the full-size models. */
-    bool full_size = golden_attribute(f->file, name, "image_size") > 100;
-    if (f->name != NULL ? strcmp(f->name, name) != 0
-                        : full_size && strncmp(f->backend, "ref", 3) == 0)
-        return 0;
-    const char *only = f->name;
-    check_model(f, name);
-    f->name = only;
+    if (golden_wanted(&test, name))
+        check_model(arg, name);
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct fixture f = { .backend = "cpu" };
-    int i = 1;
-    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
-        if (strcmp(argv[i], "--backend") == 0)
-            f.backend = argv[i + 1];
-        else if (strcmp(argv[i], "--model") == 0)
-            f.name = argv[i + 1];
-    }
-    f.shared = golden_shared(i < argc ? argv[i] : ".");
-    if (f.shared == NULL) {
-        printf("SKIPPED: no ../shared/golden: models were not held to golden numbers\n");
-        return SKIPPED;
-    }
-    if (golden_no_device(f.backend))
-        return SKIPPED;
-    char path[1100];
-    snprintf(path, sizeof path, "%s/golden/models.h5", f.shared);
-    f.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (f.file < 0)
-        return 1;
-    H5Literate(f.file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, &f);
-    H5Fclose(f.file);
-    printf("%d passed, %d failed\n", passed, failed);
-    return failed > 0 || passed == 0;
+    struct fixture f = { 0 };
+    int code = golden_begin(&test, argc, argv, "models were");
+    if (code != 0)
+        return code;
+    H5Literate(test.file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, &f);
+    return golden_end(&test);
 }

@@ -14,15 +14,14 @@
 
 #include "golden.h"
 
-enum { SKIPPED = 77, STEPS = 10 };
+enum { STEPS = 10 };
 
 static const double LOGIT_TOLERANCE = 1e-4; /* of max |logit| */
 
-static int passed, failed;
-static const char *backend = "cpu", *only;
+static struct golden_test test;
 
 struct job {
-    const char *shared, *model_name, *image, *path; /* path: model/image */
+    const char *model_name, *image, *path; /* path: model/image */
     hid_t file;
     const struct model *model;
     struct backend *be;
@@ -32,10 +31,10 @@ struct job {
 
 static void judge(bool ok, const char *path, double error, double allowed)
 {
-    printf("%s %s %s: %.2e of %.2e allowed\n", ok ? "ok    " : "FAILED", backend, path, error,
+    printf("%s %s %s: %.2e of %.2e allowed\n", ok ? "ok    " : "FAILED", test.backend, path, error,
            allowed);
-    passed += ok;
-    failed += !ok;
+    test.passed += ok;
+    test.failed += !ok;
 }
 
 /* ---- golden's order ---- */
@@ -116,8 +115,8 @@ static bool forward_masked(const struct job *j, const uint32_t *order, float *lo
     return s == OK;
 }
 
-/* The operation on golden's stored heat: which pixels it removes otherwise than golden, at any step,
- * must tie with a removed one in fp32. */
+/* The operation on golden's stored heat: which pixels it removes otherwise than golden, at any
+ * step, must tie with a removed one in fp32. */
 static void check_rank(const struct job *j, const char *path, const float *heat,
                        const uint32_t *order, bool ascending)
 {
@@ -125,10 +124,12 @@ static void check_rank(const struct job *j, const char *path, const float *heat,
     int side = j->model->geo.image_size, wrong = 0;
     size_t pixels = (size_t)side * (size_t)side;
     float *d_heat = be->alloc(be, pixels * sizeof *d_heat);
-    uint32_t *d_rank = be->alloc(be, pixels * sizeof *d_rank), *rank = malloc(pixels * sizeof *rank);
+    uint32_t *d_rank = be->alloc(be, pixels * sizeof *d_rank),
+             *rank = malloc(pixels * sizeof *rank);
     be->upload(be, d_heat, heat, pixels * sizeof *heat);
-    const struct rank_args r = { .n = 1, .pixels = side * side, .heat = d_heat,
-                                 .ascending = ascending, .rank = d_rank };
+    const struct rank_args r = {
+        .n = 1, .pixels = side * side, .heat = d_heat, .ascending = ascending, .rank = d_rank
+    };
     be->op.rank(be, &r);
     be->download(be, rank, d_rank, pixels * sizeof *rank);
     for (int k = 1; k < STEPS; k++) {
@@ -185,8 +186,11 @@ static void check_heat(const struct job *j, const char *method, const double *ma
     float *d_map = be->alloc(be, cells * sizeof *d_map);
     float *d_heat = be->alloc(be, pixels * sizeof *d_heat);
     be->upload(be, d_map, small, cells * sizeof *small);
-    const struct heat_args h = { .n = 1, .grid = j->model->geo.grid,
-                                 .side = j->model->geo.image_size, .maps = d_map, .heat = d_heat };
+    const struct heat_args h = { .n = 1,
+                                 .grid = j->model->geo.grid,
+                                 .side = j->model->geo.image_size,
+                                 .maps = d_map,
+                                 .heat = d_heat };
     be->op.heat(be, &h);
     be->download(be, heat, d_heat, pixels * sizeof *heat);
     /* Rounding the map to fp32 moves it by 6e-8 of its largest value, and so the heat by that much
@@ -242,10 +246,10 @@ static herr_t each_image(hid_t group, const char *name, const H5L_info_t *info, 
     struct error err = { 0 };
     char path[160];
     (void)info;
-    unsigned char *rgb = golden_image(j->shared, name, j->model->geo.image_size, &err);
+    unsigned char *rgb = golden_image(test.shared, name, j->model->geo.image_size, &err);
     if (rgb == NULL) {
         printf("FAILED %s\n", err.text);
-        failed++;
+        test.failed++;
         return 0;
     }
     snprintf(path, sizeof path, "%s/%s", j->model_name, name);
@@ -265,12 +269,12 @@ static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, v
     struct error err = { 0 };
     struct model *model = NULL;
     (void)info;
-    bool full_size = golden_attribute(file, name, "image_size") > 100;
-    if (only != NULL ? strcmp(only, name) != 0 : full_size && strncmp(backend, "ref", 3) == 0)
+    (void)arg;
+    if (!golden_wanted(&test, name))
         return 0;
-    struct job j = { .shared = arg, .model_name = name, .file = file };
-    if (golden_model(arg, file, name, &model, &err) == OK &&
-        backend_open(backend, NULL, &j.be, &err) == OK &&
+    struct job j = { .model_name = name, .file = file };
+    if (golden_model(test.shared, file, name, &model, &err) == OK &&
+        backend_open(test.backend, NULL, &j.be, &err) == OK &&
         net_open(model, j.be, &input_imagenet, 4, &j.net, &err) == OK) {
         j.model = model;
         hid_t g = H5Gopen2(file, name, H5P_DEFAULT);
@@ -278,7 +282,7 @@ static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, v
         H5Gclose(g);
     } else {
         printf("FAILED %s: %s\n", name, err.text);
-        failed++;
+        test.failed++;
     }
     net_close(j.net);
     backend_close(j.be);
@@ -288,27 +292,9 @@ static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, v
 
 int main(int argc, char **argv)
 {
-    int i = 1;
-    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
-        if (strcmp(argv[i], "--backend") == 0)
-            backend = argv[i + 1];
-        else if (strcmp(argv[i], "--model") == 0)
-            only = argv[i + 1];
-    }
-    const char *shared = golden_shared(i < argc ? argv[i] : ".");
-    if (shared == NULL) {
-        printf("SKIPPED: no ../shared/golden: masked images were not held to golden numbers\n");
-        return SKIPPED;
-    }
-    if (golden_no_device(backend))
-        return SKIPPED;
-    char path[1100];
-    snprintf(path, sizeof path, "%s/golden/models.h5", shared);
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0)
-        return 1;
-    H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, (void *)(uintptr_t)shared);
-    H5Fclose(file);
-    printf("%d passed, %d failed\n", passed, failed);
-    return failed > 0 || passed == 0;
+    int code = golden_begin(&test, argc, argv, "masked images were");
+    if (code != 0)
+        return code;
+    H5Literate(test.file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, NULL);
+    return golden_end(&test);
 }

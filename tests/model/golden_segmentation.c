@@ -12,7 +12,7 @@
 #include "golden.h"
 #include "metrics.h"
 
-enum { SKIPPED = 77, MAX_IMAGES = 16 };
+enum { MAX_IMAGES = 16 };
 
 static const double POINTS = 0.05; /* of a total; issue 2 */
 /* Of one image. Symmetric weights make many scores equal but for rounding (heat against 1 - heat
@@ -22,14 +22,17 @@ static const double AP_TOLERANCE = 2e-3;
 static const struct named {
     const char *golden, *ours, *protocol;
 } methods[] = {
-    { "raw", "raw", "released" },          { "rollout", "rollout", "released" },
-    { "attr", "attribution", "released" }, { "unified-attr", "unified", "released" },
-    { "mambalrp", "mambalrp", "released" }, { "paper-raw", "raw", "paper" },
-    { "paper-rollout", "rollout", "paper" }, { "paper-attr", "attribution", "paper" },
+    { "raw", "raw", "released" },
+    { "rollout", "rollout", "released" },
+    { "attr", "attribution", "released" },
+    { "unified-attr", "unified", "released" },
+    { "mambalrp", "mambalrp", "released" },
+    { "paper-raw", "raw", "paper" },
+    { "paper-rollout", "rollout", "paper" },
+    { "paper-attr", "attribution", "paper" },
 };
 
-static int passed, failed;
-static const char *backend = "cpu", *only;
+static struct golden_test test;
 
 struct images {
     int count;
@@ -39,9 +42,10 @@ struct images {
 
 static void judge(bool ok, const char *what, double ours, double golden)
 {
-    printf("%s %s %s: %.4f, golden %.4f\n", ok ? "ok    " : "FAILED", backend, what, ours, golden);
-    passed += ok;
-    failed += !ok;
+    printf("%s %s %s: %.4f, golden %.4f\n", ok ? "ok    " : "FAILED", test.backend, what, ours,
+           golden);
+    test.passed += ok;
+    test.failed += !ok;
 }
 
 static bool load_images(const char *shared, int side, struct images *im, struct error *err)
@@ -97,7 +101,7 @@ static float *explain(const struct model *m, const struct images *im, const stru
     o.protocol = method->protocol;
     for (int i = 0; i < im->count; i++)
         subjects[i] = (struct explain_subject){ .rgb = im->rgb[i], .label = -1, .predicted = -1 };
-    if (explainer_open(m, backend, &bo, &input_imagenet, &o, list, 1, classes, im->count, &ex,
+    if (explainer_open(m, test.backend, &bo, &input_imagenet, &o, list, 1, classes, im->count, &ex,
                        err) != OK) {
         free(all);
         return NULL;
@@ -120,8 +124,9 @@ static bool score(const struct model *m, const struct images *im, const float *m
     size_t pixels = (size_t)m->geo.image_size * (size_t)m->geo.image_size;
     float *heat = malloc((size_t)im->count * pixels * sizeof *heat);
     bool ok = backend_open("ref", NULL, &be, err) == OK;
-    const struct heat_args h = { .n = im->count, .grid = m->geo.grid, .side = m->geo.image_size,
-                                 .maps = maps, .heat = heat };
+    const struct heat_args h = {
+        .n = im->count, .grid = m->geo.grid, .side = m->geo.image_size, .maps = maps, .heat = heat
+    };
     be->op.heat(be, &h);
     for (int i = 0; ok && i < im->count; i++)
         ok = segmentation_score(heat + (size_t)i * pixels, im->labels[i], pixels, &scores[i],
@@ -137,10 +142,11 @@ static void check_image(const char *path, const struct segmentation_score *s, co
                         double pixels)
 {
     char what[600];
-    const double ours[7] = { s->correct,      s->labelled,  s->intersection[0], s->intersection[1],
+    const double ours[7] = { s->correct,   s->labelled,  s->intersection[0], s->intersection[1],
                              s->united[0], s->united[1], (double)s->ap };
-    static const char *const names[] = { "correct", "labelled", "intersection 0", "intersection 1",
-                                         "union 0", "union 1", "ap" };
+    static const char *const names[] = {
+        "correct", "labelled", "intersection 0", "intersection 1", "union 0", "union 1", "ap"
+    };
     for (int i = 0; i < 7; i++) {
         double allowed = i == 1 ? 0 : i == 6 ? AP_TOLERANCE : pixels * 5e-4;
         snprintf(what, sizeof what, "%s %s", path, names[i]);
@@ -164,7 +170,7 @@ static void check_method(hid_t file, const char *model_name, const char *golden,
     float *maps = method == NULL ? NULL : explain(m, im, method, &err);
     if (maps == NULL || !score(m, im, maps, scores, &err)) {
         printf("FAILED %s/%s: %s\n", model_name, golden, err.text);
-        failed++;
+        test.failed++;
         free(maps);
         return;
     }
@@ -180,7 +186,8 @@ static void check_method(hid_t file, const char *model_name, const char *golden,
     const struct {
         const char *name;
         double value;
-    } sums[] = { { "pixel_accuracy", totals.pixel_accuracy }, { "map", totals.map },
+    } sums[] = { { "pixel_accuracy", totals.pixel_accuracy },
+                 { "map", totals.map },
                  { "miou", totals.miou } };
     for (int i = 0; i < 3; i++) {
         double want;
@@ -210,29 +217,24 @@ static herr_t each_method(hid_t group, const char *name, const H5L_info_t *info,
     return 0;
 }
 
-struct files {
-    const char *shared;
-    hid_t models;
-};
-
 static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, void *arg)
 {
-    const struct files *f = arg;
     struct error err = { 0 };
     struct model *model = NULL;
     struct images im = { 0 };
     (void)info;
-    if (only != NULL && strcmp(only, name) != 0)
+    (void)arg;
+    if (test.only != NULL && strcmp(test.only, name) != 0)
         return 0;
-    if (golden_model(f->shared, f->models, name, &model, &err) == OK &&
-        load_images(f->shared, model->geo.image_size, &im, &err)) {
+    if (golden_model(test.shared, test.file, name, &model, &err) == OK &&
+        load_images(test.shared, model->geo.image_size, &im, &err)) {
         struct job j = { file, name, model, &im };
         hid_t g = H5Gopen2(file, name, H5P_DEFAULT);
         H5Literate(g, H5_INDEX_NAME, H5_ITER_INC, NULL, each_method, &j);
         H5Gclose(g);
     } else {
         printf("FAILED %s: %s\n", name, err.text);
-        failed++;
+        test.failed++;
     }
     free_images(&im);
     model_close(model);
@@ -241,30 +243,15 @@ static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, v
 
 int main(int argc, char **argv)
 {
-    int i = 1;
-    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
-        if (strcmp(argv[i], "--backend") == 0)
-            backend = argv[i + 1];
-        else if (strcmp(argv[i], "--model") == 0)
-            only = argv[i + 1];
-    }
-    struct files f = { .shared = golden_shared(i < argc ? argv[i] : ".") };
-    if (f.shared == NULL) {
-        printf("SKIPPED: no ../shared/golden: segmentation was not held to golden numbers\n");
-        return SKIPPED;
-    }
-    if (golden_no_device(backend))
-        return SKIPPED;
+    int code = golden_begin(&test, argc, argv, "segmentation was");
+    if (code != 0)
+        return code;
     char path[1100];
-    snprintf(path, sizeof path, "%s/golden/models.h5", f.shared);
-    f.models = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    snprintf(path, sizeof path, "%s/golden/segmentation.h5", f.shared);
+    snprintf(path, sizeof path, "%s/golden/segmentation.h5", test.shared);
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0 || f.models < 0)
+    if (file < 0)
         return 1;
-    H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, &f);
+    H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, NULL);
     H5Fclose(file);
-    H5Fclose(f.models);
-    printf("%d passed, %d failed\n", passed, failed);
-    return failed > 0 || passed == 0;
+    return golden_end(&test);
 }
