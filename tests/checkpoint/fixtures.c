@@ -194,15 +194,16 @@ void put_safetensors(struct buffer *b, const char *header, size_t data_size)
     put_fill(b, 0, data_size);
 }
 
-void folder_make(void)
+int folder_make(void **state)
 {
+    (void)state;
     strcpy(folder, "/tmp/evalh-checkpoint-XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        abort();
+    return mkdtemp(folder) != NULL ? 0 : -1;
 }
 
-void folder_remove(void)
+int folder_remove(void **state)
 {
+    (void)state;
     DIR *d = opendir(folder);
     const struct dirent *e;
     char path[400];
@@ -212,7 +213,7 @@ void folder_remove(void)
     }
     if (d != NULL)
         closedir(d);
-    rmdir(folder);
+    return rmdir(folder);
 }
 
 const char *folder_write(const char *name, const struct buffer *b)

@@ -58,9 +58,10 @@ void put_stream_storage(struct buffer *, uint64_t claimed, int elements);
 
 void put_safetensors(struct buffer *, const char *header, size_t data_size);
 
-/* A new temporary folder; the path of a file in it, written there. */
-void folder_make(void);
-void folder_remove(void);
+/* A new temporary folder, as a cmocka test's or group's setup and teardown; the path of a file in
+ * it, written there. */
+int folder_make(void **state);
+int folder_remove(void **state);
 const char *folder_write(const char *name, const struct buffer *);
 
 /* For cmocka tests (expect.c) */

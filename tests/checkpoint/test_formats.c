@@ -332,7 +332,6 @@ static void test_write(void **state)
     struct error err = { 0 };
     struct buffer none = { 0 };
     char path[256];
-    folder_make();
     snprintf(path, sizeof path, "%s", folder_write("out.safetensors", &none));
     assert_int_equal(checkpoint_write_safetensors(path, &c, CHECKPOINT_FP16, &err), OK);
     assert_int_equal(checkpoint_open(path, &back, &err), OK);
@@ -347,18 +346,23 @@ static void test_write(void **state)
     checkpoint_close(back);
     assert_int_equal(checkpoint_write_safetensors("/nowhere/x", &c, CHECKPOINT_FP32, &err), E_IO);
     assert_non_null(strstr(err.text, "/nowhere/x"));
-    folder_remove();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zip),           cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_views),         cmocka_unit_test(test_wrappers),
-        cmocka_unit_test(test_module_prefix), cmocka_unit_test(test_placeholders),
-        cmocka_unit_test(test_byteorder),     cmocka_unit_test(test_safetensors),
-        cmocka_unit_test(test_half),          cmocka_unit_test(test_write),
-        cmocka_unit_test(test_rebuilt),       cmocka_unit_test(test_storage_view),
+        cmocka_unit_test(test_zip),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_views),
+        cmocka_unit_test(test_wrappers),
+        cmocka_unit_test(test_module_prefix),
+        cmocka_unit_test(test_placeholders),
+        cmocka_unit_test(test_byteorder),
+        cmocka_unit_test(test_safetensors),
+        cmocka_unit_test(test_half),
+        cmocka_unit_test_setup_teardown(test_write, folder_make, folder_remove),
+        cmocka_unit_test(test_rebuilt),
+        cmocka_unit_test(test_storage_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,20 +271,6 @@ static void test_safetensors_header(void **state)
     refuse("nan", &b, "tensor a|[0, 1] is NaN");
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    folder_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    folder_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,5 +278,5 @@ int main(void)
         cmocka_unit_test(test_zip_patched),        cmocka_unit_test(test_stream),
         cmocka_unit_test(test_safetensors_layout), cmocka_unit_test(test_safetensors_header),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -257,20 +257,6 @@ static void test_values(void **state)
     refuse_floats("half", "HalfStorage", half, sizeof half, "weight|[0, 1]|infinite");
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    folder_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    folder_remove();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,5 +264,5 @@ int main(void)
         cmocka_unit_test(test_structure), cmocka_unit_test(test_views),
         cmocka_unit_test(test_names),     cmocka_unit_test(test_values),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
