@@ -7,6 +7,14 @@
 
 #include "sha256.h"
 
+/* A section's heading before the first of its keys. */
+static void put_section(FILE *f, const struct config_key *k)
+{
+    bool first = k == config_keys;
+    if (first || strcmp(k[-1].section, k->section) != 0)
+        fprintf(f, "%s[%s]\n", first ? "" : "\n", k->section);
+}
+
 char *config_text(const struct config *c)
 {
     char *text = NULL;
@@ -14,12 +22,9 @@ char *config_text(const struct config *c)
     FILE *f = open_memstream(&text, &size);
     if (f == NULL)
         return NULL;
-    const char *section = "";
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *k = &config_keys[i];
-        if (strcmp(section, k->section) != 0)
-            fprintf(f, "%s[%s]\n", *section != '\0' ? "\n" : "", k->section);
-        section = k->section;
+        put_section(f, k);
         if (c->entries[i].text != NULL)
             fprintf(f, "%s = %s\n", k->name, c->entries[i].text);
     }
@@ -79,12 +84,9 @@ char *config_reference(void)
     FILE *f = open_memstream(&text, &size);
     if (f == NULL)
         return NULL;
-    const char *section = "";
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *k = &config_keys[i];
-        if (strcmp(section, k->section) != 0)
-            fprintf(f, "%s[%s]\n", *section != '\0' ? "\n" : "", k->section);
-        section = k->section;
+        put_section(f, k);
         fprintf(f, "  %s", k->name);
         if (k->initial != NULL)
             fprintf(f, " = %s", k->initial);
