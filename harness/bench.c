@@ -156,7 +156,9 @@ static enum status forward_once(struct rig *r, int batch, double *seconds, struc
 static enum status measure_forward(struct rig *r, const struct bench_options *o, double *seconds,
                                    struct error *err)
 {
-    TRY(forward_once(r, o->batch, &seconds[0], err)); /* warms up */
+    const int warm = r->be->repeat != NULL ? 2 : 1; /* the second pass may be recorded */
+    for (int i = 0; i < warm; i++)
+        TRY(forward_once(r, o->batch, &seconds[0], err));
     for (int i = 0; i < o->repeats; i++)
         TRY(forward_once(r, o->batch, &seconds[i], err));
     return OK;
@@ -192,6 +194,8 @@ enum status bench_forward(const struct model *m, const struct bench_options *o,
         status = measure_forward(&r, o, seconds, err);
     if (status == OK) {
         out->time = summarise(seconds, o->repeats);
+        out->repeats = r.be->repeat != NULL;
+        out->passes = r.be->pass_counts;
         out->weight_bytes = net_weight_bytes(r.net);
         out->workspace_bytes = net_workspace_bytes(r.net);
     }

@@ -24,6 +24,8 @@ struct timing { /* seconds for one batch */
 struct bench_forward {
     struct timing time;
     struct profile_row ops[PROFILE_ROWS]; /* of one batch */
+    bool repeats;                         /* the backend records passes; how many it did: */
+    struct pass_counts passes;
     size_t weight_bytes, workspace_bytes;
 };
 

@@ -45,6 +45,12 @@ static void print_forward(const struct bench_forward *f, const struct arguments 
            "| forward | %.2f | %.2f | %.2f | %.1f |\n",
            1e3 * f->time.median / n, 1e3 * f->time.least / n, 1e3 * f->time.most / n,
            n / f->time.median);
+    if (f->repeats && f->passes.given_up.code != OK)
+        printf("\nCUDA graphs: given up: %s\n", f->passes.given_up.text);
+    else if (f->repeats)
+        printf("\nCUDA graphs: %llu of %llu passes launched as one, after %llu recorded\n",
+               (unsigned long long)f->passes.replayed, (unsigned long long)f->passes.passes,
+               (unsigned long long)f->passes.recorded);
 }
 
 static void print_operations(const struct bench_forward *f, const struct ceiling *c, int threads)
@@ -140,7 +146,7 @@ static enum status run(const struct arguments *a, struct error *err)
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-enum { KEY_HEADS = 256, KEY_SIZE, KEY_SAVE, KEY_FORWARD, KEY_METHOD };
+enum { KEY_HEADS = 256, KEY_SIZE, KEY_SAVE, KEY_FORWARD, KEY_METHOD, KEY_NO_GRAPHS };
 
 static const struct argp_option options[] = {
     { "batch", 'b', "N", 0, "images in one call (default 16)", 0 },
@@ -153,6 +159,7 @@ static const struct argp_option options[] = {
     { "image-size", KEY_SIZE, "N", 0, "side of a checkpoint's input", 0 },
     { "forward-only", KEY_FORWARD, NULL, 0, "leaves the explanations out", 0 },
     { "method", KEY_METHOD, "NAME", 0, "times this explanation alone", 0 },
+    { "no-graphs", KEY_NO_GRAPHS, NULL, 0, "launches a GPU's operations one by one", 0 },
     { "save", KEY_SAVE, "FILE", 0, "writes the random weights of a published name, fp16", 0 },
     CLI_HELP_OPTION,
     { 0 }
@@ -202,6 +209,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return whole(state, "image-size", arg, 1, 4096, &a->image_size);
     case KEY_FORWARD:
         a->forward_only = true;
+        return 0;
+    case KEY_NO_GRAPHS:
+        a->o.be.no_graphs = true;
         return 0;
     case KEY_METHOD:
         if (explain_find(arg) == NULL) {

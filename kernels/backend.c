@@ -107,6 +107,22 @@ void backend_close(struct backend *be)
         free(be);
 }
 
+void be_repeat(struct backend *be, const struct pass_key *key, pass_fn *pass, void *context)
+{
+    if (be->repeat == NULL || be->profile != NULL)
+        pass(context);
+    else
+        be->repeat(be, key, pass, context);
+}
+
+/* sync() hands the sticky error over; it is put back for the caller's own sync to find. */
+void be_wait(struct backend *be)
+{
+    struct error err = { .code = OK };
+    if (be->sync(be, &err) != OK)
+        be->failed = err;
+}
+
 const char *be_would_fit(struct backend *be, size_t bytes, int count, char *text, size_t size)
 {
     size_t available = 0, total = 0;
@@ -154,28 +170,20 @@ real *be_upload_floats(struct backend *be, const float *host, size_t n)
     return p;
 }
 
-/* sync() hands the sticky error over; it is put back for the caller's own sync to find. */
-static void wait_keeping_error(struct backend *be)
-{
-    struct error err = { .code = OK };
-    if (be->sync(be, &err) != OK)
-        be->failed = err;
-}
-
 /* Downloads n elements as TYPE: at once where they are of that type, else block by block. */
 #define DEFINE_READ(function, type, other)                                                         \
     void function(struct backend *be, type *host, const real *from, size_t n)                      \
     {                                                                                              \
         if (be->real_size == sizeof(type)) {                                                       \
             be->download(be, host, from, n * sizeof(type));                                        \
-            wait_keeping_error(be);                                                                \
+            be_wait(be);                                                                \
             return;                                                                                \
         }                                                                                          \
         other block[BLOCK];                                                                        \
         for (size_t at = 0; at < n; at += BLOCK) {                                                 \
             size_t count = n - at < BLOCK ? n - at : BLOCK;                                        \
             be->download(be, block, be_at(be, from, at), count * sizeof(other));                   \
-            wait_keeping_error(be);                                                                \
+            be_wait(be);                                                                \
             for (size_t i = 0; i < count; i++)                                                     \
                 host[at + i] = (type)block[i];                                                     \
         }                                                                                          \

@@ -32,6 +32,22 @@ struct backend_options {
     int device;               /* GPU ordinal */
     bool share_devices;       /* ordinals count round the GPUs that there are: 4 of 4 is 0 */
     const char *simd;         /* "", or cap CPU code at "c", "avx2", "avx512" (for tests) */
+    bool no_graphs;           /* passes are never recorded: be_repeat only ever calls them */
+};
+
+/* Work that comes again and again: a sequence of operations, told from others of the backend by its
+ * key. Equal keys promise the same operations with the same arguments in the same order, until memory
+ * that these use is freed. A pass may be called twice and gives then what it gave before; it does
+ * nothing but operations (no copies, no sync). */
+struct pass_key {
+    const void *of; /* an object that owns the arrays */
+    int part, count;
+};
+typedef void pass_fn(void *context);
+
+struct pass_counts { /* of be_repeat, since the backend was opened */
+    uint64_t passes, recorded, replayed;
+    struct error given_up; /* why nothing is recorded any more; code OK while it may be */
 };
 
 struct backend {
@@ -61,6 +77,12 @@ struct backend {
     /* Waits for all work and returns the first error since the last sync. Operations themselves
      * do not report: after an error they do nothing until it is collected here. */
     enum status (*sync)(struct backend *, struct error *);
+
+    /* What be_repeat does; NULL where recording is no use. Calls the pass, records it, or launches
+     * what was recorded under the same key. A failure to record is none of the pass. */
+    void (*repeat)(struct backend *, const struct pass_key *, pass_fn *, void *context);
+    struct pass_counts pass_counts;
+
     void (*destroy)(struct backend *);
 
     struct ops op;
@@ -75,6 +97,13 @@ struct backend {
 enum status backend_open(const char *name, const struct backend_options *options,
                          struct backend **out, struct error *err);
 void backend_close(struct backend *);
+
+/* Runs the operations of pass(context): as a CUDA graph where the backend has one for the key. While
+ * operations are timed (profile.h) they are run one by one. */
+void be_repeat(struct backend *, const struct pass_key *, pass_fn *pass, void *context);
+
+/* Waits for all work. An error stays for sync to find. */
+void be_wait(struct backend *);
 
 /* Names of the backends in this build, NULL-terminated. */
 const char *const *backend_names(void);

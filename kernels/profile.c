@@ -165,11 +165,20 @@ static void add(struct profile_row *row, double seconds, struct cost c)
     row->bytes += c.bytes;
 }
 
+/* A device of its own returns before the work is done. */
+static void finish(struct backend *be)
+{
+    if (be->memory != NULL)
+        be_wait(be);
+}
+
 #define WRAPPER(name, args)                                                                        \
     static void timed_##name(struct backend *be, const args *a)                                    \
     {                                                                                              \
+        finish(be);                                                                                \
         double start = now();                                                                      \
         be->profile->plain.name(be, a);                                                            \
+        finish(be);                                                                                \
         double seconds = now() - start;                                                            \
         add(&be->profile->rows[ROW_##name], seconds, cost_##name(be, a));                          \
     }

@@ -77,7 +77,12 @@ struct stem_ws {
 };
 void stem_layout(const struct geometry *, const struct backend *, int n, struct bump *,
                  struct stem_ws *);
-/* views -> tokens [n, L, D] */
+/* views -> ws->patches; then patches -> tokens [n, L, D]; then both. Only the first depends on the
+ * views, so that the rest can be the same from pass to pass. */
+void stem_patches(const struct geometry *, struct backend *, const struct stem_ws *,
+                  const struct input_format *, const struct view *views, int n);
+void stem_embed(const struct geometry *, struct backend *, const struct stem *,
+                const struct stem_ws *, int n, real *tokens);
 void stem_forward(const struct geometry *, struct backend *, const struct stem *,
                   const struct stem_ws *, const struct input_format *, const struct view *views,
                   int n, real *tokens);

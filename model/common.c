@@ -166,9 +166,8 @@ void stem_layout(const struct geometry *g, const struct backend *be, int n, stru
     ws->embedded = bump_take(b, patches * (size_t)g->width, be->real_size);
 }
 
-void stem_forward(const struct geometry *g, struct backend *be, const struct stem *s,
-                  const struct stem_ws *ws, const struct input_format *format,
-                  const struct view *views, int n, real *tokens)
+void stem_patches(const struct geometry *g, struct backend *be, const struct stem_ws *ws,
+                  const struct input_format *format, const struct view *views, int n)
 {
     struct patchify_args p = { .n = n, .side = g->image_size, .patch = g->patch,
                                .stride = g->stride, .grid = g->grid, .views = views,
@@ -179,10 +178,23 @@ void stem_forward(const struct geometry *g, struct backend *be, const struct ste
         p.std[i] = format->std[i];
     }
     be->op.patchify(be, &p);
+}
+
+void stem_embed(const struct geometry *g, struct backend *be, const struct stem *s,
+                const struct stem_ws *ws, int n, real *tokens)
+{
     run_linear(be, s->proj, s->proj_b, n * (g->tokens - 1), ws->patches, patch_values(g),
                ws->embedded, (size_t)g->width);
     const struct embed_args e = { .n = n, .len = g->tokens, .width = g->width, .cls_at = g->cls_at,
                                   .patches = ws->embedded, .cls = s->cls, .pos = s->pos,
                                   .out = tokens };
     be->op.embed(be, &e);
+}
+
+void stem_forward(const struct geometry *g, struct backend *be, const struct stem *s,
+                  const struct stem_ws *ws, const struct input_format *format,
+                  const struct view *views, int n, real *tokens)
+{
+    stem_patches(g, be, ws, format, views, n);
+    stem_embed(g, be, s, ws, n, tokens);
 }

@@ -107,16 +107,33 @@ size_t net_workspace_bytes(const struct net *net)
     return net->bytes;
 }
 
+/* From the patches of a lane to its logits: what is the same for any views. */
+struct pass {
+    struct net *net;
+    struct lane *lane;
+    int n;
+};
+
+static void run_pass(void *context)
+{
+    const struct pass *p = context;
+    const struct net *net = p->net;
+    const struct arch_type *type = net->model->type;
+    const struct geometry *g = &net->model->geo;
+    stem_embed(g, net->be, type->stem(net->weights), &p->lane->stem, p->n, p->lane->tokens);
+    type->forward(g, net->be, net->weights, p->lane->ws, p->n, p->lane->tokens, p->lane->logits);
+}
+
 /* Images from `at` on, as many as a lane takes of the n. */
 static void forward_chunk(struct net *net, struct lane *l, const struct view *views, size_t n,
                           size_t at, float *logits)
 {
     size_t step = (size_t)net->lane_batch, count = n - at < step ? n - at : step;
-    const struct arch_type *type = net->model->type;
     const struct geometry *g = &net->model->geo;
-    stem_forward(g, net->be, type->stem(net->weights), &l->stem, &net->format, views + at,
-                 (int)count, l->tokens);
-    type->forward(g, net->be, net->weights, l->ws, (int)count, l->tokens, l->logits);
+    struct pass pass = { net, l, (int)count };
+    const struct pass_key key = { net, (int)(l - net->lane), (int)count };
+    stem_patches(g, net->be, &l->stem, &net->format, views + at, (int)count);
+    be_repeat(net->be, &key, run_pass, &pass);
     be_read_floats(net->be, logits + at * (size_t)g->classes, l->logits,
                     count * (size_t)g->classes);
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that wants an NVIDIA GPU, in one go, each figure judged by what issue 5 asks: checkops and the
-# golden tests on cuda and cuda64 (tests); compute-sanitizer on every operation (sanitize); the same
-# perturbation run of the 200 photographs on CPU and GPU (parity); forward passes beside PyTorch's, the scan
-# beside its floors (speed); 5,000 images through the whole test (perturbation). Logs go to $OUT (default:
+# golden tests on cuda and cuda64, passes as CUDA graphs (tests); compute-sanitizer on every operation and on
+# replayed graphs (sanitize); the same perturbation run of the 200 photographs on CPU and GPU (parity);
+# forward passes beside PyTorch's and beside themselves without graphs, the scan beside its floors (speed); 5,000 images through the whole test (perturbation). Logs go to $OUT (default:
 # results/gpu_check), one table to standard output. Exit code 0: all passed. A GPU that is not there is a
 # failure here; `meson test` skips instead.
 #
@@ -22,7 +22,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top" || exit 2
 build=${BUILD:-build-gpu}
 programs=(harness/evalh tests/checkops/checkops tests/model/golden_models
-    tests/model/golden_attention tests/model/golden_perturb tests/model/golden_segmentation)
+    tests/model/golden_attention tests/model/golden_perturb tests/model/golden_segmentation
+    tests/cuda/test_graphs)
 python=${PYTHON:-python3}
 limit=$((62 * 1024 * 1024)) # of what travels with one call
 
@@ -192,6 +193,30 @@ bench_model() { # MODEL
     done
 }
 
+# Graphs beside single launches: one image, a few, the best batch. They must not be slower.
+bench_graphs() { # MODEL
+    local batch log rate
+    for batch in 1 8 "$best_batch"; do
+        [ "$batch" -gt 0 ] || continue
+        rate=()
+        for with in "" --no-graphs; do
+            log=$out/graphs_$1_$batch$with.log
+            "$bin/evalh" bench "$1" --device cuda --precision bf16 --batch "$batch" --forward-only \
+                --repeats 21 $with >"$log" 2>&1
+            rate+=("$(forward_rate "$log")")
+        done
+        log=$out/graphs_$1_$batch.log
+        if grep -q "passes launched as one" "$log"; then
+            least "$1 graphs, % of single launches" \
+                "$(awk -v a="${rate[0]:-0}" -v b="${rate[1]:-0}" \
+                    'BEGIN { if (b > 0) printf "%.1f", 100 * a / b }')" 98 \
+                "batch $batch: ${rate[0]} and ${rate[1]} images/s"
+        else
+            note "$1 graphs, batch $batch" FAILED "$(grep -m1 -E 'CUDA graphs|error' "$log" | cut -c1-70)"
+        fi
+    done
+}
+
 # Vim's scan beside its floors (kernels/cuda/scan.cu): exponentials 2 n L E N at 16 a clock and
 # multiprocessor; bytes: u of both directions, z, out, xdbl of both, once each.
 scan_share() { # LOG BATCH
@@ -213,6 +238,7 @@ check_speed() {
     local model torch_rate share
     for model in deit_small vim_small; do
         bench_model $model
+        bench_graphs $model
         echo "$best_rate $best_batch" >"$out/rate_$model"
         step "PyTorch $model" $python scripts/bench_torch_gpu.py $model
         torch_rate=$(awk '$1 == "images/s" { print $2 }' "$out/PyTorch_$model.log" 2>/dev/null)
@@ -264,6 +290,7 @@ check_tests() {
             golden $test $backend
         done
     done
+    step "passes as CUDA graphs" "$bin/test_graphs"
 }
 
 check_sanitize() {
@@ -276,6 +303,7 @@ check_sanitize() {
         sanitize memcheck "$op" cuda
         sanitize racecheck "$op" cuda
     done
+    step "memcheck graphs" compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/test_graphs"
 }
 
 run_all() { # STAGE...

@@ -23,6 +23,15 @@ struct cu_stage { /* pinned host memory on the way to the device */
     cudaEvent_t done; /* its last copy */
 };
 
+struct cu_graph { /* a pass that was called once (exec == NULL) or recorded */
+    struct pass_key key;
+    cudaGraphExec_t exec;
+    uint64_t used; /* the turn of its last use; 0: nothing is here */
+};
+
+/* Enough for the batch sizes of a run (full, last of a set, last of a visit) and its models. */
+enum { CU_GRAPHS = 8 };
+
 struct lt_cache; /* cublasLt algorithms by shape (linear_lt.cu) */
 
 struct cu {
@@ -38,6 +47,9 @@ struct cu {
         size_t size;
     } slot[CU_SLOTS];
     struct lt_cache *lt_cache;
+    struct cu_graph graph[CU_GRAPHS];
+    uint64_t turn;
+    bool recording;
 };
 
 enum : size_t { CU_WORKSPACE = (size_t)32 << 20 }; /* what NVIDIA recommends for Hopper */
@@ -108,3 +120,7 @@ void cu_fill_heat(struct ops *);
 template <typename T> void cu_matmul(struct backend *, const struct matmul_args *, bool exact);
 
 void cu_lt_free(struct lt_cache *);
+
+/* graph.cu: be->repeat; forgetting every pass, before memory that a graph may use is freed. */
+void cu_repeat(struct backend *, const struct pass_key *, pass_fn *, void *context);
+void cu_forget_passes(struct backend *);

@@ -63,8 +63,10 @@ static void *cu_alloc(struct backend *be, size_t bytes)
 /* cudaFree waits for the device, so nothing that was queued still uses the memory. */
 static void cu_free(struct backend *be, void *p)
 {
-    if (p != NULL && CU_TRY(be, cudaSetDevice(cu_of(be)->device)))
-        CU_TRY(be, cudaFree(p));
+    if (p == NULL || !CU_TRY(be, cudaSetDevice(cu_of(be)->device)))
+        return;
+    cu_forget_passes(be);
+    CU_TRY(be, cudaFree(p));
 }
 
 void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
@@ -73,6 +75,10 @@ void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
     if (cu->slot[slot].size >= bytes && cu->slot[slot].p != NULL) {
         CU_LEND(cu->stream, cu->slot[slot].p, bytes, cu->slot[slot].size);
         return cu->slot[slot].p;
+    }
+    if (cu->recording) { /* not if equal keys mean equal passes: the first one made it large enough */
+        fail(&be->failed, E_DEVICE, "an operation's scratch grows while its pass is recorded");
+        return NULL;
     }
     cu_free(be, cu->slot[slot].p);
     cu->slot[slot].size = 0;
@@ -160,6 +166,7 @@ static void cu_destroy(struct backend *be)
     cudaSetDevice(cu->device);
     if (cu->stream != NULL)
         cudaStreamSynchronize(cu->stream);
+    cu_forget_passes(be);
     cu_lt_free(cu->lt_cache);
     if (cu->lt != NULL)
         cublasLtDestroy(cu->lt);
@@ -278,6 +285,7 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     be->download = cu_download;
     be->memory = cu_memory;
     be->sync = cu_sync;
+    be->repeat = options->no_graphs ? NULL : cu_repeat;
     be->destroy = cu_destroy;
     (wide ? fill_ops<double> : fill_ops<float>)(&be->op);
     if (!open_libraries(be)) {

@@ -2,7 +2,8 @@
  * other time; it lies at the end of pages of its own, so that most accesses past it end the program,
  * and is full of NaN when it is new. Work waits in its stream until the host waits for it.
  *
- * Switches (EVALH_EMULATED): devices=N, memory=MiB of each device, launch=N: the N-th launch fails. */
+ * Switches (EVALH_EMULATED): devices=N, memory=MiB of each device, launch=N: the N-th launch fails,
+ * capture=N: the N-th launch of every capture fails, graphs=0: none is made of what was captured. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -46,6 +47,7 @@ struct CUstream_st {
     struct CUgraph_st *capture;
     enum cudaStreamCaptureMode mode;
     bool spoilt; /* the capture is */
+    long launches, failing; /* of the capture; which of them fails, 0: none */
 };
 
 struct CUevent_st {
@@ -429,6 +431,8 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t s, enum cudaStreamCaptureMode mo
     s->capture = new CUgraph_st();
     s->mode = mode;
     s->spoilt = false;
+    s->launches = 0;
+    s->failing = emulated_option("capture", 0);
     return cudaSuccess;
 }
 
@@ -447,6 +451,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *graph)
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
 {
+    if (emulated_option("graphs", 1) == 0)
+        return answer(cudaErrorMemoryAllocation);
     *exec = new CUgraphExec_st{ graph->nodes };
     return cudaSuccess;
 }
@@ -478,6 +484,11 @@ void emulated_start(const emulated_launch &launch, cudaStream_t stream,
     static long count;
     static const long failing = emulated_option("launch", 0);
     if (++count == failing) {
+        answer(cudaErrorLaunchFailure);
+        return;
+    }
+    if (stream->capture != NULL && ++stream->launches == stream->failing) {
+        stream->spoilt = true;
         answer(cudaErrorLaunchFailure);
         return;
     }
