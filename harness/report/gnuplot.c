@@ -89,16 +89,37 @@ enum status make_directory(const char *path, struct error *err)
     return OK;
 }
 
+/* Ours, but for the locale: scripts are UTF-8 whatever the caller's is, and gnuplot says so of
+ * every one that it is given in another. `locale` stands first in it. malloc'ed. */
+static char **environment_of(char *locale)
+{
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    char **own = calloc(count + 2, sizeof *own);
+    if (!own)
+        return NULL;
+    own[kept++] = locale;
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(environ[i], "LC_ALL=", 7) != 0)
+            own[kept++] = environ[i];
+    return own;
+}
+
 enum status gnuplot_run(const char *script, struct error *err)
 {
-    char program[] = "gnuplot", *file = strdup(script);
-    char *arguments[] = { program, file, NULL };
+    char program[] = "gnuplot", locale[] = "LC_ALL=C.UTF-8", *file = strdup(script);
+    char *arguments[] = { program, file, NULL }, **environment = environment_of(locale);
     pid_t child;
     int ended = 0;
 
-    if (!file)
+    if (!file || !environment) {
+        free(file);
+        free(environment);
         return fail(err, E_NOMEM, "%s: no memory", script);
-    int bad = posix_spawnp(&child, program, NULL, NULL, arguments, environ);
+    }
+    int bad = posix_spawnp(&child, program, NULL, NULL, arguments, environment);
+    free(environment);
     free(file);
     if (bad)
         return fail(err, E_IO, "gnuplot cannot be run: %s; plots need it (Debian: gnuplot-nox)",

@@ -53,6 +53,9 @@ if $drawn; then
     expect 0 "classes.txt names 3 classes; $vim has 10: classes are told by their numbers" \
         explain "$vim" --methods raw "$first" --out "$work/b"
     rm "$work/classes.txt"
+    # A locale without UTF-8 is nothing to warn of.
+    LC_ALL=POSIX expect 0 "wrote" explain "$vim" --methods raw "$first" --out "$work/b"
+    grep -q warning "$work/stderr" && fail "in the POSIX locale: $(cat "$work/stderr")"
 
     # Attention matrices.
     expect 0 "wrote $work/at/$stem-attention.png" attn "$vim" "$first" --out "$work/at"
