@@ -10,6 +10,8 @@ build=${BUILD:-build}
 [ -f "$build/build.ninja" ] || meson setup "$build"
 ninja -C "$build" harness/evalh
 
+echo
+echo "Four runs: two models on pictures whose ground truth is known, two on pictures with a shortcut."
 evalh=$build/harness/evalh
 configs=(configs/demo_vim.ini configs/demo_vit.ini configs/shortcut_vim.ini configs/shortcut_vit.ini)
 results=(results/demo_vim.h5 results/demo_vit.h5 results/shortcut_vim.h5 results/shortcut_vit.h5)
@@ -22,7 +24,8 @@ mkdir -p "$figures"
 "$evalh" report "${results[@]}" --plots "$figures"
 "$evalh" report "${results[@]}" --format html --out "$page"
 echo
-echo "Results (HDF5): ${results[*]}"
-echo "Page:           $page"
-echo "Figures:        $figures ($(ls "$figures"/*.png | wc -l), each as PNG, PDF and SVG)"
+echo "The demo is done. All of the above, with pictures, on one page for a browser:"
+echo "  $PWD/$page"
+echo "Result files (HDF5):  ${results[*]}"
+echo "Figures:              $figures ($(ls "$figures"/*.png | wc -l), each as PNG, PDF and SVG)"
 echo "What the numbers say: docs/tutorial.md"
