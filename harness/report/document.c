@@ -117,9 +117,12 @@ static size_t stratum_size(const struct run *run, enum stratum stratum)
     return 0;
 }
 
+/* Where all answers are right, or all wrong, this would be the same figures once more. */
 static void strata_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
+    if (stratum_size(run, STRATUM_CORRECT) == 0 || stratum_size(run, STRATUM_WRONG) == 0)
+        return;
     grid_begin(&g, "llrrrrrr");
     HEADER(&g, "method", "class", "positive ↓ all", "correct", "wrong", "negative ↑ all", "correct",
            "wrong");
@@ -158,7 +161,8 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
         for (int m = 0; m < SEGMENTATION_METRICS; m++)
             figure_cells(&g, &row->figure[m]);
     }
-    if (images == 0 && stratum != STRATUM_ALL) {
+    /* the first row is of all images */
+    if (stratum != STRATUM_ALL && (images == 0 || images == run->segmentation[0].images)) {
         grid_end(&g);
         return;
     }

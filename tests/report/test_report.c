@@ -127,6 +127,30 @@ static void segmentation_values(void **state)
     outcome_free(&r);
 }
 
+/* Tables of the images answered correctly and wrongly: where there are both, else they would say
+ * what the table of all images says. */
+static void strata_tables(void **state)
+{
+    (void)state;
+    static const double shares[] = { 0, 0.5, 1 };
+    for (int i = 0; i < 3; i++) {
+        struct make_result o = make_result_default;
+        o.segmentation = true;
+        o.top1 = shares[i];
+        const char *path = in_folder("strata.h5");
+        assert_int_equal(make_result_file(path, &o), 0);
+        struct outcome r = REPORT(path, "--resamples", "10");
+        assert_int_equal(r.code, 0);
+        for (int k = 0; k < 3; k++) {
+            static const char *const titles[] = { "The same by the model's answer",
+                                                  "images answered correctly",
+                                                  "images answered wrongly" };
+            assert_true((strstr(r.out, titles[k]) != NULL) == (shares[i] == 0.5));
+        }
+        outcome_free(&r);
+    }
+}
+
 /* --- published figures ----------------------------------------------------------------------- */
 
 /* The published positive AUC of `raw`, and what its setting says. */
@@ -222,9 +246,8 @@ static void published_ablation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(perturbation_values),
-        cmocka_unit_test(segmentation_values),
-        cmocka_unit_test(published_figures),
+        cmocka_unit_test(perturbation_values), cmocka_unit_test(segmentation_values),
+        cmocka_unit_test(strata_tables),       cmocka_unit_test(published_figures),
         cmocka_unit_test(published_ablation),
     };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
