@@ -29,3 +29,5 @@ echo "  $PWD/$page"
 echo "Result files (HDF5):  ${results[*]}"
 echo "Figures:              $figures ($(ls "$figures"/*.png | wc -l), each as PNG, PDF and SVG)"
 echo "What the numbers say: docs/tutorial.md"
+pictures=(data/demo/demo-v*-plain-*/val/*/demo_000000.JPEG)
+[ ! -f "${pictures[0]}" ] || echo "One picture alone:    $evalh explain model/demo/vim_demo.safetensors ${pictures[0]}"
