@@ -221,7 +221,9 @@ const char *folder_write(const char *name, const struct buffer *b)
     static char path[256];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = b == NULL ? NULL : fopen(path, "wb");
-    if (b != NULL && (f == NULL || fwrite(b->at, 1, b->size, f) != b->size || fclose(f) != 0))
+    /* An empty buffer has no bytes to point at, and fwrite wants them even then. */
+    const void *bytes = b != NULL && b->at != NULL ? b->at : "";
+    if (b != NULL && (f == NULL || fwrite(bytes, 1, b->size, f) != b->size || fclose(f) != 0))
         abort();
     return path;
 }

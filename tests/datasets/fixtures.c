@@ -75,7 +75,7 @@ void write_file(const char *path, const void *bytes, size_t size)
     free(folder);
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fwrite(bytes != NULL ? bytes : "", 1, size, file), size);
     assert_int_equal(fclose(file), 0);
 }
 
