@@ -13,7 +13,7 @@ import tempfile
 try:
     import torch
 except ImportError:
-    print("SKIPPED: no torch for this python3; nothing was compared")
+    print("SKIPPED: no torch for this python3 (Debian: python3-torch); nothing was compared")
     sys.exit(77)
 
 

@@ -12,7 +12,7 @@ vit=$work/vit.safetensors
 seq 0 9 | sed 's/.*/& n0000000& thing number &/' >"$work/names.txt"
 stem=$(basename "$first" .JPEG)
 drawn=true
-gnuplot --version >/dev/null 2>&1 || { drawn=false; echo "SKIPPED: pictures, as there is no gnuplot"; }
+gnuplot --version >/dev/null 2>&1 || { drawn=false; echo "SKIPPED: pictures, as there is no gnuplot (Debian: gnuplot-nox)"; }
 
 has() { # has FILE...: there, and not empty
     for f in "$@"; do

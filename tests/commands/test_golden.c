@@ -153,7 +153,7 @@ int main(void)
         return 77;
     }
     if (system("gnuplot --version >/dev/null 2>&1") != 0) {
-        puts("SKIPPED: both commands draw, and there is no gnuplot");
+        puts("SKIPPED: both commands draw, and there is no gnuplot (Debian: gnuplot-nox)");
         return 77;
     }
     snprintf(path, sizeof path, "%s/golden/models.h5", shared);

@@ -3,7 +3,7 @@
 # configs, published figures.
 . "$(dirname "$0")/common.sh"
 command -v meson >/dev/null || {
-    echo "skipped: meson is not in the PATH"
+    echo "SKIPPED: meson is not in the PATH (Debian: meson)"
     exit 77
 }
 unset EVALH_PUBLISHED

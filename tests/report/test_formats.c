@@ -81,7 +81,8 @@ static void latex_compiles(void **state)
     (void)state;
     if (system("kpsewhich booktabs.sty >/dev/null 2>&1 && pdflatex --version >/dev/null 2>&1") !=
         0) {
-        print_message("SKIPPED: pdflatex with booktabs is not installed\n");
+        print_message("SKIPPED: compiling LaTeX: no pdflatex with booktabs "
+                      "(Debian: texlive-latex-recommended)\n");
         skip();
     }
     struct make_result o = make_result_default;
@@ -110,17 +111,20 @@ static void latex_compiles(void **state)
 /* By the programs that people open them with, where those are installed. */
 static void pictures_open_in_viewers(const char *svg, const char *pdf)
 {
-    static const char *const viewers[][2] = { { "rsvg-convert", "rsvg-convert" },
-                                              { "pdftoppm", "pdftoppm -r 30 -png -singlefile" } };
+    static const struct {
+        const char *name, *package, *command;
+    } viewers[] = { { "rsvg-convert", "librsvg2-bin", "rsvg-convert" },
+                    { "pdftoppm", "poppler-utils", "pdftoppm -r 30 -png -singlefile" } };
     const char *files[] = { svg, pdf };
     for (int i = 0; i < 2; i++) {
         char command[512];
-        snprintf(command, sizeof command, "command -v %s >/dev/null", viewers[i][0]);
+        snprintf(command, sizeof command, "command -v %s >/dev/null", viewers[i].name);
         if (system(command) != 0) {
-            print_message("SKIPPED: opening %s (%s is not installed)\n", files[i], viewers[i][0]);
+            print_message("SKIPPED: opening %s: no %s (Debian: %s)\n", files[i], viewers[i].name,
+                          viewers[i].package);
             continue;
         }
-        snprintf(command, sizeof command, "%s \"%s\" >/dev/null", viewers[i][1], files[i]);
+        snprintf(command, sizeof command, "%s \"%s\" >/dev/null", viewers[i].command, files[i]);
         assert_int_equal(system(command), 0);
     }
 }
@@ -129,7 +133,7 @@ static void plots(void **state)
 {
     (void)state;
     if (system("gnuplot --version >/dev/null 2>&1") != 0) {
-        print_message("SKIPPED: gnuplot is not installed\n");
+        print_message("SKIPPED: plots: no gnuplot (Debian: gnuplot-nox)\n");
         skip();
     }
     static const char *const files[] = {
