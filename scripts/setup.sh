@@ -14,7 +14,7 @@ packages=(
 )
 for option in "$@"; do
     case $option in
-    --develop) packages+=(clang clang-format) ;;
+    --develop) packages+=(clang clang-format libomp-dev) ;;
     --python) packages+=(python3-torch python3-torchvision python3-pil python3-sklearn) ;;
     *)
         echo "setup.sh: $option: should be --develop or --python" >&2

@@ -152,8 +152,11 @@ if mount_at "$work/small" -t tmpfs -o size=300k tmpfs; then
     [ -z "$(find "$work/small" -name '*.tmp')" ] || fail "half a shard is left on a full disk"
     if [ "$HAVE_MPI" = yes ] && command -v mpirun >/dev/null; then
         code=0
-        ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 2 "$EVALH" \
-            "${small[@]}" >/dev/null 2>"$work/stderr" || code=$?
+        (
+            leaks_under_mpi
+            OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 exec mpirun --oversubscribe -n 2 \
+                "$EVALH" "${small[@]}"
+        ) >/dev/null 2>"$work/stderr" || code=$?
         [ $code -eq 1 ] && [ "$(grep -c "No space left on device" "$work/stderr")" -eq 1 ] ||
             fail "a full disk on 2 ranks: exit code $code, $(cat "$work/stderr")"
     fi

@@ -14,8 +14,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 # And what killed ones leave behind lies in our own folder.
 mpi=(mpirun --oversubscribe --bind-to none --mca odls_base_sigkill_timeout 0
     --mca btl_vader_backing_directory "$work")
-# Open MPI leaves memory of its own behind; runs.sh has the leaks of evalh.
-[ "${SANITIZER:-none}" = none ] || export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+leaks_under_mpi
 "${mpi[@]}" -n 2 true >"$work/stderr" 2>&1 || {
     echo "SKIPPED: mpirun does not work here: $(head -c 300 "$work/stderr")"
     exit 77
