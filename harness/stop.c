@@ -1,10 +1,15 @@
 #include "stop.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
-/* Written by the handler: the one piece of global state that a signal leaves no way around. */
-static volatile sig_atomic_t caught;
+/* Written by the handler: the one piece of global state that a signal leaves no way around. Atomic,
+ * not just volatile: the handler may run on another thread than those that look. */
+static atomic_int caught;
+#if ATOMIC_INT_LOCK_FREE != 2
+#error "a signal handler must not take a lock"
+#endif
 
 static void catch_signal(int number)
 {
