@@ -47,7 +47,8 @@ export UBSAN_OPTIONS=$common:halt_on_error=1:print_stacktrace=1
 if [ "$what" = thread ]; then
     # oneDNN, OpenBLAS, HDF5 and MPI are not compiled with the sanitizer and would be misjudged.
     export TSAN_OPTIONS=$common:ignore_noninstrumented_modules=1:second_deadlock_stack=1
-    # Else it starts every program with a file of 512 KiB, which tests with small disks do not allow.
+    # Else every program starts with a file of 512 KiB, which the tests of full disks do not allow.
+    unset TMPDIR
     export TEST_TMPDIR=/nonexistent
 fi
 export OMP_WAIT_POLICY=passive

@@ -1,8 +1,9 @@
 # Sourced by the end-to-end tests. $EVALH, $MAKE_MODEL, $SAME: programs; $work: a folder of our own.
 set -u
 # In memory where there is such a place: the tests sync hundreds of small files.
-[ -n "${TMPDIR:-}" ] || { [ -w /dev/shm ] && export TMPDIR=/dev/shm; }
-work=$(mktemp -d)
+place=${TMPDIR:-/tmp}
+[ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || place=/dev/shm
+work=$(mktemp -d -p "$place")
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 chmod 755 "$work"
 failures=0
