@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <numeric>
 #include <random>
@@ -66,6 +67,7 @@ static struct {
     std::vector<unsigned> order; /* of threads */
     unsigned threads, started, finished;
     fiber *current;
+    std::deque<fiber> all; /* owns them to the end; their stacks go with the process */
     std::vector<fiber *> fibers, idle;
     std::vector<warp> warps;
     unsigned barrier, at_barrier;
@@ -229,7 +231,8 @@ static void fiber_main(void)
 
 static fiber *new_fiber(void)
 {
-    fiber *f = new fiber();
+    device.all.emplace_back();
+    fiber *f = &device.all.back();
     f->stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (f->stack == MAP_FAILED)
         emulated_fail("no memory for a thread's stack");
