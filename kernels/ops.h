@@ -18,7 +18,7 @@ struct weight; /* a matrix W [out, in] in the backend's own packing; see weight_
 enum weight_use {
     WEIGHT_FORWARD = 1, /* x Wᵀ */
     WEIGHT_BACK = 2,    /* g W */
-    WEIGHT_LRP = 4      /* x |W|ᵀ and linear_lrp */
+    WEIGHT_LRP = 4      /* linear_lrp */
 };
 
 /* ---- input ------------------------------------------------------------------------------- */
@@ -54,7 +54,6 @@ enum activation { ACT_NONE, ACT_GELU }; /* exact (erf) GELU */
 struct linear_args { /* y = act(x Wᵀ + b) (+ y) */
     int rows;
     const struct weight *w; /* W [out, in] */
-    bool abs;               /* |W| in place of W; W was made with WEIGHT_LRP */
     const real *x;
     size_t ldx;       /* x [rows, in] */
     const real *bias; /* [out] or NULL */

@@ -1,7 +1,7 @@
 /* Gradients of the ViT with respect to activations, block by block from the top. */
 #include <math.h>
 
-#include "vit.h"
+#include "vit_maps.h"
 
 static size_t widest(const struct geometry *g)
 {
@@ -44,33 +44,12 @@ void vit_head_back(const struct geometry *g, struct backend *be, const struct vi
     norm_back(g, be, n, x, w->norm_w, scratch, false, gx);
 }
 
-/* Views of [n, L, 3, H, dim] and [n, L, H, dim] as one [L, dim] matrix per head, and of [n, H, L, L]. */
-static struct matrix head_of_qkv(const struct geometry *g, const struct backend *be, const real *qkv,
-                                 int which)
-{
-    size_t d = (size_t)g->width;
-    return (struct matrix){ .p = be_at(be, qkv, (size_t)which * d), .ld = 3 * d,
-                            .s0 = (size_t)g->tokens * 3 * d, .s1 = d / (size_t)g->heads };
-}
-
-static struct matrix head_of(const struct geometry *g, const real *p)
-{
-    size_t d = (size_t)g->width;
-    return (struct matrix){ .p = p, .ld = d, .s0 = (size_t)g->tokens * d,
-                            .s1 = d / (size_t)g->heads };
-}
-
-static struct matrix map_of(const struct geometry *g, const real *p)
-{
-    size_t len = (size_t)g->tokens;
-    return (struct matrix){ .p = p, .ld = len, .s0 = (size_t)g->heads * len * len, .s1 = len * len };
-}
-
 void vit_block_back_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
                           const struct vit_acts *a, const struct vit_grads *s, int n, real *gx)
 {
-    int rows = vit_rows(g, a, n), dim = g->width / g->heads;
+    int rows = vit_rows(g, a, n);
     size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
+    size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
     linear_back(be, w->fc2.w, rows, gx, d, s->wide, mlp);
     run_map2(be, MAP_GELU_BACK, a->fc1, s->wide, s->wide, (size_t)rows * mlp, 1.0);
     linear_back(be, w->fc1.w, rows, s->wide, mlp, s->d1, d);
@@ -82,36 +61,40 @@ void vit_block_back_probs(const struct geometry *g, struct backend *be, const st
         vit_spread_cls(g, be, n, a->y, s->d2, gx);
     }
     /* out = P v: ∂P = ∂out vᵀ */
-    const struct matmul_args m = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = g->tokens,
-                                   .k = dim, .a = head_of(g, s->d1),
-                                   .b = head_of_qkv(g, be, a->qkv, 2), .tb = true,
-                                   .c = map_of(g, s->probs), .alpha = 1.0 };
-    be->op.matmul(be, &m);
+    if (a->cls_only)
+        run_zero(be, a->probs, s->probs, maps);
+    for (int i = 0; i < maps_parts(g, be, n); i++) {
+        const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
+        maps_t_v(g, be, &m, s->d1, a->qkv, s->probs);
+    }
+}
+
+/* ∂v = Pᵀ ∂out, ∂S of S = scale q kᵀ in place of ∂P, ∂q = ∂S k, ∂k = ∂Sᵀ q. */
+static void attention_back(const struct geometry *g, struct backend *be, const struct vit_acts *a,
+                           const struct vit_grads *s, const struct maps_part *part)
+{
+    real *gp = maps_in(g, be, part, s->probs);
+    const struct softmax_back_args sm = { .rows = maps_count(g, part) / (size_t)g->tokens,
+                                          .cols = g->tokens, .p = maps_in(g, be, part, a->probs),
+                                          .gp = gp, .gs = gp,
+                                          .scale = 1.0 / sqrt((double)g->width / g->heads) };
+    maps_to_v(g, be, part, a->probs, s->d1, s->qkv);
+    be->op.softmax_back(be, &sm);
+    maps_to_qk(g, be, part, s->probs, a->qkv, s->qkv);
 }
 
 void vit_block_back(const struct geometry *g, struct backend *be, const struct vit_block *w,
                     const struct vit_acts *a, const struct vit_grads *s, int n, const real *x,
                     real *gx)
 {
-    int rows = n * g->tokens, dim = g->width / g->heads;
+    int rows = n * g->tokens;
     size_t d = (size_t)g->width;
-    struct matmul_args m = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = dim, .k = g->tokens,
-                             .a = map_of(g, a->probs), .ta = true, .b = head_of(g, s->d1),
-                             .c = head_of_qkv(g, be, s->qkv, 2), .alpha = 1.0 };
-    be->op.matmul(be, &m); /* ∂v = Pᵀ ∂out */
-    const struct softmax_back_args sm = { .rows = (size_t)rows * (size_t)g->heads,
-                                          .cols = g->tokens, .p = a->probs, .gp = s->probs,
-                                          .scale = 1.0 / sqrt((double)dim), .gs = s->probs };
-    be->op.softmax_back(be, &sm);
-    m.a = map_of(g, s->probs);
-    m.ta = false;
-    m.b = head_of_qkv(g, be, a->qkv, 1);
-    m.c = head_of_qkv(g, be, s->qkv, 0);
-    be->op.matmul(be, &m); /* ∂q = ∂S k */
-    m.ta = true;
-    m.b = head_of_qkv(g, be, a->qkv, 0);
-    m.c = head_of_qkv(g, be, s->qkv, 1);
-    be->op.matmul(be, &m); /* ∂k = ∂Sᵀ q */
+    if (a->cls_only)
+        run_zero(be, a->qkv, s->qkv, (size_t)rows * 3 * d);
+    for (int i = 0; i < maps_parts(g, be, n); i++) {
+        const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
+        attention_back(g, be, a, s, &m);
+    }
     linear_back(be, w->qkv.w, rows, s->qkv, 3 * d, s->d2, d);
     norm_back(g, be, rows, x, w->norm1_w, s->d2, true, gx);
 }

@@ -1,7 +1,7 @@
 /* LRP through the ViT, block by block from the top (SPEC 5.4, α = 1). */
 #include <stdlib.h>
 
-#include "vit.h"
+#include "vit_maps.h"
 
 static size_t widest(const struct geometry *g)
 {
@@ -46,25 +46,11 @@ void vit_head_lrp(struct backend *be, const struct vit_weights *w, const struct 
     lrp_linear(be, s, &w->head, n, normed, logits, onehot, r);
 }
 
-static struct matrix head_of(const struct geometry *g, const struct backend *be, const real *p,
-                             size_t parts, size_t part)
-{
-    size_t d = (size_t)g->width;
-    return (struct matrix){ .p = be_at(be, p, part * d), .ld = parts * d,
-                            .s0 = (size_t)g->tokens * parts * d, .s1 = d / (size_t)g->heads };
-}
-
-static struct matrix map_of(const struct geometry *g, const real *p)
-{
-    size_t len = (size_t)g->tokens;
-    return (struct matrix){ .p = p, .ld = len, .s0 = (size_t)g->heads * len * len, .s1 = len * len };
-}
-
 void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
                          const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x,
                          real *r)
 {
-    int rows = vit_rows(g, a, n), dim = g->width / g->heads;
+    int rows = vit_rows(g, a, n);
     size_t d = (size_t)g->width, all = (size_t)n * (size_t)g->tokens * d;
     size_t part = (size_t)rows * d, count = part / (size_t)n; /* tokens without relevance add 0 */
     size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
@@ -87,40 +73,43 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
     }
     /* attention = P v: Q = S(R, P v), R_P = P ⊙ (Q vᵀ) / 2 */
     run_map2(be, MAP_RATIO, s->ra, a->att, s->ra, all, 1.0);
-    const struct matmul_args m = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = g->tokens,
-                                   .k = dim, .a = head_of(g, be, s->ra, 1, 0),
-                                   .b = head_of(g, be, a->qkv, 3, 2), .tb = true,
-                                   .c = map_of(g, s->probs), .alpha = 1.0 };
-    be->op.matmul(be, &m);
-    run_map2(be, MAP_MUL, a->probs, s->probs, s->probs, maps, 0.5);
+    if (a->cls_only)
+        run_zero(be, a->probs, s->probs, maps);
+    for (int i = 0; i < maps_parts(g, be, n); i++) {
+        const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
+        maps_t_v(g, be, &m, s->ra, a->qkv, s->probs);
+        real *share = maps_in(g, be, &m, s->probs);
+        run_map2(be, MAP_MUL, maps_in(g, be, &m, a->probs), share, share, maps_count(g, &m), 0.5);
+    }
+}
+
+/* S = q kᵀ, without its scale, as the rule sees it: R_v = v ⊙ (Pᵀ Q) / 2; with Q' = S(R_P, S),
+ * R_q = q ⊙ (Q' k) / 2, R_k = k ⊙ (Q'ᵀ q) / 2. Here without v, q, k and halves. */
+static void attention_lrp(const struct geometry *g, struct backend *be, const struct vit_acts *a,
+                          const struct vit_lrp *s, const struct maps_part *part)
+{
+    real *scores = maps_in(g, be, part, s->scores);
+    maps_to_v(g, be, part, a->probs, s->ra, s->wide);
+    maps_q_k(g, be, part, a->qkv, s->scores);
+    run_map2(be, MAP_RATIO, maps_in(g, be, part, s->probs), scores, scores, maps_count(g, part),
+             1.0);
+    maps_to_qk(g, be, part, s->scores, a->qkv, s->wide);
 }
 
 void vit_block_lrp(const struct geometry *g, struct backend *be, const struct vit_block *w,
                    const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x, real *r)
 {
-    int rows = n * g->tokens, dim = g->width / g->heads;
-    size_t d = (size_t)g->width, all = (size_t)rows * d;
-    size_t maps = (size_t)rows * (size_t)g->heads * (size_t)g->tokens;
-    struct matmul_args m = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = dim, .k = g->tokens,
-                             .a = map_of(g, a->probs), .ta = true, .b = head_of(g, be, s->ra, 1, 0),
-                             .c = head_of(g, be, s->wide, 3, 2), .alpha = 1.0 };
-    be->op.matmul(be, &m); /* Pᵀ Q, towards R_v */
-    /* The product q kᵀ without its scale, as the rule sees it */
-    const struct matmul_args qk = { .b0 = n, .b1 = g->heads, .m = g->tokens, .n = g->tokens,
-                                    .k = dim, .a = head_of(g, be, a->qkv, 3, 0),
-                                    .b = head_of(g, be, a->qkv, 3, 1), .tb = true,
-                                    .c = map_of(g, s->scores), .alpha = 1.0 };
-    be->op.matmul(be, &qk);
-    run_map2(be, MAP_RATIO, s->probs, s->scores, s->scores, maps, 1.0);
-    m.a = map_of(g, s->scores);
-    m.ta = false;
-    m.b = head_of(g, be, a->qkv, 3, 1);
-    m.c = head_of(g, be, s->wide, 3, 0);
-    be->op.matmul(be, &m); /* Q k, towards R_q */
-    m.ta = true;
-    m.b = head_of(g, be, a->qkv, 3, 0);
-    m.c = head_of(g, be, s->wide, 3, 1);
-    be->op.matmul(be, &m); /* Qᵀ q, towards R_k */
+    int rows = n * g->tokens;
+    size_t all = (size_t)rows * (size_t)g->width;
+    if (a->cls_only) {
+        run_zero(be, a->probs, s->scores,
+                 (size_t)rows * (size_t)g->heads * (size_t)g->tokens);
+        run_zero(be, a->qkv, s->wide, 3 * all);
+    }
+    for (int i = 0; i < maps_parts(g, be, n); i++) {
+        const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
+        attention_lrp(g, be, a, s, &m);
+    }
     run_map2(be, MAP_MUL, a->qkv, s->wide, s->wide, 3 * all, 0.5);
     lrp_linear(be, s, &w->qkv, rows, a->y, a->qkv, s->wide, s->rb);
     const struct lrp_join_args join = { .count = all, .x = x, .r1 = r, .r2 = s->rb, .r = r };

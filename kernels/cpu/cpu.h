@@ -38,13 +38,15 @@ void cpu_fail(struct backend *be, enum status code, const char *format, ...)
  * memory ran out. */
 void *cpu_scratch(struct backend *be, size_t bytes);
 
-/* W for linear_lrp: panels [out][2][LRP_COLS] of W⁺ and W⁻, 0 for columns that the last one lacks. Every
- * struct weight of these backends begins with one; data is NULL unless WEIGHT_LRP asked for it. */
-enum { LRP_COLS = 16 }; /* the longest vector of any instruction set */
+/* W for linear_lrp, in panels of columns that stay in cache, 0 in the columns that the last one
+ * lacks. Every struct weight of these backends begins with one; NULL unless WEIGHT_LRP asked for
+ * them. */
+enum { LRP_WIDE = 48, LRP_NARROW = 16 }; /* whole vectors of every instruction set */
 
 struct lrp_panels {
     int out, in;
-    void *data; /* of the backend's type, 64-byte aligned */
+    void *both;  /* |W|ᵀ: panels [in][LRP_WIDE], 64-byte aligned as all */
+    void *split; /* W⁺ beside W⁻: panels [out][2][LRP_NARROW] */
 };
 
 static inline const struct lrp_panels *cpu_lrp_panels(const struct weight *w)
@@ -52,9 +54,11 @@ static inline const struct lrp_panels *cpu_lrp_panels(const struct weight *w)
     return (const struct lrp_panels *)(const void *)w;
 }
 
-/* From host [out, in]; data to be freed. False when memory ran out. */
-bool cpu_lrp_pack(struct lrp_panels *, const float *host, int out, int in);
-bool cpu_lrp_pack64(struct lrp_panels *, const float *host, int out, int in);
+/* From host [out, in]. False when memory ran out; what there is, is freed by lrp_free either way.
+ */
+bool cpu_lrp_pack(struct lrp_panels *, const float *host);
+bool cpu_lrp_pack64(struct lrp_panels *, const float *host);
+void cpu_lrp_free(struct lrp_panels *);
 
 /* The tables. Each overrides the slots that it has a faster operation for. */
 void cpu_linear_ops(struct ops *);   /* float: oneDNN */

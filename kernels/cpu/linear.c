@@ -14,8 +14,8 @@
 enum { BLOCK = 64 };
 
 struct weight {
-    struct lrp_panels lrp;             /* first: cpu_lrp_panels */
-    struct pack *forward, *abs, *back; /* W, |W|, W the other way; NULL unless asked for */
+    struct lrp_panels lrp;       /* first: cpu_lrp_panels */
+    struct pack *forward, *back; /* NULL unless asked for */
 };
 
 static void weight_free(struct backend *be, struct weight *w)
@@ -24,9 +24,8 @@ static void weight_free(struct backend *be, struct weight *w)
     if (!w)
         return;
     pack_free(w->forward);
-    pack_free(w->abs);
     pack_free(w->back);
-    free(w->lrp.data);
+    cpu_lrp_free(&w->lrp);
     free(w);
 }
 
@@ -40,12 +39,11 @@ static struct weight *weight_new(struct backend *be, const float *host, int out,
     w->lrp.in = in;
     bool bf16 = cpu_of(be)->bf16, ok = true;
     if (uses & WEIGHT_FORWARD)
-        ok = (w->forward = pack_new(host, in, out, true, false, bf16));
+        ok = (w->forward = pack_new(host, in, out, true, bf16));
     if (uses & WEIGHT_BACK)
-        ok = ok && (w->back = pack_new(host, out, in, false, false, bf16));
+        ok = ok && (w->back = pack_new(host, out, in, false, bf16));
     if (uses & WEIGHT_LRP)
-        ok = ok && (w->abs = pack_new(host, in, out, true, true, bf16)) &&
-             cpu_lrp_pack(&w->lrp, host, out, in);
+        ok = ok && cpu_lrp_pack(&w->lrp, host);
     if (ok)
         return w;
     weight_free(be, w);
@@ -90,7 +88,7 @@ static void run(struct backend *be, struct pack *pack, const struct product *who
 
 static void linear(struct backend *be, const struct linear_args *a)
 {
-    run(be, a->abs ? a->w->abs : a->w->forward,
+    run(be, a->w->forward,
         &(struct product){ .rows = a->rows,
                            .x = (const float *)(const void *)a->x,
                            .ldx = a->ldx,

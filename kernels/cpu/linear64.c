@@ -1,6 +1,5 @@
 /* linear and linear_back in double, through OpenBLAS. */
 #include <cblas.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,7 @@
 
 struct weight {
     struct lrp_panels lrp; /* first: cpu_lrp_panels */
-    double *plain, *abs;   /* [out, in]; abs NULL unless asked for */
+    double *plain;         /* [out, in] */
 };
 
 /* Rows per call, independent of the number of threads. */
@@ -21,8 +20,7 @@ static void weight_free(struct backend *be, struct weight *w)
     if (!w)
         return;
     free(w->plain);
-    free(w->abs);
-    free(w->lrp.data);
+    cpu_lrp_free(&w->lrp);
     free(w);
 }
 
@@ -35,20 +33,15 @@ static struct weight *weight_new(struct backend *be, const float *host, int out,
     struct weight *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
-    bool lrp = uses & WEIGHT_LRP;
     w->lrp.out = out;
     w->lrp.in = in;
     w->plain = malloc(bytes);
-    w->abs = lrp ? malloc(bytes) : NULL;
-    if (!w->plain || (lrp && (!w->abs || !cpu_lrp_pack64(&w->lrp, host, out, in)))) {
+    if (!w->plain || (uses & WEIGHT_LRP && !cpu_lrp_pack64(&w->lrp, host))) {
         weight_free(be, w);
         return NULL;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         w->plain[i] = host[i];
-        if (w->abs)
-            w->abs[i] = fabs(w->plain[i]);
-    }
     return w;
 }
 
@@ -65,8 +58,7 @@ static void product(struct backend *be, const struct linear_args *a, const doubl
             *at = bias[o] + (add ? *at : 0);
         }
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, w->lrp.out, w->lrp.in, 1, x,
-                (int)a->ldx, a->abs ? w->abs : w->plain, w->lrp.in, add || bias ? 1 : 0, y,
-                (int)ldy);
+                (int)a->ldx, w->plain, w->lrp.in, add || bias ? 1 : 0, y, (int)ldy);
     for (int r = 0; a->act == ACT_GELU && r < rows; r++) {
         real *row = (real *)(void *)(y + (size_t)r * ldy);
         be->op.map2(

@@ -4,7 +4,6 @@
 #include "linear_pack.h"
 
 #include <dnnl.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,36 +220,20 @@ static bool reorder(struct pack *p, const float *plain, bool transposed)
     return ok;
 }
 
-static float *absolute(const float *host, size_t count)
+struct pack *pack_new(const float *host, int k, int n, bool transposed, bool bf16)
 {
-    float *out = malloc(count * sizeof *out);
-    for (size_t i = 0; out && i < count; i++)
-        out[i] = fabsf(host[i]);
-    return out;
-}
-
-struct pack *pack_new(const float *host, int k, int n, bool transposed, bool abs, bool bf16)
-{
-    size_t count, bytes;
-    if (!size_mul((size_t)k, (size_t)n, &count) || !size_mul(count, sizeof(float), &bytes))
-        return NULL;
     struct pack *p = calloc(1, sizeof *p);
-    float *positive = abs ? absolute(host, count) : NULL;
-    if (!p || (abs && !positive)) {
-        free(p);
-        free(positive);
+    if (!p)
         return NULL;
-    }
     p->k = k;
     p->n = n;
     p->bf16 = bf16;
     pthread_mutex_init(&p->making, NULL);
     int threads = omp_get_max_threads();
     omp_set_num_threads(1);
-    bool ok = dnnl_engine_create(&p->engine, dnnl_cpu, 0) == dnnl_success &&
-              reorder(p, abs ? positive : host, transposed);
+    bool ok =
+        dnnl_engine_create(&p->engine, dnnl_cpu, 0) == dnnl_success && reorder(p, host, transposed);
     omp_set_num_threads(threads);
-    free(positive);
     if (ok)
         return p;
     pack_free(p);

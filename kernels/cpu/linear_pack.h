@@ -5,9 +5,9 @@
 
 struct pack;
 
-/* B [k, n] for y = x B: of host [n, k] where `transposed`, else of host [k, n]; |B| where `abs`; in
- * bf16 where asked. NULL when memory ran out or oneDNN refused. */
-struct pack *pack_new(const float *host, int k, int n, bool transposed, bool abs, bool bf16);
+/* B [k, n] for y = x B: of host [n, k] where `transposed`, else of host [k, n]; in bf16 where
+ * asked. NULL when memory ran out or oneDNN refused. */
+struct pack *pack_new(const float *host, int k, int n, bool transposed, bool bf16);
 void pack_free(struct pack *); /* accepts NULL */
 
 struct product { /* y = gelu(x B + bias) (+ y) */

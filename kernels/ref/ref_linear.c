@@ -35,12 +35,6 @@ static void weight_free(struct backend *be, struct weight *w)
     free(w);
 }
 
-static double weight_at(const struct weight *w, bool absolute, size_t o, size_t i)
-{
-    double v = w->w[o * (size_t)w->in + i];
-    return absolute ? fabs(v) : v;
-}
-
 static void linear(struct backend *be, const struct linear_args *a)
 {
     (void)be;
@@ -51,7 +45,7 @@ static void linear(struct backend *be, const struct linear_args *a)
         for (size_t o = 0; o < outs; o++) {
             double sum = a->bias != NULL ? rd(a->bias)[o] : 0;
             for (size_t i = 0; i < ins; i++)
-                sum += x[i] * weight_at(a->w, a->abs, o, i);
+                sum += x[i] * (double)a->w->w[o * ins + i];
             if (a->act == ACT_GELU)
                 sum = gelu(sum);
             y[o] = (num)(a->accumulate ? y[o] + sum : sum);
@@ -69,7 +63,7 @@ static void linear_back(struct backend *be, const struct linear_back_args *a)
         for (size_t i = 0; i < ins; i++) {
             double sum = 0;
             for (size_t o = 0; o < outs; o++)
-                sum += gy[o] * a->w->w[o * ins + i];
+                sum += gy[o] * (double)a->w->w[o * ins + i];
             gx[i] = (num)(a->accumulate ? gx[i] + sum : sum);
         }
     }
@@ -82,7 +76,7 @@ static void lrp_ratio(const struct linear_lrp_args *a, const num *x, size_t row,
     for (size_t o = 0; o < outs; o++) {
         double both = 0;
         for (size_t i = 0; i < ins; i++)
-            both += fabs((double)x[i]) * weight_at(a->w, true, o, i);
+            both += fabs((double)x[i] * a->w->w[o * ins + i]);
         double z = ((double)rd(a->y)[row * outs + o] - rd(a->b)[o] + both) / 2;
         q[o] = (num)safe_ratio(rd(a->r)[row * outs + o], z);
     }

@@ -3,6 +3,7 @@
  * On Zen 4 it runs at 85 % of a plain product's rate; W and |W| would take two. */
 #include "family.h"
 #include "ratio.h"
+#include "tile.h"
 
 /* Rows of accumulators, one vector wide. Every row has its own mask: of AVX-512's 7 mask registers,
  * or in as many vectors again. */
@@ -12,8 +13,11 @@ enum { ROWS = 7 };
 enum { ROWS = 5 };
 #endif
 
-/* Rows that one thread takes at a time; independent of the number of threads. */
-enum { BLOCK = 63 };
+/* The most rows that one thread takes at a time: a panel of W comes into cache once for all of
+ * them, beside their Q. */
+enum { BLOCK = 32 * TILE_ROWS };
+
+enum { SIGN_BIT = 8 * (int)sizeof(scalar) - 1 };
 
 #if defined(__AVX512F__) && defined(CPU_DOUBLE)
 typedef __mmask8 mask;
@@ -23,6 +27,7 @@ typedef __mmask16 mask;
 typedef lanes mask;
 #endif
 
+/* Where x > 0; for 0 either will do. */
 INLINE mask positive(vec x)
 {
 #if defined(__AVX512F__) && defined(CPU_DOUBLE)
@@ -30,7 +35,7 @@ INLINE mask positive(vec x)
 #elif defined(__AVX512F__)
     return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ);
 #else
-    return x > 0;
+    return ~((lanes)x >> SIGN_BIT);
 #endif
 }
 
@@ -69,8 +74,8 @@ INLINE void tile(const struct rows *b, const scalar *w, int row, int col, const 
         up[r] = positive(v_load_part(b->x + (size_t)(row + r) * (size_t)b->in + col, part));
         sum[r] = v_set(0);
     }
-    for (int o = 0; o < b->out; o++, w += 2 * LRP_COLS) {
-        vec plus = v_load(w), minus = v_load(w + LRP_COLS);
+    for (int o = 0; o < b->out; o++, w += 2 * LRP_NARROW) {
+        vec plus = v_load(w), minus = v_load(w + LRP_NARROW);
         UNROLL
         for (int r = 0; r < rows; r++)
             sum[r] = v_fma(v_set(q[r][o]), pick(up[r], plus, minus), sum[r]);
@@ -112,8 +117,9 @@ static void tile_of(const struct rows *b, const scalar *w, int row, int col, int
 static void share_rows(const struct rows *b, const scalar *panel, int rows)
 {
     int tiles = (rows + ROWS - 1) / ROWS;
-    for (int first = 0; first < b->in; first += LRP_COLS, panel += (size_t)b->out * 2 * LRP_COLS)
-        for (int col = first; col < min_int(first + LRP_COLS, b->in); col += VN)
+    for (int first = 0; first < b->in;
+         first += LRP_NARROW, panel += (size_t)b->out * 2 * LRP_NARROW)
+        for (int col = first; col < min_int(first + LRP_NARROW, b->in); col += VN)
             for (int t = 0, row = 0; t < tiles; t++) {
                 int count = (rows - row + tiles - t - 1) / (tiles - t); /* as even as possible */
                 tile_of(b, panel + (col - first), row, col, count);
@@ -121,63 +127,75 @@ static void share_rows(const struct rows *b, const scalar *panel, int rows)
             }
 }
 
-/* S(r, Z) with 2 Z = y - b + z, in place of z. */
-static void ratio_row(const scalar *r, const scalar *y, const scalar *b, scalar *z, int count)
+/* q = S(r, Z) with 2 Z = y - b + z. */
+INLINE void ratio_part(const scalar *r, const scalar *y, const scalar *b, const scalar *z,
+                       scalar *q, int count)
 {
     for (int i = 0; i < count; i += VN) {
         int n = min_int(VN, count - i);
-        vec sum = v_load_part(y + i, n) - v_load_part(b + i, n) + v_load_part(z + i, n);
-        v_store_part(z + i, safe_ratio(v_load_part(r + i, n), sum * (scalar)0.5), n);
+        vec sum = v_load_part(y + i, n) - v_load_part(b + i, n) + v_load(z + i);
+        v_store_part(q + i, safe_ratio(v_load_part(r + i, n), sum * (scalar)0.5), n);
+    }
+}
+
+/* Q of rows [row, row + rows): z = |x| |W|ᵀ comes in tiles that stay in cache. x: |x| of these
+ * rows. */
+static void ratio_rows(const struct linear_lrp_args *a, const struct lrp_panels *w, const scalar *x,
+                       size_t row, int rows, scalar *q)
+{
+    const scalar *panel = w->both;
+    scalar z[TILE_ROWS * LRP_WIDE];
+    size_t in = (size_t)w->in, out = (size_t)w->out;
+    for (int first = 0; first < w->out; first += LRP_WIDE, panel += in * LRP_WIDE)
+        for (int t = 0; t < rows; t += TILE_ROWS) {
+            const scalar *from[TILE_ROWS];
+            int count = min_int(TILE_ROWS, rows - t);
+            for (int r = 0; r < TILE_ROWS; r++) /* a short tile repeats its last row */
+                from[r] = x + (size_t)(t + min_int(r, count - 1)) * in;
+            tile_rows(from, panel, LRP_WIDE, w->in, z, LRP_WIDE, LRP_WIDE / VN);
+            for (int r = 0; r < count; r++) {
+                size_t at = (row + (size_t)(t + r)) * out + (size_t)first;
+                ratio_part(rd(a->r) + at, rd(a->y) + at, rd(a->b) + first, z + r * LRP_WIDE,
+                           q + (size_t)(t + r) * out + first, min_int(LRP_WIDE, w->out - first));
+            }
+        }
+}
+
+static void abs_rows(const scalar *x, scalar *out, size_t count)
+{
+    for (size_t i = 0; i < count; i += VN) {
+        int n = count - i < VN ? (int)(count - i) : VN;
+        v_store_part(out + i, v_abs(v_load_part(x + i, n)), n);
     }
 }
 
 /* Rows [row, row + rows); scratch [rows, in + out]. */
-static void lrp_block(struct backend *be, const struct linear_lrp_args *a, int row, int rows,
-                      scalar *scratch)
+static void lrp_block(const struct linear_lrp_args *a, size_t row, int rows, scalar *scratch)
 {
     const struct lrp_panels *w = cpu_lrp_panels(a->w);
-    size_t in = (size_t)w->in, out = (size_t)w->out;
-    size_t xs = (size_t)rows * in, at = (size_t)row;
-    scalar *z = scratch + xs;
-    const struct map2_args abs = { .f = MAP_ABS,
-                                   .count = xs,
-                                   .a = be_at(be, a->x, at * in),
-                                   .scale = 1,
-                                   .out = (real *)(void *)scratch };
-    be->op.map2(be, &abs);
-    const struct linear_args both = { .rows = rows,
-                                      .w = a->w,
-                                      .abs = true,
-                                      .x = abs.out,
-                                      .ldx = in,
-                                      .y = (real *)(void *)z,
-                                      .ldy = out };
-    be->op.linear(be, &both);
-    for (size_t r = 0; r < (size_t)rows; r++)
-        ratio_row(rd(a->r) + (at + r) * out, rd(a->y) + (at + r) * out, rd(a->b), z + r * out,
-                  w->out);
-    const struct rows b = {
-        .in = w->in, .out = w->out, .x = rd(a->x) + at * in, .q = z, .rx = wr(a->rx) + at * in
-    };
-    share_rows(&b, w->data, rows);
+    size_t in = (size_t)w->in, xs = (size_t)rows * in;
+    const struct rows b = { .in = w->in,
+                            .out = w->out,
+                            .x = rd(a->x) + row * in,
+                            .q = scratch + xs,
+                            .rx = wr(a->rx) + row * in };
+    abs_rows(b.x, scratch, xs);
+    ratio_rows(a, w, scratch, row, rows, scratch + xs);
+    share_rows(&b, w->split, rows);
 }
 
+/* What a row's relevance is does not depend on the rows beside it: blocks may follow the threads.
+ */
 static void linear_lrp(struct backend *be, const struct linear_lrp_args *a)
 {
     const struct lrp_panels *w = cpu_lrp_panels(a->w);
     size_t each = (size_t)w->in + (size_t)w->out;
-    int blocks = (a->rows + BLOCK - 1) / BLOCK;
-#pragma omp parallel num_threads(cpu_team(be))
-    {
-        scalar *mine = NULL; /* the scratch of a thread's first block serves all of its blocks */
-#pragma omp for schedule(static)
-        for (int block = 0; block < blocks; block++) {
-            int row = block * BLOCK;
-            if (!mine)
-                mine = wr(a->scratch) + (size_t)row * each;
-            lrp_block(be, a, row, min_int(BLOCK, a->rows - row), mine);
-        }
-    }
+    int team = cpu_team(be), step = (a->rows + team - 1) / team;
+    step = min_int(BLOCK, (step + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS);
+#pragma omp parallel for num_threads(team) schedule(static)
+    for (int row = 0; row < a->rows; row += step)
+        lrp_block(a, (size_t)row, min_int(step, a->rows - row),
+                  wr(a->scratch) + (size_t)row * each);
 }
 
 void CPU_VEC(linear_lrp_ops)(struct ops *op)

@@ -2,10 +2,10 @@
 
 #include "vec.h"
 
-/* S(a, b) = a / (b + 1e-9), 1e-9 for a denominator of 0; 0 where b = 0. */
+/* S(a, b) = a / (b + 1e-9), 1e-9 for a denominator of 0; 0 where b = 0. |b| below 2^127. */
 INLINE vec safe_ratio(vec a, vec b)
 {
     vec away = b + (scalar)1e-9;
     away = v_pick(away == 0, v_set((scalar)1e-9), away);
-    return v_pick(b == 0, v_set(0), a / away);
+    return v_pick(b == 0, v_set(0), v_div(a, away));
 }
