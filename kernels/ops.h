@@ -4,9 +4,10 @@
  * Notation (SPEC 1): n images, L tokens, D width, E = 2D inner width, N states, K conv taps, R rank
  * of the step projection, H heads. Arrays are row-major, the last index contiguous unless an ld
  * (elements between rows) says otherwise; outputs never alias inputs unless said. Pointers marked
- * "or NULL" are optional. Arrays flagged narrow hold bf16, two bytes an element, between the operations of
- * a classifying pass under PRECISION_BF16; a flag may be set where backend.narrow is, and nowhere else. Direction 0 runs forward over the tokens, direction 1 over the reversed
- * order; no array is ever stored reversed. */
+ * "or NULL" are optional. Direction 0 runs forward over the tokens, direction 1 over the reversed
+ * order; no array is ever stored reversed. Arrays flagged narrow hold bf16, two bytes an element,
+ * between the operations of a classifying pass under PRECISION_BF16; a flag may be set where
+ * backend.narrow is, and nowhere else. */
 #pragma once
 
 #include <stdbool.h>

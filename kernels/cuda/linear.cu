@@ -229,7 +229,8 @@ template <typename T> static void linear(struct backend *be, const struct linear
     const size_t outs = (size_t)a->w->out;
     if (a->rows <= 0 || !cu_begin(be))
         return;
-    struct product p = { a->rows, a->w->in, a->w->out, false, a->w->plain, a->w->ld, a->x, a->ldx, a->bias, a->accumulate, a->y, a->ldy, a->narrow_x,
+    struct product p = { a->rows, a->w->in, a->w->out, false, a->w->plain, a->w->ld,
+                         a->x, a->ldx, a->bias, a->accumulate, a->y, a->ldy, a->narrow_x,
                          a->narrow_y };
     if (a->act == ACT_NONE) {
         cu_run_product<T>(be, &p);

@@ -29,7 +29,8 @@ static double tolerance(int k)
 static void check_one_linear(struct check *c, const struct shape *s, unsigned flags)
 {
     bool with_bias = flags & 1, gelu = flags & 2, accumulate = flags & 4;
-    CASE(c, "rows %d in %d out %d%s%s%s", s->rows, s->in, s->out, with_bias ? " bias" : "", gelu ? " gelu" : "", accumulate ? " accumulate" : "");
+    CASE(c, "rows %d in %d out %d%s%s%s", s->rows, s->in, s->out, with_bias ? " bias" : "",
+         gelu ? " gelu" : "", accumulate ? " accumulate" : "");
     size_t ldx = (size_t)(s->in + s->pad), ldy = (size_t)(s->out + s->pad);
     struct pair *w = weight(c, s->out, s->in, WEIGHT_FORWARD);
     struct pair *x = uniform(c, (size_t)s->rows * ldx, -1, 1);
