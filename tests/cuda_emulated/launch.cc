@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <numeric>
 #include <random>
@@ -68,7 +67,6 @@ static struct processor {
     std::vector<unsigned> order; /* of threads */
     unsigned threads, started, finished;
     fiber *current;
-    std::deque<fiber> all; /* owns them to the end; their stacks go with the process */
     std::vector<fiber *> fibers, idle;
     std::vector<warp> warps;
     unsigned barrier, at_barrier;
@@ -232,8 +230,7 @@ static void fiber_main(void)
 
 static fiber *new_fiber(void)
 {
-    device.all.emplace_back();
-    fiber *f = &device.all.back();
+    fiber *f = new fiber();
     f->stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (f->stack == MAP_FAILED)
         emulated_fail("no memory for a thread's stack");
