@@ -59,8 +59,7 @@ struct block_array { /* of shared memory */
     size_t bytes;
 };
 
-/* Never taken down: its fibers wait for work until the end. */
-static struct processor {
+static struct {
     const emulated_launch *launch;
     const std::function<void()> *thread;
     uint3 block;
@@ -82,7 +81,7 @@ static struct processor {
 #if defined(EMULATED_TSAN)
     void *tsan;
 #endif
-} &device = *new processor();
+} device;
 
 const uint3 &emulated_thread_index(void)
 {
