@@ -59,7 +59,8 @@ struct block_array { /* of shared memory */
     size_t bytes;
 };
 
-static struct {
+/* Never taken down: its fibers wait for work until the end. */
+static struct processor {
     const emulated_launch *launch;
     const std::function<void()> *thread;
     uint3 block;
@@ -81,7 +82,7 @@ static struct {
 #if defined(EMULATED_TSAN)
     void *tsan;
 #endif
-} device;
+} &device = *new processor();
 
 const uint3 &emulated_thread_index(void)
 {
