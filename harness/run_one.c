@@ -127,6 +127,9 @@ static void tell_speed(const struct run *r)
     log_info("%s: %zu images in %.1f s%s, %.3f s an image; peak memory %.0f MiB%s", p->name,
              p->done, progress_seconds(p), ranks, progress_seconds(p) / (double)p->done,
              r->peak_mib, *ranks != '\0' ? " in a rank" : "");
+    const struct error *given_up = &r->plan->backend->pass_counts.given_up;
+    if (given_up->code != OK) /* the numbers are the same, the time may not be */
+        log_warn("%s: passes could not be recorded as CUDA graphs: %s", p->name, given_up->text);
 }
 
 /* ---- one run ----------------------------------------------------------------------------------
