@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Everything that wants an NVIDIA GPU, in one go, each figure judged by what issue 5 asks: checkops and the
-# golden tests on cuda and cuda64, passes as CUDA graphs (tests); compute-sanitizer on every operation and on
-# replayed graphs (sanitize); the same perturbation run of the 200 photographs on CPU and GPU (parity);
-# forward passes beside PyTorch's and beside themselves without graphs, the scan beside its floors (speed); 5,000 images through the whole test (perturbation). Logs go to $OUT (default:
-# results/gpu_check), one table to standard output. Exit code 0: all passed. A GPU that is not there is a
-# failure here; `meson test` skips instead.
+# Everything that wants an NVIDIA GPU, in one go, each figure judged by what issue 5 asks: checkops and
+# the golden tests on cuda and cuda64, passes as CUDA graphs (tests); compute-sanitizer on every
+# operation and on replayed graphs (sanitize); the same perturbation run of the 200 photographs on CPU
+# and GPU (parity); forward passes beside PyTorch's and beside themselves without graphs, the scan
+# beside its floors (speed); 5,000 images through the whole test (perturbation). Logs go to $OUT
+# (default: results/gpu_check), one table to standard output. Exit code 0: all passed. A GPU that is
+# not there is a failure here; `meson test` skips instead.
 #
 #   scripts/gpu_check.sh [here [STAGE...]]     builds here and runs here (a GPU, nvcc, setup.sh's packages)
 #   scripts/gpu_check.sh pack DIR              builds here and packs programs, libraries, data into DIR
