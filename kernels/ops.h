@@ -365,6 +365,7 @@ struct rank_args { /* position of each pixel in the order of removal */
     enum ties ties;    /* equal pixels: lowest index first | highest first | by a hash of seed, index */
     const uint64_t *seeds; /* [n], host memory, for TIES_RANDOM; or NULL */
     uint32_t *rank;        /* [n, S*S] */
+    int32_t *largest_tie;  /* [n] out: pixels of the largest group of equals; or NULL */
 };
 
 /* ---- the list ---------------------------------------------------------------------------- */

@@ -102,6 +102,16 @@ static struct pixel *radix_sort(struct pixel *from, struct pixel *to, size_t n)
     return from;
 }
 
+static int32_t largest_tie(const struct pixel *order, size_t n)
+{
+    int32_t best = 0, run = 0;
+    for (size_t i = 0; i < n; i++) {
+        run = i > 0 && order[i].key == order[i - 1].key ? run + 1 : 1;
+        best = run > best ? run : best;
+    }
+    return best;
+}
+
 static void rank_image(const struct rank_args *a, size_t image, struct pixel *memory)
 {
     size_t n = (size_t)a->pixels;
@@ -123,6 +133,8 @@ static void rank_image(const struct rank_args *a, size_t image, struct pixel *me
     order = radix_sort(order, other, n);
     for (uint32_t i = 0; i < n; i++)
         a->rank[image * n + order[i].index] = i;
+    if (a->largest_tie)
+        a->largest_tie[image] = largest_tie(order, n);
 }
 
 static void rank(struct backend *be, const struct rank_args *a)

@@ -126,6 +126,30 @@ static __global__ void rank_kernel(const uint32_t *value, uint32_t *rank, uint32
         rank[value[i]] = (uint32_t)(i % pixels);
 }
 
+/* One block an image. Where a group of equals begins, bisection finds its end: equals are neighbours,
+ * and keys hold the image. */
+static __global__ void tie_kernel(const uint64_t *keys, int32_t *largest, uint32_t pixels)
+{
+    const uint64_t *key = keys + (size_t)blockIdx.x * pixels;
+    double best = 0; /* exact: pixels are fewer than 2^31 */
+    for (uint32_t i = threadIdx.x; i < pixels; i += THREADS) {
+        if (i > 0 && key[i] == key[i - 1])
+            continue;
+        uint32_t low = i + 1, high = pixels; /* the end is in [low, high] */
+        while (low < high) {
+            const uint32_t middle = low + (high - low) / 2;
+            if (key[middle] == key[i])
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        best = fmax(best, (double)(low - i));
+    }
+    best = block_reduce(best, max_op());
+    if (threadIdx.x == 0)
+        largest[blockIdx.x] = (int32_t)best;
+}
+
 /* Takes all arrays from one piece of scratch; false after a failure. */
 static bool sort_memory(struct backend *be, struct sort *s)
 {
@@ -188,6 +212,8 @@ static void rank(struct backend *be, const struct rank_args *a)
               a->ascending);
     sort_run(be, &s);
     CU_LAUNCH(be, rank_kernel, grid, THREADS, 0, s.value[1], a->rank, pixels, s.count);
+    if (a->largest_tie != NULL)
+        CU_LAUNCH(be, tie_kernel, a->n, THREADS, 0, s.key[1], a->largest_tie, pixels);
 }
 
 void cu_fill_heat(struct ops *op)

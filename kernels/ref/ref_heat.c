@@ -84,6 +84,16 @@ static int compare_pixels(const void *left, const void *right)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
+static int32_t largest_tie(const struct pixel *order, size_t n)
+{
+    int32_t best = 0, run = 0;
+    for (size_t i = 0; i < n; i++) {
+        run = i > 0 && order[i].heat == order[i - 1].heat ? run + 1 : 1;
+        best = run > best ? run : best;
+    }
+    return best;
+}
+
 void ref_rank(struct backend *be, const struct rank_args *a)
 {
     size_t pixels = (size_t)a->pixels;
@@ -105,6 +115,8 @@ void ref_rank(struct backend *be, const struct rank_args *a)
         qsort(order, pixels, sizeof *order, compare_pixels);
         for (uint32_t i = 0; i < pixels; i++)
             a->rank[image * pixels + order[i].index] = i;
+        if (a->largest_tie != NULL)
+            a->largest_tie[image] = largest_tie(order, pixels);
     }
     free(order);
 }

@@ -177,10 +177,10 @@ void check_heat(struct check *c)
 
 /* levels: how many different values there are; few make long ties. */
 static void check_one_rank(struct check *c, int n, int pixels, int levels, bool ascending,
-                           enum ties ties)
+                           enum ties ties, bool tied)
 {
-    CASE(c, "n %d pixels %d levels %d%s ties %d", n, pixels, levels, ascending ? " ascending" : "",
-         (int)ties);
+    CASE(c, "n %d pixels %d levels %d%s ties %d%s", n, pixels, levels,
+         ascending ? " ascending" : "", (int)ties, tied ? " counted" : "");
     size_t count = (size_t)n * (size_t)pixels;
     float *host = bytes_of(count * sizeof *host);
     for (size_t i = 0; i < count; i++) {
@@ -194,9 +194,13 @@ static void check_one_rank(struct check *c, int n, int pixels, int levels, bool 
         seeds[i] = (uint64_t)draw(c, 0, 1e15);
     struct pair *heat = from_bytes(c, ELEMENT_FLOAT, host, count);
     struct pair *rank = output_of(c, ELEMENT_U32, count);
+    struct pair *largest = tied ? output_of(c, ELEMENT_U32, (size_t)n) : NULL;
     RUN(c, rank, .n = n, .pixels = pixels, .heat = raw(c, heat), .ascending = ascending,
-        .ties = ties, .seeds = ties == TIES_RANDOM ? seeds : NULL, .rank = raw(c, rank));
+        .ties = ties, .seeds = ties == TIES_RANDOM ? seeds : NULL, .rank = raw(c, rank),
+        .largest_tie = raw(c, largest));
     compare_exact(c, "rank", rank);
+    if (tied)
+        compare_exact(c, "largest tie", largest);
     free(host);
 }
 
@@ -204,11 +208,12 @@ void check_rank(struct check *c)
 {
     static const int sizes[] = { 1, 2, 100, 4097, 64 * 64, 224 * 224 };
     if (c->bench) {
-        check_one_rank(c, 8, 224 * 224, 100000, false, TIES_INDEX);
+        check_one_rank(c, 8, 224 * 224, 100000, false, TIES_INDEX, true);
         return;
     }
     for (size_t i = 0; i < COUNT_OF(sizes); i++)
         for (int flags = 0; flags < 6; flags++)
             check_one_rank(c, 2, sizes[i], flags % 2 ? 5 : 1000000, flags % 2,
-                           (enum ties)(flags / 2));
+                           (enum ties)(flags / 2), flags != 2);
+    check_one_rank(c, 3, 4097, 1, false, TIES_INDEX, true); /* all of them tie */
 }

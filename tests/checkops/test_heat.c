@@ -86,15 +86,18 @@ static void test_heat_ties(void **state)
 }
 
 static void check_rank(struct backend *be, const float *heat, int pixels, bool ascending,
-                       enum ties ties, const uint32_t *want)
+                       enum ties ties, const uint32_t *want, int32_t want_tie)
 {
+    int32_t largest_tie = -1;
     uint32_t *rank = calloc((size_t)pixels, sizeof *rank);
     be->op.rank(be, &(struct rank_args){ .n = 1,
                                          .pixels = pixels,
                                          .heat = heat,
                                          .ascending = ascending,
                                          .ties = ties,
-                                         .rank = rank });
+                                         .rank = rank,
+                                         .largest_tie = &largest_tie });
+    assert_int_equal(largest_tie, want_tie);
     for (int i = 0; i < pixels; i++)
         assert_int_equal(rank[i], want[i]);
     free(rank);
@@ -103,10 +106,10 @@ static void check_rank(struct backend *be, const float *heat, int pixels, bool a
 static void test_rank_values(void **state)
 {
     const float heat[] = { 0.5f, 0.0f, 1.0f, -0.0f, 0.5f };
-    check_rank(*state, heat, 5, false, TIES_INDEX, (uint32_t[]){ 1, 3, 0, 4, 2 });
-    check_rank(*state, heat, 5, true, TIES_INDEX, (uint32_t[]){ 2, 0, 4, 1, 3 });
-    check_rank(*state, heat, 5, false, TIES_REVERSE, (uint32_t[]){ 2, 4, 0, 3, 1 });
-    check_rank(*state, heat, 5, true, TIES_REVERSE, (uint32_t[]){ 3, 1, 4, 0, 2 });
+    check_rank(*state, heat, 5, false, TIES_INDEX, (uint32_t[]){ 1, 3, 0, 4, 2 }, 2);
+    check_rank(*state, heat, 5, true, TIES_INDEX, (uint32_t[]){ 2, 0, 4, 1, 3 }, 2);
+    check_rank(*state, heat, 5, false, TIES_REVERSE, (uint32_t[]){ 2, 4, 0, 3, 1 }, 2);
+    check_rank(*state, heat, 5, true, TIES_REVERSE, (uint32_t[]){ 3, 1, 4, 0, 2 }, 2);
 }
 
 /* A pixel's rank is the number of those that go before it. */
@@ -120,16 +123,21 @@ static void test_rank_brute(void **state)
         heat[i] = (float)(int)next_uniform(&seed, -20, 20) / 7;
     for (int flags = 0; flags < 4; flags++) {
         bool ascending = flags & 1, reverse = flags & 2;
+        int32_t largest = 0;
         for (int i = 0; i < PIXELS; i++) {
+            int32_t equal = 0;
             want[i] = 0;
             for (int j = 0; j < PIXELS; j++) {
                 bool before = ascending ? heat[j] < heat[i] : heat[j] > heat[i];
                 if (heat[j] == heat[i])
                     before = reverse ? j > i : j < i;
                 want[i] += before;
+                equal += heat[j] == heat[i];
             }
+            largest = equal > largest ? equal : largest;
         }
-        check_rank(*state, heat, PIXELS, ascending, reverse ? TIES_REVERSE : TIES_INDEX, want);
+        check_rank(*state, heat, PIXELS, ascending, reverse ? TIES_REVERSE : TIES_INDEX, want,
+                   largest);
     }
 }
 
