@@ -1,14 +1,11 @@
 /* A visit: load, classify, explain, heat, tasks. */
 #include <math.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "blur.h"
 #include "metrics.h"
 #include "runner_internal.h"
 #include "stop.h"
-
-enum { MAP_VARIES = 0, MAP_CONSTANT = 1, MAP_NOT_FINITE = 2 };
 
 /* FNV-1a: a seed that depends on the image's name alone. */
 static uint64_t hash_id(const char *id)
@@ -149,68 +146,43 @@ static void store_map(struct runner *r, int i)
     }
 }
 
+/* A map that is not finite becomes heat of 0, as a constant one does. */
 static enum status make_heat(struct runner *r, int count, struct error *err)
 {
     struct backend *be = r->plan->backend;
-    size_t bytes = (size_t)count * r->cells * sizeof *r->map_values;
-    for (int i = 0; i < count; i++)
+    size_t bytes = r->cells * sizeof *r->map_values;
+    be->upload(be, r->map_device, r->map_values, (size_t)count * bytes);
+    for (int i = 0; i < count; i++) {
         r->flags[i] = inspect_map(r->map_values + (size_t)i * r->cells, r->cells);
-    be->upload(be, r->map_device, r->map_values, bytes);
+        if (r->flags[i] == MAP_NOT_FINITE)
+            be->upload(be, r->map_device + (size_t)i * r->cells, r->flat_map, bytes);
+    }
     struct heat_args args = { .n = count,
                               .grid = r->plan->model->geo.grid,
                               .side = r->plan->model->geo.image_size,
                               .maps = r->map_device,
                               .heat = r->heat_device };
     be->op.heat(be, &args);
-    be->download(be, r->heat, r->heat_device, (size_t)count * r->pixels * sizeof *r->heat);
-    TRY(be->sync(be, err));
-    bool mended = false;
-    for (int i = 0; i < count; i++)
-        if (r->flags[i] == MAP_NOT_FINITE) {
-            memset(r->heat + (size_t)i * r->pixels, 0, r->pixels * sizeof *r->heat);
-            mended = true;
-        }
-    if (mended)
-        be->upload(be, r->heat_device, r->heat, (size_t)count * r->pixels * sizeof *r->heat);
-    return OK;
+    if (r->heat != NULL)
+        be->download(be, r->heat, r->heat_device, (size_t)count * r->pixels * sizeof *r->heat);
+    return be->sync(be, err);
 }
 
-/* Counts the ties of the visit's heat maps, by sorting them, and stores the maps. */
-static void *count_ties(void *runner)
+/* By sorting the heat maps; for a run none of whose tasks does that anyway. */
+static enum status count_ties(struct runner *r, int count, struct error *err)
 {
-    struct runner *r = runner;
     enum status status = OK;
 #pragma omp parallel for schedule(dynamic) num_threads(r->plan->threads)
-    for (int i = 0; i < r->map_count; i++) {
+    for (int i = 0; i < count; i++) {
         size_t tie = 0;
         enum status s = largest_tie(r->heat + (size_t)i * r->pixels, r->pixels, &tie, NULL);
         r->ties[i] = (int32_t)tie;
 #pragma omp critical
         status = s != OK ? s : status;
     }
-    for (int i = 0; i < r->map_count; i++)
-        store_map(r, i);
-    r->tie_status = status;
-    return NULL;
-}
-
-/* The tasks; meanwhile the ties are counted, where it is not the processors that the tasks run on. */
-static enum status run_tasks(struct runner *r, const struct visit *visit, struct error *err)
-{
-    const struct plan *p = r->plan;
-    pthread_t thread;
-    enum status status = OK;
-    r->map_count = visit->map_count;
-    bool aside = r->ahead && pthread_create(&thread, NULL, count_ties, r) == 0;
-    if (!aside)
-        count_ties(r);
-    for (int i = 0; i < p->task_count && status == OK; i++)
-        status = p->tasks[i]->run(r->state[i], p, visit, &r->records, err);
-    if (aside)
-        pthread_join(thread, NULL);
-    if (status == OK && r->tie_status != OK)
-        status = fail(err, r->tie_status, "out of memory sorting %zu pixels", r->pixels);
-    return status;
+    if (status != OK)
+        return fail(err, status, "out of memory sorting %zu pixels", r->pixels);
+    return OK;
 }
 
 static enum status visit_batch(struct runner *r, int n, struct error *err)
@@ -231,8 +203,15 @@ static enum status visit_batch(struct runner *r, int n, struct error *err)
                                  .maps = r->maps,
                                  .heat = r->heat,
                                  .heat_device = r->heat_device,
-                                 .seeds = r->seeds };
-    return run_tasks(r, &visit, err);
+                                 .seeds = r->seeds,
+                                 .largest_tie = r->ties };
+    if (r->own_ties)
+        TRY(count_ties(r, maps, err));
+    for (int i = 0; i < r->plan->task_count; i++)
+        TRY(r->plan->tasks[i]->run(r->state[i], r->plan, &visit, &r->records, err));
+    for (int i = 0; i < maps; i++)
+        store_map(r, i);
+    return OK;
 }
 
 /* All loaded images: in one visit, or in two where memory ran out and the batch is halved. */

@@ -35,10 +35,11 @@ struct runner {
     uint64_t *seeds;
     float *map_values; /* [maps, g*g] */
     uint8_t *flags;    /* [maps] constant */
+    float *flat_map;   /* [g*g] of 0 */
     int32_t *ties;     /* [maps] */
-    int map_count;
-    enum status tie_status;
-    float *heat;       /* [maps, S*S] */
+    bool own_ties;     /* no task counts them */
+    bool reads_heat;   /* a task does, on the host */
+    float *heat;       /* [maps, S*S]; NULL where nothing on the host looks at it */
     float *map_device, *heat_device;
     float *blur_scratch;
     uint8_t *blur_host;

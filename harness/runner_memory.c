@@ -28,7 +28,10 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
     TRY(task_columns(p, k, COLUMN_F32, grid, grid, "explain", "map", r->map, err));
     TRY(task_columns(p, k, COLUMN_U8, 0, 0, "explain", "constant", r->constant, err));
     TRY(task_columns(p, k, COLUMN_I32, 0, 0, "explain", "largest_tie", r->largest_tie, err));
+    r->own_ties = true;
     for (int i = 0; i < p->task_count; i++) {
+        r->own_ties &= !p->tasks[i]->counts_ties;
+        r->reads_heat |= p->tasks[i]->reads_heat;
         r->state[i] = calloc(1, p->tasks[i]->state_size);
         if (r->state[i] == NULL)
             return fail(err, E_NOMEM, "out of memory");
@@ -74,7 +77,9 @@ static enum status take_memory(struct runner *r, struct error *err)
     r->map_values = take(maps * r->cells, sizeof *r->map_values, &failed);
     r->flags = take(maps, sizeof *r->flags, &failed);
     r->ties = take(maps, sizeof *r->ties, &failed);
-    r->heat = take(maps * r->pixels, sizeof *r->heat, &failed);
+    r->flat_map = take(r->cells, sizeof *r->flat_map, &failed);
+    if (r->own_ties || r->reads_heat)
+        r->heat = take(maps * r->pixels, sizeof *r->heat, &failed);
     r->rgb_device = take_device(p, n, r->rgb_stride, &failed);
     r->map_device = take_device(p, maps * r->cells, sizeof *r->map_device, &failed);
     r->heat_device = take_device(p, maps * r->pixels, sizeof *r->heat_device, &failed);
@@ -162,6 +167,7 @@ void runner_close(struct runner *r)
                      r->seeds,
                      r->map_values,
                      r->flags,
+                     r->flat_map,
                      r->ties,
                      r->heat,
                      r->blur_scratch,

@@ -188,6 +188,15 @@ static bool repeats(bool agnostic, enum explained explained)
     return agnostic && explained == EXPLAINED_TARGET;
 }
 
+static void print_map(const struct map_row *row)
+{
+    printf("  %-12s %-9s %ld constant maps", row->method, explained_names[row->explained],
+           row->constant);
+    if (row->not_finite > 0)
+        printf(" (%ld of them not finite)", row->not_finite);
+    printf(", largest tie %.0f pixels in the mean\n", row->largest_tie);
+}
+
 enum status summary_print(const char *path, struct error *err)
 {
     struct opened o;
@@ -201,9 +210,7 @@ enum status summary_print(const char *path, struct error *err)
     printf("\n");
     for (size_t i = 0; i < run->maps; i++)
         if (!repeats(run->map[i].agnostic, run->map[i].explained))
-            printf("  %-12s %-9s %ld constant maps, largest tie %.0f pixels in the mean\n",
-                   run->map[i].method, explained_names[run->map[i].explained], run->map[i].constant,
-                   run->map[i].largest_tie);
+            print_map(&run->map[i]);
     for (size_t i = 0; i < run->perturbations; i++)
         for (int d = 0; d < REMOVALS; d++) {
             const struct perturbation_row *row = &run->perturbation[i];

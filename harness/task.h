@@ -24,14 +24,17 @@ struct visit {
     const float *logits;           /* [n, classes], host, of the unmasked images */
     int map_count;
     const struct visit_map *maps;
-    const float *heat;        /* [maps, S*S], host */
+    const float *heat;        /* [maps, S*S], host; NULL where no task reads it */
     const float *heat_device; /* the same */
     const uint64_t *seeds;    /* [maps] for random tie order */
+    int32_t *largest_tie;     /* [maps] pixels; filled by a task that counts_ties */
 };
 
 struct task {
     const char *name, *summary;
     bool needs_labels, needs_masks;
+    bool reads_heat;  /* on the host */
+    bool counts_ties; /* of every map, which ranking the pixels does on the way */
     size_t state_size;
     /* Adds the task's columns, takes its memory. `state` is zeroed; close also after a failure. */
     enum status (*open)(void *state, const struct plan *, struct records *, struct error *);

@@ -16,6 +16,7 @@ struct scratch {
     int prob[ORDERS][PLAN_METHODS][CLASS_CHOICES];
     int predicted[ORDERS][PLAN_METHODS][CLASS_CHOICES];
     uint32_t *rank;     /* [maps, S*S], device memory */
+    int32_t *ties;      /* [maps], device memory */
     struct view *views; /* [maps, STEPS] */
     float *logits;      /* [slice, classes] */
     size_t slice;       /* views classified between two looks at the signals */
@@ -56,9 +57,10 @@ static enum status open_perturbation(void *state, const struct plan *plan, struc
     }
     s->slice = (size_t)plan->batch * 8;
     s->rank = plan->backend->alloc(plan->backend, maps * pixel_count(plan) * sizeof *s->rank);
+    s->ties = plan->backend->alloc(plan->backend, maps * sizeof *s->ties);
     s->views = calloc(maps * STEPS, sizeof *s->views);
     s->logits = malloc(s->slice * classes * sizeof *s->logits);
-    if (s->rank == NULL || s->views == NULL || s->logits == NULL)
+    if (s->rank == NULL || s->ties == NULL || s->views == NULL || s->logits == NULL)
         return fail(err, E_NOMEM,
                     "no memory for the masks of %d images; a smaller compute.batch "
                     "would fit",
@@ -69,8 +71,10 @@ static enum status open_perturbation(void *state, const struct plan *plan, struc
 static void close_perturbation(void *state, const struct plan *plan)
 {
     struct scratch *s = state;
-    if (s->rank != NULL)
-        plan->backend->free(plan->backend, s->rank);
+    void *device[] = { s->rank, s->ties };
+    for (size_t i = 0; i < sizeof device / sizeof device[0]; i++)
+        if (device[i] != NULL)
+            plan->backend->free(plan->backend, device[i]);
     free(s->views);
     free(s->logits);
 }
@@ -123,7 +127,8 @@ static enum status run_order(struct scratch *s, const struct plan *plan, const s
                               .ascending = order == ORDER_NEGATIVE,
                               .ties = (enum ties)plan->v->explain.ties,
                               .seeds = visit->seeds,
-                              .rank = s->rank };
+                              .rank = s->rank,
+                              .largest_tie = s->ties };
     plan->backend->op.rank(plan->backend, &args);
     lay_out_views(s, plan, visit);
     for (int i = 0; i < visit->map_count; i++) /* the 0 % image is the unmasked one */
@@ -147,10 +152,15 @@ static enum status run_order(struct scratch *s, const struct plan *plan, const s
 static enum status run_perturbation(void *state, const struct plan *plan, const struct visit *visit,
                                     struct records *r, struct error *err)
 {
+    struct scratch *s = state;
+    struct backend *be = plan->backend;
     for (int order = 0; order < ORDERS; order++)
         if (asked(plan, order))
-            TRY(run_order(state, plan, visit, r, order, err));
-    return OK;
+            TRY(run_order(s, plan, visit, r, order, err));
+    /* The same in both orders. */
+    be->download(be, visit->largest_tie, s->ties,
+                 (size_t)visit->map_count * sizeof *visit->largest_tie);
+    return be->sync(be, err);
 }
 
 static size_t count_forwards(const struct plan *plan)
@@ -167,6 +177,7 @@ const struct task task_perturbation = {
     .name = "perturbation",
     .summary = "accuracy while pixels are removed, hottest first and coldest first",
     .needs_labels = true,
+    .counts_ties = true,
     .state_size = sizeof(struct scratch),
     .open = open_perturbation,
     .close = close_perturbation,

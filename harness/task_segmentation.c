@@ -101,6 +101,7 @@ const struct task task_segmentation = {
     .name = "segmentation",
     .summary = "heat against a mask of the object: pixel accuracy, mIoU, mAP",
     .needs_masks = true,
+    .reads_heat = true,
     .state_size = sizeof(struct columns),
     .open = open_segmentation,
     .close = close_segmentation,

@@ -218,7 +218,10 @@ static void maps_table(const struct writer *w, const struct run *run, bool *fail
         if (row_hidden(row->explained, row->agnostic))
             continue;
         name_cells(&g, row->method, row->explained, row->agnostic);
-        count_cell(&g, row->constant);
+        if (row->not_finite > 0)
+            grid_cell(&g, "%ld, %ld of them not finite", row->constant, row->not_finite);
+        else
+            count_cell(&g, row->constant);
         if (isnan(row->largest_tie))
             grid_cell(&g, "n/a");
         else
@@ -226,7 +229,7 @@ static void maps_table(const struct writer *w, const struct run *run, bool *fail
     }
     put_table(w, &g, failed, "Can the maps be trusted?");
     say(w, w->style->paragraph,
-        "Constant maps give heat 0 everywhere. Pixels of one tie are removed in the order of their "
+        "Constant maps, and those that are not finite, give heat 0 everywhere. Pixels of one tie are removed in the order of their "
         "index; its size is the mean over the images of the largest one.");
 }
 

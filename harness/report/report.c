@@ -26,11 +26,12 @@ void report_published(struct figure *f, const struct setting *s, double publishe
 
 /* --- trust ----------------------------------------------------------------------------------- */
 
-static long count_flags(const struct result *r, const uint8_t *flag)
+/* Images whose flag is at least `least`; -1 without flags. */
+static long count_flags(const struct result *r, const uint8_t *flag, int least)
 {
     long count = 0;
     for (size_t i = 0; flag && i < r->images; i++)
-        count += r->status[i] == 0 && flag[i] != 0;
+        count += r->status[i] == 0 && flag[i] >= least;
     return flag ? count : -1;
 }
 
@@ -49,7 +50,8 @@ static enum status build_maps(struct build *b, struct run *run)
             .method = map->method,
             .explained = map->explained,
             .agnostic = map->agnostic,
-            .constant = count_flags(r, map->constant),
+            .constant = count_flags(r, map->constant, MAP_CONSTANT),
+            .not_finite = count_flags(r, map->constant, MAP_NOT_FINITE),
             .largest_tie = map->largest_tie && run->scored ? ties / (double)run->scored : NAN,
         };
     }
@@ -97,7 +99,7 @@ static enum status build_trust(struct build *b, struct run *run)
     const struct published_entry *model =
         published_find(b->published, "model", r->attribute[ATTR_ARCH], "", "");
     run->top1.published = model ? model->top1 : NAN;
-    run->zero_row_sum = count_flags(r, r->zero_row_sum);
+    run->zero_row_sum = count_flags(r, r->zero_row_sum, 1);
     run->inconsistent = count_inconsistent(r);
     setting_find(r, b->published, "perturbation", run->labelled, run->top1.value,
                  &run->perturbation_setting);

@@ -25,7 +25,7 @@ struct result_map { /* /explain/METHOD/CLASS */
     enum explained explained;
     bool agnostic;        /* both classes are one object in the file */
     int grid;             /* patches a side; the maps themselves: result_read_maps */
-    uint8_t *constant;    /* [images] or NULL where the file does not say */
+    uint8_t *constant;    /* [images] enum map_state, or NULL where the file does not say */
     int32_t *largest_tie; /* [images] pixels, or NULL */
 };
 

@@ -1,5 +1,5 @@
-/* make_model vim|vit OUT.safetensors [drop NAME | add NAME | reshape NAME | classes N]: a small
- * random checkpoint, or one with a fault. 32 x 32 pixels, 8-pixel patches; the ViT has 2 heads. */
+/* make_model vim|vit OUT.safetensors [drop NAME | add NAME | reshape NAME | huge NAME | classes N]:
+ * a small random checkpoint, or one with a fault (huge: 1e36 times as large). 32 x 32 pixels, 8-pixel patches; the ViT has 2 heads. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +54,8 @@ static double value(const struct tensor *t, size_t i)
     return (t->ndim > 1 ? 1.5 / sqrt((double)t->count / (double)t->shape[0]) : 0.3) * uniform();
 }
 
-static void add_tensor(struct checkpoint *c, const char *name, int ndim, const int64_t *shape)
+static void add_tensor(struct checkpoint *c, const char *name, int ndim, const int64_t *shape,
+                       double scale)
 {
     struct tensor *t = &c->tensors[c->count++];
     t->name = strdup(name);
@@ -66,7 +67,7 @@ static void add_tensor(struct checkpoint *c, const char *name, int ndim, const i
     }
     t->data = malloc(t->count * sizeof *t->data);
     for (size_t i = 0; i < t->count; i++)
-        t->data[i] = (float)value(t, i);
+        t->data[i] = (float)(scale * value(t, i));
 }
 
 int main(int argc, char **argv)
@@ -88,10 +89,10 @@ int main(int argc, char **argv)
             continue;
         if (meant && strcmp(fault, "reshape") == 0)
             s->shape[0]++;
-        add_tensor(&c, s->name, s->ndim, s->shape);
+        add_tensor(&c, s->name, s->ndim, s->shape, meant && strcmp(fault, "huge") == 0 ? 1e36 : 1);
     }
     if (strcmp(fault, "add") == 0)
-        add_tensor(&c, which, 1, (const int64_t[]){ 3 });
+        add_tensor(&c, which, 1, (const int64_t[]){ 3 }, 1);
     struct error err;
     if (checkpoint_write_safetensors(argv[2], &c, CHECKPOINT_FP32, &err) != OK) {
         fprintf(stderr, "%s\n", err.text);

@@ -87,6 +87,19 @@ for extra in task.fill=mean task.fill=blur explain.ties=random explain.ties=reve
     fi
 done
 
+# Maps that are not finite: counted, stored, their heat 0. Ties are the same whether a task's ranking
+# counts them or the run itself.
+"$MAKE_MODEL" vim "$work/huge.safetensors" huge layers.3.mixer.x_proj.weight
+for task in perturbation segmentation; do
+    expect 0 "13 images in" run "$c" --set model.checkpoint="$work/huge.safetensors" \
+        --set task.kind=$task --set run.output="$work/huge-$task.h5"
+    grep -qE 'raw .*13 constant maps \(13 of them not finite\), largest tie 1024 pixels' "$work/stdout" ||
+        fail "$task: $(cat "$work/stdout")"
+    expect 0 "13 images in" run "$c" --set task.kind=$task --set run.output="$work/$task.h5"
+    grep 'largest tie' "$work/stdout" >"$work/ties-$task"
+done
+cmp "$work/ties-perturbation" "$work/ties-segmentation" || fail "the tasks count other ties"
+
 # run.vary: one more run for every entry, the same as a run of its own with that key.
 expect 0 "13 images in" run "$c" --set run.output="$work/v.h5" --set "run.vary=row_norm=no, run.protocol=paper"
 expect 0 "13 images in" run "$c" --set run.output="$work/own.h5" --set explain.row_norm=no
