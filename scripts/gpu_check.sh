@@ -218,6 +218,14 @@ bench_graphs() { # MODEL
     done
 }
 
+# cuDNN beside what the engine uses in its place; where it wins is for a person to read, no failure.
+bench_cudnn() {
+    local own
+    own=$(awk -F'|' '$2 ~ /^ attention / { print $5 / $4 }' "$out/bench_deit_small_$best_batch.log")
+    step "cuDNN beside the engine" $python scripts/bench_cudnn_gpu.py "$best_batch" \
+        ${own:+--attention "$own"}
+}
+
 # Vim's scan beside its floors (kernels/cuda/scan.cu): exponentials 2 n L E N at 16 a clock and
 # multiprocessor; bytes: u of both directions, z, out, xdbl of both, once each.
 scan_share() { # LOG BATCH
@@ -240,6 +248,7 @@ check_speed() {
     for model in deit_small vim_small; do
         bench_model $model
         bench_graphs $model
+        [ $model = vim_small ] || bench_cudnn
         echo "$best_rate $best_batch" >"$out/rate_$model"
         step "PyTorch $model" $python scripts/bench_torch_gpu.py $model
         torch_rate=$(awk '$1 == "images/s" { print $2 }' "$out/PyTorch_$model.log" 2>/dev/null)
