@@ -53,6 +53,7 @@ static void make_heat(const struct plan *p, const float *map, float *heat)
         };
         be->op.heat(be, &h);
         be->download(be, heat, d_heat, pixels * sizeof *heat);
+        be_wait(be);
     }
     if (d_map != NULL)
         be->free(be, d_map);
@@ -73,6 +74,7 @@ static void rank_pixels(const struct plan *p, const float *heat, uint32_t *rank)
         };
         be->op.rank(be, &r);
         be->download(be, rank, d_rank, pixels * sizeof *rank);
+        be_wait(be);
     }
     if (d_heat != NULL)
         be->free(be, d_heat);

@@ -170,23 +170,38 @@ real *be_upload_floats(struct backend *be, const float *host, size_t n)
     return p;
 }
 
-/* Downloads n elements as TYPE: at once where they are of that type, else block by block. */
-#define DEFINE_READ(function, type, other)                                                         \
-    void function(struct backend *be, type *host, const real *from, size_t n)                      \
-    {                                                                                              \
-        if (be->real_size == sizeof(type)) {                                                       \
-            be->download(be, host, from, n * sizeof(type));                                        \
-            be_wait(be);                                                                \
-            return;                                                                                \
-        }                                                                                          \
-        other block[BLOCK];                                                                        \
-        for (size_t at = 0; at < n; at += BLOCK) {                                                 \
-            size_t count = n - at < BLOCK ? n - at : BLOCK;                                        \
-            be->download(be, block, be_at(be, from, at), count * sizeof(other));                   \
-            be_wait(be);                                                                \
-            for (size_t i = 0; i < count; i++)                                                     \
-                host[at + i] = (type)block[i];                                                     \
-        }                                                                                          \
+/* The floats go where the upper half of the doubles will be: double i then only overwrites floats that
+ * were taken already, and everything comes down at once. */
+void be_read_doubles(struct backend *be, double *host, const real *from, size_t n)
+{
+    if (be->real_size == sizeof(double)) {
+        be->download(be, host, from, n * sizeof(double));
+        be_wait(be);
+        return;
     }
-DEFINE_READ(be_read_doubles, double, float)
-DEFINE_READ(be_read_floats, float, double)
+    const char *floats = (const char *)host + n * sizeof(float);
+    be->download(be, (char *)host + n * sizeof(float), from, n * sizeof(float));
+    be_wait(be);
+    for (size_t i = 0; i < n; i++) {
+        float x;
+        memcpy(&x, floats + i * sizeof x, sizeof x);
+        host[i] = x;
+    }
+}
+
+void be_read_floats(struct backend *be, float *host, const real *from, size_t n)
+{
+    if (be->real_size == sizeof(float)) {
+        be->download(be, host, from, n * sizeof(float));
+        be_wait(be);
+        return;
+    }
+    double block[BLOCK];
+    for (size_t at = 0; at < n; at += BLOCK) {
+        size_t count = n - at < BLOCK ? n - at : BLOCK;
+        be->download(be, block, be_at(be, from, at), count * sizeof(double));
+        be_wait(be);
+        for (size_t i = 0; i < count; i++)
+            host[at + i] = (float)block[i];
+    }
+}

@@ -134,8 +134,13 @@ static void forward_chunk(struct net *net, struct lane *l, const struct view *vi
     const struct pass_key key = { net, (int)(l - net->lane), (int)count };
     stem_patches(g, net->be, &l->stem, &net->format, views + at, (int)count);
     be_repeat(net->be, &key, run_pass, &pass);
-    be_read_floats(net->be, logits + at * (size_t)g->classes, l->logits,
-                    count * (size_t)g->classes);
+    /* Not waited for: the next chunk follows on the device at once. */
+    if (net->be->real_size == sizeof *logits)
+        net->be->download(net->be, logits + at * (size_t)g->classes, l->logits,
+                          count * (size_t)g->classes * sizeof *logits);
+    else
+        be_read_floats(net->be, logits + at * (size_t)g->classes, l->logits,
+                       count * (size_t)g->classes);
 }
 
 enum status net_forward(struct net *net, const struct view *views, size_t n, float *logits,

@@ -16,11 +16,13 @@ extern "C" {
  * call another. A slot grows to its largest request and keeps that. */
 enum cu_slot { SLOT_OP, SLOT_GEMM, SLOT_POINTERS, SLOT_SORT, SLOT_BIAS, SLOT_WIDE, CU_SLOTS };
 
-enum { CU_STAGES = 2 };
+enum { CU_STAGES = 4 };
 
-struct cu_stage { /* pinned host memory on the way to the device */
+struct cu_stage { /* pinned host memory between the host's own and the device */
     void *host;
     cudaEvent_t done; /* its last copy */
+    void *to;         /* of a download that has not been taken from here yet; else NULL */
+    size_t bytes;
 };
 
 struct cu_graph { /* a pass that was called once (exec == NULL) or recorded */

@@ -95,13 +95,26 @@ void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
     return cu->slot[slot].p;
 }
 
+/* The rest of a download, whose copy from the device is done. */
+static void take_download(struct cu_stage *s)
+{
+    if (s->to != NULL)
+        memcpy(s->to, s->host, s->bytes);
+    s->to = NULL;
+}
+
 /* The next pinned buffer, once its last copy is done. */
 static struct cu_stage *next_stage(struct backend *be)
 {
     struct cu *cu = cu_of(be);
     struct cu_stage *s = &cu->stage[cu->next_stage];
     cu->next_stage = (cu->next_stage + 1) % CU_STAGES;
-    return CU_TRY(be, cudaEventSynchronize(s->done)) ? s : NULL;
+    if (!CU_TRY(be, cudaEventSynchronize(s->done))) {
+        s->to = NULL;
+        return NULL;
+    }
+    take_download(s);
+    return s;
 }
 
 /* Piece by piece through pinned memory: the host's buffer is free on return, while the copy itself
@@ -123,7 +136,8 @@ static void cu_upload(struct backend *be, void *to, const void *from, size_t byt
     }
 }
 
-/* Complete on return, which is sooner than promised; callers sync right after anyway. */
+/* Piece by piece, too. Nothing is waited for while there are pinned buffers: the host goes on queueing
+ * work, and sync takes what has come down. */
 static void cu_download(struct backend *be, void *to, const void *from, size_t bytes)
 {
     if (!cu_begin(be))
@@ -134,9 +148,10 @@ static void cu_download(struct backend *be, void *to, const void *from, size_t b
         if (s == NULL ||
             !CU_TRY(be, cudaMemcpyAsync(s->host, (const char *)from + at, count,
                                         cudaMemcpyDeviceToHost, cu_of(be)->stream)) ||
-            !CU_TRY(be, cudaStreamSynchronize(cu_of(be)->stream)))
+            !CU_TRY(be, cudaEventRecord(s->done, cu_of(be)->stream)))
             return;
-        memcpy((char *)to + at, s->host, count);
+        s->to = (char *)to + at;
+        s->bytes = count;
     }
 }
 
@@ -150,8 +165,15 @@ static void cu_memory(struct backend *be, size_t *available, size_t *total)
 
 static enum status cu_sync(struct backend *be, struct error *err)
 {
-    if (cudaSetDevice(cu_of(be)->device) == cudaSuccess)
-        CU_TRY(be, cudaStreamSynchronize(cu_of(be)->stream));
+    struct cu *cu = cu_of(be);
+    const bool done = cudaSetDevice(cu->device) == cudaSuccess &&
+                      CU_TRY(be, cudaStreamSynchronize(cu->stream));
+    for (int i = 0; i < CU_STAGES; i++) { /* the oldest first */
+        struct cu_stage *s = &cu->stage[(cu->next_stage + i) % CU_STAGES];
+        if (!done)
+            s->to = NULL;
+        take_download(s);
+    }
     enum status code = be->failed.code;
     if (code != OK && err != NULL)
         *err = be->failed;

@@ -132,6 +132,7 @@ static void check_rank(const struct job *j, const char *path, const float *heat,
     };
     be->op.rank(be, &r);
     be->download(be, rank, d_rank, pixels * sizeof *rank);
+    be_wait(be);
     for (int k = 1; k < STEPS; k++) {
         uint32_t cut = removed_at(pixels, k);
         float edge = 0; /* the value at which golden's cut falls */
@@ -193,6 +194,7 @@ static void check_heat(const struct job *j, const char *method, const double *ma
                                  .heat = d_heat };
     be->op.heat(be, &h);
     be->download(be, heat, d_heat, pixels * sizeof *heat);
+    be_wait(be);
     /* Rounding the map to fp32 moves it by 6e-8 of its largest value, and so the heat by that much
      * of the map's largest value over its range. */
     double low = map[0], high = map[0];
