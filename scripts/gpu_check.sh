@@ -24,7 +24,7 @@ cd "$top" || exit 2
 build=${BUILD:-build-gpu}
 programs=(harness/evalh tests/checkops/checkops tests/model/golden_models
     tests/model/golden_attention tests/model/golden_perturb tests/model/golden_segmentation
-    tests/cuda/test_graphs)
+    tests/cuda/test_graphs tests/cuda/test_copies)
 python=${PYTHON:-python3}
 limit=$((62 * 1024 * 1024)) # of what travels with one call
 
@@ -301,6 +301,7 @@ check_tests() {
         done
     done
     step "passes as CUDA graphs" "$bin/test_graphs"
+    step "copies" "$bin/test_copies"
 }
 
 check_sanitize() {
