@@ -307,6 +307,16 @@ struct head_mean_args { /* out = mean over heads of a, or of max(a b, 0) where b
     real *out;         /* [n, L, L] */
 };
 
+/* A rollout from the top down (SPEC 5.4): v <- vᵀ (I + K), each row of I + K divided by its sum where
+ * row_norm; by 1 where that is exactly 0. In double whatever the backend. */
+struct rollout_args {
+    int n, len;
+    const real *k; /* [n, L, L] */
+    bool row_norm;
+    double *v;     /* [n, L], in and out */
+    uint8_t *zero; /* [n]: set to 1 where a row's sum was 0, else left as it is */
+};
+
 /* LRP of a residual sum a + b (SPEC 5.4): shares by S(R, a+b), each rescaled over the whole image's
  * tensor. */
 struct lrp_add_args {
@@ -393,6 +403,7 @@ struct rank_args { /* position of each pixel in the order of removal */
     OP(attention, struct attention_args)                                                           \
     OP(softmax_back, struct softmax_back_args)                                                     \
     OP(head_mean, struct head_mean_args)                                                           \
+    OP(rollout, struct rollout_args)                                                               \
     OP(lrp_add, struct lrp_add_args)                                                               \
     OP(linear_lrp, struct linear_lrp_args)                                                         \
     OP(lrp_join, struct lrp_join_args)                                                             \

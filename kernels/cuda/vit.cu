@@ -120,8 +120,74 @@ template <typename T> static void lrp_add(struct backend *be, const struct lrp_a
               *a, parts);
 }
 
+/* ---- rollout: the rows' weights, then the columns' sums ---- */
+
+enum { ROLL_COLUMNS = 32, ROLL_PARTS = 8 }; /* of a block */
+
+/* A warp takes a row of an image's map: weight = v_i / sum, and the sum itself. Grid: (rows, images). */
+template <typename T>
+static __global__ void roll_rows_kernel(const __grid_constant__ struct rollout_args a,
+                                        double *weights, double *sums)
+{
+    const int lane = threadIdx.x % 32, row = blockIdx.x * (MAP_THREADS / 32) + threadIdx.x / 32;
+    if (row >= a.len)
+        return;
+    const size_t at = (size_t)blockIdx.y * a.len + row;
+    const T *k = rd<T>(a.k) + at * a.len;
+    double sum = 0;
+    for (int j = lane; a.row_norm && j < a.len; j += 32)
+        sum += (double)k[j];
+    sum = 1 + warp_reduce(sum, add_op());
+    if (lane == 0) {
+        weights[at] = a.v[at] / (sum == 0 ? 1 : sum);
+        sums[at] = sum;
+    }
+}
+
+/* A block takes ROLL_COLUMNS columns, its warps every ROLL_PARTS-th row. Grid: (columns, images). */
+template <typename T>
+static __global__ void roll_columns_kernel(const __grid_constant__ struct rollout_args a,
+                                           const double *weights, const double *sums)
+{
+    CU_SHARED_ARRAY(double, part, ROLL_PARTS *ROLL_COLUMNS);
+    const int lane = threadIdx.x % ROLL_COLUMNS, own = threadIdx.x / ROLL_COLUMNS;
+    const int column = blockIdx.x * ROLL_COLUMNS + lane;
+    const size_t first = (size_t)blockIdx.y * a.len;
+    double sum = 0;
+    for (int i = own; i < a.len && column < a.len; i += ROLL_PARTS)
+        sum += weights[first + i] * (double)rd<T>(a.k)[(first + i) * a.len + column];
+    part[threadIdx.x] = sum;
+    double zeros = 0;
+    for (int i = threadIdx.x; blockIdx.x == 0 && i < a.len; i += ROLL_PARTS * ROLL_COLUMNS)
+        zeros += sums[first + i] == 0;
+    zeros = block_reduce(zeros, add_op()); /* also waits for part */
+    if (blockIdx.x == 0 && threadIdx.x == 0 && zeros > 0)
+        a.zero[blockIdx.y] = 1;
+    if (own != 0 || column >= a.len)
+        return;
+    sum = weights[first + column];
+    for (int k = 0; k < ROLL_PARTS; k++)
+        sum += part[k * ROLL_COLUMNS + lane];
+    a.v[first + column] = sum;
+}
+
+template <typename T> static void rollout(struct backend *be, const struct rollout_args *a)
+{
+    const size_t rows = (size_t)a->n * (size_t)a->len;
+    if (a->n <= 0 || a->len <= 0 || !cu_begin(be))
+        return;
+    double *weights = (double *)cu_scratch(be, SLOT_OP, 2 * rows * sizeof *weights);
+    if (weights == NULL)
+        return;
+    CU_LAUNCH(be, roll_rows_kernel<T>, dim3(cu_blocks(a->len, MAP_THREADS / 32), a->n), MAP_THREADS,
+              0, *a, weights, weights + rows);
+    CU_LAUNCH(be, roll_columns_kernel<T>, dim3(cu_blocks(a->len, ROLL_COLUMNS), a->n),
+              ROLL_COLUMNS * ROLL_PARTS, 0, *a, weights, weights + rows);
+}
+
 template <typename T> void cu_fill_vit(struct ops *op)
 {
+    op->rollout = rollout<T>;
     op->softmax_back = softmax_back<T>;
     op->head_mean = head_mean<T>;
     op->lrp_add = lrp_add<T>;

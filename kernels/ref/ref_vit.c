@@ -1,5 +1,6 @@
 /* Attention and its backward pieces (SPEC 2.3). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "ref_math.h"
 #include "ref_num.h"
@@ -89,8 +90,47 @@ static void head_mean(struct backend *be, const struct head_mean_args *a)
         }
 }
 
+/* vᵀ (I + K) of one image into out [len]; true where a row's sum was 0. */
+static bool roll(const struct rollout_args *a, const num *k, const double *v, double *out)
+{
+    size_t len = (size_t)a->len;
+    bool zero = false;
+    for (size_t j = 0; j < len; j++)
+        out[j] = 0;
+    for (size_t i = 0; i < len; i++, k += len) {
+        double norm = 1;
+        for (size_t j = 0; a->row_norm && j < len; j++)
+            norm += k[j];
+        if (norm == 0) {
+            zero = true;
+            norm = 1;
+        }
+        double w = v[i] / norm;
+        out[i] += w;
+        for (size_t j = 0; j < len; j++)
+            out[j] += w * k[j];
+    }
+    return zero;
+}
+
+static void rollout(struct backend *be, const struct rollout_args *a)
+{
+    size_t len = (size_t)a->len;
+    double *out = ref_scratch(be, len);
+    if (out == NULL)
+        return;
+    for (size_t image = 0; image < (size_t)a->n; image++) {
+        double *v = a->v + image * len;
+        if (roll(a, rd(a->k) + image * len * len, v, out))
+            a->zero[image] = 1;
+        memcpy(v, out, len * sizeof *v);
+    }
+    free(out);
+}
+
 void REF(fill_vit)(struct ops *op)
 {
+    op->rollout = rollout;
     op->attention = attention;
     op->softmax_back = softmax_back;
     op->head_mean = head_mean;

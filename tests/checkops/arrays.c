@@ -19,7 +19,7 @@ static void *need(void *p)
 
 static size_t element_size(enum element e, const struct backend *be)
 {
-    static const size_t size[] = { 0, sizeof(float), sizeof(uint32_t), 1 };
+    static const size_t size[] = { 0, sizeof(float), sizeof(uint32_t), 1, sizeof(double) };
     return e == ELEMENT_REAL ? be->real_size : size[e];
 }
 
@@ -173,6 +173,11 @@ static double *host_copy(struct check *c, const struct pair *p, enum side s)
         be_read_doubles(be, host, p->side[s], p->count);
         return host;
     }
+    if (p->element == ELEMENT_DOUBLE) {
+        be->download(be, host, p->side[s], p->count * sizeof *host);
+        be->sync(be, NULL);
+        return host;
+    }
     float *floats = need(calloc(p->count + 1, sizeof *floats));
     be->download(be, floats, p->side[s], p->count * sizeof *floats);
     be->sync(be, NULL);
@@ -218,7 +223,7 @@ static void compare_by(struct check *c, const char *name, const struct pair *p, 
 
 void compare(struct check *c, const char *name, const struct pair *p, double factor)
 {
-    compare_by(c, name, p, factor * c->eps, false);
+    compare_by(c, name, p, factor * (p->element == ELEMENT_DOUBLE ? 0x1p-52 : c->eps), false);
 }
 
 void compare_product(struct check *c, const char *name, const struct pair *p, double factor)

@@ -86,6 +86,49 @@ void check_head_mean(struct check *c)
             check_one_head_mean(c, &shapes[i], with_b);
 }
 
+/* zeros: every fifth row of K sums to -1, exactly, and the first image has none. */
+static void check_one_rollout(struct check *c, int n, int len, bool row_norm, bool zeros)
+{
+    CASE(c, "n %d L %d%s%s", n, len, row_norm ? " row norm" : "", zeros ? " zeros" : "");
+    size_t rows = (size_t)(n * len), side = (size_t)len;
+    float *k = calloc(rows * side, sizeof *k);
+    double *v = calloc(rows, sizeof *v);
+    uint8_t *marks = calloc((size_t)n, 1);
+    if (k == NULL || v == NULL || marks == NULL)
+        abort();
+    for (size_t i = 0; i < rows * side; i++)
+        k[i] = (float)draw(c, -0.2, 1);
+    for (size_t row = zeros ? side : rows; row < rows; row += 5)
+        for (size_t j = 0; j < side; j++)
+            k[row * side + j] = j == row % side ? -1 : 0;
+    for (size_t i = 0; i < rows; i++)
+        v[i] = draw(c, 0, 1);
+    marks[n - 1] = 1; /* stays */
+    struct pair *maps = from_floats(c, k, rows * side);
+    struct pair *rolled = from_bytes(c, ELEMENT_DOUBLE, v, rows);
+    struct pair *zero = from_bytes(c, ELEMENT_BYTE, marks, (size_t)n);
+    RUN(c, rollout, .n = n, .len = len, .k = at(c, maps), .row_norm = row_norm,
+        .v = raw(c, rolled), .zero = raw(c, zero));
+    compare(c, "v", rolled, 8.0 + 4 * len); /* sums over rows and columns, in any order */
+    compare_exact(c, "zero", zero);
+    free(k);
+    free(v);
+    free(marks);
+}
+
+void check_rollout(struct check *c)
+{
+    static const int sizes[] = { 1, 2, 17, 31, 64, 197 };
+    if (c->bench) {
+        check_one_rollout(c, 8, 197, true, false);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
+        for (int norm = 0; norm < 2; norm++)
+            for (int n = 1; n < 4; n++)
+                check_one_rollout(c, n, sizes[i], norm, n == 3);
+}
+
 /* Operands of like sign, so that neither a + b nor their sums cancel: what is left is rounding. */
 static void lrp_operands(struct check *c, size_t count, struct pair **a, struct pair **b)
 {

@@ -203,6 +203,24 @@ static void test_head_mean(void **state)
     assert_close("clamped", out, (double[]){ 3, 6, 3.5, 4 }, 4, 0);
 }
 
+static void test_rollout(void **state)
+{
+    struct backend *be = *state;
+    /* I + K = [2 0.5; 1 3] with sums 2.5 and 4; then [0 0; 0.5 0.5] with sums 0 and 1 */
+    double k[] = { 1, 0.5, 1, 2, -1, 0, 0.5, -0.5 }, v[] = { 5, 8, 3, 4 };
+    uint8_t zero[] = { 0, 0 };
+    struct rollout_args a = { .n = 2, .len = 2, .k = R(k), .v = v, .zero = zero };
+    be->op.rollout(be, &a);
+    assert_close("plain", v, (double[]){ 18, 26.5, 2, 2 }, 4, 0);
+    assert_true(zero[0] == 0 && zero[1] == 0);
+    double again[] = { 5, 8, 3, 4 };
+    a.v = again;
+    a.row_norm = true;
+    be->op.rollout(be, &a);
+    assert_close("row norm", again, (double[]){ 6, 7, 2, 2 }, 4, 1e-15);
+    assert_true(zero[0] == 0 && zero[1] == 1);
+}
+
 static void test_lrp_add(void **state)
 {
     struct backend *be = *state;
@@ -341,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_linear),    cmocka_unit_test(test_matmul),
         cmocka_unit_test(test_norms),     cmocka_unit_test(test_map2),
         cmocka_unit_test(test_attention), cmocka_unit_test(test_head_mean),
+        cmocka_unit_test(test_rollout),
         cmocka_unit_test(test_lrp_add),   cmocka_unit_test(test_lrp_linear),
         cmocka_unit_test(test_reductions), cmocka_unit_test(test_softplus),
     };
