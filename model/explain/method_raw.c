@@ -25,9 +25,9 @@ static void vit_layer(struct layer_view *view, const struct rules *r, struct tra
     (void)r;
     if (view->layer != view->geo->depth - 1)
         return;
-    const double *a = vit_attention_scores(view);
+    const real *a = vit_attention_map(view);
     for (int i = 0; i < view->n; i++)
-        memcpy(tracks[i].v, a + ((size_t)i * len + cls) * len, len * sizeof *a);
+        be_read_doubles(view->be, tracks[i].v, be_at(view->be, a, ((size_t)i * len + cls) * len), len);
 }
 
 const struct method method_raw = {

@@ -23,13 +23,7 @@ static void vim_layer(struct layer_view *view, const struct rules *r, struct tra
 
 static void vit_layer(struct layer_view *view, const struct rules *r, struct track *tracks)
 {
-    int len = view->geo->tokens;
-    size_t count = (size_t)len * (size_t)len;
-    double *a = vit_attention_scores(view);
-    for (int i = 0; i < view->n; i++) {
-        discard_smallest(a + (size_t)i * count, count, r->discard, view->host2);
-        rollout_matrix(&tracks[i], a + (size_t)i * count, len, r->row_norm);
-    }
+    vit_rollout(view, r, tracks, vit_attention_map(view));
 }
 
 const struct method method_rollout = {

@@ -12,6 +12,14 @@ static size_t stream_elements(const struct sweep *s) /* n L D */
     return (size_t)s->n_max * (size_t)g->tokens * (size_t)g->width;
 }
 
+/* A ViT's maps are [L, L] a layer and image: they stay where they are. Discarding entries sorts them, on
+ * the host. */
+static bool rolls_on_device(const struct sweep *s, const struct job *j)
+{
+    return s->model->type->id == ARCH_VIT && j->method->layer[ARCH_VIT] != NULL &&
+           !j->method->sums && j->rules.discard == 0;
+}
+
 static void layout(struct sweep *s, struct bump *b)
 {
     const struct geometry *g = &s->model->geo;
@@ -26,6 +34,12 @@ static void layout(struct sweep *s, struct bump *b)
         st->gradient = bump_take(b, stream_elements(s), size);
         st->relevance = st->lrp ? bump_take(b, stream_elements(s), size) : NULL;
     }
+    for (int i = 0; i < s->job_count; i++)
+        if (rolls_on_device(s, &s->jobs[i]))
+            s->jobs[i].rolled = (struct rolled){
+                .v = bump_take(b, (size_t)s->n_max * (size_t)g->tokens, sizeof(double)),
+                .zero = bump_take(b, (size_t)s->n_max, 1),
+            };
     s->arch->layout(s, b);
 }
 
@@ -65,10 +79,11 @@ static bool host_memory(struct sweep *s)
     s->host_logits = calloc(n * (size_t)g->classes, sizeof *s->host_logits);
     s->onehot = calloc((size_t)g->classes, sizeof *s->onehot);
     s->identity = calloc(n, sizeof *s->identity);
+    s->zero = calloc(n, sizeof *s->zero);
     s->view.host = calloc(n * len * len, sizeof *s->view.host);
     s->view.host2 = calloc(len * len, sizeof *s->view.host2);
-    bool ok = s->tracks_v && s->host_logits && s->onehot && s->identity && s->view.host &&
-              s->view.host2;
+    bool ok = s->tracks_v && s->host_logits && s->onehot && s->identity && s->zero &&
+              s->view.host && s->view.host2;
     for (int i = 0; i < s->job_count; i++) {
         s->jobs[i].tracks = calloc(n, sizeof *s->jobs[i].tracks);
         ok = ok && s->jobs[i].tracks != NULL;
@@ -134,6 +149,7 @@ void sweep_close(struct sweep *s)
     free(s->view.host);
     free(s->view.host2);
     free(s->identity);
+    free(s->zero);
     free(s->onehot);
     free(s->host_logits);
     free(s->tracks_v);
@@ -231,6 +247,30 @@ static void start_tracks(struct sweep *s)
         }
     for (int k = 0; k < s->n; k++)
         s->identity[k] = NAN;
+    memset(s->zero, 0, (size_t)s->n * sizeof *s->zero);
+    for (int i = 0; i < s->job_count; i++) {
+        const struct job *j = &s->jobs[i];
+        if (!rolls_on_device(s, j))
+            continue;
+        s->be->upload(s->be, j->rolled.v, j->tracks[0].v, (size_t)s->n * len * sizeof(double));
+        s->be->upload(s->be, j->rolled.zero, s->zero, (size_t)s->n);
+    }
+}
+
+/* The tracks of a job lie one behind the other. */
+static void end_tracks(struct sweep *s)
+{
+    size_t len = (size_t)s->model->geo.tokens;
+    for (int i = 0; i < s->job_count; i++) {
+        const struct job *j = &s->jobs[i];
+        if (!rolls_on_device(s, j))
+            continue;
+        s->be->download(s->be, j->tracks[0].v, j->rolled.v, (size_t)s->n * len * sizeof(double));
+        s->be->download(s->be, s->zero, j->rolled.zero, (size_t)s->n);
+        be_wait(s->be);
+        for (int k = 0; k < s->n; k++)
+            j->tracks[k].zero_row_sum = s->zero[k] != 0;
+    }
 }
 
 static void run_jobs(struct sweep *s, int stream)
@@ -239,6 +279,7 @@ static void run_jobs(struct sweep *s, int stream)
     for (int i = 0; i < s->job_count; i++) {
         struct job *j = &s->jobs[i];
         layer_fn *f = j->method->layer[id];
+        s->view.rolled = rolls_on_device(s, j) ? &j->rolled : NULL;
         if (j->stream == stream && f != NULL && s->view.layer >= j->rules.start)
             f(&s->view, &j->rules, j->tracks);
     }
@@ -281,4 +322,5 @@ void sweep_run(struct sweep *s, const struct view *views, int n, int32_t *predic
                 run_bottom(s, st, k);
         }
     }
+    end_tracks(s);
 }

@@ -7,6 +7,12 @@
 struct vim_scores; /* vim_sweep.c */
 struct vit_scores; /* vit_sweep.c */
 
+/* Rows of a rollout on the device; tracks take them when the sweep ends. */
+struct rolled {
+    double *v;     /* [n, L] */
+    uint8_t *zero; /* [n] */
+};
+
 struct layer_view {
     const struct geometry *geo;
     struct backend *be;
@@ -15,6 +21,7 @@ struct layer_view {
     struct vit_scores *vit;
     const real *tokens, *g_tokens; /* at the bottom: e and its gradient, [n, L, D] */
     double *host, *host2;          /* scratch on the host: [n, L*L], [L*L] */
+    const struct rolled *rolled;   /* the job's rows on the device; NULL: its tracks are on the host */
 };
 
 /* Host arrays that stay valid until the layer changes; [n, ...] */
@@ -32,9 +39,11 @@ double *vim_column_gradient(struct layer_view *);
 double *vim_row_gradient(struct layer_view *);
 /* Vim: a device buffer of [n, L]. */
 real *vim_row_buffer(struct layer_view *);
-/* ViT: mean over heads of the attention map, or of (gradient ⊙ relevance)⁺, [n, L, L]. */
-double *vit_attention_scores(struct layer_view *);
-double *vit_weighted_scores(struct layer_view *);
+/* ViT: mean over heads of the attention map, or of (gradient ⊙ relevance)⁺, [n, L, L] on the device. */
+const real *vit_attention_map(struct layer_view *);
+const real *vit_weighted_map(struct layer_view *);
+/* ViT: v <- vᵀ (I + K) for every image, K its map, its smallest entries discarded where asked. */
+void vit_rollout(struct layer_view *, const struct rules *, struct track *tracks, const real *maps);
 
 /* ---- the sweep ---- */
 
@@ -44,6 +53,7 @@ struct job { /* one method for one class */
     enum class_choice choice;
     int stream;           /* index into streams; -1: no gradient */
     struct track *tracks; /* [n] */
+    struct rolled rolled; /* NULLs where the rollout is done on the host */
 };
 
 struct stream { /* a gradient (and relevance) on its way down */
@@ -95,6 +105,7 @@ struct sweep {
     double *tracks_v; /* [jobs, n, L] */
     double *host_logits; /* [n, classes] */
     float *onehot;       /* [classes] host scratch */
+    uint8_t *zero;       /* [n] host scratch */
     float *identity;     /* [n] largest error so far in this call */
     void *memory;
     size_t bytes;

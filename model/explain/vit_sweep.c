@@ -4,9 +4,10 @@
 #include "sweep.h"
 #include "vit.h"
 
-/* Blocks' activations are kept from the forward pass where a lane's take no more than this; larger
- * models and batches compute each block again on the way down. */
-enum { KEEP_BYTES = 256 << 20 };
+/* Blocks' activations are kept from the forward pass where a lane's take no more than this, or, on a
+ * device with memory of its own, than a part of what is free; larger models and batches compute each
+ * block again on the way down. */
+enum { KEEP_BYTES = 256 << 20, KEEP_PART = 4 };
 
 struct vit_scores {
     struct vit_acts acts;  /* of the block in hand */
@@ -34,6 +35,15 @@ static size_t acts_bytes(const struct sweep *s)
     return measure.used;
 }
 
+static size_t keep_limit(const struct sweep *s)
+{
+    size_t available = 0, total = 0;
+    if (s->be->memory == NULL)
+        return KEEP_BYTES;
+    s->be->memory(s->be, &available, &total);
+    return available / KEEP_PART;
+}
+
 static void layout(struct sweep *s, struct bump *b)
 {
     struct vit_scores *v = s->scratch;
@@ -43,7 +53,7 @@ static void layout(struct sweep *s, struct bump *b)
         v->any_gradient = true;
         v->any_lrp = v->any_lrp || s->streams[i].lrp;
     }
-    if (v->kept == NULL && kept > 0 && acts_bytes(s) <= KEEP_BYTES / kept)
+    if (v->kept == NULL && kept > 0 && acts_bytes(s) <= keep_limit(s) / kept)
         v->kept = calloc(kept, sizeof *v->kept); /* without it, blocks are computed again */
     for (size_t i = 0; v->kept != NULL && i < kept; i++)
         vit_acts_layout(g, s->be, s->n_max, true, b, &v->kept[i]);
@@ -156,25 +166,43 @@ const struct sweep_arch vit_sweep = {
 
 /* ---- scores ---- */
 
-static double *mean_over_heads(struct layer_view *view, const real *a, const real *b)
+static const real *mean_over_heads(struct layer_view *view, const real *a, const real *b)
 {
-    size_t len = (size_t)view->geo->tokens;
     const struct head_mean_args h = { .n = view->n, .heads = view->geo->heads,
                                       .len = view->geo->tokens, .a = a, .b = b,
                                       .out = view->vit->map };
     view->be->op.head_mean(view->be, &h);
-    be_read_doubles(view->be, view->host, view->vit->map, (size_t)view->n * len * len);
-    return view->host;
+    return h.out;
 }
 
-double *vit_attention_scores(struct layer_view *view)
+const real *vit_attention_map(struct layer_view *view)
 {
     return mean_over_heads(view, view->vit->acts.probs, NULL);
 }
 
-double *vit_weighted_scores(struct layer_view *view)
+const real *vit_weighted_map(struct layer_view *view)
 {
     return mean_over_heads(view, view->vit->grads.probs, view->vit->lrp.probs);
+}
+
+void vit_rollout(struct layer_view *view, const struct rules *r, struct track *tracks,
+                 const real *maps)
+{
+    int len = view->geo->tokens;
+    size_t count = (size_t)len * (size_t)len;
+    if (view->rolled != NULL) {
+        const struct rollout_args a = { .n = view->n, .len = len, .k = maps,
+                                        .row_norm = r->row_norm, .v = view->rolled->v,
+                                        .zero = view->rolled->zero };
+        view->be->op.rollout(view->be, &a);
+        return;
+    }
+    be_read_doubles(view->be, view->host, maps, (size_t)view->n * count);
+    for (int i = 0; i < view->n; i++) {
+        double *k = view->host + (size_t)i * count;
+        discard_smallest(k, count, r->discard, view->host2);
+        rollout_matrix(&tracks[i], k, len, r->row_norm);
+    }
 }
 
 const real *vit_matrix(struct sweep *s, int head)
@@ -183,11 +211,7 @@ const real *vit_matrix(struct sweep *s, int head)
     size_t len = (size_t)s->model->geo.tokens;
     if (head >= 0)
         return be_at(s->be, v->acts.probs, (size_t)head * len * len);
-    const struct head_mean_args h = { .n = s->n, .heads = s->model->geo.heads,
-                                      .len = s->model->geo.tokens, .a = v->acts.probs,
-                                      .out = v->map };
-    s->be->op.head_mean(s->be, &h);
-    return v->map;
+    return vit_attention_map(&s->view);
 }
 
 const real *vit_relevance(struct sweep *s)
