@@ -16,8 +16,8 @@
 enum status average_precision(const float *score, const uint8_t *positive, size_t n, double *out,
                               struct error *err);
 
-/* What a map was before it became heat, as a result's /explain/METHOD/CLASS/constant holds it: only one
- * that varies has heat above 0. */
+/* What a map was before it became heat, as a result's /explain/METHOD/CLASS/constant holds it: only
+ * one that varies has heat above 0. */
 enum map_state { MAP_VARIES, MAP_CONSTANT, MAP_NOT_FINITE };
 
 /* How many entries share the most frequent value of a heat map [n] (-0 equals 0). SPEC 6. E_NOMEM.

@@ -65,8 +65,8 @@ struct backend {
     int lane_images;
 
     /* Device memory. Sizes in bytes. alloc returns NULL when memory ran out; an upload
-     * is complete when it returns; a download, like everything else, after sync, and its target must
-     * stay until then. */
+     * is complete when it returns; a download, like everything else, after sync, and its target
+     * must stay until then. */
     void *(*alloc)(struct backend *, size_t bytes);
     void (*free)(struct backend *, void *);
     void (*upload)(struct backend *, void *to, const void *from_host, size_t bytes);

@@ -307,8 +307,8 @@ struct head_mean_args { /* out = mean over heads of a, or of max(a b, 0) where b
     real *out;         /* [n, L, L] */
 };
 
-/* A rollout from the top down (SPEC 5.4): v <- vᵀ (I + K), each row of I + K divided by its sum where
- * row_norm; by 1 where that is exactly 0. In double whatever the backend. */
+/* A rollout from the top down (SPEC 5.4): v <- vᵀ (I + K), each row of I + K divided by its sum
+ * where row_norm; by 1 where that is exactly 0. In double whatever the backend. */
 struct rollout_args {
     int n, len;
     const real *k; /* [n, L, L] */

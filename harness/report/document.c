@@ -229,8 +229,9 @@ static void maps_table(const struct writer *w, const struct run *run, bool *fail
     }
     put_table(w, &g, failed, "Can the maps be trusted?");
     say(w, w->style->paragraph,
-        "Constant maps, and those that are not finite, give heat 0 everywhere. Pixels of one tie are removed in the order of their "
-        "index; its size is the mean over the images of the largest one.");
+        "Constant maps, and those that are not finite, give heat 0 everywhere. Pixels of one tie "
+        "are removed in the order of their index; its size is the mean over the images of the "
+        "largest one.");
 }
 
 /* --- the ledger ------------------------------------------------------------------------------ */

@@ -52,7 +52,7 @@ struct map_row { /* can the maps be trusted? -1 or NaN where the file does not s
     const char *method;
     enum explained explained;
     bool agnostic;
-    long constant;      /* images; those that are not finite are among them */
+    long constant; /* images; those that are not finite are among them */
     long not_finite;
     double largest_tie; /* mean over images, pixels */
 };

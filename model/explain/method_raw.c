@@ -27,7 +27,8 @@ static void vit_layer(struct layer_view *view, const struct rules *r, struct tra
         return;
     const real *a = vit_attention_map(view);
     for (int i = 0; i < view->n; i++)
-        be_read_doubles(view->be, tracks[i].v, be_at(view->be, a, ((size_t)i * len + cls) * len), len);
+        be_read_doubles(view->be, tracks[i].v, be_at(view->be, a, ((size_t)i * len + cls) * len),
+                        len);
 }
 
 const struct method method_raw = {

@@ -12,8 +12,8 @@ static size_t stream_elements(const struct sweep *s) /* n L D */
     return (size_t)s->n_max * (size_t)g->tokens * (size_t)g->width;
 }
 
-/* A ViT's maps are [L, L] a layer and image: they stay where they are. Discarding entries sorts them, on
- * the host. */
+/* A ViT's maps are [L, L] a layer and image: they stay where they are. Discarding entries sorts
+ * them, on the host. */
 static bool rolls_on_device(const struct sweep *s, const struct job *j)
 {
     return s->model->type->id == ARCH_VIT && j->method->layer[ARCH_VIT] != NULL &&

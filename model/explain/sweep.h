@@ -21,7 +21,7 @@ struct layer_view {
     struct vit_scores *vit;
     const real *tokens, *g_tokens; /* at the bottom: e and its gradient, [n, L, D] */
     double *host, *host2;          /* scratch on the host: [n, L*L], [L*L] */
-    const struct rolled *rolled;   /* the job's rows on the device; NULL: its tracks are on the host */
+    const struct rolled *rolled;   /* the job's, on the device; NULL: its tracks, on the host */
 };
 
 /* Host arrays that stay valid until the layer changes; [n, ...] */
@@ -39,7 +39,8 @@ double *vim_column_gradient(struct layer_view *);
 double *vim_row_gradient(struct layer_view *);
 /* Vim: a device buffer of [n, L]. */
 real *vim_row_buffer(struct layer_view *);
-/* ViT: mean over heads of the attention map, or of (gradient ⊙ relevance)⁺, [n, L, L] on the device. */
+/* ViT: mean over heads of the attention map, or of (gradient ⊙ relevance)⁺, [n, L, L] on the
+ * device. */
 const real *vit_attention_map(struct layer_view *);
 const real *vit_weighted_map(struct layer_view *);
 /* ViT: v <- vᵀ (I + K) for every image, K its map, its smallest entries discarded where asked. */

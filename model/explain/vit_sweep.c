@@ -4,9 +4,9 @@
 #include "sweep.h"
 #include "vit.h"
 
-/* Blocks' activations are kept from the forward pass where a lane's take no more than this, or, on a
- * device with memory of its own, than a part of what is free; larger models and batches compute each
- * block again on the way down. */
+/* Blocks' activations are kept from the forward pass where a lane's take no more than this, or, on
+ * a device with memory of its own, than a part of what is free; larger models and batches compute
+ * each block again on the way down. */
 enum { KEEP_BYTES = 256 << 20, KEEP_PART = 4 };
 
 struct vit_scores {

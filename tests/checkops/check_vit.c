@@ -107,8 +107,8 @@ static void check_one_rollout(struct check *c, int n, int len, bool row_norm, bo
     struct pair *maps = from_floats(c, k, rows * side);
     struct pair *rolled = from_bytes(c, ELEMENT_DOUBLE, v, rows);
     struct pair *zero = from_bytes(c, ELEMENT_BYTE, marks, (size_t)n);
-    RUN(c, rollout, .n = n, .len = len, .k = at(c, maps), .row_norm = row_norm,
-        .v = raw(c, rolled), .zero = raw(c, zero));
+    RUN(c, rollout, .n = n, .len = len, .k = at(c, maps), .row_norm = row_norm, .v = raw(c, rolled),
+        .zero = raw(c, zero));
     compare(c, "v", rolled, 8.0 + 4 * len); /* sums over rows and columns, in any order */
     compare_exact(c, "zero", zero);
     free(k);

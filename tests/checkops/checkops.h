@@ -64,7 +64,8 @@ real *at(const struct check *, const struct pair *);
 void *raw(const struct check *, const struct pair *);
 const struct weight *weight_of(const struct check *, const struct pair *);
 
-/* |own - ref| <= factor * eps * max|ref| (eps of double for arrays of that), and NaN (not written) just where the reference is. */
+/* |own - ref| <= factor * eps * max|ref| (eps of double for arrays of that), and NaN (not written)
+ * just where the reference is. */
 void compare(struct check *, const char *name, const struct pair *, double factor);
 /* The same for a matrix product. Where that is coarser than the arrays (tf32, bf16), 8 of its units
  * more: both operands of every term are rounded, at random, so that the error is about one unit of

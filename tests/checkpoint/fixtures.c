@@ -221,7 +221,8 @@ const char *folder_write(const char *name, const struct buffer *b)
     static char path[256];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = b == NULL ? NULL : fopen(path, "wb");
-    const void *bytes = ""; /* an empty buffer has none to point at, and fwrite wants them even then */
+    /* An empty buffer has no bytes to point at, and fwrite wants them even then. */
+    const void *bytes = "";
     if (b != NULL && b->at != NULL)
         bytes = b->at;
     if (b != NULL && (f == NULL || fwrite(bytes, 1, b->size, f) != b->size || fclose(f) != 0))

@@ -1,5 +1,6 @@
-/* Copies to and from the device: many at once, small and larger than a pinned buffer, in any mixture, and
- * nothing is lost. On a GPU, and on the emulated one, which runs nothing before it is waited for. */
+/* Copies to and from the device: many at once, small and larger than a pinned buffer, in any
+ * mixture, and nothing is lost. On a GPU, and on the emulated one, which runs nothing before it is
+ * waited for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,14 +109,16 @@ static void test_reads(void **state)
         be_read_floats(be, floats, device, n);
         synced();
         for (size_t i = 0; i < COUNT; i++)
-            assert_true(doubles[i] == (i < n ? (double)up[i] : 0) && (i >= n || floats[i] == up[i]));
+            assert_true(doubles[i] == (i < n ? (double)up[i] : 0) &&
+                        (i >= n || floats[i] == up[i]));
         be->free(be, device);
     }
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_mixture), cmocka_unit_test(test_order),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_mixture),
+                                        cmocka_unit_test(test_order),
                                         cmocka_unit_test(test_reads) };
     static const char *const names[] = { "cpu", "cpu64", "cuda", "cuda64" };
     int failed = 0, skipped = 0;

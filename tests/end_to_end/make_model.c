@@ -1,5 +1,6 @@
 /* make_model vim|vit OUT.safetensors [drop NAME | add NAME | reshape NAME | huge NAME | classes N]:
- * a small random checkpoint, or one with a fault (huge: 1e36 times as large). 32 x 32 pixels, 8-pixel patches; the ViT has 2 heads. */
+ * a small random checkpoint, or one with a fault (huge: 1e36 times as large). 32 x 32 pixels,
+ * 8-pixel patches; the ViT has 2 heads. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
