@@ -301,7 +301,7 @@ check_tests() {
         done
     done
     step "passes as CUDA graphs" "$bin/test_graphs"
-    step "copies" "$bin/test_copies"
+    step "copies" "$bin/test_copies" cuda cuda64
 }
 
 check_sanitize() {
