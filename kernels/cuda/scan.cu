@@ -14,26 +14,44 @@
  * the exponentials busy. So 60 to 75 % of the floor is what to expect; scripts/gpu_check.sh measures it. */
 #include "scan.h"
 
-/* What becomes of a tile's y. X: the element of u, z and out. */
+/* What becomes of a tile's Δ and y. X: the element of u, z and out. */
 template <typename T, typename X>
 static __device__ __forceinline__ void finish(const struct scan_args &a, int dir, bool second,
                                               size_t row, int chan, int start, int count,
-                                              const T (&y)[SCAN_TILE])
+                                              const T (&delta)[SCAN_TILE], const T (&y)[SCAN_TILE])
 {
-    X *out = wr<X>(a.out);
-    T *keep = wr<T>(a.y[dir]);
+    const int way = dir == 0 ? 1 : -1, step = way * a.chan, step_z = way * (int)a.ldz;
+    const ptrdiff_t token = (ptrdiff_t)row + scan_token(dir, a.len, start);
+    const ptrdiff_t at = token * a.chan + chan;
+    if (a.delta[dir] != NULL)
 #pragma unroll
-    for (int k = 0; k < SCAN_TILE; k++) {
-        if (k >= count)
-            break;
-        const size_t token = row + scan_token(dir, a.len, start + k), at = token * a.chan + chan;
-        if (keep != NULL)
-            keep[at] = y[k];
-        if (second)
-            out[at] = (X)((T(out[at]) + y[k]) * T(0.5) * silu(T(rd<X>(a.z)[token * a.ldz + chan])));
-        else
-            out[at] = (X)y[k];
+        for (int k = 0; k < SCAN_TILE; k++)
+            if (k < count)
+                wr<T>(a.delta[dir])[at + k * step] = delta[k];
+    if (a.y[dir] != NULL)
+#pragma unroll
+        for (int k = 0; k < SCAN_TILE; k++)
+            if (k < count)
+                wr<T>(a.y[dir])[at + k * step] = y[k];
+    X *out = wr<X>(a.out) + at;
+    if (!second) {
+#pragma unroll
+        for (int k = 0; k < SCAN_TILE; k++)
+            if (k < count)
+                out[k * step] = (X)y[k];
+        return;
     }
+    const X *z = rd<X>(a.z) + token * (ptrdiff_t)a.ldz + chan;
+    T other[SCAN_TILE], gate[SCAN_TILE];
+#pragma unroll
+    for (int k = 0; k < SCAN_TILE; k++) { /* all loads before the first store */
+        other[k] = k < count ? T(out[k * step]) : T(0);
+        gate[k] = k < count ? T(z[k * step_z]) : T(0);
+    }
+#pragma unroll
+    for (int k = 0; k < SCAN_TILE; k++)
+        if (k < count)
+            out[k * step] = (X)((other[k] + y[k]) * T(0.5) * silu(gate[k]));
 }
 
 /* Grid: (blocks of channels, images). Block: (channels, directions). */
@@ -42,7 +60,7 @@ static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
     scan_kernel(const __grid_constant__ struct scan_args a)
 {
     CU_SHARED_DYNAMIC(T, memory);
-    const int dir = threadIdx.y, stride = tile_stride(a.rank, N);
+    const int dir = threadIdx.y, size = tile_size(a.rank, N);
     const int own = blockIdx.x * SCAN_CHANNELS + threadIdx.x;
     const bool live = own < a.chan; /* the others compute along and store nothing */
     const int chan = live ? own : a.chan - 1;
@@ -52,13 +70,14 @@ static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
     const T *w_dt = rd<T>(d.w_dt) + chan;
     const X *u_in = rd<X>(d.u) + row * a.chan + chan;
     const T bias = rd<T>(d.b_dt)[chan], skip = rd<T>(d.d)[chan];
-    T *tile = memory + dir * SCAN_TILE * stride, *delta_out = wr<T>(a.delta[dir]);
+    const int step = dir == 0 ? a.chan : -a.chan; /* of u */
+    T *tile = memory + dir * size;
     T s[N], a2[N];
     load_rates(rd<T>(d.a), a.state, a.chan, chan, a2);
 #pragma unroll scan_unroll(N)
     for (int n = 0; n < N; n++)
         s[n] = 0;
-    clear_tile(tile, SCAN_TILE * stride, threadIdx.x, SCAN_CHANNELS);
+    clear_tile(tile, size, threadIdx.x, SCAN_CHANNELS);
 
     const int meeting = scan_meeting(dir, a.len), span = (a.len + 1) / 2; /* span: the same for all */
     for (int half = 0; half < 2; half++)
@@ -70,28 +89,27 @@ static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
                       SCAN_CHANNELS);
             __syncthreads();
             T delta[SCAN_TILE], y[SCAN_TILE];
+            const X *u = u_in + (ptrdiff_t)scan_token(dir, a.len, start) * a.chan;
 #pragma unroll
             for (int k = 0; k < SCAN_TILE; k++) /* all loads before the first use */
-                y[k] = k < count ? T(u_in[(size_t)scan_token(dir, a.len, start + k) * a.chan]) : T(0);
-            project(tile, w_dt, bias, a.rank, a.chan, stride, delta);
+                y[k] = k < count ? T(u[k * step]) : T(0);
+            project(tile, w_dt, bias, a.rank, a.chan, delta);
 #pragma unroll
             for (int k = 0; k < SCAN_TILE; k++) {
                 if (k >= count)
                     break;
                 delta[k] = softplus(delta[k]);
-                y[k] = scan_step<T, N>(s, a2, tile + k * stride + tile_rank(a.rank), delta[k], y[k],
+                y[k] = scan_step<T, N>(s, a2, tile + SCAN_TILE * a.rank + k * 2 * N, delta[k], y[k],
                                        skip);
-                if (delta_out != NULL && live)
-                    delta_out[(row + scan_token(dir, a.len, start + k)) * a.chan + chan] = delta[k];
             }
             if (live)
-                finish<T, X>(a, dir, half == 1, row, chan, start, count, y);
+                finish<T, X>(a, dir, half == 1, row, chan, start, count, delta, y);
         }
 }
 
 template <typename T, int N> static void launch(struct backend *be, const struct scan_args *a)
 {
-    const size_t shared = (size_t)2 * SCAN_TILE * tile_stride(a->rank, N) * sizeof(T);
+    const size_t shared = (size_t)2 * tile_size(a->rank, N) * sizeof(T);
     const dim3 grid(cu_blocks(a->chan, SCAN_CHANNELS), a->n), block(SCAN_CHANNELS, 2);
     const auto kernel =
         a->narrow ? scan_kernel<T, N, typename narrow_of<T>::type> : scan_kernel<T, N, T>;

@@ -73,29 +73,34 @@ __device__ __forceinline__ void load4(const double *p, double (&v)[4])
     v[3] = r.y;
 }
 
-/* Rows of xdbl in shared memory, [SCAN_TILE, stride]: δ padded to a multiple of 4, B and C to N. */
-__host__ __device__ __forceinline__ int tile_rank(int rank)
+/* The columns of xdbl for a tile of steps in shared memory: δ [R, SCAN_TILE], a step's neighbours side
+ * by side, then B | C [SCAN_TILE, 2 room]. Offsets of a step or a state are then known when this is
+ * compiled. */
+__host__ __device__ __forceinline__ int tile_size(int rank, int room)
 {
-    return (rank + 3) / 4 * 4;
+    return SCAN_TILE * (rank + 2 * room);
 }
 
-__host__ __device__ __forceinline__ int tile_stride(int rank, int room)
-{
-    return tile_rank(rank) + 2 * room;
-}
-
-/* Loads steps [start, start + count) of direction dir, by threads thread, thread + threads, ...
- * What is padding stays as it was: cleared once, by clear_tile. */
+/* Loads steps [start, start + count) of direction dir, by threads thread, thread + threads, ...; a column
+ * each. The steps past them are 0. What is padding stays as it was: cleared once, by clear_tile. */
 template <typename T>
 __device__ __forceinline__ void load_tile(T *tile, const T *xdbl, int dir, int len, int rank,
                                           int state, int room, int start, int count, int thread,
                                           int threads)
 {
-    const int cols = rank + 2 * state, stride = tile_stride(rank, room);
-    for (int i = thread; i < count * cols; i += threads) {
-        const int k = i / cols, col = i - k * cols;
-        const int to = padded_column(col, rank, state, tile_rank(rank), room);
-        tile[k * stride + to] = xdbl[(size_t)scan_token(dir, len, start + k) * cols + col];
+    const int cols = rank + 2 * state, ahead = dir == 0 ? cols : -cols;
+    const T *first = xdbl + (ptrdiff_t)scan_token(dir, len, start) * cols;
+    for (int col = thread; col < cols; col += threads) {
+        const int at = padded_column(col, rank, state, rank, room);
+        T *to = at < rank ? tile + at * SCAN_TILE : tile + rank * SCAN_TILE + (at - rank);
+        const int next = at < rank ? 1 : 2 * room;
+        T v[SCAN_TILE];
+#pragma unroll
+        for (int k = 0; k < SCAN_TILE; k++) /* all loads before the first store */
+            v[k] = k < count ? first[k * ahead + col] : T(0);
+#pragma unroll
+        for (int k = 0; k < SCAN_TILE; k++)
+            to[k * next] = v[k];
     }
 }
 
@@ -110,23 +115,24 @@ __device__ __forceinline__ void clear_tile(T *tile, int count, int thread, int t
  * tile's last give numbers that nobody reads. */
 template <typename T>
 __device__ __forceinline__ void project(const T *tile, const T *w_dt, T bias, int rank, int chans,
-                                        int stride, T (&pre)[SCAN_TILE])
+                                        T (&pre)[SCAN_TILE])
 {
 #pragma unroll
     for (int k = 0; k < SCAN_TILE; k++)
         pre[k] = bias;
-    for (int r = 0; r < rank; r += 4) {
-        T w[4], x[4];
+#pragma unroll 4
+    for (int r = 0; r < rank; r++) {
+        const T w = *w_dt;
 #pragma unroll
-        for (int i = 0; i < 4; i++)
-            w[i] = r + i < rank ? w_dt[(size_t)(r + i) * chans] : T(0);
-#pragma unroll
-        for (int k = 0; k < SCAN_TILE; k++) {
-            load4(tile + k * stride + r, x);
+        for (int k = 0; k < SCAN_TILE; k += 4) {
+            T x[4];
+            load4(tile + k, x);
 #pragma unroll
             for (int i = 0; i < 4; i++)
-                pre[k] += x[i] * w[i];
+                pre[k + i] += x[i] * w;
         }
+        w_dt += chans;
+        tile += SCAN_TILE;
     }
 }
 

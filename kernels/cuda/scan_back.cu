@@ -42,7 +42,7 @@ static __global__ void __launch_bounds__(SCAN_CHANNELS, 1)
                   const __grid_constant__ struct work<T> w)
 {
     CU_SHARED_DYNAMIC(T, tile);
-    const int dir = blockIdx.y, stride = tile_stride(a.rank, N);
+    const int dir = blockIdx.y, size = tile_size(a.rank, N);
     const int own = blockIdx.x * SCAN_CHANNELS + threadIdx.x;
     const bool live = own < a.chan;
     const int chan = live ? own : a.chan - 1;
@@ -56,7 +56,7 @@ static __global__ void __launch_bounds__(SCAN_CHANNELS, 1)
 #pragma unroll scan_unroll(N)
     for (int n = 0; n < N; n++)
         s[n] = 0;
-    clear_tile(tile, SCAN_TILE * stride, threadIdx.x, SCAN_CHANNELS);
+    clear_tile(tile, size, threadIdx.x, SCAN_CHANNELS);
     for (int start = 0; start < a.len; start += SCAN_TILE) {
         const int count = min((int)SCAN_TILE, a.len - start);
         __syncthreads();
@@ -64,13 +64,13 @@ static __global__ void __launch_bounds__(SCAN_CHANNELS, 1)
                   SCAN_CHANNELS);
         __syncthreads();
         T pre[SCAN_TILE];
-        project(tile, w_dt, bias, a.rank, a.chan, stride, pre);
+        project(tile, w_dt, bias, a.rank, a.chan, pre);
 #pragma unroll
         for (int k = 0; k < SCAN_TILE; k++) {
             if (k >= count)
                 break;
             const int token = scan_token(dir, a.len, start + k);
-            const T y = scan_step<T, N>(s, a2, tile + k * stride + tile_rank(a.rank),
+            const T y = scan_step<T, N>(s, a2, tile + SCAN_TILE * a.rank + k * 2 * N,
                                         softplus(pre[k]), u_in[(size_t)token * a.chan], skip);
             if (!live)
                 continue;
@@ -224,7 +224,7 @@ static void rank_columns(struct backend *be, const struct scan_back_args *a, con
 template <typename T, int N>
 static void run_group(struct backend *be, const struct scan_back_args *a, const struct work<T> *w)
 {
-    const size_t tile = (size_t)SCAN_TILE * tile_stride(a->rank, N) * sizeof(T);
+    const size_t tile = (size_t)tile_size(a->rank, N) * sizeof(T);
     const dim3 grid(cu_blocks(a->chan, SCAN_CHANNELS), 2, a->n);
     const auto states = states_kernel<T, N>;
     const auto walk = walk_kernel<T, N>;
