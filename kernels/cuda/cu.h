@@ -71,11 +71,11 @@ bool cu_check_blas(struct backend *, cublasStatus_t, const char *what, const cha
 
 /* tests/cuda_emulated compiles the same files for the host and brings these four of its own: a
  * launch; a static array in shared memory; the launch's dynamic shared memory; what it is told when
- * scratch is lent. */
+ * scratch is lent. Shared memory is aligned for vectors of 16 bytes. */
 #ifndef CU_START
 #define CU_START(kernel, grid, block, shared, stream, ...)                                         \
     kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
-#define CU_SHARED_ARRAY(type, name, count) __shared__ type name[count]
+#define CU_SHARED_ARRAY(type, name, count) __shared__ __align__(16) type name[count]
 #define CU_SHARED_DYNAMIC(type, name)                                                              \
     extern __shared__ __align__(16) unsigned char cu_shared_memory[];                              \
     type *name = reinterpret_cast<type *>(cu_shared_memory)
