@@ -1,7 +1,7 @@
 /* Images to tokens: normalised, masked patches, CLS and positions. */
 #include "num.h"
 
-enum { THREADS = 256, VIEWS = 64 };
+enum { THREADS = 256, EMBED_THREADS = 128, VIEWS = 64 };
 
 /* As many views as travel in a kernel's arguments (4 KiB): nothing to upload, nothing to wait for. */
 struct views {
@@ -53,28 +53,24 @@ template <typename T> static void patchify(struct backend *be, const struct patc
     }
 }
 
+/* A block makes a token. */
 template <typename T>
 static __global__ void embed_kernel(const __grid_constant__ struct embed_args a)
 {
-    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
-    if (i >= (size_t)a.n * a.len * a.width)
-        return;
-    const int k = i % a.width, t = i / a.width % a.len;
-    const size_t image = i / a.width / a.len;
-    const T pos = rd<T>(a.pos)[(size_t)t * a.width + k];
-    if (t == a.cls_at) {
-        wr<T>(a.out)[i] = rd<T>(a.cls)[k] + pos;
-        return;
-    }
-    const size_t patch = image * (a.len - 1) + t - (t > a.cls_at);
-    wr<T>(a.out)[i] = rd<T>(a.patches)[patch * a.width + k] + pos;
+    const int image = blockIdx.x / a.len, t = blockIdx.x % a.len;
+    const size_t patch = (size_t)image * (a.len - 1) + t - (t > a.cls_at);
+    const T *from = t == a.cls_at ? rd<T>(a.cls) : rd<T>(a.patches) + patch * a.width;
+    const T *pos = rd<T>(a.pos) + (size_t)t * a.width;
+    T *out = wr<T>(a.out) + (size_t)blockIdx.x * a.width;
+#pragma unroll 4
+    for (int k = threadIdx.x; k < a.width; k += EMBED_THREADS)
+        out[k] = from[k] + pos[k];
 }
 
 template <typename T> static void embed(struct backend *be, const struct embed_args *a)
 {
-    const size_t count = (size_t)a->n * a->len * a->width;
-    if (count != 0 && cu_begin(be))
-        CU_LAUNCH(be, embed_kernel<T>, cu_blocks(count, THREADS), THREADS, 0, *a);
+    if (a->n > 0 && a->len > 0 && a->width > 0 && cu_begin(be))
+        CU_LAUNCH(be, embed_kernel<T>, (unsigned)(a->n * a->len), EMBED_THREADS, 0, *a);
 }
 
 template <typename T> void cu_fill_input(struct ops *op)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLANS = 256, THREADS = 256 };
+enum { PLANS = 256, THREADS = 128, PER_THREAD = 4 };
 
 /* What an algorithm depends on. Compared as bytes: cleared before it is filled in. */
 struct lt_key {
@@ -164,22 +164,31 @@ static struct lt_plan *plan_for(struct backend *be, const struct product *p)
     return NULL;
 }
 
-/* to [rows, ld] = from [rows, cols] with ldfrom, rounded to bf16; the padding is 0. */
+/* to [rows, ld] = from [rows, cols] with ldfrom, rounded to bf16; the padding is 0. Grid: (rows, parts
+ * of them). */
 static __global__ void narrow_kernel(const float *from, size_t ldfrom, __nv_bfloat16 *to, size_t ld,
-                                     int cols, size_t count)
+                                     int cols)
 {
-    const size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
-    if (i >= count)
-        return;
-    const size_t row = i / ld, col = i % ld;
-    to[i] = __float2bfloat16(col < (size_t)cols ? from[row * ldfrom + col] : 0.0f);
+    const size_t row = blockIdx.x, first = (size_t)blockIdx.y * THREADS * PER_THREAD + threadIdx.x;
+    float v[PER_THREAD];
+#pragma unroll
+    for (int k = 0; k < PER_THREAD; k++) {
+        const size_t col = first + (size_t)k * THREADS;
+        v[k] = col < (size_t)cols ? from[row * ldfrom + col] : 0.0f;
+    }
+#pragma unroll
+    for (int k = 0; k < PER_THREAD; k++) {
+        const size_t col = first + (size_t)k * THREADS;
+        if (col < ld)
+            to[row * ld + col] = __float2bfloat16(v[k]);
+    }
 }
 
 void cu_narrow(struct backend *be, const float *from, size_t ldfrom, __nv_bfloat16 *to, size_t ld,
                size_t rows, int cols)
 {
-    CU_LAUNCH(be, narrow_kernel, cu_blocks(rows * ld, THREADS), THREADS, 0, from, ldfrom, to, ld, cols,
-              rows * ld);
+    CU_LAUNCH(be, narrow_kernel, dim3((unsigned)rows, cu_blocks(ld, THREADS * PER_THREAD)), THREADS, 0,
+              from, ldfrom, to, ld, cols);
 }
 
 /* x in bf16, in scratch. */
