@@ -148,22 +148,26 @@ static __global__ void conv_silu_window(const __grid_constant__ struct conv_silu
         return;
     T window[RUN + 2 * REACH], w[WINDOW_TAPS];
     load_window(rd<X>(a.x) + at.row * a.ldx + at.chan, a.ldx, at.token - REACH, a.len, window);
+    const size_t first = (at.row + at.token) * a.chan + at.chan;
+    const int count = a.len - at.token;
 #pragma unroll
     for (int dir = 0; dir < 2; dir++) {
         const struct conv_dir *d = &a.dir[dir];
         const T bias = rd<T>(d->b)[at.chan];
+        T p[RUN];
         load_taps(d->w, a.taps, a.chan, at.chan, w);
 #pragma unroll
         for (int i = 0; i < RUN; i++) {
-            const int t = at.token + i;
-            if (t >= a.len)
-                break;
-            const T p = conv_at<T>(w, bias, window, dir, i + REACH);
-            const size_t out = (at.row + t) * a.chan + at.chan;
-            wr<X>(d->u)[out] = (X)silu(p);
-            if (d->pre != NULL)
-                wr<T>(d->pre)[out] = p;
+            p[i] = conv_at<T>(w, bias, window, dir, i + REACH);
+            if (i < count)
+                wr<X>(d->u)[first + (size_t)(i * a.chan)] = (X)silu(p[i]);
         }
+        if (d->pre == NULL)
+            continue;
+#pragma unroll
+        for (int i = 0; i < RUN; i++)
+            if (i < count)
+                wr<T>(d->pre)[first + (size_t)(i * a.chan)] = p[i];
     }
 }
 
