@@ -106,16 +106,25 @@ golden() { # TEST BACKEND: all models whose files are here
     done
 }
 
-sanitize() { # TOOL OP BACKEND
-    step "$1 $2 $3" compute-sanitizer --tool "$1" --error-exitcode 9 "$bin/checkops" --backend "$3" \
-        --op "$2"
+# What ran aside: its log NAME.aside and its exit code.
+aside() { # NAME
+    cat "$out/$1.aside"
+    return "$(cat "$out/$1.code" || echo 1)"
+}
+
+sanitize() { # TOOL OP BACKEND, aside
+    compute-sanitizer --tool "$1" --error-exitcode 9 "$bin/checkops" --backend "$3" --op "$2" \
+        >"$out/$1_$2.aside" 2>&1
+    echo $? >"$out/$1_$2.code"
 }
 
 # ---- the same run on the CPU and on the GPU, judged (issue 5, done 2) ----
 
 # NAME LIST ROOT CHECKPOINT HEADS METHODS DEVICE PRECISION OUTPUT: the perturbation test of listed photographs.
+# A shard is more than a batch: the next batch is loaded ahead within a shard, and a batch ends with it.
 perturb() {
-    "$bin/evalh" run --fresh <(printf '%s\n' "[run]" "name = $1" "output = $9" "[model]" \
+    "$bin/evalh" run --fresh <(printf '%s\n' "[run]" "name = $1" "output = $9" \
+        "shard_size = ${SHARD:-32}" "[model]" \
         "checkpoint = $4" "heads = $5" "[data]" "kind = imagenet_list" "path = $2" "root = $3" \
         "[explain]" "methods = $6" "class = predicted" "[task]" "kind = perturbation" "[compute]" \
         "device = $7" "precision = $8" "batch = ${BATCH:-auto}")
@@ -227,7 +236,7 @@ bench_cudnn() {
 }
 
 # Vim's scan beside its floors (kernels/cuda/scan.cu): exponentials 2 n L E N at 16 a clock and
-# multiprocessor; bytes: u of both directions, z, out, xdbl of both, once each.
+# multiprocessor; bytes: u of both directions, z, out in bf16, xdbl of both in float, once each.
 scan_share() { # LOG BATCH
     local clock sm
     clock=$(nvidia-smi --query-gpu=clocks.max.sm --format=csv,noheader,nounits | head -1)
@@ -237,7 +246,7 @@ scan_share() { # LOG BATCH
         $2 ~ /^ scan / {
             ms = $5 / $4
             exps = 2 * n * 197 * 768 * 16 / (16.0 * sm * clock * 1e6) * 1e3
-            moved = n * 197 * (768 * 4 + 2 * 56) * 4 / (bytes * 1e9) * 1e3
+            moved = n * 197 * (768 * 4 * 2 + 2 * 56 * 4) / (bytes * 1e9) * 1e3
             printf "%.1f\n", 100 * (exps > moved ? exps : moved) / ms
             printf "scan %.3f ms a layer; floors: exponentials %.3f, bytes %.3f ms\n", ms, exps, moved
         }' "$1"
@@ -277,7 +286,7 @@ check_perturbation() {
             note "perturbation $model" FAILED "no forward rate: run the stage speed first"
             continue
         }
-        BATCH=$batch step "perturbation $model, 5,000 images" perturb "$model" "$list" "$root" \
+        BATCH=$batch SHARD=2560 step "perturbation $model, 5,000 images" perturb "$model" "$list" "$root" \
             "$out/$model.safetensors" auto raw,rollout,attribution cuda bf16 "$out/p_$model.h5" || continue
         figures=$($python - "$out/p_$model.h5" "$rate" <<'END'
 import sys, h5py
@@ -309,10 +318,18 @@ check_sanitize() {
         note compute-sanitizer FAILED "not installed"
         return
     fi
-    local op
+    local op tool
+    for op in $("$bin/checkops" --list); do # one by one they would not fit into a command's 10 minutes
+        for tool in memcheck racecheck; do
+            while [ "$(jobs -pr | wc -l)" -ge 8 ]; do wait -n; done
+            sanitize $tool "$op" cuda &
+        done
+    done
+    wait
     for op in $("$bin/checkops" --list); do
-        sanitize memcheck "$op" cuda
-        sanitize racecheck "$op" cuda
+        for tool in memcheck racecheck; do
+            step "$tool $op cuda" aside "${tool}_$op"
+        done
     done
     step "memcheck graphs" compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/test_graphs"
 }
@@ -342,7 +359,8 @@ table() {
     [ $failed -eq 0 ]
 }
 
-out=${OUT:-results/gpu_check}
+out=${OUT:-results/gpu_check} back=
+PATH=$PATH:/usr/local/cuda/bin # compute-sanitizer's
 case ${1:-} in
 pack)
     pack "${2:?gpu_check.sh pack DIR}"
@@ -356,7 +374,11 @@ run)
     export EVALH_SHARED=$unpacked/shared
     cublas=$(cublas_folders)
     [ -n "$cublas" ] || die "no libcublas.so.13 under /usr/local, /usr/lib, /opt"
+    python="env LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-} $python" # it has libraries of its own
     export LD_LIBRARY_PATH=$unpacked/lib:$cublas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    # $OUT is empty at every call there and takes a few files; what stages hand on lies in a folder that
+    # git ignores and that the machine keeps, the logs go back as one file.
+    back=${OUT:-} out=build-gpu-check
     ;;
 "" | here)
     compile
@@ -371,3 +393,6 @@ stages=("${@:$([ "${1:-}" = run ] && echo 3 || echo 2)}")
 [ ${#stages[@]} -gt 0 ] || stages=(tests sanitize parity speed perturbation)
 run_all "${stages[@]}"
 table
+code=$?
+[ -z "$back" ] || find "$out" -name '*.log' -printf '%P\0' | tar -C "$out" --null -T - -czf "$back/gpu_check.tgz"
+exit $code
