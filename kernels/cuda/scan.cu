@@ -9,10 +9,10 @@
  *   exponentials  2 L E N = 4.84 million, 16 a clock and multiprocessor: 1.16 us  (the larger one)
  *   bytes         u twice, z, out (4 L E) and xdbl (2 L (R + 2N)): 2.5 MB in float, 0.83 us; 1.3 MB
  *                 narrow, 0.43 us
- * The instructions do not fit under the exponentials: for 8 steps of a channel nvcc 13 makes 1,764 of
- * them (885 the recurrence and softplus, 360 the projection, 255 what finish does, 158 loads of u, 106
+ * The instructions do not fit under the exponentials: for 8 steps of a channel nvcc 13 makes 1,680 of
+ * them (890 the recurrence and softplus, 360 the projection, 190 what finish does, 130 loads of u, 110
  * the tile), where a scheduler has 1,024 slots in the time of 128 exponentials; and 26 tiles hold the 197 tokens
- * of a direction. So 55 % of the floor is the most to expect; scripts/gpu_check.sh measures it. */
+ * of a direction. So 58 % of the floor is the most to expect; scripts/gpu_check.sh measures it. */
 #include "scan.h"
 
 /* What becomes of a tile's Δ and y. X: the element of u, z and out. */
@@ -37,9 +37,9 @@ static __device__ __forceinline__ void finish(const struct scan_args &a, int dir
     X *out = wr<X>(a.out) + at;
     if (!second) {
 #pragma unroll
-        for (int k = 0; k < SCAN_TILE; k++)
+        for (int k = 0; k < SCAN_TILE; k++, out += step)
             if (k < count)
-                out[k * step] = (X)y[k];
+                *out = (X)y[k];
         return;
     }
     const X *z = rd<X>(a.z) + token * (ptrdiff_t)a.ldz + chan;
@@ -92,8 +92,8 @@ static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
             T delta[SCAN_TILE], y[SCAN_TILE];
             const X *u = u_in + (ptrdiff_t)scan_token(dir, a.len, start) * a.chan;
 #pragma unroll
-            for (int k = 0; k < SCAN_TILE; k++) /* all loads before the first use */
-                y[k] = k < count ? T(u[k * step]) : T(0);
+            for (int k = 0; k < SCAN_TILE; k++, u += step) /* all loads before the first use */
+                y[k] = k < count ? T(*u) : T(0);
             project(tile, w_dt, bias, a.rank, a.chan, delta);
 #pragma unroll
             for (int k = 0; k < SCAN_TILE; k++) {
