@@ -19,21 +19,20 @@ static __device__ __forceinline__ float pixel_value(const struct view *v, const 
     return fill_rgb[c];
 }
 
-/* A thread makes one element of image blockIdx.y; a.out is at the first of these images. */
+/* A block makes patch blockIdx.x of image blockIdx.y; a.out is at the first of these images. */
 template <typename T>
 static __global__ void patchify_kernel(const __grid_constant__ struct patchify_args a,
                                        const __grid_constant__ struct views views)
 {
-    const unsigned cols = 3u * a.patch * a.patch, count = cols * a.grid * a.grid;
-    const unsigned i = blockIdx.x * THREADS + threadIdx.x;
-    if (i >= count)
-        return;
-    const unsigned cell = i / cols, col = i % cols;
-    const unsigned c = col / (a.patch * a.patch), y = col / a.patch % a.patch, x = col % a.patch;
-    const size_t pixel = (size_t)(cell / a.grid * a.stride + y) * a.side +
-                         (cell % a.grid * a.stride + x);
-    const double value = pixel_value(&views.view[blockIdx.y], a.fill_rgb, pixel, (int)c);
-    wr<T>(a.out)[(size_t)blockIdx.y * count + i] = (T)((value - a.mean[c]) / a.std[c]);
+    const unsigned size = a.patch, cols = 3 * size * size;
+    const unsigned row = blockIdx.x / a.grid * a.stride, left = blockIdx.x % a.grid * a.stride;
+    T *out = wr<T>(a.out) + ((size_t)blockIdx.y * gridDim.x + blockIdx.x) * cols;
+    for (unsigned col = threadIdx.x; col < cols; col += THREADS) {
+        const unsigned line = col / size, c = line / size; /* line: of the patch's three channels */
+        const size_t pixel = (size_t)(row + line % size) * a.side + left + col % size;
+        const double value = pixel_value(&views.view[blockIdx.y], a.fill_rgb, pixel, (int)c);
+        out[col] = (T)((value - a.mean[c]) / a.std[c]);
+    }
 }
 
 template <typename T> static void patchify(struct backend *be, const struct patchify_args *args)
@@ -48,8 +47,7 @@ template <typename T> static void patchify(struct backend *be, const struct patc
         for (int i = 0; i < a.n; i++)
             views.view[i] = args->views[at + i];
         a.out = be_at(be, args->out, at * count);
-        CU_LAUNCH(be, patchify_kernel<T>, dim3(cu_blocks(count, THREADS), a.n), THREADS, 0, a,
-                  views);
+        CU_LAUNCH(be, patchify_kernel<T>, dim3(a.grid * a.grid, a.n), THREADS, 0, a, views);
     }
 }
 
