@@ -55,9 +55,10 @@ static __device__ __forceinline__ void finish(const struct scan_args &a, int dir
             out[k * step] = (X)((other[k] + y[k]) * T(0.5) * silu(gate[k]));
 }
 
-/* Grid: (blocks of channels, images). Block: (channels, directions). */
+/* Grid: (blocks of channels, images). Block: (channels, directions); 4 of them a multiprocessor, where
+ * their states leave room. */
 template <typename T, int N, typename X>
-static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, 1)
+static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, sizeof(T) == 4 && N <= 16 ? 4 : 1)
     scan_kernel(const __grid_constant__ struct scan_args a)
 {
     CU_SHARED_DYNAMIC(T, memory);
