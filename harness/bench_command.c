@@ -120,8 +120,10 @@ static enum status run(const struct arguments *a, struct error *err)
     struct ceiling c;
     TRY(open_model(a, &m, err));
     int threads = a->o.be.threads;
-    printf("# %s: %s, %s, batch %d, %d threads, %d repeats (medians)\n", a->model, a->o.backend,
-           precisions[a->o.be.precision], a->o.batch, threads, a->o.repeats);
+    char what[300];
+    snprintf(what, sizeof what, "%.200s: %s, %s, batch %d, %d threads", a->model, a->o.backend,
+             precisions[a->o.be.precision], a->o.batch, threads);
+    printf("# %s, %d repeats (medians)\n", what, a->o.repeats);
     enum status status = bench_ceiling(&a->o, &c, err);
     if (status == OK)
         status = bench_forward(m, &a->o, &f, err);
@@ -132,7 +134,7 @@ static enum status run(const struct arguments *a, struct error *err)
         print_operations(&f, &c, threads);
         fflush(stdout);
         if (a->plot != NULL)
-            status = bench_roofline(a->plot, a->model, &f, &c, threads, err);
+            status = bench_roofline(a->plot, what, &f, &c, threads, err);
     }
     if (status == OK && !a->forward_only)
         status = print_explanations(m, a, err);

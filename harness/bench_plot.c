@@ -19,7 +19,7 @@ static void write_points(FILE *f, const struct bench_forward *b, int threads)
     fprintf(f, "EOD\n");
 }
 
-enum status bench_roofline(const char *stem, const char *model, const struct bench_forward *b,
+enum status bench_roofline(const char *stem, const char *what, const struct bench_forward *b,
                            const struct ceiling *c, int threads, struct error *err)
 {
     char path[4200];
@@ -32,20 +32,22 @@ enum status bench_roofline(const char *stem, const char *model, const struct ben
             "flops = %.6g\nbytes = %.6g\n"
             "set logscale xy\nset grid\nset key bottom right\n"
             "set xlabel 'arithmetic intensity, FLOP per byte'\n"
-            "set ylabel 'GFLOP/s, all %d threads'\n"
+            "set ylabel 'GFLOP/s'\n"
             "set xrange [0.1:1000]\nset yrange [1:*]\n"
             "roof(x) = (x * bytes < flops) ? x * bytes : flops\n"
-            "set samples 400\nset title noenhanced ",
-            1e-9 * c->flops, 1e-9 * c->bytes, threads);
-    char title[200];
-    snprintf(title, sizeof title, "Operations of a forward pass of %s beside the machine", model);
+            "set samples 400\nset title ",
+            1e-9 * c->flops, 1e-9 * c->bytes);
+    char title[400];
+    snprintf(title, sizeof title, "Operations of a forward pass, %s", what);
     gnuplot_quote(f, title);
     fprintf(f, "\n");
     for (int k = 0; k < PICTURES; k++) {
         gnuplot_terminal(f, k, stem, 16, 11);
-        fprintf(f, "plot roof(x) with lines lw 2 lc rgb '#555555' title "
-                   "'ceilings measured in this run', $points using 1:2 with points pt 7 ps 1.2 "
-                   "lc rgb '#0072B2' notitle, $points using 1:2:3 with labels noenhanced "
+        fprintf(f, "set termoption noenhanced\n"
+                   "plot roof(x) with lines lw 2 lc rgb '#555555' title "
+                   "'ceilings measured in this run (above the slope: from cache)', $points using "
+                   "1:2 with points pt 7 ps 1.2 "
+                   "lc rgb '#0072B2' notitle, $points using 1:2:3 with labels "
                    "offset 0,0.9 notitle\n");
     }
     bool bad = ferror(f) != 0;

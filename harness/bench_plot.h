@@ -3,6 +3,7 @@
 
 #include "bench.h"
 
-/* STEM.png, .pdf, .svg; the script stays at STEM.gnuplot. E_IO. */
-enum status bench_roofline(const char *stem, const char *model, const struct bench_forward *,
+/* STEM.png, .pdf, .svg; the script stays at STEM.gnuplot. `what` was measured: model, engine and
+ * batch, for the title. E_IO. */
+enum status bench_roofline(const char *stem, const char *what, const struct bench_forward *,
                            const struct ceiling *, int threads, struct error *err);
