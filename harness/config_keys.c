@@ -65,8 +65,8 @@ const struct config_key config_keys[] = {
         "of the random control, random tie order and re-initialised layers"),
     INT("run", "limit", run.limit, "all", 1, COUNT_MAX, word_all, 0, RESULT,
         "only the first so many images of the data set"),
-    INT("run", "shard_size", run.shard_size, "32", 1, 1000000, NULL, 0, NO_RESULT,
-        "images per shard: what an interrupted run loses at most"),
+    INT("run", "shard_size", run.shard_size, "auto", 1, 1000000, word_auto, 0, NO_RESULT,
+        "images per shard: what an interrupted run loses at most; auto: 32, on a GPU 4 batches"),
     WORDS("run", "vary", run.vary, NULL, NO_RESULT,
           "more runs beside this one, each with one key otherwise: key=value of [explain], or "
           "section.key=value"),

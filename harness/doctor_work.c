@@ -12,7 +12,7 @@
 static double result_bytes(const struct plan *p, const struct records *r)
 {
     const double overhead = 16384; /* groups, headers, attributes of one file, measured */
-    double row = 0, shards = (double)(p->images / (size_t)p->v->run.shard_size + 1);
+    double row = 0, shards = (double)(p->images / plan_shard_size(p, 1) + 1);
     for (int i = 0; i < r->count; i++)
         row += r->columns[i].same_as < 0 ? (double)r->columns[i].row_bytes : 0;
     return 2 * row * (double)p->images + (shards + 1) * (overhead + 600.0 * r->count);

@@ -139,6 +139,19 @@ enum status plan_open_engine(struct plan *p, struct error *err)
     return or_halved(p, open_net(p, err), err);
 }
 
+size_t plan_shard_size(const struct plan *p, int ranks)
+{
+    enum { HOST = 32, BATCHES = 4, EACH = 16 /* shards of a rank, at least */ };
+    if (p->v->run.shard_size > 0)
+        return (size_t)p->v->run.shard_size;
+    if (p->backend == NULL || p->backend->lane_images > 0)
+        return HOST;
+    size_t size = BATCHES * (size_t)p->batch, fair = p->images / (EACH * (size_t)ranks);
+    if (ranks > 1 && size > fair)
+        size = fair > (size_t)p->batch ? fair : (size_t)p->batch;
+    return size;
+}
+
 enum status plan_open_explainer(struct plan *p, struct error *err)
 {
     enum status status = open_sweeps(p, err);

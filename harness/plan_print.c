@@ -43,7 +43,7 @@ static void print_work(const struct plan *p, FILE *to)
             forwards * p->images);
 }
 
-void plan_print(const struct plan *p, FILE *to)
+void plan_print(const struct plan *p, int ranks, FILE *to)
 {
     static const char *const precisions[] = { "fp32", "tf32", "bf16", "double" };
     fprintf(to, "%s\n", p->v->run.name);
@@ -60,5 +60,6 @@ void plan_print(const struct plan *p, FILE *to)
             p->device, p->threads, p->threads == 1 ? "" : "s", precisions[p->backend->precision],
             p->batch, mebibytes(net_weight_bytes(p->net)), mebibytes(net_workspace_bytes(p->net)),
             mebibytes(explainer_bytes(p->explainer)));
-    fprintf(to, "  output     %s\n", p->v->run.output);
+    fprintf(to, "  output     %s, in shards of %zu images\n", p->v->run.output,
+            plan_shard_size(p, ranks));
 }

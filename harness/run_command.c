@@ -132,13 +132,13 @@ static enum status open_plan(struct ranks *ranks, const struct config *config, s
 
 /* Every plan is opened and printed before the first one runs, so that a mistake in the last config
  * does not show after hours. */
-static enum status show_plans(const struct arguments *a, struct config *const *configs,
-                              size_t count, struct error *err)
+static enum status show_plans(const struct arguments *a, const struct ranks *ranks,
+                              const struct configs *all, struct error *err)
 {
     struct plan *plan;
-    for (size_t i = 0; i < count; i++) {
-        TRY(plan_open(configs[i], &plan, err));
-        plan_print(plan, a->dry_run ? stdout : stderr);
+    for (size_t i = 0; i < all->count; i++) {
+        TRY(plan_open(all->list[i], &plan, err));
+        plan_print(plan, ranks_count(ranks), a->dry_run ? stdout : stderr);
         plan_close(plan);
     }
     return OK;
@@ -151,7 +151,7 @@ static enum status run_configs(const struct arguments *a, struct ranks *ranks,
     enum status status = OK;
     bool show = a->dry_run || all->count > 1;
     if (show && ranks_lead(ranks))
-        status = show_plans(a, all->list, all->count, err);
+        status = show_plans(a, ranks, all, err);
     TRY(ranks_agree(ranks, status, err));
     if (a->dry_run)
         return OK;
@@ -159,7 +159,7 @@ static enum status run_configs(const struct arguments *a, struct ranks *ranks,
     for (size_t i = 0; i < all->count; i++) {
         TRY(open_plan(ranks, all->list[i], &plan, err));
         if (!show && ranks_lead(ranks))
-            plan_print(plan, stderr);
+            plan_print(plan, ranks_count(ranks), stderr);
         status = run_one(ranks, plan, a->fresh, begun, err);
         plan_close(plan);
         TRY(status);

@@ -185,7 +185,7 @@ static enum status open_store(struct run *r, bool fresh, bool *complete, struct 
                                  .dataset_fingerprint = plan->data->fingerprint,
                                  .device = plan->device,
                                  .images = plan->images,
-                                 .shard_size = (size_t)plan->v->run.shard_size };
+                                 .shard_size = plan_shard_size(plan, ranks_count(r->ranks)) };
     enum status status = OK;
     if (ranks_lead(r->ranks))
         status = store_open(output, &id, fresh, &r->store, err);

@@ -35,6 +35,15 @@ EVALH_EMULATED=memory=1 expect 0 "compute.device = auto: GPU 0: " run "$c" "${sm
     --set compute.device=auto --fresh
 grep -q "engine     cpu" "$work/stderr" || fail "auto does not go on with the CPU"
 
+# Shards hold several batches on a GPU, as many as serve a CPU on that, and what was asked for.
+expect 0 "in shards of 256 images" run "$c" "${small[@]}" --set compute.device=cuda \
+    --set run.shard_size=auto --fresh
+expect 0 "in shards of 8 images" run "$c" "${small[@]}" --set compute.device=cuda \
+    --set run.shard_size=auto --set compute.batch=2 --fresh
+expect 0 "in shards of 32 images" run "$c" "${small[@]}" --set run.shard_size=auto --fresh
+expect 0 "in shards of 3 images" run "$c" "${small[@]}" --set compute.device=cuda \
+    --set run.shard_size=3 --fresh
+
 # cuda: an error without a GPU, and when something fails in the middle of a run.
 EVALH_EMULATED=devices=0 expect 2 "no usable NVIDIA GPU" run "$c" "${small[@]}" \
     --set compute.device=cuda --fresh
