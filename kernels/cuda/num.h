@@ -106,7 +106,7 @@ __device__ __forceinline__ float softplus(float x)
     p = fmaf(p, t, 0.333297104f);
     p = fmaf(p, t, -0.499998927f);
     p = fmaf(p, t, 1.0f);
-    return fmaf(t, p, fmaf(0.5f, size, 0.5f * x));
+    return fmaf(t, p, fmaxf(x, 0.0f));
 }
 
 template <typename T> __device__ __forceinline__ T softplus_slope(T x)

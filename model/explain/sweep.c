@@ -164,6 +164,19 @@ size_t sweep_bytes(const struct sweep *s)
     return s->bytes;
 }
 
+/* What a lane may take; on a device with memory of its own, the part of what is free. */
+enum { KEEP_BYTES = 256 << 20, KEEP_PART = 2 };
+
+bool sweep_keeps(const struct sweep *s, size_t layer_bytes)
+{
+    size_t kept = (size_t)(s->model->geo.depth - s->lowest), limit = KEEP_BYTES, total;
+    if (s->be->memory != NULL) {
+        s->be->memory(s->be, &limit, &total);
+        limit /= KEEP_PART;
+    }
+    return kept > 0 && layer_bytes <= limit / kept;
+}
+
 /* ---- running ---- */
 
 static real *tape_at(const struct sweep *s, int layer)

@@ -124,6 +124,9 @@ void sweep_run(struct sweep *, const struct view *views, int n, int32_t *predict
 /* Forward up to `layer` and its activations, for the functions below. */
 void sweep_record(struct sweep *, const struct view *views, int n, int layer);
 size_t sweep_bytes(const struct sweep *);
+/* Whether the layers' activations, so many bytes each, are kept from the forward pass; else each
+ * layer is computed again on the way down. */
+bool sweep_keeps(const struct sweep *, size_t layer_bytes);
 
 /* ---- of the layer last recorded, first image; arrays on the device ---- */
 

@@ -17,7 +17,9 @@ struct slot {
 };
 
 struct vim_scores {
-    struct vim_acts acts;
+    struct vim_acts acts;  /* of the layer in hand */
+    struct vim_acts *kept; /* [Λ - lowest], or NULL */
+    struct vim_acts plain; /* of layers that are not kept */
     struct vim_grads grads;
     const struct vim_layer *w;
     const real *g_out;  /* gradient at the mixer's output; g_gated is grads.gated */
@@ -46,13 +48,41 @@ static bool uses_matrix(const struct sweep *s)
     return false;
 }
 
+/* Bytes of one layer's recorded activations. */
+static size_t acts_bytes(const struct sweep *s)
+{
+    struct vim_acts acts;
+    struct bump measure = { 0 };
+    vim_acts_layout(&s->model->geo, s->be, s->n_max, true, &measure, &acts);
+    return measure.used;
+}
+
+static void layout_acts(struct sweep *s, struct bump *b)
+{
+    struct vim_scores *v = s->scratch;
+    const struct geometry *g = &s->model->geo;
+    size_t kept = (size_t)(g->depth - s->lowest);
+    if (v->kept == NULL && sweep_keeps(s, acts_bytes(s)))
+        v->kept = calloc(kept, sizeof *v->kept); /* without it, layers are computed again */
+    for (size_t i = 0; v->kept != NULL && i < kept; i++)
+        vim_acts_layout(g, s->be, s->n_max, true, b, &v->kept[i]);
+    if (v->kept != NULL) {
+        vim_acts_layout(g, s->be, s->n_max, false, b, &v->plain);
+        return;
+    }
+    vim_acts_layout(g, s->be, s->n_max, true, b, &v->acts);
+    v->plain = v->acts;
+    for (int k = 0; k < 2; k++)
+        v->plain.pre[k] = v->plain.delta[k] = v->plain.y[k] = NULL;
+}
+
 static void layout(struct sweep *s, struct bump *b)
 {
     struct vim_scores *v = s->scratch;
     const struct geometry *g = &s->model->geo;
     size_t n = (size_t)s->n_max, len = (size_t)g->tokens, size = s->be->real_size;
     size_t inner = n * len * (size_t)g->inner;
-    vim_acts_layout(g, s->be, s->n_max, true, b, &v->acts);
+    layout_acts(s, b);
     vim_grads_layout(g, s->be, s->n_max, b, &v->grads);
     v->row = bump_take(b, inner, size);
     v->row_dir[0] = bump_take(b, inner, size);
@@ -87,6 +117,7 @@ static void close_scores(struct sweep *s)
         free(v->slots[i].range);
     }
     free(v->gradient);
+    free(v->kept);
 }
 
 /* ---- passes ---- */
@@ -95,17 +126,16 @@ static void forward(struct sweep *s, int layer, real *x)
 {
     const struct vim_scores *v = s->scratch;
     const struct vim_layer *w = &weights_of(s)->layer[layer];
-    struct vim_acts plain = v->acts;
-    for (int k = 0; k < 2; k++)
-        plain.pre[k] = plain.delta[k] = plain.y[k] = NULL;
-    vim_layer_inner(&s->model->geo, s->be, w, &plain, s->n, x);
-    vim_layer_close(&s->model->geo, s->be, w, &plain, s->n, x);
+    bool keep = v->kept != NULL && layer >= s->lowest;
+    const struct vim_acts *a = keep ? &v->kept[layer - s->lowest] : &v->plain;
+    vim_layer_inner(&s->model->geo, s->be, w, a, s->n, x);
+    vim_layer_close(&s->model->geo, s->be, w, a, s->n, x);
 }
 
 static void head(struct sweep *s, const real *x, real *logits)
 {
     const struct vim_scores *v = s->scratch;
-    vim_head(&s->model->geo, s->be, weights_of(s), s->n, x, v->acts.xn, logits);
+    vim_head(&s->model->geo, s->be, weights_of(s), s->n, x, v->plain.xn, logits);
 }
 
 static struct hidden_row_args row_args(const struct geometry *g, const struct vim_scores *v, int n)
@@ -152,7 +182,10 @@ static void record(struct sweep *s, int layer, const real *x)
     v->next_slot = 0;
     for (int i = 0; i < SLOTS; i++)
         v->slots[i].filled = false;
-    vim_layer_inner(&s->model->geo, s->be, v->w, &v->acts, s->n, x);
+    if (v->kept != NULL)
+        v->acts = v->kept[layer >= s->lowest ? layer - s->lowest : 0];
+    if (v->kept == NULL || !s->recorded || layer < s->lowest)
+        vim_layer_inner(&s->model->geo, s->be, v->w, &v->acts, s->n, x);
     check_identity(s, v);
 }
 

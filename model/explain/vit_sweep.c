@@ -4,11 +4,6 @@
 #include "sweep.h"
 #include "vit.h"
 
-/* Blocks' activations are kept from the forward pass where a lane's take no more than this, or, on
- * a device with memory of its own, than a part of what is free; larger models and batches compute
- * each block again on the way down. */
-enum { KEEP_BYTES = 256 << 20, KEEP_PART = 4 };
-
 struct vit_scores {
     struct vit_acts acts;  /* of the block in hand */
     struct vit_acts *kept; /* [Λ - lowest], or NULL */
@@ -35,15 +30,6 @@ static size_t acts_bytes(const struct sweep *s)
     return measure.used;
 }
 
-static size_t keep_limit(const struct sweep *s)
-{
-    size_t available = 0, total = 0;
-    if (s->be->memory == NULL)
-        return KEEP_BYTES;
-    s->be->memory(s->be, &available, &total);
-    return available / KEEP_PART;
-}
-
 static void layout(struct sweep *s, struct bump *b)
 {
     struct vit_scores *v = s->scratch;
@@ -53,7 +39,7 @@ static void layout(struct sweep *s, struct bump *b)
         v->any_gradient = true;
         v->any_lrp = v->any_lrp || s->streams[i].lrp;
     }
-    if (v->kept == NULL && kept > 0 && acts_bytes(s) <= keep_limit(s) / kept)
+    if (v->kept == NULL && sweep_keeps(s, acts_bytes(s)))
         v->kept = calloc(kept, sizeof *v->kept); /* without it, blocks are computed again */
     for (size_t i = 0; v->kept != NULL && i < kept; i++)
         vit_acts_layout(g, s->be, s->n_max, true, b, &v->kept[i]);
