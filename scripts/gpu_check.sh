@@ -66,7 +66,7 @@ pack() {
         -exec cp -r {} "$stage/shared/golden/" \;
     [ -d "$shared/imagenet-samples" ] && cp -r "$shared/imagenet-samples" "$stage/shared/"
     # one thread and a long memory: every program holds the same kernels
-    tar -C "$stage" -c . | xz -T1 --x86 --lzma2=preset=7,dict=64MiB >"$to/gpu.tar.xz" ||
+    tar -C "$stage" -c . | xz -T1 --x86 --lzma2=preset=9e,dict=64MiB >"$to/gpu.tar.xz" ||
         die "packing failed"
     rm -rf "$stage"
     local size tree
