@@ -60,9 +60,9 @@ enum status plan_examine(const struct config *, plan_told *told, void *context, 
 /* What was loaded, and what is going to be done with it, by so many ranks. */
 void plan_print(const struct plan *, int ranks, FILE *);
 
-/* Images per shard for so many ranks: run.shard_size, or what serves the engine. On a GPU a batch ends with
- * its shard, and the next one is loaded ahead within a shard: it is several batches, as long as every
- * rank has shards enough to be done when the others are. */
+/* Images per shard for so many ranks: run.shard_size, or what serves the engine. On a GPU a batch
+ * ends with its shard, and the next one is loaded ahead within a shard: it is several batches, as
+ * long as every rank has shards enough to be done when the others are. */
 size_t plan_shard_size(const struct plan *, int ranks);
 
 /* Method m's class c has a map of its own, not a link to the first class asked for. */
