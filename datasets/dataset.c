@@ -1,125 +1,15 @@
-#include "dataset_impl.h"
+#include "dataset.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "sha256.h"
+#include "demo_kinds.h"
+#include "imagenet_kinds.h"
 
 const struct dataset_kind *const dataset_kinds[] = { &dataset_imagenet,     &dataset_imagenet_list,
                                                      &dataset_imagenet_tar, &dataset_imagenet_seg,
                                                      &dataset_demo,         NULL };
-
-enum status entries_add(struct entries *list, char *id, int32_t label, uint64_t size,
-                        struct error *err)
-{
-    if (id != NULL && list->count == list->room) {
-        size_t room = list->room > 0 ? list->room * 2 : 256;
-        struct entry *items = reallocarray(list->items, room, sizeof *items);
-        if (items != NULL) {
-            list->items = items;
-            list->room = room;
-        }
-    }
-    if (id == NULL || list->count == list->room) {
-        free(id);
-        return fail(err, E_NOMEM, "no memory for a list of %zu images", list->count + 1);
-    }
-    list->items[list->count++] = (struct entry){ id, label, size, 0 };
-    return OK;
-}
-
-void entries_free(struct entries *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i].id);
-    free(list->items);
-    *list = (struct entries){ 0 };
-}
-
-/* Over the kind and, per image: id with its NUL, label and size in little-endian bytes. */
-static void fingerprint(struct dataset *dataset, const struct entries *list)
-{
-    struct sha256 hash;
-    sha256_begin(&hash);
-    sha256_add(&hash, dataset->kind->name, strlen(dataset->kind->name) + 1);
-    for (size_t i = 0; i < list->count; i++) {
-        const struct entry *e = &list->items[i];
-        uint8_t numbers[12];
-        for (int b = 0; b < 4; b++)
-            numbers[b] = (uint8_t)((uint32_t)e->label >> (8 * b));
-        for (int b = 0; b < 8; b++)
-            numbers[4 + b] = (uint8_t)(e->size >> (8 * b));
-        sha256_add(&hash, e->id, strlen(e->id) + 1);
-        sha256_add(&hash, numbers, sizeof numbers);
-    }
-    sha256_end(&hash, dataset->fingerprint);
-}
-
-enum status dataset_take(struct dataset *dataset, struct entries *list, struct error *err)
-{
-    dataset->ids = calloc(list->count + 1, sizeof *dataset->ids);
-    dataset->labels = calloc(list->count + 1, sizeof *dataset->labels);
-    if (dataset->ids == NULL || dataset->labels == NULL)
-        return fail(err, E_NOMEM, "no memory for a list of %zu images", list->count);
-    fingerprint(dataset, list);
-    dataset->count = list->count;
-    for (size_t i = 0; i < list->count; i++) {
-        dataset->ids[i] = list->items[i].id;
-        dataset->labels[i] = list->items[i].label;
-        list->items[i].id = NULL;
-    }
-    entries_free(list);
-    return OK;
-}
-
-char *text_format(const char *format, ...)
-{
-    char *text;
-    va_list args;
-    va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        text = NULL;
-    va_end(args);
-    return text;
-}
-
-char *path_join(const char *folder, const char *name)
-{
-    if (name[0] == '/')
-        return strdup(name);
-    return text_format("%s/%s", folder, name);
-}
-
-bool has_image_suffix(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot != NULL && (strcasecmp(dot, ".jpeg") == 0 || strcasecmp(dot, ".jpg") == 0 ||
-                           strcasecmp(dot, ".png") == 0);
-}
-
-enum status file_image(const char *folder, const char *id, struct image *out, struct error *err)
-{
-    char *path = path_join(folder, id);
-    if (path == NULL)
-        return fail(err, E_NOMEM, "no memory for the path of %s", id);
-    enum status status = image_read(path, out, err);
-    free(path);
-    return status;
-}
-
-enum status files_load(struct dataset *dataset, size_t index, struct sample *sample,
-                       struct error *err)
-{
-    return file_image(dataset->impl, dataset->ids[index], &sample->image, err);
-}
-
-void files_close(struct dataset *dataset)
-{
-    free(dataset->impl);
-}
 
 static enum status unknown_kind(const char *kind, struct error *err)
 {

@@ -2,17 +2,17 @@
  * images. */
 #include <string.h>
 
-#include "labels.h"
+#include "image_labels.h"
 #include "memory_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void as_list(const char *path)
 {
-    struct entries list = { 0 };
+    struct image_list list = { 0 };
     struct error err = { 0 };
     size_t *lines = NULL;
-    enum status s = list_read(path, NULL, &list, &lines, &err);
+    enum status s = file_list_read(path, NULL, &list, &lines, &err);
     if (s != OK && (s != err.code || s != E_CONFIG || strncmp(err.text, path, strlen(path)) != 0 ||
                     lines != NULL))
         abort();
@@ -21,20 +21,20 @@ static void as_list(const char *path)
             (i > 0 && lines[i] <= lines[i - 1]))
             abort();
     free(lines);
-    entries_free(&list);
+    image_list_free(&list);
 }
 
 static void as_labels(const char *path)
 {
     /* A devkit that is no file: what is a ground truth fails there at the latest. */
     const struct dataset_options options = { .labels = path, .devkit = "/nonexistent" };
-    struct entries list = { 0 };
+    struct image_list list = { 0 };
     struct error err = { 0 };
     size_t unlisted;
-    if (entries_add(&list, strdup("b.JPEG"), -1, 2, NULL) != OK ||
-        entries_add(&list, strdup("a.JPEG"), -1, 1, NULL) != OK)
+    if (image_list_add(&list, strdup("b.JPEG"), -1, 2, NULL) != OK ||
+        image_list_add(&list, strdup("a.JPEG"), -1, 1, NULL) != OK)
         abort();
-    enum status s = labels_apply(&options, "where", &list, &unlisted, &err);
+    enum status s = image_labels_apply(&options, "where", &list, &unlisted, &err);
     if (s != OK && (s != err.code || s != E_CONFIG))
         abort();
     if (s == OK && (list.count == 0 || list.count + unlisted != 2))
@@ -42,7 +42,7 @@ static void as_labels(const char *path)
     for (size_t i = 0; s == OK && i < list.count; i++)
         if (list.items[i].label < 0 || list.items[i].size != 1 + (list.items[i].id[0] == 'b'))
             abort();
-    entries_free(&list);
+    image_list_free(&list);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

@@ -20,7 +20,7 @@ static void mend(uint8_t *header)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct entries list = { 0 };
+    struct image_list list = { 0 };
     struct error err = { 0 };
     size_t others = 0;
     uint8_t *copy = malloc(size + 1);
@@ -36,12 +36,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (s != OK && (s != err.code || s != E_CONFIG || strncmp(err.text, "fuzz: ", 6) != 0))
         abort();
     for (size_t i = 0; s == OK && i < list.count; i++) {
-        const struct entry *e = &list.items[i];
+        const struct image_entry *e = &list.items[i];
         if (e->offset % 512 != 0 || e->offset > size || e->size > size - e->offset ||
             e->id[0] == '/' || !has_image_suffix(e->id))
             abort();
     }
-    entries_free(&list);
+    image_list_free(&list);
     memory_file_close(&f);
     free(copy);
     return 0;

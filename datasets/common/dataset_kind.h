@@ -1,0 +1,50 @@
+/* What a data set is, and what one of its kinds does. datasets/dataset.h opens and loads them. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "image.h"
+
+struct dataset_options {
+    const char *kind;   /* "imagenet", "imagenet_list", "imagenet_tar", "demo", ... */
+    const char *path;   /* folder, list file, .tar, .mat; demo: the folder it is written under, once
+                         */
+    const char *root;   /* of a list's relative names; NULL: the list's own folder */
+    const char *labels; /* of a tar or a flat folder: a text list of 'file label' lines, or the
+                           devkit's ILSVRC2012_validation_ground_truth.txt; NULL: the latter, from
+                           the devkit */
+    const char *devkit; /* the devkit's folder, or its meta.mat; needed where labels is no list */
+    int demo_images;    /* demo only: how many; 0 = its default */
+    uint64_t demo_seed; /* demo only */
+    int demo_size;      /* demo only: side in pixels; 0 = its default */
+    const char *demo_split; /* demo only: "plain" or "shortcut" (demo.h); NULL: plain */
+};
+
+struct sample {
+    struct image image;
+    int8_t *labels;   /* [height, width]: 0 background, 1 foreground, -1 left out; NULL without */
+    int8_t *shortcut; /* [height, width]: 1 where a shortcut was planted, else 0; NULL without */
+};
+
+struct dataset;
+
+struct dataset_kind {
+    const char *name, *summary;
+    enum status (*open)(const struct dataset_options *, struct dataset *, struct error *);
+    /* Safe to call from several threads. E_DATA or E_IO: this image cannot be had; the run records
+     * it and goes on. */
+    enum status (*load)(struct dataset *, size_t index, struct sample *, struct error *);
+    void (*close)(struct dataset *);
+};
+
+struct dataset {
+    const struct dataset_kind *kind;
+    char *description; /* one line: what and how many, for the log */
+    size_t count;
+    char **ids;      /* [count] unique names, as stored in /images/id */
+    int32_t *labels; /* [count] class index; -1: none */
+    bool has_labels, has_masks, has_shortcuts;
+    char fingerprint[65]; /* hex SHA-256 over kind, ids, labels and file sizes: what the data set is
+                           */
+    void *impl;
+};

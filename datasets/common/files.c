@@ -1,0 +1,53 @@
+#include "files.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+char *text_format(const char *format, ...)
+{
+    char *text;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
+    va_end(args);
+    return text;
+}
+
+char *path_join(const char *folder, const char *name)
+{
+    if (name[0] == '/')
+        return strdup(name);
+    return text_format("%s/%s", folder, name);
+}
+
+bool has_image_suffix(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot != NULL && (strcasecmp(dot, ".jpeg") == 0 || strcasecmp(dot, ".jpg") == 0 ||
+                           strcasecmp(dot, ".png") == 0);
+}
+
+enum status file_image(const char *folder, const char *id, struct image *out, struct error *err)
+{
+    char *path = path_join(folder, id);
+    if (path == NULL)
+        return fail(err, E_NOMEM, "no memory for the path of %s", id);
+    enum status status = image_read(path, out, err);
+    free(path);
+    return status;
+}
+
+enum status files_load(struct dataset *dataset, size_t index, struct sample *sample,
+                       struct error *err)
+{
+    return file_image(dataset->impl, dataset->ids[index], &sample->image, err);
+}
+
+void files_close(struct dataset *dataset)
+{
+    free(dataset->impl);
+}

@@ -1,0 +1,69 @@
+#include "image_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sha256.h"
+
+enum status image_list_add(struct image_list *list, char *id, int32_t label, uint64_t size,
+                           struct error *err)
+{
+    if (id != NULL && list->count == list->room) {
+        size_t room = list->room > 0 ? list->room * 2 : 256;
+        struct image_entry *items = reallocarray(list->items, room, sizeof *items);
+        if (items != NULL) {
+            list->items = items;
+            list->room = room;
+        }
+    }
+    if (id == NULL || list->count == list->room) {
+        free(id);
+        return fail(err, E_NOMEM, "no memory for a list of %zu images", list->count + 1);
+    }
+    list->items[list->count++] = (struct image_entry){ id, label, size, 0 };
+    return OK;
+}
+
+void image_list_free(struct image_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i].id);
+    free(list->items);
+    *list = (struct image_list){ 0 };
+}
+
+/* Over the kind and, per image: id with its NUL, label and size in little-endian bytes. */
+static void fingerprint(struct dataset *dataset, const struct image_list *list)
+{
+    struct sha256 hash;
+    sha256_begin(&hash);
+    sha256_add(&hash, dataset->kind->name, strlen(dataset->kind->name) + 1);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct image_entry *e = &list->items[i];
+        uint8_t numbers[12];
+        for (int b = 0; b < 4; b++)
+            numbers[b] = (uint8_t)((uint32_t)e->label >> (8 * b));
+        for (int b = 0; b < 8; b++)
+            numbers[4 + b] = (uint8_t)(e->size >> (8 * b));
+        sha256_add(&hash, e->id, strlen(e->id) + 1);
+        sha256_add(&hash, numbers, sizeof numbers);
+    }
+    sha256_end(&hash, dataset->fingerprint);
+}
+
+enum status dataset_take_images(struct dataset *dataset, struct image_list *list, struct error *err)
+{
+    dataset->ids = calloc(list->count + 1, sizeof *dataset->ids);
+    dataset->labels = calloc(list->count + 1, sizeof *dataset->labels);
+    if (dataset->ids == NULL || dataset->labels == NULL)
+        return fail(err, E_NOMEM, "no memory for a list of %zu images", list->count);
+    fingerprint(dataset, list);
+    dataset->count = list->count;
+    for (size_t i = 0; i < list->count; i++) {
+        dataset->ids[i] = list->items[i].id;
+        dataset->labels[i] = list->items[i].label;
+        list->items[i].id = NULL;
+    }
+    image_list_free(list);
+    return OK;
+}

@@ -1,0 +1,27 @@
+/* The images of a data set while it opens: names, labels, and what its fingerprint needs. */
+#pragma once
+
+#include <stddef.h>
+
+#include "dataset_kind.h"
+
+/* One image as a kind finds it, while it opens. */
+struct image_entry {
+    char *id;        /* owned */
+    int32_t label;   /* -1: none */
+    uint64_t size;   /* bytes of its file, for the fingerprint */
+    uint64_t offset; /* where they start in an archive */
+};
+
+struct image_list {
+    struct image_entry *items;
+    size_t count, room;
+};
+
+/* Takes over `id` (also when it fails; NULL is E_NOMEM). */
+enum status image_list_add(struct image_list *, char *id, int32_t label, uint64_t size,
+                           struct error *err);
+void image_list_free(struct image_list *);
+
+/* Moves the entries into dataset->{count, ids, labels} and computes the fingerprint. */
+enum status dataset_take_images(struct dataset *, struct image_list *, struct error *err);

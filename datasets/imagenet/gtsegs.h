@@ -1,0 +1,42 @@
+/* The layout of gtsegs_ijcv.mat (SPEC 9): MATLAB 7.3, that is HDF5 behind a 512-byte user block.
+ * /value/img holds [n, 1] references to uint8 [3, W, H]; /value/gt [n, 1] references to [1, 1]
+ * references to uint8 [W, H]. Grey images may be [W, H] or [1, W, H].
+ *
+ * Every function takes the HDF5 lock itself. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "image.h"
+
+enum gtsegs_field {
+    GTSEGS_IMG,
+    GTSEGS_GT,
+    GTSEGS_SHORTCUT, /* our addition, in the demo set's file alone: as gt */
+    GTSEGS_FIELDS
+};
+
+struct gtsegs;
+
+/* E_CONFIG names the file and what it lacks. with_shortcut: whether that field is wanted. */
+enum status gtsegs_open(const char *path, bool with_shortcut, struct gtsegs **out,
+                        struct error *err);
+size_t gtsegs_count(const struct gtsegs *);
+enum status gtsegs_image(struct gtsegs *, size_t index, struct image *out, struct error *err);
+/* *out [height, width], malloc'ed: values 0, 1, and -1 where left out. E_DATA where it is of
+ * another size or holds other values. */
+enum status gtsegs_mask(struct gtsegs *, enum gtsegs_field, size_t index, int width, int height,
+                        int8_t **out, struct error *err);
+void gtsegs_close(struct gtsegs *);
+
+struct gtsegs_writer;
+
+enum status gtsegs_create(const char *path, size_t count, bool with_shortcut,
+                          struct gtsegs_writer **out, struct error *err);
+/* masks [fields from GTSEGS_GT on], each [height, width]. Every index once. */
+enum status gtsegs_put(struct gtsegs_writer *, size_t index, const struct image *,
+                       const int8_t *const *masks, struct error *err);
+/* Completes the file. The writer is gone afterwards, also on failure. */
+enum status gtsegs_finish(struct gtsegs_writer *, struct error *err);
+/* Gives up: the file is left as it is. */
+void gtsegs_abandon(struct gtsegs_writer *);

@@ -1,0 +1,19 @@
+/* Labels of images that lie in one folder or archive, where no class folder tells them (SPEC 9). */
+#pragma once
+
+#include "image_list.h"
+
+/* Whether options name labels at all. */
+bool image_labels_given(const struct dataset_options *);
+
+/* Labels the images that were found in `where` (a path, for messages), as options->labels and
+ * options->devkit say:
+ *
+ * - the devkit's ground truth: one ILSVRC2012_ID a line, for the images in order of their names;
+ *   the devkit's meta.mat says which class an ID is. Exactly as many lines as images.
+ * - a list of 'file label' lines: the images that it names, in its order. *unlisted counts the
+ *   others, which are dropped.
+ *
+ * *list comes in any order, each id once or E_CONFIG. */
+enum status image_labels_apply(const struct dataset_options *options, const char *where,
+                               struct image_list *list, size_t *unlisted, struct error *err);

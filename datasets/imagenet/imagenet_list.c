@@ -1,0 +1,49 @@
+/* kind = imagenet_list: a text list, one `file label` a line (SPEC 9). */
+#include "imagenet_kinds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "file_list.h"
+#include "files.h"
+
+/* The folder that a list's relative names start from. */
+static char *list_root(const struct dataset_options *options)
+{
+    if (options->root != NULL && options->root[0] != '\0')
+        return strdup(options->root);
+    const char *slash = strrchr(options->path, '/');
+    if (slash == NULL)
+        return strdup(".");
+    if (slash == options->path)
+        return strdup("/");
+    return strndup(options->path, (size_t)(slash - options->path));
+}
+
+static enum status list_open(const struct dataset_options *options, struct dataset *dataset,
+                             struct error *err)
+{
+    struct image_list list = { 0 };
+    char *root = list_root(options);
+    dataset->impl = root;
+    if (root == NULL)
+        return fail(err, E_NOMEM, "no memory for a path");
+    enum status status = file_list_read(options->path, root, &list, NULL, err);
+    if (status == OK)
+        status = dataset_take_images(dataset, &list, err);
+    image_list_free(&list);
+    if (status != OK)
+        return status;
+    dataset->has_labels = true;
+    dataset->description =
+        text_format("%s: %zu images, files under %s", options->path, dataset->count, root);
+    return OK;
+}
+
+const struct dataset_kind dataset_imagenet_list = {
+    .name = "imagenet_list",
+    .summary = "a text file of 'file label' lines",
+    .open = list_open,
+    .load = files_load,
+    .close = files_close,
+};

@@ -1,0 +1,52 @@
+/* kind = imagenet_seg: images and masks in gtsegs_ijcv.mat (SPEC 9). */
+#include "imagenet_kinds.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "files.h"
+#include "gtsegs.h"
+#include "image_list.h"
+
+static enum status seg_open(const struct dataset_options *options, struct dataset *dataset,
+                            struct error *err)
+{
+    struct image_list list = { 0 };
+    struct gtsegs *file;
+    struct stat st = { 0 };
+    TRY(gtsegs_open(options->path, false, &file, err));
+    dataset->impl = file;
+    stat(options->path, &st);
+    enum status status = OK;
+    for (size_t i = 0; i < gtsegs_count(file) && status == OK; i++)
+        status = image_list_add(&list, text_format("%06zu", i), -1, (uint64_t)st.st_size, err);
+    if (status == OK)
+        status = dataset_take_images(dataset, &list, err);
+    image_list_free(&list);
+    if (status != OK)
+        return status;
+    dataset->has_masks = true;
+    dataset->description = text_format("%s: %zu images with masks", options->path, dataset->count);
+    return OK;
+}
+
+static enum status seg_load(struct dataset *dataset, size_t index, struct sample *sample,
+                            struct error *err)
+{
+    TRY(gtsegs_image(dataset->impl, index, &sample->image, err));
+    return gtsegs_mask(dataset->impl, GTSEGS_GT, index, sample->image.width, sample->image.height,
+                       &sample->labels, err);
+}
+
+static void seg_close(struct dataset *dataset)
+{
+    gtsegs_close(dataset->impl);
+}
+
+const struct dataset_kind dataset_imagenet_seg = {
+    .name = "imagenet_seg",
+    .summary = "gtsegs_ijcv.mat",
+    .open = seg_open,
+    .load = seg_load,
+    .close = seg_close,
+};
