@@ -60,7 +60,7 @@ static void run_items(const struct writer *w, const struct run *run)
 }
 
 /* The line below a table that says what its published column means. */
-static void setting_note(const struct writer *w, const struct setting *s, const char *where)
+static void setting_note(const struct writer *w, const struct comparability *s, const char *where)
 {
     if (!s->comparable)
         say(w, w->style->paragraph, "Published: n/a, because %s.", s->why);
@@ -77,7 +77,7 @@ static void setting_note(const struct writer *w, const struct setting *s, const 
 static void perturbation_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
-    char subject[SUBJECT_SIZE];
+    char subject[RESULT_TITLE_SIZE];
     grid_begin(&g, "llrrrrrrrr");
     HEADER(&g, "method", "class", "positive ↓", "95 % CI", "published", "diff", "negative ↑",
            "95 % CI", "published", "diff");
@@ -89,13 +89,13 @@ static void perturbation_table(const struct writer *w, const struct run *run, bo
         for (int d = 0; d < REMOVALS; d++)
             figure_cells(&g, &row->direction[d].auc);
     }
-    result_subject(run->result, subject, sizeof subject);
+    result_title(run->result, subject, sizeof subject);
     put_table(
         w, &g, failed,
         "Perturbation: area under the accuracy curve over 0 … 90 %% removed (at most 90), %s, "
         "protocol %s, n = %zu",
         subject, run->result->attribute[ATTR_PROTOCOL], run->perturbation[0].images);
-    setting_note(w, &run->perturbation_setting, "Ali et al. 2025, Table 1");
+    setting_note(w, &run->perturbation_comparability, "Ali et al. 2025, Table 1");
 }
 
 static const struct perturbation_row *
@@ -147,7 +147,7 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
     static const char *const of[STRATA] = { "", ", images answered correctly",
                                             ", images answered wrongly" };
     struct grid g;
-    char subject[SUBJECT_SIZE];
+    char subject[RESULT_TITLE_SIZE];
     size_t images = 0;
     grid_begin(&g, "llrrrrrrrrrrrr");
     HEADER(&g, "method", "class", "pixel acc. ↑", "95 % CI", "published", "diff", "mAP ↑",
@@ -166,7 +166,7 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
         grid_end(&g);
         return;
     }
-    result_subject(run->result, subject, sizeof subject);
+    result_title(run->result, subject, sizeof subject);
     put_table(w, &g, failed, "Segmentation, percent%s: %s, protocol %s, n = %zu", of[stratum],
               subject, run->result->attribute[ATTR_PROTOCOL], images);
 }
@@ -175,7 +175,7 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
 static void shortcut_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
-    char subject[SUBJECT_SIZE];
+    char subject[RESULT_TITLE_SIZE];
     size_t images = 0;
     grid_begin(&g, "llrrrrr");
     HEADER(&g, "method", "class", "heat inside, %", "95 % CI", "its area, %", "times chance",
@@ -192,7 +192,7 @@ static void shortcut_table(const struct writer *w, const struct run *run, bool *
         number_cell(&g, row->shortcut.value / row->shortcut_area);
         grid_cell(&g, "%zu", row->shortcut_images);
     }
-    result_subject(run->result, subject, sizeof subject);
+    result_title(run->result, subject, sizeof subject);
     put_table(w, &g, failed, "Heat in the shortcut: %s, protocol %s, n = %zu", subject,
               run->result->attribute[ATTR_PROTOCOL], images);
     say(w, w->style->paragraph,
@@ -257,7 +257,7 @@ static void write_ledger(const struct writer *w, const struct report *report, bo
     const struct ledger *l = report->ledger;
     const struct run *base = &report->run[l->base];
     struct grid g;
-    char subject[SUBJECT_SIZE];
+    char subject[RESULT_TITLE_SIZE];
     w->style->heading(w->f, 1, "The ledger: one switch at a time");
     say(w, w->style->paragraph,
         "Each run differs in one key of its config from %s, in section explain where no other is "
@@ -270,7 +270,7 @@ static void write_ledger(const struct writer *w, const struct report *report, bo
     for (size_t e = 0; e < l->entries; e++)
         for (size_t i = 0; i < l->entry[e].paired.rows; i++)
             ledger_row_cells(&g, &l->entry[e], &l->entry[e].paired.row[i]);
-    result_subject(base->result, subject, sizeof subject);
+    result_title(base->result, subject, sizeof subject);
     put_table(w, &g, failed, "What each switch changes: %s, protocol %s, percent, paired", subject,
               base->result->attribute[ATTR_PROTOCOL]);
 }
@@ -280,16 +280,17 @@ static void write_ledger(const struct writer *w, const struct report *report, bo
 static bool any_published(const struct report *report)
 {
     for (size_t i = 0; i < report->runs; i++)
-        if ((report->run[i].perturbations && report->run[i].perturbation_setting.comparable) ||
-            (report->run[i].segmentations && report->run[i].segmentation_setting.comparable))
+        if ((report->run[i].perturbations &&
+             report->run[i].perturbation_comparability.comparable) ||
+            (report->run[i].segmentations && report->run[i].segmentation_comparability.comparable))
             return true;
     return false;
 }
 
 void run_title(const struct run *run, char *out, size_t size)
 {
-    char subject[SUBJECT_SIZE];
-    result_subject(run->result, subject, sizeof subject);
+    char subject[RESULT_TITLE_SIZE];
+    result_title(run->result, subject, sizeof subject);
     snprintf(out, size, "%s: %s", base_name(run->result->path), subject);
 }
 
@@ -301,7 +302,7 @@ static void run_tables(const struct writer *w, const struct run *run, bool *fail
     }
     if (run->segmentations) {
         segmentation_table(w, run, STRATUM_ALL, failed);
-        setting_note(w, &run->segmentation_setting, "Ali et al. 2025, Tables 2, 5 and 6");
+        setting_note(w, &run->segmentation_comparability, "Ali et al. 2025, Tables 2, 5 and 6");
         if (run->labelled) {
             segmentation_table(w, run, STRATUM_CORRECT, failed);
             segmentation_table(w, run, STRATUM_WRONG, failed);

@@ -44,8 +44,8 @@ void figure_cells(struct grid *g, const struct figure *f)
     if (isnan(f->published))
         grid_cell(g, "n/a");
     else
-        grid_cell(g, "%.2f%s", f->published, f->same_setting ? "" : "†");
-    if (isnan(f->published) || isnan(f->value) || !f->same_setting)
+        grid_cell(g, "%.2f%s", f->published, f->same_conditions ? "" : "†");
+    if (isnan(f->published) || isnan(f->value) || !f->same_conditions)
         grid_cell(g, "–");
     else
         grid_cell(g, "%+.2f", f->value - f->published);

@@ -48,13 +48,13 @@ static void write_line(FILE *f, const struct line *l)
     number_field(f, l->figure.ci.low);
     number_field(f, l->figure.ci.high);
     number_field(f, l->figure.published);
-    fprintf(f, ",%s,", isnan(l->figure.published) ? "" : l->figure.same_setting ? "yes" : "no");
+    fprintf(f, ",%s,", isnan(l->figure.published) ? "" : l->figure.same_conditions ? "yes" : "no");
     if (l->variant)
         csv_field(f, l->variant);
     else if (strcmp(l->task, "perturbation") == 0)
-        csv_field(f, l->run->perturbation_setting.variant);
+        csv_field(f, l->run->perturbation_comparability.variant);
     else if (strcmp(l->task, "segmentation") == 0)
-        csv_field(f, l->run->segmentation_setting.variant);
+        csv_field(f, l->run->segmentation_comparability.variant);
     fputc(',', f);
     csv_field(f, l->base ? l->base : "");
     fputc('\n', f);
@@ -156,7 +156,7 @@ static void write_trust(FILE *f, const struct run *run)
     const struct interval none = { NAN, NAN };
     struct line l = { run, "trust",       "",        "",   "all", "top1", "",
                       -1,  run->labelled, run->top1, NULL, NULL };
-    l.figure.same_setting = false; /* published with another preprocessing */
+    l.figure.same_conditions = false; /* published with another preprocessing */
     write_line(f, &l);
     l.metric = "skipped";
     l.images = run->result->images;
@@ -224,7 +224,7 @@ static enum status write_csv(const struct report *report, FILE *f, struct error 
 {
     fputs("file,arch,dataset,protocol,task,method,class,stratum,metric,direction,removed_percent,"
           "images,"
-          "value,ci_low,ci_high,published,same_setting,variant,base\n",
+          "value,ci_low,ci_high,published,same_conditions,variant,base\n",
           f);
     for (size_t i = 0; i < report->runs; i++) {
         write_trust(f, &report->run[i]);

@@ -17,7 +17,7 @@
  *     "file", "switch", "images", "rows": [ { "method", "class", "figure", "base", "switched",
  *       "difference", "low", "high", "p_mcnemar" } ] } ] } }
  *
- * FIGURE: { "value", "low", "high", "published", "same_setting", "difference" }
+ * FIGURE: { "value", "low", "high", "published", "same_conditions", "difference" }
  * CURVE: null or { "auc": FIGURE, "accuracy": [10], "accuracy_low": [10], "accuracy_high": [10],
  *   "probability": [10] }
  * "setting" says in words what differs from the published setting; "" where nothing does.
@@ -46,8 +46,8 @@ static void add_figure(cJSON *to, const char *key, const struct figure *f)
     add_number(o, "low", f->ci.low);
     add_number(o, "high", f->ci.high);
     add_number(o, "published", f->published);
-    cJSON_AddBoolToObject(o, "same_setting", f->same_setting && !isnan(f->published));
-    add_number(o, "difference", f->same_setting ? f->value - f->published : NAN);
+    cJSON_AddBoolToObject(o, "same_conditions", f->same_conditions && !isnan(f->published));
+    add_number(o, "difference", f->same_conditions ? f->value - f->published : NAN);
 }
 
 static void add_points(cJSON *to, const char *key, const double *at, size_t stride)
@@ -83,7 +83,7 @@ static cJSON *add_row(cJSON *rows, const char *method, enum explained explained)
 }
 
 /* { comparable, setting, rows: [] }; returns rows. */
-static cJSON *add_task(cJSON *run, const char *key, const struct setting *s)
+static cJSON *add_task(cJSON *run, const char *key, const struct comparability *s)
 {
     cJSON *task = cJSON_AddObjectToObject(run, key);
     cJSON_AddBoolToObject(task, "comparable", s->comparable);
@@ -94,7 +94,7 @@ static cJSON *add_task(cJSON *run, const char *key, const struct setting *s)
 
 static void add_perturbation(cJSON *to, const struct run *run)
 {
-    cJSON *rows = add_task(to, "perturbation", &run->perturbation_setting);
+    cJSON *rows = add_task(to, "perturbation", &run->perturbation_comparability);
     for (size_t i = 0; i < run->perturbations; i++) {
         const struct perturbation_row *row = &run->perturbation[i];
         cJSON *o = add_row(rows, row->method, row->explained);
@@ -107,7 +107,7 @@ static void add_perturbation(cJSON *to, const struct run *run)
 
 static void add_segmentation(cJSON *to, const struct run *run)
 {
-    cJSON *rows = add_task(to, "segmentation", &run->segmentation_setting);
+    cJSON *rows = add_task(to, "segmentation", &run->segmentation_comparability);
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
         cJSON *o = add_row(rows, row->method, row->explained);
@@ -148,7 +148,7 @@ static void add_run(cJSON *runs, const struct run *run)
     add_number(o, "skipped", (double)run->skipped);
     add_number(o, "labelled", (double)run->labelled);
     struct figure top1 = run->top1;
-    top1.same_setting = false; /* published with another preprocessing */
+    top1.same_conditions = false; /* published with another preprocessing */
     add_figure(o, "top1", &top1);
     add_number(o, "identity_error", run->identity_max);
     add_number(o, "zero_row_sum", run->zero_row_sum < 0 ? NAN : (double)run->zero_row_sum);

@@ -11,13 +11,13 @@
 
 void html_subject(FILE *f, const struct run *run, enum explained explained, size_t images)
 {
-    char subject[SUBJECT_SIZE];
-    result_subject(run->result, subject, sizeof subject);
+    char subject[RESULT_TITLE_SIZE];
+    result_title(run->result, subject, sizeof subject);
     html_format(f, "%s, protocol %s, %s class, n = %zu", subject,
                 run->result->attribute[ATTR_PROTOCOL], explained_names[explained], images);
 }
 
-static void legend_item(FILE *f, const struct look *look, const char *method, double value)
+static void legend_item(FILE *f, const struct line_style *look, const char *method, double value)
 {
     fputs("<li>", f);
     chart_swatch(f, look);
@@ -47,8 +47,8 @@ static double highest_accuracy(const struct run *run, enum explained explained)
 }
 
 /* band: its opacity, or 0 for the line. */
-static void curve(const struct chart *c, const struct direction_scores *s, const struct look *look,
-                  double band)
+static void curve(const struct chart *c, const struct direction_scores *s,
+                  const struct line_style *look, double band)
 {
     double points[CURVE_POINTS][2], bands[CURVE_POINTS][3];
     for (int k = 0; k < CURVE_POINTS; k++) {
@@ -86,7 +86,7 @@ static void perturbation_panel(FILE *f, const struct run *run, enum explained ex
     for (int layer = 0; layer < 2; layer++) /* bands below, lines above */
         for (size_t i = 0; i < run->perturbations; i++) {
             const struct perturbation_row *row = &run->perturbation[i];
-            struct look look = look_of(row->method, i);
+            struct line_style look = line_style_of(row->method, i);
             if (shown_perturbation(row, explained) && row->direction[d].present)
                 curve(&c, &row->direction[d], &look, layer == 0 ? faint : 0);
         }
@@ -94,7 +94,7 @@ static void perturbation_panel(FILE *f, const struct run *run, enum explained ex
     fputs("<ul class=\"legend\"><li>area under the curve:</li>\n", f);
     for (size_t i = 0; i < run->perturbations; i++) {
         const struct perturbation_row *row = &run->perturbation[i];
-        struct look look = look_of(row->method, i);
+        struct line_style look = line_style_of(row->method, i);
         if (shown_perturbation(row, explained) && row->direction[d].present)
             legend_item(f, &look, row->method, row->direction[d].auc.value);
     }
@@ -126,12 +126,12 @@ static bool shown_segmentation(const struct segmentation_row *row, enum explaine
 static void segmentation_bars(const struct chart *c, const struct run *run,
                               enum explained explained, size_t bars)
 {
-    static const struct look published = { "#000000", 12, "solid" };
+    static const struct line_style published = { "#000000", 12, "solid" };
     double width = 0.8 / (double)(bars ? bars : 1);
     size_t bar = 0;
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct look look = look_of(row->method, i);
+        struct line_style look = line_style_of(row->method, i);
         if (!shown_segmentation(row, explained))
             continue;
         for (int m = 0; m < SEGMENTATION_METRICS; m++) {
@@ -148,12 +148,13 @@ static void segmentation_bars(const struct chart *c, const struct run *run,
 
 static void segmentation_legend(FILE *f, const struct run *run, enum explained explained)
 {
-    static const struct look published = { "#000000", 12, "solid" };
+    static const struct line_style published = { "#000000", 12, "solid" };
     bool any = false;
     fputs("<ul class=\"legend\">\n", f);
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct look look = { look_of(row->method, i).colour, 5, "solid" }; /* the bar's */
+        struct line_style look = { line_style_of(row->method, i).colour, 5,
+                                   "solid" }; /* the bar's */
         if (!shown_segmentation(row, explained))
             continue;
         legend_item(f, &look, row->method, NAN);
@@ -161,9 +162,10 @@ static void segmentation_legend(FILE *f, const struct run *run, enum explained e
             any = any || !isnan(row->figure[m].published);
     }
     if (any)
-        legend_item(
-            f, &published,
-            run->segmentation_setting.why[0] ? "published, for another setting" : "published", NAN);
+        legend_item(f, &published,
+                    run->segmentation_comparability.why[0] ? "published, for another setting"
+                                                           : "published",
+                    NAN);
     fputs("</ul>\n", f);
 }
 
@@ -195,7 +197,7 @@ static void segmentation(FILE *f, const struct run *run, enum explained explaine
 
 static void shortcut(FILE *f, const struct run *run, enum explained explained)
 {
-    static const struct look chance = { "#000000", LOOK_NO_POINT, "(2,2)" };
+    static const struct line_style chance = { "#000000", LOOK_NO_POINT, "(2,2)" };
     size_t images = 0, bar = 0, bars = plots_shortcut_bars(run, explained);
     const struct chart c = {
         f, 440, 280, 36, 8, 22, 24, { 0, bars ? (double)bars : 1 }, { 0, 100 }
@@ -211,7 +213,7 @@ static void shortcut(FILE *f, const struct run *run, enum explained explained)
     chart_y_axis(&c, 20, "percent of the heat, with 95 % interval");
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct look look = look_of(row->method, i);
+        struct line_style look = line_style_of(row->method, i);
         if (!shown_segmentation(row, explained) || row->shortcut_images == 0)
             continue;
         chart_box(&c, (double)bar + 0.15, 0.7, row->shortcut.value, &look);
@@ -226,7 +228,7 @@ static void shortcut(FILE *f, const struct run *run, enum explained explained)
     fputs("<ul class=\"legend\">\n", f);
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct look look = { look_of(row->method, i).colour, 5, "solid" };
+        struct line_style look = { line_style_of(row->method, i).colour, 5, "solid" };
         if (shown_segmentation(row, explained) && row->shortcut_images > 0)
             legend_item(f, &look, row->method, row->shortcut.value);
     }
@@ -248,7 +250,7 @@ static void recall_panel(FILE *f, const struct run *run, const struct recall *r,
     chart_y_axis(&c, 20, "precision, %");
     for (size_t k = 0; k < r->curves; k++) {
         const struct recall_curve *curve = &r->curve[k];
-        struct look look = look_of(curve->method, k);
+        struct line_style look = line_style_of(curve->method, k);
         double points[RECALL_LEVELS][2];
         for (size_t i = 0; i < curve->levels; i++) {
             points[i][0] = 100 * curve->recall[i];
@@ -263,7 +265,7 @@ static void recall_panel(FILE *f, const struct run *run, const struct recall *r,
     chart_end(&c);
     fputs("<ul class=\"legend\"><li>average precision, %:</li>\n", f);
     for (size_t k = 0; k < r->curves; k++) {
-        struct look look = look_of(r->curve[k].method, k);
+        struct line_style look = line_style_of(r->curve[k].method, k);
         if (recall_shown(&r->curve[k], explained))
             legend_item(f, &look, r->curve[k].method, 100 * r->curve[k].area);
     }

@@ -53,7 +53,7 @@ static void entry_row(const struct chart *c, const struct ledger_entry *e, const
     fputs("</text>\n", c->f);
     for (size_t m = 0; m < count; m++) {
         const struct paired_row *row = ledger_row(e, methods[m], explained, figure);
-        struct look look = look_of(methods[m], m);
+        struct line_style look = line_style_of(methods[m], m);
         double y = place - 20 - 12 * (double)m; /* in points below the row's head */
         if (!row)
             continue;
@@ -104,7 +104,7 @@ static void ledger_figure(FILE *f, const struct report *report, enum explained e
         return;
     fputs("</div><ul class=\"legend\">\n", f);
     for (size_t m = 0; m < in_legend; m++) {
-        struct look look = look_of(legend[m], m);
+        struct line_style look = line_style_of(legend[m], m);
         fputs("<li>", f);
         chart_swatch(f, &look);
         html_element(f, " ", "</li>\n", "%s", legend[m]);

@@ -23,7 +23,7 @@ static bool in_family(const struct run *run, const struct family *f)
 /* --- finding rows ---------------------------------------------------------------------------- */
 
 /* Of several runs with a row, the one closest to the published setting goes into the table. */
-static int closeness(const struct setting *s)
+static int closeness(const struct comparability *s)
 {
     return s->why[0] == '\0' ? 3 : s->comparable ? 2 : 1;
 }
@@ -36,9 +36,9 @@ static const struct perturbation_row *find_curve_row(const struct report *report
     *from = NULL;
     for (size_t r = 0; r < report->runs; r++) {
         const struct run *run = &report->run[r];
-        const struct setting *setting = &run->perturbation_setting;
+        const struct comparability *setting = &run->perturbation_comparability;
         if (!in_family(run, f) || setting->variant[0] != '\0' ||
-            (best && closeness(setting) <= closeness(&(*from)->perturbation_setting)))
+            (best && closeness(setting) <= closeness(&(*from)->perturbation_comparability)))
             continue;
         for (size_t i = 0; i < run->perturbations; i++) {
             const struct perturbation_row *row = &run->perturbation[i];
@@ -60,9 +60,9 @@ static const struct segmentation_row *find_score_row(const struct report *report
     *from = NULL;
     for (size_t r = 0; r < report->runs; r++) {
         const struct run *run = &report->run[r];
-        const struct setting *setting = &run->segmentation_setting;
+        const struct comparability *setting = &run->segmentation_comparability;
         if (!in_family(run, f) || strcmp(setting->variant, variant) != 0 ||
-            (best && closeness(setting) <= closeness(&(*from)->segmentation_setting)))
+            (best && closeness(setting) <= closeness(&(*from)->segmentation_comparability)))
             continue;
         for (size_t i = 0; i < run->segmentations; i++) {
             const struct segmentation_row *row = &run->segmentation[i];
@@ -115,7 +115,7 @@ static void from_cell(struct grid *g, const struct run *run, size_t images)
 static void gap_cells(struct grid *g, double published)
 {
     struct figure gap = { .value = NAN, .ci = { NAN, NAN }, .published = published };
-    gap.same_setting = true; /* no mark: there is no setting of ours */
+    gap.same_conditions = true; /* no mark: there is no setting of ours */
     figure_cells(g, &gap);
 }
 
@@ -218,10 +218,10 @@ static void setting_items(const struct writer *w, const struct report *report)
         const struct run *run = &report->run[r];
         const struct {
             const char *what;
-            const struct setting *setting;
+            const struct comparability *setting;
             size_t rows;
-        } tasks[] = { { "perturbation", &run->perturbation_setting, run->perturbations },
-                      { "segmentation", &run->segmentation_setting, run->segmentations } };
+        } tasks[] = { { "perturbation", &run->perturbation_comparability, run->perturbations },
+                      { "segmentation", &run->segmentation_comparability, run->segmentations } };
         for (size_t t = 0; t < sizeof tasks / sizeof *tasks; t++)
             if (tasks[t].rows && tasks[t].setting->why[0])
                 say(w, w->style->item, "%s, %s, %s: %s", base_name(run->result->path),

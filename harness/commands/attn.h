@@ -1,0 +1,24 @@
+/* What the two halves of evalh attn share: matrices of one image (attn_matrices.c), and influence
+ * over a set of images (attn_influence.c). */
+#pragma once
+
+#include "inspect.h"
+#include "inference_cli.h"
+
+struct attn_options {
+    struct inference_cli cli;
+    const char *model, *image, *beside; /* influence: model and beside are configs */
+    const char *layers, *channels;      /* NULL: default */
+    int tokens;                         /* shown; 0: all */
+    bool influence;
+    long images;           /* influence: how many at most */
+    const char **settings; /* influence: --set */
+    size_t setting_count;
+};
+
+/* Both return an exit code of command.h, after printing what went wrong. */
+int attn_matrices(const struct attn_options *);
+int attn_influence(const struct attn_options *);
+
+/* Prints how many attention matrices the model has. */
+void attn_print_counts(const struct model *, const char *title);

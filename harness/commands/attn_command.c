@@ -1,0 +1,131 @@
+/* evalh attn: hidden attention itself (SPEC 4; figures 2 and 3 of SPEC 10). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "attn.h"
+#include "command.h"
+#include "log.h"
+
+enum { DEFAULT_TOKENS = 64, DEFAULT_IMAGES = 16 };
+enum { KEY_BESIDE = 256, KEY_INFLUENCE };
+
+void attn_print_counts(const struct model *m, const char *title)
+{
+    const struct geometry *g = &m->geo;
+    if (g->heads > 0)
+        printf("%s: %d layers; a layer has %d attention matrices (H, one a head) of %d x %d "
+               "tokens\n",
+               title, g->depth, g->heads, g->tokens, g->tokens);
+    else
+        printf("%s: %d layers; a layer has %d hidden attention matrices (E, one a channel) in each "
+               "of 2 directions, of %d x %d tokens, each the sum of %d inner ones (N): %d and %d "
+               "in all\n",
+               title, g->depth, g->inner, g->tokens, g->tokens, g->state, 2 * g->inner,
+               2 * g->inner * g->state);
+}
+
+static const struct argp_option option_table[] = {
+    { "layers", 'l', "N|P%,...", 0, "layers from 0, or depths (default: 25%,50%,75%)", 0 },
+    { "channels", 'c', "N|mean|all,...", 0,
+      "channels of a Vim, heads of a ViT (default: 0,1,mean; with --beside: mean)", 0 },
+    { "tokens", 't', "N", 0, "draw the first N tokens; 0: all (default: 64)", 0 },
+    { "beside", KEY_BESIDE, "MODEL", 0, "a second checkpoint (with --influence: config)", 0 },
+    { "influence", KEY_INFLUENCE, NULL, 0,
+      "the mean influence of every patch on CLS, by layer, over the images of a CONFIG", 0 },
+    { "images", 'i', "N", 0, "influence: how many images at most (default: 16)", 0 },
+    { "set", 's', "SECTION.KEY=VALUE", 0, "influence: a key of the config, over its file", 0 },
+    INFERENCE_CLI_OPTIONS("results/attn"),
+    { 0 }
+};
+
+static error_t take_argument(struct attn_options *o, char *value, struct argp_state *state)
+{
+    if (o->model == NULL)
+        o->model = value;
+    else if (o->image == NULL)
+        o->image = value;
+    else {
+        argp_error(state, "one image at a time: '%s' is too many", value);
+        return EINVAL;
+    }
+    return 0;
+}
+
+static error_t check_arguments(const struct attn_options *o, struct argp_state *state)
+{
+    if (o->cli.help)
+        return 0;
+    if (o->influence && (o->model == NULL || o->image != NULL))
+        argp_error(state, "--influence wants one config");
+    else if (!o->influence && o->image == NULL)
+        argp_error(state, "a checkpoint and an image are expected");
+    else
+        return 0;
+    return EINVAL;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct attn_options *o = state->input;
+    long n = 0;
+    error_t bad;
+    switch (key) {
+    case 'l':
+        o->layers = value;
+        return 0;
+    case 'c':
+        o->channels = value;
+        return 0;
+    case 't':
+        bad = cli_whole(state, "tokens", value, 0, 1000000, &n);
+        o->tokens = (int)n;
+        return bad;
+    case KEY_BESIDE:
+        o->beside = value;
+        return 0;
+    case KEY_INFLUENCE:
+        o->influence = true;
+        return 0;
+    case 'i':
+        return cli_whole(state, "images", value, 1, 1000000, &o->images);
+    case 's':
+        o->settings[o->setting_count++] = value;
+        return 0;
+    case ARGP_KEY_ARG:
+        return take_argument(o, value, state);
+    case ARGP_KEY_END:
+        return check_arguments(o, state);
+    default:
+        return inference_cli_parse(key, value, state, &o->cli);
+    }
+}
+
+static const struct argp argp = {
+    .options = option_table,
+    .parser = parse_option,
+    .args_doc = "CHECKPOINT IMAGE\n--influence CONFIG",
+    .doc =
+        "Writes attention matrices of chosen layers and channels to HDF5, whole and as they are, "
+        "and draws their beginning: a Vim's |alpha| from its least to its largest, a ViT's after "
+        "its softmax. With --beside the paper's Figure 3, with --influence its Figure 2."
+};
+
+static int main_attn(int argc, char **argv)
+{
+    struct attn_options o = { .cli = INFERENCE_CLI_START("results/attn"),
+                              .tokens = DEFAULT_TOKENS,
+                              .images = DEFAULT_IMAGES,
+                              .settings = calloc((size_t)argc + 1, sizeof *o.settings) };
+    int code;
+    if (o.settings == NULL) {
+        log_error("out of memory");
+        return EXIT_USAGE;
+    }
+    if (cli_parse(&argp, argc, argv, &o, &o.cli.help, &code))
+        code = o.influence ? attn_influence(&o) : attn_matrices(&o);
+    free(o.settings);
+    return code;
+}
+
+const struct command command_attn = { "attn", "hidden attention: matrices, and influence on CLS",
+                                      main_attn, &argp };

@@ -1,0 +1,31 @@
+/* Subcommands of evalh: one file each, and one line in the table of commands.c.
+ *
+ * Exit codes: 0 done; 1 something failed, or was stopped, after work had begun; 2 nothing was run,
+ * because the command line, a config or an input is not right. */
+#pragma once
+
+#include <argp.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct command {
+    const char *name;
+    const char *summary; /* one line for evalh --help */
+    /* argv[0] is the full name for messages ("evalh report"). Returns the exit code; never calls
+     * exit(), so parse options with ARGP_NO_EXIT. */
+    int (*main)(int argc, char **argv);
+    const struct argp *argp; /* what main parses: man page and shell completion follow from it */
+};
+
+extern const struct command *const commands[]; /* NULL-terminated */
+
+extern const struct command command_run;
+extern const struct command command_attn;
+extern const struct command command_doctor;
+extern const struct command command_explain;
+extern const struct command command_report;  /* harness/report/ */
+extern const struct command command_compare; /* harness/report/ */
+extern const struct command command_rescore; /* harness/report/ */
+extern const struct command command_info;    /* harness/report/ */
+extern const struct command command_precision;
+extern const struct command command_bench;

@@ -1,0 +1,384 @@
+/* evalh explain CHECKPOINT IMAGE...: what a model sees in a photograph, and why (SPEC 5, 6). */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "class_names.h"
+#include "colour.h"
+#include "command.h"
+#include "explain_figure.h"
+#include "gnuplot.h"
+#include "log.h"
+#include "inference_cli.h"
+#include "suggest.h"
+
+enum { TOP = 5 };
+enum { CHOICE_PREDICTED = -1, CHOICE_TARGET = -2 }; /* else a class index */
+
+struct options {
+    struct inference_cli cli;
+    const char *beside, *methods, *names, *protocol;
+    long choice;
+    const char *checkpoint;
+    const char **images; /* [image_count] the caller's argv */
+    int image_count;
+};
+
+/* ---- methods --------------------------------------------------------------------------------- */
+
+static enum status unknown_method(const char *typed, const struct model *model, struct error *err)
+{
+    const char *names[EXPLAIN_METHODS];
+    size_t count = 0;
+    char list[300];
+    for (int i = 0; explain_methods[i] != NULL && count < EXPLAIN_METHODS; i++)
+        if (explain_supports(explain_methods[i], model))
+            names[count++] = explain_methods[i]->name;
+    join_words(list, sizeof list, names, count);
+    const char *near = suggest(typed, names, count);
+    return fail(err, E_CONFIG, "--methods: '%s' is not a method for a %s%s%s%s; those are %s",
+                typed, model->arch, near ? "; did you mean '" : "", near ? near : "",
+                near ? "'?" : "", list);
+}
+
+/* "raw, rollout" -> methods that every side has; without --methods all that explain anything. */
+static enum status choose_methods(struct explain_figure *p, const struct options *o,
+                                  struct error *err)
+{
+    if (o->methods == NULL) {
+        for (int i = 0; explain_methods[i] != NULL && p->method_count < EXPLAIN_METHODS; i++) {
+            bool all = !explain_methods[i]->control;
+            for (int k = 0; k < p->model_count; k++)
+                all &= explain_supports(explain_methods[i], p->models[k].inference.model);
+            if (all)
+                p->methods[p->method_count++] = explain_methods[i];
+        }
+        return OK;
+    }
+    char *words = strdup(o->methods), *rest = words;
+    enum status status = words != NULL ? OK : fail(err, E_NOMEM, "out of memory");
+    for (char *w; status == OK && (w = strtok_r(rest, ", ", &rest)) != NULL;) {
+        const struct explain_method *m = explain_find(w);
+        for (int k = 0; status == OK && k < p->model_count; k++)
+            if (m == NULL || !explain_supports(m, p->models[k].inference.model))
+                status = unknown_method(w, p->models[k].inference.model, err);
+        if (status == OK && p->method_count == EXPLAIN_METHODS)
+            status = fail(err, E_CONFIG, "--methods: more than %d", EXPLAIN_METHODS);
+        if (status == OK)
+            p->methods[p->method_count++] = m;
+    }
+    free(words);
+    if (status == OK && p->method_count == 0)
+        status = fail(err, E_CONFIG, "--methods: none is named");
+    return status;
+}
+
+/* ---- models: one model each -------------------------------------------------------------------
+ */
+
+static enum status open_explainer(struct explain_figure *p, struct explained_model *side,
+                                  const struct options *o, struct error *err)
+{
+    static const bool classes[CLASS_CHOICES] = { [CLASS_PREDICTED] = true };
+    const struct inference *s = &side->inference;
+    struct explain_options eo = explain_defaults;
+    eo.protocol = o->protocol;
+    size_t cells = (size_t)s->model->geo.grid * (size_t)s->model->geo.grid;
+    size_t pixels = (size_t)s->model->geo.image_size * (size_t)s->model->geo.image_size;
+    side->maps = malloc((size_t)p->method_count * CLASS_CHOICES * cells * sizeof(float));
+    side->heat = malloc((size_t)p->method_count * pixels * sizeof(float));
+    if (side->maps == NULL || side->heat == NULL)
+        return fail(err, E_NOMEM, "no memory for %d heat maps", p->method_count);
+    return explainer_open(s->model, s->device, &s->backend_options, &input_imagenet, &eo,
+                          p->methods, p->method_count, classes, 1, &side->explainer, err);
+}
+
+/* The first side that has another number of classes than are named; NULL: none. */
+static const struct model *unnamed_model(const struct explain_figure *p)
+{
+    for (int k = 0; k < p->model_count && p->names.count > 0; k++)
+        if (p->models[k].inference.model->geo.classes != p->names.count)
+            return p->models[k].inference.model;
+    return NULL;
+}
+
+/* Names that were asked for must do. Those that lie beside the checkpoint are used where they do;
+ * in a folder of several models they may be another one's. */
+static enum status find_names(struct explain_figure *p, const struct options *o, struct error *err)
+{
+    enum status status = o->names != NULL ? class_names_read(o->names, &p->names, err)
+                                          : class_names_beside(o->checkpoint, &p->names, err);
+    const struct model *other = unnamed_model(p);
+    if (status == OK && other != NULL)
+        status = fail(err, E_CONFIG, "%s names %d classes; %s has %d",
+                      o->names != NULL ? o->names : "classes.txt", p->names.count,
+                      other->checkpoint->path, other->geo.classes);
+    if (status == OK || o->names != NULL)
+        return status;
+    log_warn("%s: classes are told by their numbers", err->text);
+    class_names_free(&p->names);
+    return OK;
+}
+
+static enum status check_choice(const struct explain_figure *p, const struct options *o,
+                                struct error *err)
+{
+    for (int k = 0; k < p->model_count; k++)
+        if (o->choice >= p->models[k].inference.model->geo.classes)
+            return fail(err, E_CONFIG, "--class %ld: %s has the classes 0 to %d", o->choice,
+                        p->models[k].inference.model->checkpoint->path,
+                        p->models[k].inference.model->geo.classes - 1);
+    return OK;
+}
+
+static enum status open_panel(struct explain_figure *p, const struct options *o, struct error *err)
+{
+    p->model_count = o->beside != NULL ? 2 : 1;
+    p->protocol = o->protocol;
+    p->preprocess = preprocess_names[o->cli.inference.preprocess];
+    p->vector = o->cli.vector;
+    TRY(inference_cli_open(&o->cli, o->checkpoint, o->beside != NULL, &p->models[0].inference,
+                           err));
+    if (o->beside != NULL)
+        TRY(inference_cli_open(&o->cli, o->beside, true, &p->models[1].inference, err));
+    TRY(find_names(p, o, err));
+    TRY(check_choice(p, o, err));
+    TRY(choose_methods(p, o, err));
+    for (int k = 0; k < p->model_count; k++)
+        TRY(open_explainer(p, &p->models[k], o, err));
+    return OK;
+}
+
+static void close_panel(struct explain_figure *p)
+{
+    for (int k = 0; k < EXPLAIN_MODELS; k++) {
+        explainer_close(p->models[k].explainer);
+        inference_close(&p->models[k].inference);
+        free(p->models[k].maps);
+        free(p->models[k].heat);
+    }
+    class_names_free(&p->names);
+}
+
+/* ---- one image ------------------------------------------------------------------------------- */
+
+/* Probabilities in double, and the order of the largest; equal ones by index. */
+static void print_top(const struct explain_figure *p, const struct explained_model *side,
+                      const char *path)
+{
+    const struct inference *s = &side->inference;
+    int classes = s->model->geo.classes, shown[TOP], count = classes < TOP ? classes : TOP;
+    char title[96], buffer[32];
+    inference_title(s, title, sizeof title);
+    printf("%s: %s\n", path, title);
+    for (int i = 0; i < count; i++) {
+        shown[i] = -1;
+        for (int k = 0; k < classes; k++) {
+            bool taken = false;
+            for (int j = 0; j < i; j++)
+                taken |= shown[j] == k;
+            if (!taken && (shown[i] < 0 || s->logits[k] > s->logits[shown[i]]))
+                shown[i] = k;
+        }
+        printf("  %6.2f %%  %5d  %s\n", 100 * explain_figure_probability(s, shown[i]), shown[i],
+               p->names.count > 0 ? class_name(&p->names, shown[i], buffer) : "");
+    }
+}
+
+static enum status explained_class(const struct explain_figure *p, const struct options *o,
+                                   const char *path, int *out, struct error *err)
+{
+    *out = (int)o->choice;
+    if (o->choice != CHOICE_TARGET)
+        return OK;
+    *out = p->names.count > 0 ? class_of_path(&p->names, path) : -1;
+    return *out >= 0
+               ? OK
+               : fail(err, E_CONFIG,
+                      "--class target: the class of %s is not known; it is read from a folder or "
+                      "name that begins with a WordNet id of the --names file (n01440764/x.jpg), "
+                      "else give its index: --class N",
+                      path);
+}
+
+static enum status explain_side(struct explain_figure *p, struct explained_model *side, int class,
+                                struct error *err)
+{
+    struct inference *s = &side->inference;
+    size_t cells = (size_t)s->model->geo.grid * (size_t)s->model->geo.grid;
+    int32_t predicted;
+    float identity;
+    uint8_t zero_row_sum;
+    const struct explain_subject subject = {
+        .rgb = s->picture.rgb, .label = 0, .predicted = class >= 0 ? class : explain_figure_top(s)
+    };
+    const struct explain_result result = { &predicted, side->maps, &identity, &zero_row_sum };
+    side->class = subject.predicted;
+    TRY(explainer_run(side->explainer, &subject, 1, &result, err));
+    if (zero_row_sum)
+        log_warn("a rollout met rows whose sum is 0; they are left as they are (SPEC 1)");
+    /* [methods, CLASS_CHOICES, g, g] -> [methods, g, g] */
+    for (int m = 0; m < p->method_count; m++)
+        memmove(side->maps + (size_t)m * cells,
+                side->maps + ((size_t)m * CLASS_CHOICES + CLASS_PREDICTED) * cells,
+                cells * sizeof *side->maps);
+    return inference_heat(s, side->maps, p->method_count, side->heat, err);
+}
+
+/* FOLDER/NAME, and FOLDER/NAME-2 for the second image of that name. */
+static enum status draw(const struct explain_figure *p, const struct options *o, int index,
+                        struct error *err)
+{
+    char name[256], other[256], number[16] = "";
+    char *stem;
+    int same = 1;
+    explain_figure_stem(o->images[index], name, sizeof name);
+    for (int i = 0; i < index; i++) {
+        explain_figure_stem(o->images[i], other, sizeof other);
+        same += strcmp(name, other) == 0;
+    }
+    if (same > 1)
+        snprintf(number, sizeof number, "-%d", same);
+    if (asprintf(&stem, "%s/%s%s", o->cli.out, name, number) < 0)
+        return fail(err, E_NOMEM, "out of memory");
+    enum status status = explain_figure_draw(p, o->images[index], stem, err);
+    free(stem);
+    return status;
+}
+
+static enum status explain_image(struct explain_figure *p, const struct options *o, int index,
+                                 struct error *err)
+{
+    const char *path = o->images[index];
+    struct image image;
+    int class;
+    TRY(explained_class(p, o, path, &class, err));
+    TRY(image_read(path, &image, err));
+    enum status status = OK;
+    for (int k = 0; k < p->model_count && status == OK; k++) {
+        status = inference_run(&p->models[k].inference, &image, err);
+        if (status == OK)
+            print_top(p, &p->models[k], path);
+        if (status == OK)
+            status = explain_side(p, &p->models[k], class, err);
+    }
+    image_free(&image);
+    return status == OK ? draw(p, o, index, err) : status;
+}
+
+static int explain(const struct options *o)
+{
+    struct explain_figure panel = { 0 };
+    struct error err;
+    int code = EXIT_USAGE;
+    enum status status = open_panel(&panel, o, &err);
+    if (status == OK)
+        status = make_directory(o->cli.out, &err);
+    for (int i = 0; i < o->image_count && status == OK; i++) {
+        status = explain_image(&panel, o, i, &err);
+        if (status == OK || i > 0)
+            code = EXIT_FAILED;
+    }
+    close_panel(&panel);
+    if (status == OK)
+        return EXIT_DONE;
+    log_error("%s", err.text);
+    return code;
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+enum { KEY_BESIDE = 256 };
+
+static const struct argp_option option_table[] = {
+    { "methods", 'm', "NAME,...", 0, "explanation methods (default: all that the model has)", 0 },
+    { "class", 'c', "predicted|target|N", 0,
+      "explain the predicted class (default), the one that the image's path tells, or class N", 0 },
+    { "names", 'n', "FILE", 0,
+      "class names: one a line, or 'index wnid name' lines (default: classes.txt beside the "
+      "checkpoint)",
+      0 },
+    { "protocol", 'P', "released|paper", 0, "reading of the paper (default: released)", 0 },
+    { "beside", KEY_BESIDE, "CHECKPOINT", 0, "a second model, its heat maps in a second row", 0 },
+    INFERENCE_CLI_OPTIONS("results/explain"),
+    { 0 }
+};
+
+static error_t parse_class(struct argp_state *state, struct options *o, const char *text)
+{
+    if (strcmp(text, "predicted") == 0)
+        o->choice = CHOICE_PREDICTED;
+    else if (strcmp(text, "target") == 0)
+        o->choice = CHOICE_TARGET;
+    else
+        return cli_whole(state, "class", text, 0, INT32_MAX, &o->choice);
+    return 0;
+}
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    static const char *const protocols[] = { "released", "paper", NULL };
+    struct options *o = state->input;
+    int word;
+
+    switch (key) {
+    case 'm':
+        o->methods = value;
+        return 0;
+    case 'c':
+        return parse_class(state, o, value);
+    case 'n':
+        o->names = value;
+        return 0;
+    case 'P':
+        o->protocol = value;
+        return inference_cli_word(state, "protocol", value, protocols, &word);
+    case KEY_BESIDE:
+        o->beside = value;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->checkpoint == NULL)
+            o->checkpoint = value;
+        else
+            o->images[o->image_count++] = value;
+        return 0;
+    case ARGP_KEY_END:
+        if (o->cli.help || o->image_count > 0)
+            return 0;
+        argp_error(state, "a checkpoint and at least one image are expected");
+        return EINVAL;
+    default:
+        return inference_cli_parse(key, value, state, &o->cli);
+    }
+}
+
+static const struct argp argp = {
+    .options = option_table,
+    .parser = parse_option,
+    .args_doc = "CHECKPOINT IMAGE...",
+    .doc =
+        "Prints what the model takes each IMAGE for, and draws the image beside heat maps of why "
+        "(the paper's Figure 4, with --beside)."
+};
+
+static int main_explain(int argc, char **argv)
+{
+    struct options o = { .images = calloc((size_t)argc + 1, sizeof *o.images),
+                         .cli = INFERENCE_CLI_START("results/explain"),
+                         .protocol = "released",
+                         .choice = CHOICE_PREDICTED };
+    int code;
+    if (o.images == NULL) {
+        log_error("out of memory");
+        return EXIT_USAGE;
+    }
+    if (cli_parse(&argp, argc, argv, &o, &o.cli.help, &code))
+        code = explain(&o);
+    free(o.images);
+    return code;
+}
+
+const struct command command_explain = { "explain",
+                                         "what a model sees in photographs, with heat maps",
+                                         main_explain, &argp };

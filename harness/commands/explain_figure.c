@@ -1,0 +1,123 @@
+#include "explain_figure.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "colour.h"
+#include "log.h"
+#include "panel.h"
+
+int explain_figure_top(const struct inference *s)
+{
+    int top = 0;
+    for (int k = 1; k < s->model->geo.classes; k++)
+        if (s->logits[k] > s->logits[top])
+            top = k;
+    return top;
+}
+
+double explain_figure_probability(const struct inference *s, int class)
+{
+    double top = s->logits[explain_figure_top(s)], sum = 0;
+    for (int k = 0; k < s->model->geo.classes; k++)
+        sum += exp((double)s->logits[k] - top);
+    return exp((double)s->logits[class] - top) / sum;
+}
+
+void explain_figure_stem(const char *path, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(out, size, "%s", slash != NULL ? slash + 1 : path);
+    char *dot = strrchr(out, '.');
+    if (dot != NULL && dot != out)
+        *dot = '\0';
+}
+
+/* With two models a row each; one model's pictures in two rows where they are more than four. */
+static int count_columns(const struct explain_figure *p)
+{
+    int cells = 1 + p->method_count;
+    return p->model_count > 1 || cells <= 4 ? cells : (cells + 1) / 2;
+}
+
+static enum status put_heat(const struct explain_figure *p, const struct explained_model *side,
+                            int m, int cell, struct panel *panel, struct error *err)
+{
+    int s = side->inference.model->geo.image_size;
+    size_t pixels = (size_t)s * (size_t)s;
+    uint8_t *rgb = panel_picture(panel, cell / panel->columns, cell % panel->columns, s);
+    if (rgb == NULL)
+        return fail(err, E_NOMEM, "no memory for a heat map");
+    bool same = true; /* such a map says nothing, and its heat is 0 everywhere (SPEC 6) */
+    for (size_t i = 1; i < pixels; i++)
+        same &= side->heat[(size_t)m * pixels + i] == side->heat[(size_t)m * pixels];
+    colour_overlay(side->inference.picture.rgb, side->heat + (size_t)m * pixels, pixels, rgb);
+    snprintf(panel->cells[cell].title, sizeof panel->cells->title, "%s%s", p->methods[m]->name,
+             same ? " (constant)" : "");
+    return OK;
+}
+
+static enum status put_side(const struct explain_figure *p, int k, struct panel *panel,
+                            struct error *err)
+{
+    const struct explained_model *side = &p->models[k];
+    int s = side->inference.model->geo.image_size, row = k; /* two models: all in one row */
+    uint8_t *rgb = panel_picture(panel, row, 0, s);
+    if (rgb == NULL)
+        return fail(err, E_NOMEM, "no memory for a picture");
+    memcpy(rgb, side->inference.picture.rgb, (size_t)s * (size_t)s * 3);
+    snprintf(panel->cells[row * panel->columns].title, sizeof panel->cells->title, "image");
+    if (p->model_count > 1)
+        inference_title(&side->inference, panel->row_titles[row], sizeof *panel->row_titles);
+    for (int m = 0; m < p->method_count; m++)
+        TRY(put_heat(p, side, m, row * panel->columns + 1 + m, panel, err));
+    return OK;
+}
+
+/* Data, model, method, protocol and n are in every figure. */
+static void put_words(const struct explain_figure *p, const char *image, struct panel *panel)
+{
+    char buffer[32], title[96], stem[128];
+    explain_figure_stem(image, stem, sizeof stem);
+    snprintf(panel->heading[0], sizeof *panel->heading, "%s", stem);
+    for (int k = 0; k < p->model_count; k++) {
+        const struct explained_model *side = &p->models[k];
+        int top = explain_figure_top(&side->inference);
+        inference_title(&side->inference, title, sizeof title);
+        snprintf(panel->heading[k + 1], sizeof *panel->heading, "%s: %.60s, %.1f %%%s", title,
+                 class_name(&p->names, side->class, buffer),
+                 100 * explain_figure_probability(&side->inference, side->class),
+                 top == side->class ? " (predicted)" : " (not what it predicts)");
+    }
+    snprintf(panel->note[0], sizeof *panel->note,
+             "%s protocol, %s preprocessing, n = 1 image; each map from its least to its largest",
+             p->protocol, p->preprocess);
+    for (int k = 0, used = 0; k < p->model_count; k++)
+        used += snprintf(panel->note[1] + used, sizeof *panel->note - (size_t)used, "%s%.12s",
+                         k > 0 ? ", " : "sha256 of the checkpoint: ",
+                         p->models[k].inference.model->checkpoint->sha256);
+}
+
+enum status explain_figure_draw(const struct explain_figure *p, const char *image, const char *stem,
+                                struct error *err)
+{
+    struct panel panel;
+    int columns = count_columns(p);
+    int rows = p->model_count > 1 ? p->model_count : p->method_count / columns + 1;
+    TRY(panel_open(&panel, rows, columns, err));
+    enum status status = OK;
+    for (int k = 0; k < p->model_count && status == OK; k++)
+        status = put_side(p, k, &panel, err);
+    put_words(p, image, &panel);
+    panel.scale = "relevance";
+    panel.scale_low = "low";
+    panel.scale_high = "high";
+    if (status == OK)
+        status = panel_draw(&panel, stem, p->vector, err);
+    if (status == OK)
+        log_info("wrote %s.png%s", stem, p->vector ? ", .pdf, .svg" : "");
+    panel_close(&panel);
+    return status;
+}

@@ -1,0 +1,364 @@
+/* evalh precision: how far fp32 explanations lie from double ones, and what that does to scores
+ * (SPEC 6). The same images run twice, once with each precision, and the records are compared. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "command.h"
+#include "log.h"
+#include "metrics.h"
+#include "plan.h"
+#include "progress.h"
+#include "runner.h"
+#include "stop.h"
+
+enum { FP32, DOUBLE, SIDES };
+
+struct arguments {
+    const char **settings; /* [argc] */
+    size_t setting_count;
+    const char *config, *images;
+    bool help;
+};
+
+struct side {
+    struct config *config;
+    struct plan *plan;
+    struct runner *runner;
+};
+
+/* ---- maps ------------------------------------------------------------------------------------ */
+
+/* Of one method and class, over images: distance as a share of the map's largest value, and how
+ * much of the hottest pixels is the same, in the mean over the nine cuts of the perturbation test.
+ */
+struct distance {
+    double largest, mean, overlap, lowest_overlap;
+    size_t images;
+};
+
+static void make_heat(const struct plan *p, const float *map, float *heat)
+{
+    struct backend *be = p->backend;
+    int grid = p->model->geo.grid, side = p->model->geo.image_size;
+    size_t cells = (size_t)grid * (size_t)grid, pixels = (size_t)side * (size_t)side;
+    float *d_map = be->alloc(be, cells * sizeof *d_map),
+          *d_heat = be->alloc(be, pixels * sizeof *d_heat);
+    if (d_map != NULL && d_heat != NULL) {
+        be->upload(be, d_map, map, cells * sizeof *map);
+        const struct heat_args h = {
+            .n = 1, .grid = grid, .side = side, .maps = d_map, .heat = d_heat
+        };
+        be->op.heat(be, &h);
+        be->download(be, heat, d_heat, pixels * sizeof *heat);
+        be_wait(be);
+    }
+    if (d_map != NULL)
+        be->free(be, d_map);
+    if (d_heat != NULL)
+        be->free(be, d_heat);
+}
+
+static void rank_pixels(const struct plan *p, const float *heat, uint32_t *rank)
+{
+    struct backend *be = p->backend;
+    size_t pixels = (size_t)p->model->geo.image_size * (size_t)p->model->geo.image_size;
+    float *d_heat = be->alloc(be, pixels * sizeof *d_heat);
+    uint32_t *d_rank = be->alloc(be, pixels * sizeof *d_rank);
+    if (d_heat != NULL && d_rank != NULL) {
+        be->upload(be, d_heat, heat, pixels * sizeof *heat);
+        const struct rank_args r = {
+            .n = 1, .pixels = (int)pixels, .heat = d_heat, .rank = d_rank
+        };
+        be->op.rank(be, &r);
+        be->download(be, rank, d_rank, pixels * sizeof *rank);
+        be_wait(be);
+    }
+    if (d_heat != NULL)
+        be->free(be, d_heat);
+    if (d_rank != NULL)
+        be->free(be, d_rank);
+}
+
+static double overlap(const uint32_t *a, const uint32_t *b, size_t pixels)
+{
+    double sum = 0;
+    for (int k = 1; k < CURVE_POINTS; k++) {
+        uint32_t cut = (uint32_t)((double)pixels * (k / 10.0));
+        size_t both = 0;
+        for (size_t i = 0; i < pixels; i++)
+            both += a[i] < cut && b[i] < cut;
+        sum += (double)both / cut;
+    }
+    return sum / (CURVE_POINTS - 1);
+}
+
+static enum status measure_maps(const struct side *s, int columns[SIDES], size_t images,
+                                struct distance *out, struct error *err)
+{
+    const struct geometry *g = &s[FP32].plan->model->geo;
+    size_t cells = (size_t)g->grid * (size_t)g->grid;
+    size_t pixels = (size_t)g->image_size * (size_t)g->image_size;
+    float *heat = malloc(pixels * sizeof *heat);
+    uint32_t *rank[SIDES] = { malloc(pixels * sizeof *rank[0]), malloc(pixels * sizeof *rank[0]) };
+    *out = (struct distance){ .lowest_overlap = 1 };
+    bool ok = heat != NULL && rank[FP32] != NULL && rank[DOUBLE] != NULL;
+    for (size_t i = 0; ok && i < images; i++) {
+        const float *a = records_at(runner_records(s[FP32].runner), columns[FP32], i);
+        const float *b = records_at(runner_records(s[DOUBLE].runner), columns[DOUBLE], i);
+        double error = 0, size = 0;
+        for (size_t k = 0; k < cells; k++) {
+            error = fmax(error, fabs((double)a[k] - (double)b[k]));
+            size = fmax(size, fabs((double)b[k]));
+        }
+        if (!(size > 0)) /* an unreadable image, or a map of zeros */
+            continue;
+        make_heat(s[FP32].plan, a, heat);
+        rank_pixels(s[FP32].plan, heat, rank[FP32]);
+        make_heat(s[DOUBLE].plan, b, heat);
+        rank_pixels(s[DOUBLE].plan, heat, rank[DOUBLE]);
+        double same = overlap(rank[FP32], rank[DOUBLE], pixels);
+        out->largest = fmax(out->largest, error / size);
+        out->mean += error / size;
+        out->overlap += same;
+        out->lowest_overlap = fmin(out->lowest_overlap, same);
+        out->images++;
+    }
+    out->mean /= (double)out->images;
+    out->overlap /= (double)out->images;
+    free(heat);
+    free(rank[FP32]);
+    free(rank[DOUBLE]);
+    return ok ? OK : fail(err, E_NOMEM, "out of memory");
+}
+
+static enum status print_maps(const struct side *s, size_t images, struct error *err)
+{
+    const struct plan *p = s[FP32].plan;
+    printf(
+        "| method | class | images | fp32 off by, mean | at most | rank overlap, mean | least |\n"
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
+    for (int m = 0; m < p->method_count; m++)
+        for (int c = 0; c < CLASS_CHOICES; c++) {
+            char path[160];
+            int columns[SIDES];
+            struct distance d;
+            if (!p->classes[c] || !plan_has_own(p, m, (enum class_choice)c))
+                continue;
+            snprintf(path, sizeof path, "explain/%s/%s/map", p->methods[m]->name,
+                     class_choice_names[c]);
+            for (int k = 0; k < SIDES; k++)
+                columns[k] = records_find(runner_records(s[k].runner), path);
+            TRY(measure_maps(s, columns, images, &d, err));
+            printf("| %s | %s | %zu | %.3g %% | %.3g %% | %.2f %% | %.2f %% |\n",
+                   p->methods[m]->name, class_choice_names[c], d.images, 100 * d.mean,
+                   100 * d.largest, 100 * d.overlap, 100 * d.lowest_overlap);
+        }
+    return OK;
+}
+
+/* ---- scores ---------------------------------------------------------------------------------- */
+
+/* Perturbation: AUC of both, and in how many masked images hit and predicted class differ. */
+static void print_curves(const struct side *s, const char *path, size_t images, const uint8_t *use)
+{
+    double auc[SIDES], curve[CURVE_POINTS];
+    const uint8_t *hit[SIDES];
+    const int32_t *class[SIDES];
+    size_t differ = 0, other = 0, n = 0;
+    char name[200];
+    snprintf(name, sizeof name, "%.*spredicted", (int)(strlen(path) - strlen("hit")), path);
+    for (int k = 0; k < SIDES; k++) {
+        const struct records *r = runner_records(s[k].runner);
+        hit[k] = records_at(r, records_find(r, path), 0);
+        class[k] = records_at(r, records_find(r, name), 0);
+        n = accuracy_curve(hit[k], use, images, curve);
+        auc[k] = curve_auc(curve, AUC_TRAPEZOID);
+    }
+    for (size_t i = 0; i < images * CURVE_POINTS; i++) {
+        differ += use[i / CURVE_POINTS] && (hit[FP32][i] != 0) != (hit[DOUBLE][i] != 0);
+        other += use[i / CURVE_POINTS] && class[FP32][i] != class[DOUBLE][i];
+    }
+    printf("| %.*s | %.3f | %.3f | %+.3f | %zu | %zu | %zu |\n",
+           (int)(strlen(path) - strlen("/hit")), path, auc[FP32], auc[DOUBLE],
+           auc[FP32] - auc[DOUBLE], differ, other, n * CURVE_POINTS);
+}
+
+/* Segmentation: pixels classified right, and average precision. */
+static void print_counts(const struct side *s, const char *path, size_t images, const uint8_t *use)
+{
+    char name[200];
+    size_t stem = strlen(path) - strlen("correct");
+    double accuracy[SIDES] = { 0 }, ap[SIDES] = { 0 }, labelled = 0, n = 0;
+    for (int k = 0; k < SIDES; k++) {
+        const struct records *r = runner_records(s[k].runner);
+        snprintf(name, sizeof name, "%.*slabelled", (int)stem, path);
+        int all = records_find(r, name);
+        snprintf(name, sizeof name, "%.*sap", (int)stem, path);
+        int aps = records_find(r, name), right = records_find(r, path);
+        for (size_t i = 0; i < images; i++) {
+            if (!use[i])
+                continue;
+            accuracy[k] += *(const int32_t *)records_at(r, right, i);
+            ap[k] += (double)*(const float *)records_at(r, aps, i);
+            labelled += k == FP32 ? *(const int32_t *)records_at(r, all, i) : 0;
+            n += k == FP32;
+        }
+    }
+    for (int k = 0; k < SIDES; k++) {
+        accuracy[k] *= 100 / labelled;
+        ap[k] *= 100 / n;
+    }
+    printf("| %.*spixel accuracy | %.3f | %.3f | %+.3f | | | |\n", (int)stem, path, accuracy[FP32],
+           accuracy[DOUBLE], accuracy[FP32] - accuracy[DOUBLE]);
+    printf("| %.*smAP | %.3f | %.3f | %+.3f | | | |\n", (int)stem, path, ap[FP32], ap[DOUBLE],
+           ap[FP32] - ap[DOUBLE]);
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static enum status print_scores(const struct side *s, size_t images, struct error *err)
+{
+    const struct records *k = runner_records(s[FP32].runner);
+    uint8_t *use = malloc(images + 1);
+    if (use == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    for (size_t i = 0; i < images; i++)
+        use[i] = *(const uint8_t *)records_at(k, records_find(k, "images/status"), i) == 0;
+    printf(
+        "\n| score | fp32 | double | difference | hits that differ | predictions that differ | of "
+        "masked images |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
+    for (int i = 0; i < k->count; i++) {
+        const char *path = k->columns[i].path;
+        if (k->columns[i].same_as >= 0)
+            continue;
+        if (strncmp(path, "perturbation/", 13) == 0 && ends_with(path, "/hit"))
+            print_curves(s, path, images, use);
+        else if (strncmp(path, "segmentation/", 13) == 0 && ends_with(path, "/correct"))
+            print_counts(s, path, images, use);
+    }
+    free(use);
+    return OK;
+}
+
+/* ---- the two runs ---------------------------------------------------------------------------- */
+
+static enum status open_side(const struct arguments *a, const char *precision, struct side *s,
+                             struct error *err)
+{
+    char limit[64];
+    snprintf(limit, sizeof limit, "run.limit=%s", a->images != NULL ? a->images : "16");
+    TRY(config_new(&s->config, err));
+    TRY(config_read(s->config, a->config, err));
+    for (size_t i = 0; i < a->setting_count; i++)
+        TRY(config_set(s->config, a->settings[i], err));
+    TRY(config_set(s->config, limit, err));
+    TRY(config_set(s->config, precision, err));
+    TRY(config_finish(s->config, err));
+    return plan_open(s->config, &s->plan, err);
+}
+
+static enum status run_side(struct side *s, const char *name, struct error *err)
+{
+    struct progress progress;
+    TRY(runner_open(s->plan, s->plan->images, &s->runner, err));
+    progress_begin(&progress, name, s->plan->images, 0);
+    enum status status =
+        runner_shard(s->runner, 0, s->plan->images, progress_report, &progress, err);
+    progress_break(&progress);
+    return status;
+}
+
+static int check(const struct arguments *a)
+{
+    static const char *const settings[SIDES] = { "explain.precision=fp32",
+                                                 "explain.precision=double" };
+    static const char *const names[SIDES] = { "fp32", "double" };
+    struct side s[SIDES] = { 0 };
+    struct error err;
+    enum status status = OK;
+    int code = EXIT_USAGE;
+    for (int k = 0; k < SIDES && status == OK; k++)
+        status = open_side(a, settings[k], &s[k], &err);
+    if (status == OK) {
+        code = EXIT_FAILED;
+        stop_listen();
+    }
+    for (int k = 0; k < SIDES && status == OK; k++)
+        status = run_side(&s[k], names[k], &err);
+    if (status == OK) {
+        size_t images = s[FP32].plan->images;
+        printf("fp32 against double explanations: %s, %zu images\n\n", a->config, images);
+        status = print_maps(s, images, &err);
+        if (status == OK)
+            status = print_scores(s, images, &err);
+    }
+    if (status == OK)
+        code = EXIT_DONE;
+    else
+        log_error("%s", err.text);
+    for (int k = 0; k < SIDES; k++) {
+        runner_close(s[k].runner);
+        plan_close(s[k].plan);
+        config_free(s[k].config);
+    }
+    return code;
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+static const struct argp_option options[] = {
+    { "set", 's', "SECTION.KEY=VALUE", 0, "a key of the config, over what its file says", 0 },
+    { "images", 'i', "N", 0, "the first N images (default 16)", 0 },
+    CLI_HELP_OPTION,
+    { 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 's':
+        a->settings[a->setting_count++] = arg;
+        return 0;
+    case 'i':
+        a->images = arg;
+        return 0;
+    case CLI_HELP:
+        a->help = true;
+        return 0;
+    default:
+        return cli_one(&a->config, key, arg, state, a->help, "config",
+                       "evalh precision configs/perturb_deit_t.ini");
+    }
+}
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "CONFIG",
+    .doc = "Runs the first images of CONFIG twice, with explanations in fp32 and in double, and "
+           "says how far the maps lie apart and what that does to the scores. Writes nothing."
+};
+
+static int main_precision(int argc, char **argv)
+{
+    struct arguments a = { .settings = calloc((size_t)argc + 1, sizeof *a.settings) };
+    int code = EXIT_USAGE;
+    if (a.settings == NULL)
+        log_error("out of memory");
+    else if (cli_parse(&argp, argc, argv, &a, &a.help, &code))
+        code = check(&a);
+    free(a.settings);
+    return code;
+}
+
+const struct command command_precision = { "precision",
+                                           "how far fp32 explanations lie from double ones",
+                                           main_precision, &argp };

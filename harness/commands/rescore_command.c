@@ -1,0 +1,346 @@
+/* evalh rescore FILE...: the other conventions of the scores, without a model. Perturbation, from
+ * the stored records: accuracy or probability curves, trapezoid or mean, the unmasked point in or
+ * out (SPEC 7). Segmentation, from the stored maps and the data set's masks: other thresholds than
+ * the mean of the heat (SPEC 8). */
+#include "command.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "format.h"
+#include "log.h"
+#include "thresholds.h"
+
+enum task { PERTURBATION, SEGMENTATION, TASKS };
+static const char *const task_names[TASKS] = { "perturbation", "segmentation" };
+
+struct options {
+    bool csv, help;
+    bool task[TASKS]; /* asked for; neither: what the files have */
+    struct cli_files in;
+};
+
+static const struct argp_option option_table[] = {
+    { "format", 'f', "md|csv", 0, "on standard output (default: md)", 0 },
+    { "task", 't', "perturbation|segmentation", 0,
+      "that one alone (default: what the files have; csv: the first)", 0 },
+    CLI_HELP_OPTION,
+    { 0 },
+};
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    struct options *o = state->input;
+
+    switch (key) {
+    case 'f':
+        o->csv = strcmp(value, "csv") == 0;
+        if (o->csv || strcmp(value, "md") == 0)
+            return 0;
+        argp_error(state, "--format %s: md or csv is expected", value);
+        return EINVAL;
+    case 't':
+        for (int t = 0; t < TASKS; t++)
+            o->task[t] = strcmp(value, task_names[t]) == 0;
+        if (o->task[PERTURBATION] || o->task[SEGMENTATION])
+            return 0;
+        argp_error(state, "--task %s: perturbation or segmentation is expected", value);
+        return EINVAL;
+    case CLI_HELP:
+        o->help = true;
+        return 0;
+    default:
+        return cli_files_parse(&o->in, key, value, state, o->help, "a result file (.h5)");
+    }
+}
+
+/* --- perturbation ---------------------------------------------------------------------------- */
+
+enum { ACCURACY, PROBABILITY, CURVES };
+static const char *const curve_names[CURVES] = { "accuracy", "probability" };
+
+/* score [CURVES][AUC_CONVENTIONS], percent; NaN without a scored, labelled image. */
+static void rescore(const struct result *r, const struct result_curve *c, const uint8_t *use,
+                    double score[CURVES][AUC_CONVENTIONS])
+{
+    double curve[CURVES][CURVE_POINTS];
+    accuracy_curve(c->hit, use, r->images, curve[ACCURACY]);
+    probability_curve(c->prob, use, r->images, curve[PROBABILITY]);
+    for (int k = 0; k < CURVES; k++)
+        for (int a = 0; a < AUC_CONVENTIONS; a++)
+            score[k][a] = curve_auc(curve[k], (enum auc_convention)a);
+}
+
+static void header(struct grid *g, bool csv)
+{
+    if (csv)
+        grid_cell(g, "file");
+    grid_cell(g, "method");
+    grid_cell(g, "class");
+    grid_cell(g, "direction");
+    grid_cell(g, "curve");
+    for (int a = 0; a < AUC_CONVENTIONS; a++)
+        grid_cell(g, "%s", auc_names[a]);
+}
+
+static void score_cell(struct grid *g, double score, bool csv)
+{
+    if (isnan(score))
+        grid_cell(g, "%s", csv ? "" : "–");
+    else
+        grid_cell(g, csv ? "%.10g" : "%.2f", score);
+}
+
+static void rows(struct grid *g, const struct result *r, const uint8_t *use, bool csv)
+{
+    double score[CURVES][AUC_CONVENTIONS];
+    for (size_t i = 0; i < r->curves; i++) {
+        const struct result_curve *c = &r->curve[i];
+        const struct result_map *map = result_find_map(r, c->method, c->explained);
+        bool both = !csv && map && map->agnostic; /* one row for reading; CSV has every entry */
+        if (both && c->explained == EXPLAINED_TARGET)
+            continue;
+        rescore(r, c, use, score);
+        for (int k = 0; k < CURVES; k++) {
+            if (csv)
+                grid_cell(g, "%s", r->path);
+            grid_cell(g, "%s", c->method);
+            grid_cell(g, "%s", both ? "both" : explained_names[c->explained]);
+            grid_cell(g, "%s", removal_names[c->removal]);
+            grid_cell(g, "%s", curve_names[k]);
+            for (int a = 0; a < AUC_CONVENTIONS; a++)
+                score_cell(g, score[k][a], csv);
+        }
+    }
+}
+
+static void print_subject(const struct result *r, size_t images, const char *what)
+{
+    char subject[RESULT_TITLE_SIZE];
+    result_title(r, subject, sizeof subject);
+    printf("\n%s: %s, %s, n = %zu\n\n", r->path, subject, what, images);
+}
+
+static enum status print_curves(const struct result *r, bool csv, bool first, struct error *err)
+{
+    struct grid g;
+    size_t images = 0;
+    uint8_t *use = malloc(r->images ? r->images : 1);
+    if (!use)
+        return fail(err, E_NOMEM, "%s: no memory to score it", r->path);
+    for (size_t i = 0; i < r->images; i++)
+        images += use[i] = r->status[i] == 0 && r->label[i] >= 0;
+    grid_begin(&g, csv ? "lllllrrrr" : "llllrrrr");
+    if (!csv || first)
+        header(&g, csv);
+    rows(&g, r, use, csv);
+    if (!csv)
+        print_subject(r, images, "perturbation");
+    if (!g.failed)
+        (csv ? grid_csv : grid_markdown)(&g, stdout);
+    bool failed = g.failed;
+    grid_end(&g);
+    free(use);
+    return failed ? fail(err, E_NOMEM, "%s: no memory to score it", r->path) : OK;
+}
+
+/* --- segmentation ---------------------------------------------------------------------------- */
+
+/* The columns for reading: the rules, every tenth fixed level, the best one. */
+enum { SHOWN_LEVELS = 9, SHOWN = THRESHOLD_LEVELS + SHOWN_LEVELS };
+
+static int shown(int column)
+{
+    int level = column - THRESHOLD_LEVELS;
+    return level < 0 ? column : THRESHOLD_LEVELS + 10 * level + 9; /* 0.10, 0.20 ... */
+}
+
+static void threshold_header(struct grid *g)
+{
+    char name[16];
+    grid_cell(g, "method");
+    grid_cell(g, "class");
+    for (int k = 0; k < SHOWN; k++) {
+        threshold_name(shown(k), name, sizeof name);
+        grid_cell(g, "%s", name);
+    }
+    grid_cell(g, "best");
+    grid_cell(g, "at");
+}
+
+static void threshold_rows(struct grid *g, const struct threshold_table *t,
+                           double (*score)(const struct threshold_counts *))
+{
+    for (size_t i = 0; i < t->rows; i++) {
+        const struct threshold_row *row = &t->row[i];
+        char name[16];
+        grid_cell(g, "%s", row->method);
+        grid_cell(g, "%s", row->agnostic ? "both" : explained_names[row->explained]);
+        for (int k = 0; k < SHOWN; k++)
+            score_cell(g, score(&row->counts[shown(k)]), false);
+        score_cell(g, score(&row->counts[row->best]), false);
+        threshold_name(row->best, name, sizeof name);
+        grid_cell(g, "%s", *t->why ? "–" : name);
+    }
+}
+
+static void threshold_lines(struct grid *g, const struct result *r, const struct threshold_table *t)
+{
+    for (size_t i = 0; i < t->rows; i++)
+        for (int k = 0; k < THRESHOLDS; k++) {
+            const struct threshold_counts *c = &t->row[i].counts[k];
+            char name[16];
+            if (k > THRESHOLD_MEAN && *t->why)
+                continue;
+            threshold_name(k, name, sizeof name);
+            grid_cell(g, "%s", r->path);
+            grid_cell(g, "%s", t->row[i].method);
+            grid_cell(g, "%s", t->row[i].agnostic ? "both" : explained_names[t->row[i].explained]);
+            grid_cell(g, "%s", name);
+            score_cell(g, counts_accuracy(c), true);
+            score_cell(g, counts_miou(c), true);
+        }
+}
+
+static bool print_grid(struct grid *g, void (*print)(const struct grid *, FILE *))
+{
+    bool failed = g->failed;
+    if (!failed)
+        print(g, stdout);
+    grid_end(g);
+    return !failed;
+}
+
+static enum status print_thresholds(const struct result *r, bool csv, bool first, struct error *err)
+{
+    static const struct {
+        const char *what;
+        double (*score)(const struct threshold_counts *);
+    } tables[] = { { "segmentation, mIoU by threshold", counts_miou },
+                   { "segmentation, pixel accuracy by threshold", counts_accuracy } };
+    struct threshold_table t;
+    struct grid g;
+    bool good = true;
+    size_t scored = 0;
+
+    TRY(thresholds_build(r, &t, err));
+    for (size_t i = 0; i < r->images; i++)
+        scored += r->status[i] == 0;
+    if (*t.why)
+        log_warn("%s: only the published threshold: the records hold no masks, and the data set "
+                 "cannot be read here (%s)",
+                 r->path, t.why);
+    for (size_t k = 0; good && !csv && k < 2; k++) {
+        grid_begin(&g, "llrrrrrrrrrrrrrr");
+        threshold_header(&g);
+        threshold_rows(&g, &t, tables[k].score);
+        print_subject(r, scored, tables[k].what);
+        good = print_grid(&g, grid_markdown);
+    }
+    if (csv) {
+        grid_begin(&g, "llllrr");
+        static const char *const names[] = { "file",      "method",         "class",
+                                             "threshold", "pixel_accuracy", "miou" };
+        for (size_t k = 0; first && k < sizeof names / sizeof *names; k++)
+            grid_cell(&g, "%s", names[k]);
+        threshold_lines(&g, r, &t);
+        good = print_grid(&g, grid_csv);
+    }
+    thresholds_free(&t);
+    return good ? OK : fail(err, E_NOMEM, "%s: no memory to score it", r->path);
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static bool has_task(const struct result *r, enum task task)
+{
+    return task == PERTURBATION ? r->curves > 0 : r->segmentations > 0;
+}
+
+/* done [TASKS]: files printed so far. A CSV holds one task alone: that of the first file. */
+static enum status rescore_file(const struct options *o, const struct result *r, size_t done[TASKS],
+                                struct error *err)
+{
+    bool any = false;
+    for (int t = 0; t < TASKS; t++) {
+        bool asked = o->task[t] || !(o->task[PERTURBATION] || o->task[SEGMENTATION]);
+        if (o->task[t] && !has_task(r, (enum task)t))
+            return fail(err, E_DATA, "%s: it has no /%s to score", r->path, task_names[t]);
+        if (!asked || !has_task(r, (enum task)t) || (o->csv && done[!t] > 0))
+            continue;
+        TRY((t == PERTURBATION ? print_curves : print_thresholds)(r, o->csv, done[t] == 0, err));
+        done[t]++;
+        any = true;
+    }
+    return any ? OK
+               : fail(err, E_DATA,
+                      "%s: it has no /perturbation, as the files before it; --task says which to "
+                      "print",
+                      r->path);
+}
+
+static void explain_columns(const size_t done[TASKS])
+{
+    if (done[PERTURBATION])
+        printf("\nPercent. trapezoid: over 0 ... 90 %% removed, the published convention (at most "
+               "90); trapezoid_from_10: the\nunmasked point left out (at most 80); mean_nine: mean "
+               "of 10 ... 90 %%; mean_ten: mean of 0 ... 90 %% (at most 100).\n");
+    if (done[SEGMENTATION])
+        printf("\nPercent; foreground is heat > threshold. mean: of the map's heat, the published "
+               "one, from the records; median; otsu:\nparts the heat into its two tightest "
+               "classes; 0.10 ...: the same level for every image; best: the one of 0.01 ...\n"
+               "0.99 with the highest mIoU, chosen on the masks themselves: a bound, not a "
+               "score.\n");
+}
+
+static enum status rescore_files(const struct options *o, bool *begun, struct error *err)
+{
+    size_t done[TASKS] = { 0 };
+    for (int i = 0; i < o->in.files; i++) {
+        struct result *r;
+        TRY(result_open(o->in.file[i], &r, err));
+        enum status status = rescore_file(o, r, done, err);
+        *begun = done[PERTURBATION] + done[SEGMENTATION] > 0;
+        result_close(r);
+        TRY(status);
+    }
+    if (!o->csv)
+        explain_columns(done);
+    return OK;
+}
+
+static const struct argp argp = { option_table,
+                                  parse_option,
+                                  "FILE...",
+                                  "Every convention of the perturbation score and every threshold "
+                                  "of the segmentation score from the records of evalh run, "
+                                  "without a model.",
+                                  NULL,
+                                  NULL,
+                                  NULL };
+
+static int main_rescore(int argc, char **argv)
+{
+    struct options o = { 0 };
+    struct error err;
+    bool begun = false;
+    int code;
+
+    if (!cli_files_open(&o.in, argc, "rescore"))
+        return EXIT_FAILED;
+    if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
+        code = EXIT_DONE;
+        if (rescore_files(&o, &begun, &err) != OK) {
+            log_error("%s", err.text);
+            code = begun ? EXIT_FAILED : EXIT_USAGE;
+        }
+    }
+    cli_files_close(&o.in);
+    return code;
+}
+
+const struct command command_rescore = { "rescore", "other conventions of the scores, from records",
+                                         main_rescore, &argp };

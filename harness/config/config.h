@@ -1,0 +1,138 @@
+/* The configuration of a run: an INI file, overridden by --set, checked key by key.
+ *
+ * One table (config_keys.c) lists every key with its type, default, range and meaning; reading,
+ * --set, the help text, the text stored in results and its hash all follow from that table. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+struct dataset_options; /* dataset.h */
+
+enum key_type {
+    KEY_TEXT,   /* const char *; NULL: not set */
+    KEY_INT,    /* int64_t; one word may stand for a value outside the range ("all" for 0) */
+    KEY_REAL,   /* double */
+    KEY_CHOICE, /* int: first + index of the name */
+    KEY_SET,    /* unsigned: bit i for names[i]; at least one */
+    KEY_WORDS   /* struct words; at least one, each once */
+};
+
+struct words {
+    size_t count;
+    const char *const *word;
+};
+
+enum protocol { PROTOCOL_RELEASED, PROTOCOL_PAPER };
+enum order { ORDER_POSITIVE, ORDER_NEGATIVE, ORDERS }; /* SPEC 7 */
+enum fill { FILL_BLACK, FILL_MEAN, FILL_BLUR };
+enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_REF };
+enum explain_precision { EXPLAIN_AUTO, EXPLAIN_FP32, EXPLAIN_DOUBLE };
+
+struct config_values {
+    struct {
+        const char *name, *output;
+        int protocol; /* enum protocol */
+        int64_t seed, limit, shard_size;
+        struct words vary; /* "key=value" of [explain] or "section.key=value": one more run each */
+    } run;
+    struct {
+        const char *arch, *checkpoint;
+        int64_t image_size, heads;
+    } model;
+    struct {
+        const char *kind, *path, *root, *labels, *devkit, *split;
+        int preprocess; /* enum preprocess */
+        int64_t images, seed, size;
+    } data;
+    struct {
+        struct words methods;
+        unsigned classes; /* bits of enum class_choice */
+        int precision;    /* enum explain_precision */
+        int ties;         /* enum ties */
+        int64_t start_layer;
+        int aggregate; /* enum reduction, -1 by protocol */
+        double discard;
+        int negatives; /* enum sign_rule, -1 by protocol */
+        int own_decay, diagonal, full_matrix, row_norm, gated_gradient, minmax,
+            clamp_map; /* enum tristate */
+        int64_t randomise_layers;
+    } explain;
+    struct {
+        struct words kinds;
+        unsigned directions; /* bits of enum order */
+        int fill;            /* enum fill */
+    } task;
+    struct {
+        int device;    /* enum device */
+        int precision; /* enum precision: fp32, tf32, bf16 */
+        int64_t batch, threads;
+    } compute;
+};
+
+struct config_key {
+    const char *section, *name;
+    enum key_type type;
+    const char *initial;      /* default, as a file would say it; NULL: not set */
+    double low, high;         /* KEY_INT, KEY_REAL: inclusive */
+    const char *const *names; /* NULL-terminated: choices; KEY_INT: names[0] is the special word */
+    int first;                /* value of names[0] */
+    bool shapes_result; /* enters the hash: another value could give other numbers, or others of
+                           them */
+    size_t offset;      /* in struct config_values */
+    const char *doc;
+};
+
+extern const struct config_key config_keys[];
+extern const size_t config_key_count;
+
+struct config;
+
+/* Every key at its default. */
+enum status config_new(struct config **out, struct error *err);
+void config_free(struct config *); /* accepts NULL */
+
+/* Reads a file over the defaults. E_CONFIG: "file:line: what is wrong and what would be right". */
+enum status config_read(struct config *, const char *path, struct error *err);
+/* The same, going on after a line that is wrong: `listener` hears of each. Not OK where there was
+ * any. */
+typedef void config_listener(void *context, const struct error *);
+enum status config_examine(struct config *, const char *path, config_listener *listener,
+                           void *context);
+/* "section.key=value", from the command line. */
+enum status config_set(struct config *, const char *assignment, struct error *err);
+/* Fills in what follows from other keys (run.name, run.output); call once, after all settings. */
+enum status config_finish(struct config *, struct error *err);
+
+const struct config_values *config_values(const struct config *);
+const char *config_path(const struct config *); /* of the file that was read */
+/* [data] as dataset_open takes it; its texts are the config's. */
+struct dataset_options config_dataset(const struct config_values *);
+/* Whether a key was set by a file or the command line. `field` points into config_values(). */
+bool config_is_set(const struct config *, const void *field);
+
+/* E_CONFIG with the place, key and value of `field` (a pointer into config_values()) in front:
+ * "perturb.ini:12: explain.methods = 'foo': ...". */
+enum status config_fail(const struct config *, const void *field, struct error *err,
+                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Puts place and name of `field` in front of a library's message: "perturb.ini:12: data.path: ".
+ * Returns err's code. */
+enum status config_blame(const struct config *, const void *field, struct error *err);
+/* The same where the message itself names a key ("explain.start_layer: ..."): adds its place. */
+enum status config_blame_named(const struct config *, struct error *err);
+
+/* The whole configuration as an INI text, every key with its value, in table order; malloc'ed,
+ * NULL when memory ran out. The hash is SHA-256 over the lines of the keys that shape results. */
+char *config_text(const struct config *);
+void config_hash(const struct config *, char hex[65]);
+/* What differs between two configurations in the keys that shape results: "explain.discard: 0 in
+ * the one, 0.2 in the other", cut to size. Returns how many keys differ. */
+size_t config_difference(const struct config *then, const struct config *now, char *out,
+                         size_t size);
+
+/* The reference of all keys, for `evalh run --help`-like output; malloc'ed. */
+char *config_reference(void);

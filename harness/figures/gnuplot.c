@@ -1,0 +1,133 @@
+#include "gnuplot.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char *const picture_kinds[PICTURES] = { "png", "pdf", "svg" };
+
+void gnuplot_terminal(FILE *script, int kind, const char *stem, double width_cm, double height_cm)
+{
+    /* One size in print (9 pt); the PNG at 254 dots an inch, the SVG at 50 points a centimetre. */
+    const double dots = 100, points = 50;
+    static const char *const font = "DejaVu Sans";
+
+    if (kind == 0)
+        fprintf(script,
+                "set terminal pngcairo size %.0f,%.0f font '%s,9' fontscale 2.6 linewidth 2.6 "
+                "pointscale 2.2\n",
+                width_cm * dots, height_cm * dots, font);
+    else if (kind == 1)
+        fprintf(script,
+                "set terminal pdfcairo size %.2fcm,%.2fcm font '%s,9' fontscale 0.55 "
+                "linewidth 1.4 pointscale 0.6\n",
+                width_cm, height_cm, font);
+    else
+        fprintf(script,
+                "set terminal svg size %.0f,%.0f dynamic font '%s,12' linewidth 1.4 background "
+                "'white'\n",
+                width_cm * points, height_cm * points, font);
+    fputs("set output ", script);
+    char *file;
+    if (asprintf(&file, "%s.%s", stem, picture_kinds[kind]) >= 0) {
+        gnuplot_quote(script, file);
+        free(file);
+    }
+    fputc('\n', script);
+}
+
+void gnuplot_quote(FILE *script, const char *text)
+{
+    fputc('\'', script);
+    for (; *text; text++) {
+        if (*text == '\'')
+            fputc('\'', script);
+        fputc(*text == '\n' ? ' ' : *text, script);
+    }
+    fputc('\'', script);
+}
+
+struct line_style line_style_of(const char *method, size_t index)
+{
+    static const struct {
+        const char *method;
+        struct line_style look;
+    } known[] = {
+        { "raw", { "#0072B2", 7, "solid" } },         { "rollout", { "#D55E00", 5, "solid" } },
+        { "attribution", { "#009E73", 9, "solid" } }, { "unified", { "#CC79A7", 13, "solid" } },
+        { "mambalrp", { "#E69F00", 11, "solid" } },   { "random", { "#666666", 6, "(6,3)" } },
+        { "center", { "#999999", 4, "(2,2)" } },      { "randomised", { "#000000", 2, "(6,1.5)" } },
+    };
+    static const struct line_style others[] = { { "#56B4E9", 15, "solid" },
+                                                { "#B79F00", 8, "(4,1.5,1,1.5)" } };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(method, known[i].method) == 0)
+            return known[i].look;
+    return others[index % (sizeof others / sizeof *others)];
+}
+
+enum status make_directory(const char *path, struct error *err)
+{
+    char *part = strdup(path);
+    if (!part)
+        return fail(err, E_NOMEM, "%s: no memory", path);
+    int bad = 0;
+    for (char *slash = strchr(part + 1, '/'); slash && !bad; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        bad = mkdir(part, 0777) != 0 && errno != EEXIST;
+        *slash = '/';
+    }
+    bad = bad || (mkdir(part, 0777) != 0 && errno != EEXIST);
+    free(part);
+    if (bad || access(path, W_OK | X_OK) != 0)
+        return fail(err, E_IO, "%s: %s: a directory to write plots into is expected", path,
+                    strerror(errno));
+    return OK;
+}
+
+/* Ours, but for the locale: scripts are UTF-8 whatever the caller's is, and gnuplot says so of
+ * every one that it is given in another. `locale` stands first in it. malloc'ed. */
+static char **environment_of(char *locale)
+{
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    char **own = calloc(count + 2, sizeof *own);
+    if (!own)
+        return NULL;
+    own[kept++] = locale;
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(environ[i], "LC_ALL=", 7) != 0)
+            own[kept++] = environ[i];
+    return own;
+}
+
+enum status gnuplot_run(const char *script, struct error *err)
+{
+    char program[] = "gnuplot", locale[] = "LC_ALL=C.UTF-8", *file = strdup(script);
+    char *arguments[] = { program, file, NULL }, **environment = environment_of(locale);
+    pid_t child;
+    int ended = 0;
+
+    if (!file || !environment) {
+        free(file);
+        free(environment);
+        return fail(err, E_NOMEM, "%s: no memory", script);
+    }
+    int bad = posix_spawnp(&child, program, NULL, NULL, arguments, environment);
+    free(environment);
+    free(file);
+    if (bad)
+        return fail(err, E_IO, "gnuplot cannot be run: %s; plots need it (Debian: gnuplot-nox)",
+                    strerror(bad));
+    while (waitpid(child, &ended, 0) < 0)
+        if (errno != EINTR)
+            return fail(err, E_IO, "gnuplot: %s", strerror(errno));
+    if (WIFEXITED(ended) && WEXITSTATUS(ended) == 0)
+        return OK;
+    return fail(err, E_IO, "gnuplot failed on %s", script);
+}

@@ -1,0 +1,33 @@
+/* Drawing with gnuplot: a script is written beside the pictures (and stays there, so that a figure
+ * can be mended by hand), then run. */
+#pragma once
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "status.h"
+
+enum { PICTURES = 3 }; /* png, pdf, svg */
+extern const char *const picture_kinds[PICTURES];
+
+/* The terminal and output file of picture `kind`: a figure of the given size. */
+void gnuplot_terminal(FILE *script, int kind, const char *stem, double width_cm, double height_cm);
+
+/* text between single quotes, as gnuplot reads it. */
+void gnuplot_quote(FILE *script, const char *text);
+
+#define LOOK_NO_POINT (-1) /* a line alone; gnuplot's number for it too */
+struct line_style {        /* how a method is drawn, wherever it is */
+    const char
+        *colour; /* Okabe and Ito's palette: told apart by the colour-blind; greys for controls */
+    int point;   /* of gnuplot; told apart in black and white, as is the dash */
+    const char *dash;
+};
+/* `index`: of the method in its plot, for names that have no look of their own. */
+struct line_style line_style_of(const char *method, size_t index);
+
+/* mkdir -p. E_IO. */
+enum status make_directory(const char *path, struct error *err);
+
+/* Runs the script. E_IO: no gnuplot, or it failed. */
+enum status gnuplot_run(const char *script, struct error *err);

@@ -1,0 +1,163 @@
+/* The ledger of protocol differences for print: a panel a figure, a row a switch, a dot a method.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gnuplot.h"
+#include "ledger.h"
+#include "plots_internal.h"
+#include "svg.h"
+
+struct ledger_plot {
+    const struct ledger *ledger;
+    const char *figure[3]; /* the panels, NULL-terminated where fewer */
+    const char *method[16];
+    size_t methods;
+};
+
+/* Methods that any panel has a row for. */
+static void find_methods(struct ledger_plot *l, enum explained explained)
+{
+    enum { MOST = sizeof l->method / sizeof *l->method };
+    for (size_t e = 0; e < l->ledger->entries; e++)
+        for (size_t i = 0; i < l->ledger->entry[e].paired.rows; i++) {
+            const struct paired_row *row = &l->ledger->entry[e].paired.row[i];
+            bool wanted = false;
+            for (int k = 0; k < 3 && l->figure[k]; k++)
+                wanted = wanted || strcmp(l->figure[k], row->figure) == 0;
+            wanted = wanted && row->explained == explained && l->methods < MOST;
+            for (size_t m = 0; m < l->methods; m++)
+                wanted = wanted && strcmp(l->method[m], row->method) != 0;
+            if (wanted)
+                l->method[l->methods++] = row->method;
+        }
+}
+
+/* $FIGURE_METHOD: difference, low, high, place; a method's dots stand a little below the last's. */
+static void put_dots(FILE *f, const struct figure_file *p)
+{
+    const struct ledger_plot *l = p->of;
+    for (int k = 0; k < 3 && l->figure[k]; k++)
+        for (size_t m = 0; m < l->methods; m++) {
+            fprintf(f, "$dots_%d_%zu << EOD\n", k, m);
+            for (size_t e = 0; e < l->ledger->entries; e++) {
+                const struct paired_row *row =
+                    ledger_row(&l->ledger->entry[e], l->method[m], p->explained, l->figure[k]);
+                double place = -(double)e - 0.7 * ((double)m + 0.5) / (double)l->methods + 0.35;
+                if (row)
+                    fprintf(f, "%.6g %.6g %.6g %.6g\n", row->value[1] - row->value[0],
+                            row->difference.low, row->difference.high, place);
+                else
+                    fprintf(f, "NaN NaN NaN %.6g\n", place);
+            }
+            fputs("EOD\n", f);
+        }
+}
+
+static void put_names(FILE *f, const struct ledger *l)
+{
+    fputs("set ytics (", f);
+    for (size_t e = 0; e < l->entries; e++) {
+        fputs(e ? ", " : "", f);
+        gnuplot_quote(f, l->entry[e].key);
+        fprintf(f, " %d", -(int)e);
+    }
+    fputs(") scale 0 noenhanced\n", f);
+}
+
+/* Of all intervals, 0 among them, with a margin; and ticks: a panel is a third of the page wide. */
+static void put_x_axis(FILE *f, const struct ledger_plot *l, int k)
+{
+    double low = 0, high = 0;
+    for (size_t e = 0; e < l->ledger->entries; e++)
+        for (size_t i = 0; i < l->ledger->entry[e].paired.rows; i++) {
+            const struct paired_row *row = &l->ledger->entry[e].paired.row[i];
+            if (strcmp(row->figure, l->figure[k]) != 0)
+                continue;
+            low = fmin(low, row->difference.low);
+            high = fmax(high, row->difference.high);
+        }
+    double margin = high > low ? 0.05 * (high - low) : 1;
+    fprintf(f, "set xrange [%.6g:%.6g]\nset xtics %g\n", low - margin, high + margin,
+            chart_step(high - low + 2 * margin, 4));
+}
+
+static void put_panel(FILE *f, const struct ledger_plot *l, int k, double left, double right)
+{
+    fprintf(f, "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset title ", left, right);
+    gnuplot_quote(f, l->figure[k]);
+    fputc('\n', f);
+    put_x_axis(f, l, k);
+    fputs("plot ", f);
+    for (size_t m = 0; m < l->methods; m++) {
+        struct line_style look = line_style_of(l->method[m], m);
+        fprintf(f,
+                "%s$dots_%d_%zu using 1:4:2:3 with xerrorbars lc rgb '%s' pt %d ps 0.8 lw 1.2 "
+                "title ",
+                m ? ", \\\n     " : "", k, m, look.colour, look.point);
+        gnuplot_quote(f, l->method[m]);
+    }
+    fputc('\n', f);
+}
+
+static void put_ledger(FILE *f, const struct figure_file *p)
+{
+    const struct ledger_plot *l = p->of;
+    int panels = 0;
+    while (panels < 3 && l->figure[panels])
+        panels++;
+    put_dots(f, p);
+    fprintf(f,
+            "set yrange [%.6g:0.6]\nset border 1\nset xtics nomirror\n"
+            "set grid x lc rgb '#dddddd' lt 1 lw 0.5\n"
+            "set arrow 1 from first 0, graph 0 to first 0, graph 1 nohead lc rgb '#666666'\n"
+            "set xlabel 'difference, points, paired 95 %% interval'\n"
+            "set bmargin %zu\nset tmargin 4\n",
+            -(double)l->ledger->entries + 0.4, 3 + l->methods);
+    for (int kind = 0; kind < PICTURES; kind++) {
+        gnuplot_terminal(f, kind, p->stem, 20,
+                         3.5 + 0.5 * (double)l->methods +
+                             (0.35 + 0.3 * (double)l->methods) * (double)l->ledger->entries);
+        fprintf(f, "set multiplot layout 1,%d title ", panels);
+        plots_title(f, p, "What each switch changes", l->ledger->entry[0].paired.images);
+        fputs(" noenhanced\n", f);
+        put_names(f, l->ledger);
+        for (int k = 0; k < panels; k++) {
+            double left = 0.22 + 0.76 * k / panels, right = 0.22 + 0.76 * (k + 1) / panels - 0.03;
+            /* one legend for all, below the names of the switches */
+            fputs(k == 0 ? "set key at screen 0.01, screen 0.02 left bottom reverse Left "
+                           "samplen 1\n"
+                         : "unset key\nunset ytics\n",
+                  f);
+            put_panel(f, l, k, left, right);
+        }
+        fputs("unset multiplot\nset output\n", f);
+    }
+}
+
+enum status plots_ledger(const struct report *report, const char *directory, const char *base_name,
+                         struct error *err)
+{
+    static const char *const tasks[] = { "perturbation", "segmentation" };
+    static const char *const figures[][3] = { { "positive AUC", "negative AUC", NULL },
+                                              { "pixel accuracy", "mAP", "mIoU" } };
+    for (int t = 0; t < 2; t++)
+        for (int c = 0; c < EXPLAINED_CLASSES; c++) {
+            struct ledger_plot l = { .ledger = report->ledger };
+            struct figure_file p = { .run = &report->run[report->ledger->base],
+                                     .explained = (enum explained)c,
+                                     .of = &l };
+            memcpy(l.figure, figures[t], sizeof l.figure);
+            find_methods(&l, p.explained);
+            if (l.methods == 0)
+                continue;
+            if (asprintf(&p.stem, "%s/%s-ledger-%s-%s", directory, base_name, tasks[t],
+                         explained_names[c]) < 0)
+                return fail(err, E_NOMEM, "no memory for plots");
+            enum status status = plots_draw(&p, put_ledger, err);
+            free(p.stem);
+            TRY(status);
+        }
+    return OK;
+}

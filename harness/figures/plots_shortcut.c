@@ -1,0 +1,79 @@
+/* Heat in the shortcut for print: a bar a method, and the level of chance. */
+#include <math.h>
+
+#include "gnuplot.h"
+#include "plots_internal.h"
+
+static bool shown(const struct segmentation_row *row, enum explained explained)
+{
+    return row->stratum == STRATUM_ALL && row->explained == explained && row->shortcut_images > 0;
+}
+
+size_t plots_shortcut_bars(const struct run *run, enum explained explained)
+{
+    size_t bars = 0;
+    for (size_t i = 0; i < run->segmentations; i++)
+        bars += shown(&run->segmentation[i], explained);
+    return bars;
+}
+
+bool plots_has_shortcut(const struct run *run, enum explained explained)
+{
+    for (size_t i = 0; i < run->segmentations; i++)
+        if (shown(&run->segmentation[i], explained) &&
+            (explained == EXPLAINED_PREDICTED || !run->segmentation[i].agnostic))
+            return true;
+    return false;
+}
+
+static void put_bars(FILE *f, const struct figure_file *p, double area)
+{
+    char legend[160];
+    fputs("plot ", f);
+    for (size_t i = 0; i < p->run->segmentations; i++) {
+        const struct segmentation_row *row = &p->run->segmentation[i];
+        if (!shown(row, p->explained))
+            continue;
+        fprintf(f,
+                "$bar_%zu using 1:2:(0.7) with boxes lc rgb '%s' fs solid 0.85 border lc rgb "
+                "'black' title ",
+                i, line_style_of(row->method, i).colour);
+        snprintf(legend, sizeof legend, "%s (%.1f)", row->method, row->shortcut.value);
+        gnuplot_quote(f, legend);
+        fprintf(f,
+                ", \\\n     $bar_%zu using 1:3:(0):($4-$3) with vectors heads size 0.08,90 lc rgb "
+                "'black' notitle, \\\n     ",
+                i);
+    }
+    fprintf(f, "%.6g with lines lc rgb 'black' dt (6,4) lw 1.2 title 'area of the patch (%.1f)'\n",
+            area, area);
+}
+
+void plots_put_shortcut(FILE *f, const struct figure_file *p)
+{
+    size_t images = 0, bar = 0;
+    double area = NAN;
+    for (size_t i = 0; i < p->run->segmentations; i++) {
+        const struct segmentation_row *row = &p->run->segmentation[i];
+        if (!shown(row, p->explained))
+            continue;
+        fprintf(f, "$bar_%zu << EOD\n%zu %.6g %.6g %.6g\nEOD\n", i, bar++, row->shortcut.value,
+                row->shortcut.ci.low, row->shortcut.ci.high);
+        images = row->images;
+        area = row->shortcut_area;
+    }
+    fprintf(f,
+            "set xrange [-0.6:%.6g]\nset yrange [0:100]\nunset xtics\nset ytics nomirror\n"
+            "set ylabel 'heat inside the patch, %%, with 95 %% interval'\n"
+            "set grid y lc rgb '#dddddd' lt 1 lw 0.5\nset border 3\n"
+            "set key outside right center reverse Left samplen 1.5 spacing 1.2\n",
+            (double)bar - 0.4);
+    for (int kind = 0; kind < PICTURES; kind++) {
+        gnuplot_terminal(f, kind, p->stem, 20, 9);
+        fputs("set multiplot layout 1,1 title ", f);
+        plots_title(f, p, "Heat in the shortcut", images);
+        fputs(" noenhanced\n", f);
+        put_bars(f, p, area);
+        fputs("unset multiplot\nset output\n", f);
+    }
+}

@@ -1,0 +1,32 @@
+/* Who does which shard: ranks take them one by one as they become free, so that a slow one holds up
+ * nobody. Rank 0 hands them out from a thread of its own while it computes like all others. */
+#pragma once
+
+#include "progress.h"
+#include "ranks.h"
+
+struct work_queue;
+
+/* Rank 0: shards todo[0 .. count), in this order (borrowed until queue_close), and the progress
+ * that hears of all ranks' images. The other ranks' arguments are not looked at. */
+enum status queue_open(struct ranks *, const size_t *todo, size_t count, struct progress *,
+                       struct work_queue **out, struct error *err);
+
+/* The next shard for this rank; false: none is left, or another rank has failed. */
+bool queue_take(struct work_queue *, size_t *shard);
+/* This rank's shard is in the store. */
+void queue_done(struct work_queue *, size_t shard);
+/* This rank has seen `images` more; a runner_progress. false: drop what is in hand, and
+ * queue_close. */
+bool queue_told(void *queue, size_t images);
+
+struct queue_tally {
+    size_t *done; /* [done_count] shards that the other ranks made */
+    size_t done_count;
+    double peak_mib; /* most memory that a rank has used */
+};
+
+/* Waits for all ranks and agrees (ranks_agree). On rank 0 *tally is filled in either way, done for
+ * the caller to free; elsewhere it is empty. */
+enum status queue_close(struct work_queue *, enum status mine, struct queue_tally *tally,
+                        struct error *err);

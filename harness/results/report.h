@@ -1,0 +1,89 @@
+/* What a report says, as plain data: computed once from result files, printed by any format. */
+#pragma once
+
+#include "published.h"
+#include "result.h"
+#include "comparability.h"
+#include "stats.h"
+
+enum stratum { STRATUM_ALL, STRATUM_CORRECT, STRATUM_WRONG, STRATA }; /* by top-1 of the image */
+extern const char *const stratum_names[STRATA];
+
+struct figure {
+    double value;         /* percent; NaN where there is none */
+    struct interval ci;   /* bootstrap over images */
+    double published;     /* percent; NaN: n/a */
+    bool same_conditions; /* false: `published` carries the mark, and no difference is given */
+};
+
+struct direction_scores {
+    bool present;
+    double accuracy[CURVE_POINTS], probability[CURVE_POINTS]; /* 0-1 */
+    struct interval band[CURVE_POINTS];                       /* of accuracy */
+    struct figure auc;                                        /* AUC_TRAPEZOID */
+};
+
+struct perturbation_row {
+    const char *method; /* the result's */
+    enum explained explained;
+    enum stratum stratum;
+    bool agnostic; /* both classes have the very same records: the method does not look at the class
+                    */
+    size_t images; /* labelled images in it */
+    struct direction_scores direction[REMOVALS];
+};
+
+enum segmentation_metric { PIXEL_ACCURACY, MEAN_AP, MEAN_IOU, SEGMENTATION_METRICS };
+extern const char *const segmentation_keys[SEGMENTATION_METRICS]; /* "pixel_accuracy", "map", ... */
+
+struct segmentation_row {
+    const char *method;
+    enum explained explained;
+    enum stratum stratum;
+    bool agnostic; /* as above */
+    size_t images;
+    struct figure figure[SEGMENTATION_METRICS];
+    struct figure shortcut; /* share of the heat inside the planted shortcut; NaN without one */
+    double shortcut_area;   /* percent of the pixels, on the same images: the level of chance */
+    size_t shortcut_images; /* with a shortcut, and heat; 0: nothing was planted */
+};
+
+struct map_row { /* can the maps be trusted? -1 or NaN where the file does not say */
+    const char *method;
+    enum explained explained;
+    bool agnostic;
+    long constant; /* images; those that are not finite are among them */
+    long not_finite;
+    double largest_tie; /* mean over images, pixels */
+};
+
+struct run {
+    const struct result *result;
+    size_t scored, skipped; /* images with status 0, and others */
+    size_t labelled;        /* of the scored */
+    struct figure top1;     /* value NaN without labels; published: with `eval` preprocessing */
+    double identity_max;    /* relative error of the hidden-attention identity; NaN: unknown */
+    long zero_row_sum;      /* images in which a rollout met a row sum of 0; -1: unknown */
+    size_t inconsistent;    /* images whose hit is not (predicted = label): a damaged file */
+    struct comparability perturbation_comparability, segmentation_comparability;
+
+    struct perturbation_row *perturbation;
+    struct segmentation_row *segmentation;
+    struct map_row *map;
+    size_t perturbations, segmentations, maps;
+};
+
+struct report {
+    struct run *run; /* one a result file */
+    size_t runs;
+    struct bootstrap_options bootstrap;
+    const struct published *published;
+    bool paper;                  /* print the paper's tables instead of a section a run */
+    const struct ledger *ledger; /* the caller's; NULL: not wanted (ledger.h) */
+};
+
+/* The results must outlive the report. E_NOMEM. */
+enum status report_build(const struct result *const *results, size_t count,
+                         const struct published *, const struct bootstrap_options *,
+                         struct report *out, struct error *err);
+void report_free(struct report *);

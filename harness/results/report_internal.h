@@ -1,0 +1,24 @@
+/* Shared by the files that build a report. */
+#pragma once
+
+#include "report.h"
+
+/* One report being built. */
+struct build {
+    const struct published *published;
+    const struct bootstrap_options *bootstrap;
+    uint8_t *use; /* [images] of the stratum at hand */
+    double *rows; /* [images, REPORT_COLUMNS] what the bootstrap sums */
+    struct error *err;
+};
+enum { REPORT_COLUMNS = CURVE_POINTS };
+
+/* use[i] = 1 for the images of a stratum; returns how many. Unlabelled ones are only in `all`, and
+ * in no stratum where `labelled_only`. */
+size_t report_select(const struct result *, enum stratum, bool labelled_only, uint8_t *use);
+/* The published figure beside ours, marked where its setting is another. */
+void report_published(struct figure *, const struct comparability *, double published);
+
+/* The rows of either test; none where the result has no such records. */
+enum status report_perturbation(struct build *, struct run *);
+enum status report_segmentation(struct build *, struct run *);

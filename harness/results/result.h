@@ -1,0 +1,111 @@
+/* Reading a result file (schema 1, results/schema.md). The file is taken as hostile: every group,
+ * dataset, type and shape is checked before memory is taken, and an error names the file, what is
+ * wrong in it and what would be right.
+ *
+ * HDF5 is called without a lock: for the report commands, which have one thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "metrics.h"
+#include "status.h"
+
+#define RESULT_MAX_IMAGES 10000000 /* more is taken for a damaged file */
+
+enum explained { EXPLAINED_PREDICTED, EXPLAINED_TARGET, EXPLAINED_CLASSES };
+extern const char *const explained_names[EXPLAINED_CLASSES]; /* "predicted", "target" */
+
+enum removal { REMOVE_HOTTEST, REMOVE_COLDEST, REMOVALS }; /* which pixels go first */
+extern const char *const removal_names[REMOVALS];          /* "positive", "negative" */
+
+struct result_map { /* /explain/METHOD/CLASS */
+    char *method;
+    enum explained explained;
+    bool agnostic;        /* both classes are one object in the file */
+    int grid;             /* patches a side; the maps themselves: result_read_maps */
+    uint8_t *constant;    /* [images] enum map_state, or NULL where the file does not say */
+    int32_t *largest_tie; /* [images] pixels, or NULL */
+};
+
+struct result_curve { /* /perturbation/METHOD/CLASS/DIRECTION */
+    char *method;
+    enum explained explained;
+    enum removal removal;
+    uint8_t *hit;       /* [images, 10] */
+    float *prob;        /* [images, 10] of the label */
+    int32_t *predicted; /* [images, 10] */
+};
+
+struct result_segmentation { /* /segmentation/METHOD/CLASS */
+    char *method;
+    enum explained explained;
+    struct segmentation_score *score; /* [images] */
+    float *shortcut_share; /* [images] of the heat, 0-1, NaN: no heat; or NULL: no shortcuts */
+};
+
+/* Attributes of the root, in the order of `attribute` below. */
+enum result_attribute {
+    ATTR_EVALH_VERSION,
+    ATTR_GIT_COMMIT,
+    ATTR_CONFIG,
+    ATTR_CONFIG_HASH,
+    ATTR_PROTOCOL,
+    ATTR_ARCH,
+    ATTR_CHECKPOINT_SHA256,
+    ATTR_DATASET,
+    ATTR_DATASET_FINGERPRINT,
+    ATTR_PREPROCESS,
+    ATTR_DEVICE,
+    ATTR_PRECISION,
+    ATTR_CREATED_UTC,
+    ATTR_CHECKPOINT, /* from here on optional: "" where the file has none */
+    RESULT_ATTRIBUTES
+};
+extern const char *const attribute_names[RESULT_ATTRIBUTES];
+
+struct result {
+    char *path;
+    char *attribute[RESULT_ATTRIBUTES]; /* texts, never NULL */
+    bool complete;
+    double seconds; /* of the run; NaN where the file does not say */
+
+    size_t images;
+    char **id;                  /* [images] */
+    int32_t *label, *predicted; /* [images]; label -1: none */
+    uint8_t *status;            /* [images] 0 = ok */
+    float *identity_error;      /* [images] or NULL */
+    uint8_t *zero_row_sum;      /* [images] or NULL */
+    float *shortcut_area;       /* [images] of the pixels, 0-1; or NULL */
+
+    /* Each ordered by method (see method_order), then class, then direction. */
+    struct result_map *map;
+    struct result_curve *curve;
+    struct result_segmentation *segmentation;
+    size_t maps, curves, segmentations;
+};
+
+/* E_IO: not there or not HDF5; E_DATA: not schema 1; E_NOMEM. */
+enum status result_open(const char *path, struct result **out, struct error *err);
+void result_close(struct result *);
+
+/* What the figures are of, for titles: "vim_small on imagenet_seg", "vit (vit_shortcut) on demo
+ * (shortcut split)". Where the geometry is none of the published ones the checkpoint tells models
+ * apart. */
+enum { RESULT_TITLE_SIZE = 200 };
+void result_title(const struct result *, char *out, size_t size);
+
+/* The maps [images, g, g] of one /explain entry, malloc'ed. Reads the file again. */
+enum status result_read_maps(const struct result *, const struct result_map *, float **out,
+                             struct error *err);
+
+/* NULL where the file has none. */
+const struct result_curve *result_find_curve(const struct result *, const char *method,
+                                             enum explained, enum removal);
+const struct result_segmentation *result_find_segmentation(const struct result *,
+                                                           const char *method, enum explained);
+const struct result_map *result_find_map(const struct result *, const char *method, enum explained);
+
+/* Order of rows: the paper's methods, others by name, controls last. As strcmp. */
+int method_order(const char *a, const char *b);

@@ -1,0 +1,307 @@
+#include "plan_internal.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store.h"
+#include "suggest.h"
+#include "task.h"
+
+const char *const class_choice_names[] = { "predicted", "target", NULL };
+
+const struct plan_place plan_alone = { .device = 0, .sharers = 1 };
+
+enum class_choice plan_first_class(const struct plan *p)
+{
+    return p->classes[CLASS_PREDICTED] ? CLASS_PREDICTED : CLASS_TARGET;
+}
+
+bool plan_has_own(const struct plan *p, int method, enum class_choice c)
+{
+    return c == plan_first_class(p) || !p->methods[method]->class_agnostic;
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static enum status unknown_name(const struct plan *p, const void *field, const char *what,
+                                const char *typed, const char *const *names, size_t count,
+                                struct error *err)
+{
+    char list[500];
+    join_words(list, sizeof list, names, count);
+    const char *near = suggest(typed, names, count);
+    return config_fail(p->config, field, err, "there is no %s '%s'%s%s%s; known are %s", what,
+                       typed, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
+                       list);
+}
+
+static enum status find_tasks(struct plan *p, struct error *err)
+{
+    const struct words *kinds = &p->v->task.kinds;
+    const char *names[PLAN_TASKS];
+    size_t count = 0;
+    for (; tasks[count] != NULL && count < PLAN_TASKS; count++)
+        names[count] = tasks[count]->name;
+    for (size_t i = 0; i < kinds->count; i++) {
+        size_t k = 0;
+        while (k < count && strcmp(names[k], kinds->word[i]) != 0)
+            k++;
+        if (k == count)
+            return unknown_name(p, kinds, "task", kinds->word[i], names, count, err);
+        p->tasks[p->task_count++] = tasks[k];
+    }
+    return OK;
+}
+
+static enum status find_methods(struct plan *p, struct error *err)
+{
+    const struct words *wanted = &p->v->explain.methods;
+    const char *names[PLAN_METHODS];
+    size_t count = 0;
+    for (; explain_methods[count] != NULL && count < PLAN_METHODS; count++)
+        names[count] = explain_methods[count]->name;
+    for (size_t i = 0; i < wanted->count && i < PLAN_METHODS; i++) {
+        const struct explain_method *m = explain_find(wanted->word[i]);
+        if (m == NULL)
+            return unknown_name(p, wanted, "method", wanted->word[i], names, count, err);
+        p->methods[p->method_count++] = m;
+    }
+    p->classes[CLASS_PREDICTED] = (p->v->explain.classes >> CLASS_PREDICTED & 1) != 0;
+    p->classes[CLASS_TARGET] = (p->v->explain.classes >> CLASS_TARGET & 1) != 0;
+    return OK;
+}
+
+static enum status check_methods(struct plan *p, struct error *err)
+{
+    for (int i = 0; i < p->method_count; i++) {
+        if (explain_supports(p->methods[i], p->model))
+            continue;
+        const char *can[PLAN_METHODS];
+        char list[500];
+        size_t count = 0;
+        for (int k = 0; explain_methods[k] != NULL && k < PLAN_METHODS; k++)
+            if (explain_supports(explain_methods[k], p->model))
+                can[count++] = explain_methods[k]->name;
+        join_words(list, sizeof list, can, count);
+        return config_fail(p->config, &p->v->explain.methods, err,
+                           "'%s' is not defined for a %s; methods that are: %s",
+                           p->methods[i]->name, p->model->arch, list);
+    }
+    return OK;
+}
+
+/* ---- data ----------------------------------------------------------------------------------- */
+
+static enum status open_data(struct plan *p, struct error *err)
+{
+    const struct config_values *v = p->v;
+    if (v->data.kind == NULL || v->data.path == NULL) {
+        const char *names[32];
+        char list[300];
+        size_t count = 0;
+        for (; dataset_kinds[count] != NULL && count < 32; count++)
+            names[count] = dataset_kinds[count]->name;
+        join_words(list, sizeof list, names, count);
+        if (v->data.kind == NULL)
+            return config_fail(p->config, &v->data.kind, err, "not set; kinds are %s", list);
+        return config_fail(p->config, &v->data.path, err, "not set; a %s wants one", v->data.kind);
+    }
+    const struct dataset_options options = config_dataset(v);
+    enum status status = dataset_open(&options, &p->data, err);
+    if (status != OK) {
+        bool kind = strstr(err->text, "kinds are") != NULL;
+        config_blame(p->config, kind ? (const void *)&v->data.kind : &v->data.path, err);
+        return status;
+    }
+    p->images = p->data->count;
+    if (v->run.limit > 0 && (size_t)v->run.limit < p->images)
+        p->images = (size_t)v->run.limit;
+    if (p->images == 0)
+        return config_fail(p->config, &v->data.path, err, "the data set has no images");
+    return OK;
+}
+
+/* Whether the data set has what the tasks and the explained classes need. */
+static enum status check_tasks(struct plan *p, struct error *err)
+{
+    const struct config_values *v = p->v;
+    for (int i = 0; i < p->task_count; i++) {
+        const struct task *t = p->tasks[i];
+        if (t->needs_labels && !p->data->has_labels)
+            return config_fail(p->config, &v->task.kinds, err,
+                               "%s needs class labels, and a data set of kind %s has none", t->name,
+                               p->data->kind->name);
+        if (t->needs_masks && !p->data->has_masks)
+            return config_fail(p->config, &v->task.kinds, err,
+                               "%s needs object masks, and a data set of kind %s has none", t->name,
+                               p->data->kind->name);
+    }
+    return OK;
+}
+
+static enum status check_preprocess(struct plan *p, struct error *err)
+{
+    const struct config_values *v = p->v;
+    for (int i = 0; i < p->task_count; i++)
+        if (p->tasks[i]->needs_masks && v->data.preprocess != PREPROCESS_STRETCH)
+            return config_fail(p->config, &v->data.preprocess, err,
+                               "%s wants 'stretch', which image and mask go through alike",
+                               p->tasks[i]->name);
+    return OK;
+}
+
+static enum status check_classes(struct plan *p, struct error *err)
+{
+    if (p->classes[CLASS_TARGET] && !p->data->has_labels)
+        return config_fail(p->config, &p->v->explain.classes, err,
+                           "the target is the image's label, and a data set of kind %s has none",
+                           p->data->kind->name);
+    return OK;
+}
+
+static enum status check_labels(struct plan *p, struct error *err)
+{
+    int classes = p->model->geo.classes;
+    if (!p->data->has_labels)
+        return OK;
+    for (size_t i = 0; i < p->images; i++)
+        if (p->data->labels[i] < 0 || p->data->labels[i] >= classes)
+            return config_fail(p->config, &p->v->data.path, err,
+                               "image %s has label %d, and the model has the classes 0 to %d",
+                               p->data->ids[i], (int)p->data->labels[i], classes - 1);
+    return OK;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static enum status check_output(struct plan *p, struct error *err)
+{
+    const void *field = &p->v->run.output;
+    /* The default's folder is ours to make; one that was named must be there. */
+    if (!config_is_set(p->config, field) && mkdir("results", 0777) != 0 && errno != EEXIST)
+        return config_fail(p->config, field, err, "cannot make folder 'results': %s",
+                           strerror(errno));
+    enum status status = store_check(p->v->run.output, err);
+    if (status == OK)
+        return OK;
+    char reason[sizeof err->text];
+    memcpy(reason, err->text, sizeof reason);
+    return config_fail(p->config, field, err, "%.600s", reason);
+}
+
+static enum status set_threads(struct plan *p, struct error *err)
+{
+    (void)err;
+    int own = omp_get_num_procs() / p->place.sharers;
+    p->threads = p->v->compute.threads > 0 ? (int)p->v->compute.threads : own > 1 ? own : 1;
+    omp_set_num_threads(p->threads);
+    return OK;
+}
+
+enum {
+    STEP_THREADS,
+    STEP_TASKS,
+    STEP_METHODS,
+    STEP_OUTPUT,
+    STEP_DATA,
+    STEP_MASKS,
+    STEP_PREPROCESS,
+    STEP_TARGET,
+    STEP_MODEL,
+    STEP_SUPPORT,
+    STEP_LABELS,
+    STEP_ENGINE,
+    STEP_EXPLAINER
+};
+#define AFTER(step) (1u << STEP_##step)
+
+/* In this order; `needs` says which of them must have gone well before. */
+static const struct step {
+    const char *name;
+    enum status (*run)(struct plan *, struct error *);
+    unsigned needs;
+} steps[] = {
+    [STEP_THREADS] = { "threads", set_threads, 0 },
+    [STEP_TASKS] = { "tasks", find_tasks, 0 },
+    [STEP_METHODS] = { "methods", find_methods, 0 },
+    [STEP_OUTPUT] = { "output", check_output, 0 },
+    [STEP_DATA] = { "data set", open_data, 0 },
+    [STEP_MASKS] = { "tasks and data set", check_tasks, AFTER(DATA) },
+    [STEP_PREPROCESS] = { "preprocessing", check_preprocess, 0 },
+    [STEP_TARGET] = { "explained classes", check_classes, AFTER(DATA) },
+    [STEP_MODEL] = { "model", plan_open_model, 0 },
+    [STEP_SUPPORT] = { "methods of the model", check_methods, AFTER(MODEL) },
+    [STEP_LABELS] = { "labels", check_labels, AFTER(DATA) | AFTER(MODEL) },
+    [STEP_ENGINE] = { "engine", plan_open_engine, AFTER(MODEL) },
+    [STEP_EXPLAINER] = { "explanations", plan_open_explainer,
+                         AFTER(METHODS) | AFTER(SUPPORT) | AFTER(ENGINE) },
+};
+
+static enum status examine(const struct config *config, const struct plan_place *place,
+                           plan_listener *listener, void *context, struct plan **out,
+                           struct error *err)
+{
+    unsigned done = 0;
+    enum status first = OK;
+    struct plan *p = calloc(1, sizeof *p);
+    *out = p;
+    if (p == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    p->config = config;
+    p->v = config_values(config);
+    p->place = *place;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && (first == OK || listener != NULL); i++) {
+        struct error own = { 0 };
+        if ((steps[i].needs & done) != steps[i].needs)
+            continue;
+        enum status status = steps[i].run(p, &own);
+        done |= status == OK ? 1u << i : 0;
+        if (listener != NULL)
+            listener(context, steps[i].name, status, &own);
+        if (status != OK && first == OK) {
+            first = status;
+            *err = own;
+        }
+    }
+    return first;
+}
+
+enum status plan_examine(const struct config *config, plan_listener *listener, void *context,
+                         struct plan **out, struct error *err)
+{
+    return examine(config, &plan_alone, listener, context, out, err);
+}
+
+enum status plan_open(const struct config *config, struct plan **out, struct error *err)
+{
+    return plan_open_at(config, &plan_alone, out, err);
+}
+
+enum status plan_open_at(const struct config *config, const struct plan_place *place,
+                         struct plan **out, struct error *err)
+{
+    struct plan *p;
+    enum status status = examine(config, place, NULL, NULL, &p, err);
+    if (status != OK) {
+        plan_close(p);
+        p = NULL;
+    }
+    *out = p;
+    return status;
+}
+
+void plan_close(struct plan *p)
+{
+    if (p == NULL)
+        return;
+    explainer_close(p->explainer);
+    net_close(p->net);
+    backend_close(p->backend);
+    model_close(p->model);
+    if (p->data != NULL)
+        dataset_close(p->data);
+    free(p);
+}

@@ -1,0 +1,73 @@
+/* A run before it runs: everything that it needs, opened and checked. What can go wrong goes wrong
+ * here, before any work. */
+#pragma once
+
+#include <stdio.h>
+
+#include "config.h"
+#include "dataset.h"
+#include "explain.h"
+#include "records.h"
+
+enum { PLAN_METHODS = 64, PLAN_TASKS = 8 };
+
+struct task;
+
+/* Where a process stands among those of its machine, which share processors and GPUs. */
+struct plan_place {
+    int device;  /* GPU: the first, the second ..., counted round those that there are */
+    int sharers; /* processes that divide this one's processors among them; at least 1 */
+};
+extern const struct plan_place plan_alone;
+
+struct plan {
+    const struct config *config; /* borrowed */
+    const struct config_values *v;
+    struct dataset *data;
+    size_t images; /* of the data set, after run.limit */
+    struct model *model;
+    const char *device;      /* name of the engine: "cpu" */
+    struct backend *backend; /* of `net`; also for heat maps and ranks */
+    struct net *net;         /* classifies views */
+    struct explainer *explainer;
+    const struct explain_method *methods[PLAN_METHODS];
+    int method_count;
+    bool classes[CLASS_CHOICES];
+    const struct task *tasks[PLAN_TASKS];
+    int task_count;
+    struct plan_place place;
+    int threads, batch;
+    bool halved; /* the batch is, as memory ran out */
+    struct input_format format;
+};
+
+/* E_CONFIG and others: the message names file and line of the key, and what would be right. */
+enum status plan_open(const struct config *, struct plan **out, struct error *err);
+enum status plan_open_at(const struct config *, const struct plan_place *, struct plan **out,
+                         struct error *err);
+void plan_close(struct plan *); /* accepts NULL */
+
+/* After a step failed with *err, E_NOMEM, on a GPU: halves the batch, once in a run, and opens anew
+ * what works on it. OK: try again. Else E_NOMEM or what else went wrong then. */
+enum status plan_halve(struct plan *, struct error *err);
+
+/* The same, going on after a step that fails with all those that do not need it. `listener` hears
+ * how each step went. *out holds what could be opened, NULL elsewhere. Returns the first failure.
+ */
+typedef void plan_listener(void *context, const char *step, enum status, const struct error *);
+enum status plan_examine(const struct config *, plan_listener *listener, void *context,
+                         struct plan **out, struct error *err);
+
+/* What was loaded, and what is going to be done with it, by so many ranks. */
+void plan_print(const struct plan *, int ranks, FILE *);
+
+/* Images per shard for so many ranks: run.shard_size, or what serves the engine. On a GPU a batch
+ * ends with its shard, and the next one is loaded ahead within a shard: it is several batches, as
+ * long as every rank has shards enough to be done when the others are. */
+size_t plan_shard_size(const struct plan *, int ranks);
+
+/* Method m's class c has a map of its own, not a link to the first class asked for. */
+bool plan_has_own(const struct plan *, int method, enum class_choice c);
+/* The first class asked for. */
+enum class_choice plan_first_class(const struct plan *);
+extern const char *const class_choice_names[]; /* "predicted", "target" */

@@ -1,0 +1,259 @@
+/* A visit: load, classify, explain, heat, tasks. */
+#include <math.h>
+#include <string.h>
+
+#include "blur.h"
+#include "metrics.h"
+#include "runner_internal.h"
+#include "stop.h"
+
+/* FNV-1a: a seed that depends on the image's name alone. */
+static uint64_t hash_id(const char *id)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (; *id != '\0'; id++)
+        h = (h ^ (uint8_t)*id) * 0x100000001b3u;
+    return h;
+}
+
+static void upload_blurred(struct runner *r, int k, const uint8_t *rgb)
+{
+    struct backend *be = r->plan->backend;
+    uint8_t *to = r->blurred_device + (size_t)k * r->rgb_stride;
+    blur_image(rgb, r->plan->model->geo.image_size, r->blur_scratch, r->blur_host);
+    be->upload(be, to, r->blur_host, r->rgb_stride);
+    r->blurred[k] = to;
+}
+
+/* Rows of n loaded images from `from` on, the first of all in row `row`; those that decoded become
+ * the visit. Returns how many did. */
+static int take_images(struct runner *r, const struct loaded *l, int from, int n, size_t row)
+{
+    const struct plan *p = r->plan;
+    int k = 0;
+    for (int i = from; i < from + n; i++) {
+        size_t index = l->first + (size_t)i, at = row + (size_t)i;
+        const char *id = p->data->ids[index];
+        memcpy(records_at(&r->records, r->id, at), id, strlen(id));
+        int32_t label = p->data->has_labels ? p->data->labels[index] : -1;
+        *(int32_t *)records_at(&r->records, r->label, at) = label;
+        *(uint8_t *)records_at(&r->records, r->status, at) = l->status[i];
+        if (l->status[i] != IMAGE_OK)
+            continue;
+        const uint8_t *rgb = l->rgb + (size_t)i * r->rgb_stride;
+        uint8_t *to = r->rgb_device + (size_t)k * r->rgb_stride;
+        p->backend->upload(p->backend, to, rgb, r->rgb_stride);
+        if (r->blurred != NULL)
+            upload_blurred(r, k, rgb);
+        if (r->masks != NULL)
+            memcpy(r->masks + (size_t)k * r->pixels, l->masks + (size_t)i * r->pixels, r->pixels);
+        if (r->shortcuts != NULL)
+            memcpy(r->shortcuts + (size_t)k * r->pixels, l->shortcuts + (size_t)i * r->pixels,
+                   r->pixels);
+        r->row[k] = at;
+        r->labels[k] = label;
+        r->rgb[k] = to;
+        r->views[k] = (struct view){ .rgb = to };
+        r->subjects[k] =
+            (struct explain_subject){ .rgb = rgb, .label = label, .id_hash = hash_id(id) };
+        k++;
+    }
+    return k;
+}
+
+/* The 0 % image: its top class is the prediction, and the class that is explained. */
+static enum status classify(struct runner *r, int n, struct error *err)
+{
+    int classes = r->plan->model->geo.classes;
+    TRY(net_forward(r->plan->net, r->views, (size_t)n, r->logits, err));
+    for (int i = 0; i < n; i++) {
+        r->predictions[i] = top_class(r->logits + (size_t)i * (size_t)classes, classes);
+        r->subjects[i].predicted = r->predictions[i];
+        *(int32_t *)records_at(&r->records, r->predicted, r->row[i]) = r->predictions[i];
+    }
+    return OK;
+}
+
+static enum status explain(struct runner *r, int n, struct error *err)
+{
+    TRY(explainer_run(r->plan->explainer, r->subjects, n, &r->explained, err));
+    for (int i = 0; i < n; i++) {
+        *(float *)records_at(&r->records, r->identity_error, r->row[i]) =
+            r->explained.identity_error[i];
+        *(uint8_t *)records_at(&r->records, r->zero_row_sum, r->row[i]) =
+            r->explained.zero_row_sum[i];
+    }
+    return OK;
+}
+
+/* The visit's distinct maps, and for which classes each stands. */
+static int list_maps(struct runner *r, int n)
+{
+    const struct plan *p = r->plan;
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        for (int m = 0; m < p->method_count; m++) {
+            const float *of =
+                r->explained.maps +
+                ((size_t)i * (size_t)p->method_count + (size_t)m) * CLASS_CHOICES * r->cells;
+            int shared = -1; /* the map of the predicted class */
+            for (int c = 0; c < CLASS_CHOICES; c++) {
+                if (!p->classes[c] || !plan_has_own(p, m, (enum class_choice)c))
+                    continue;
+                if (shared >= 0 && r->labels[i] == r->predictions[i]) {
+                    r->maps[shared].classes[c] = true;
+                    continue;
+                }
+                shared = count;
+                r->maps[count] = (struct visit_map){ .image = i, .method = m };
+                r->maps[count].classes[c] = true;
+                /* Odd multiples keep run.seed and the id from cancelling. */
+                r->seeds[count] =
+                    r->subjects[i].id_hash ^ ((uint64_t)p->v->run.seed * 0x9e3779b97f4a7c15u);
+                memcpy(r->map_values + (size_t)count * r->cells, of + (size_t)c * r->cells,
+                       r->cells * sizeof *of);
+                count++;
+            }
+        }
+    return count;
+}
+
+/* What a map is before it becomes heat. One that is not finite is stored as it is, and counts as
+ * constant from here on. */
+static uint8_t inspect_map(const float *map, size_t cells)
+{
+    bool same = true;
+    for (size_t i = 0; i < cells; i++) {
+        if (!isfinite(map[i]))
+            return MAP_NOT_FINITE;
+        same &= map[i] == map[0];
+    }
+    return same ? MAP_CONSTANT : MAP_VARIES;
+}
+
+static void store_map(struct runner *r, int i)
+{
+    const struct visit_map *map = &r->maps[i];
+    size_t row = r->row[map->image];
+    for (int c = 0; c < CLASS_CHOICES; c++) {
+        if (!map->classes[c])
+            continue;
+        memcpy(records_at(&r->records, r->map[map->method][c], row),
+               r->map_values + (size_t)i * r->cells, r->cells * sizeof *r->map_values);
+        *(uint8_t *)records_at(&r->records, r->constant[map->method][c], row) = r->flags[i];
+        *(int32_t *)records_at(&r->records, r->largest_tie[map->method][c], row) = r->ties[i];
+    }
+}
+
+/* A map that is not finite becomes heat of 0, as a constant one does. */
+static enum status make_heat(struct runner *r, int count, struct error *err)
+{
+    struct backend *be = r->plan->backend;
+    size_t bytes = r->cells * sizeof *r->map_values;
+    be->upload(be, r->map_device, r->map_values, (size_t)count * bytes);
+    for (int i = 0; i < count; i++) {
+        r->flags[i] = inspect_map(r->map_values + (size_t)i * r->cells, r->cells);
+        if (r->flags[i] == MAP_NOT_FINITE)
+            be->upload(be, r->map_device + (size_t)i * r->cells, r->flat_map, bytes);
+    }
+    struct heat_args args = { .n = count,
+                              .grid = r->plan->model->geo.grid,
+                              .side = r->plan->model->geo.image_size,
+                              .maps = r->map_device,
+                              .heat = r->heat_device };
+    be->op.heat(be, &args);
+    if (r->heat != NULL)
+        be->download(be, r->heat, r->heat_device, (size_t)count * r->pixels * sizeof *r->heat);
+    return be->sync(be, err);
+}
+
+/* By sorting the heat maps; for a run none of whose tasks does that anyway. */
+static enum status count_ties(struct runner *r, int count, struct error *err)
+{
+    enum status status = OK;
+#pragma omp parallel for schedule(dynamic) num_threads(r->plan->threads)
+    for (int i = 0; i < count; i++) {
+        size_t tie = 0;
+        enum status s = largest_tie(r->heat + (size_t)i * r->pixels, r->pixels, &tie, NULL);
+        r->ties[i] = (int32_t)tie;
+#pragma omp critical
+        status = s != OK ? s : status;
+    }
+    if (status != OK)
+        return fail(err, status, "out of memory sorting %zu pixels", r->pixels);
+    return OK;
+}
+
+static enum status visit_batch(struct runner *r, int n, struct error *err)
+{
+    TRY(classify(r, n, err));
+    TRY(explain(r, n, err));
+    int maps = list_maps(r, n);
+    TRY(make_heat(r, maps, err));
+    const struct visit visit = { .n = n,
+                                 .row = r->row,
+                                 .label = r->labels,
+                                 .rgb = r->rgb,
+                                 .blurred = r->blurred,
+                                 .masks = r->masks,
+                                 .shortcuts = r->shortcuts,
+                                 .logits = r->logits,
+                                 .map_count = maps,
+                                 .maps = r->maps,
+                                 .heat = r->heat,
+                                 .heat_device = r->heat_device,
+                                 .seeds = r->seeds,
+                                 .largest_tie = r->ties };
+    if (r->own_ties)
+        TRY(count_ties(r, maps, err));
+    for (int i = 0; i < r->plan->task_count; i++)
+        TRY(r->plan->tasks[i]->run(r->state[i], r->plan, &visit, &r->records, err));
+    for (int i = 0; i < maps; i++)
+        store_map(r, i);
+    return OK;
+}
+
+/* All loaded images: in one visit, or in two where memory ran out and the batch is halved. */
+static enum status visit_loaded(struct runner *r, const struct loaded *l, size_t row,
+                                struct error *err)
+{
+    for (int from = 0, n; from < l->n; from += n) {
+        n = l->n - from < r->plan->batch ? l->n - from : r->plan->batch;
+        int whole = take_images(r, l, from, n, row);
+        enum status status = whole > 0 ? visit_batch(r, whole, err) : OK;
+        if (status == E_NOMEM) {
+            TRY(plan_halve(r->plan, err));
+            n = 0;
+        } else {
+            TRY(status);
+        }
+    }
+    return OK;
+}
+
+enum status runner_shard(struct runner *r, size_t first, size_t count, runner_progress *progress,
+                         void *context, struct error *err)
+{
+    size_t batch = (size_t)r->plan->batch;
+    for (size_t row = 0; row < count; row++)
+        records_blank(&r->records, row);
+    bool go_on = true;
+    struct loaded *now = &r->loaded[0], *next = r->ahead ? &r->loaded[1] : now;
+    for (size_t at = 0; at < count; at += batch) {
+        size_t rest = count - at;
+        if (stop_requested() || !go_on)
+            return fail(err, E_STOPPED, "stopped");
+        if (at == 0 || !r->ahead)
+            loader_begin(r->plan, first + at, (int)(rest < batch ? rest : batch), r->ahead, now);
+        TRY(loader_end(now, err));
+        if (r->ahead && rest > batch)
+            loader_begin(r->plan, first + at + batch,
+                         (int)(rest - batch < batch ? rest - batch : batch), true, next);
+        TRY(visit_loaded(r, now, at, err));
+        go_on = progress(context, (size_t)now->n);
+        struct loaded *swap = now;
+        now = next;
+        next = swap;
+    }
+    return OK;
+}

@@ -1,0 +1,20 @@
+/* The runner: one visit an image; everything that is asked about it rides on that visit. */
+#pragma once
+
+#include "plan.h"
+#include "records.h"
+
+struct runner;
+
+/* Lays out the columns of all tasks and takes the memory for a batch. The plan must outlive it. */
+enum status runner_open(struct plan *, size_t shard_rows, struct runner **out, struct error *err);
+void runner_close(struct runner *); /* accepts NULL */
+struct records *runner_records(struct runner *);
+
+/* Hears of every batch: `images` more are through. false asks the runner to stop. */
+typedef bool runner_progress(void *context, size_t images);
+
+/* Fills the first `count` rows of the records from images [first, first + count). E_STOPPED when a
+ * signal or `progress` asked for it; the rows are then worthless. */
+enum status runner_shard(struct runner *, size_t first, size_t count, runner_progress *progress,
+                         void *context, struct error *err);

@@ -1,0 +1,46 @@
+/* Shared by the files of the runner: its memory, planned once for a batch. */
+#pragma once
+
+#include "loader.h"
+#include "runner.h"
+#include "task.h"
+
+struct runner {
+    struct plan *plan;
+    struct records records;
+    void *state[PLAN_TASKS];
+    struct loaded loaded[2]; /* the batch at hand; where it is ahead, the next */
+    bool ahead;              /* the next batch is loaded while the GPU works on this one */
+    size_t pixels, cells;    /* S*S, g*g */
+    size_t rgb_stride;       /* bytes between images in device memory */
+
+    /* Columns every run has. */
+    int id, label, predicted, status, identity_error, zero_row_sum;
+    int map[PLAN_METHODS][CLASS_CHOICES], constant[PLAN_METHODS][CLASS_CHOICES],
+        largest_tie[PLAN_METHODS][CLASS_CHOICES];
+
+    /* The visit: [batch] images that decoded. */
+    size_t *row;
+    int32_t *labels, *predictions;
+    struct view *views;
+    const uint8_t **rgb, **blurred;
+    int8_t *masks, *shortcuts;        /* [batch, S*S], compacted */
+    float *logits;                    /* [batch, classes] */
+    struct explain_subject *subjects; /* [batch] */
+    struct explain_result explained;
+    uint8_t *rgb_device, *blurred_device;
+
+    /* Its distinct maps: at most [batch * methods * classes]. */
+    struct visit_map *maps;
+    uint64_t *seeds;
+    float *map_values; /* [maps, g*g] */
+    uint8_t *flags;    /* [maps] constant */
+    float *flat_map;   /* [g*g] of 0 */
+    int32_t *ties;     /* [maps] */
+    bool own_ties;     /* no task counts them */
+    bool reads_heat;   /* a task does, on the host */
+    float *heat;       /* [maps, S*S]; NULL where nothing on the host looks at it */
+    float *map_device, *heat_device;
+    float *blur_scratch;
+    uint8_t *blur_host;
+};

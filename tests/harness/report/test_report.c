@@ -1,0 +1,255 @@
+/* evalh report: tables say what the records say; published figures appear only where they may. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json_rows.h"
+#include "make_result.h"
+#include "report.h"
+#include "run_command.h"
+
+#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+
+/* Arguments of evalh report; NULL ends them. */
+#define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
+
+static const char *made(const char *name, const struct make_result *o)
+{
+    const char *path = in_folder(name);
+    assert_int_equal(make_result_file(path, o), 0);
+    return path;
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
+
+/* The AUC of one entry, from the file's own records, written out. */
+static double recomputed_auc(const struct result *r, const struct result_curve *c, int correct)
+{
+    double sum[10] = { 0 }, area = 0;
+    int n = 0;
+    for (size_t i = 0; i < r->images; i++) {
+        int right = r->predicted[i] == r->label[i];
+        if (r->status[i] != 0 || (correct >= 0 && right != correct))
+            continue;
+        n++;
+        for (size_t k = 0; k < 10; k++)
+            sum[k] += c->hit[10 * i + k];
+    }
+    for (int k = 0; k < 9; k++)
+        area += 0.1 * (sum[k] + sum[k + 1]) / 2;
+    return 100 * area / n;
+}
+
+static void perturbation_values(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    const char *path = made("values.h5", &o);
+    struct outcome r = REPORT(path, "--format", "json");
+    assert_int_equal(r.code, 0);
+    cJSON *json = cJSON_Parse(r.out);
+    assert_non_null(json);
+    const cJSON *run = cJSON_GetArrayItem(get(json, "runs"), 0);
+    assert_true(number(run, "images") == 200 && number(run, "skipped") == 3);
+    assert_true(number(run, "inconsistent") == 0);
+    const cJSON *rows = get(get(run, "perturbation"), "rows");
+    /* 4 methods, 2 classes, 3 strata */
+    assert_int_equal(cJSON_GetArraySize(rows), 24);
+
+    struct result *result;
+    assert_int_equal(result_open(path, &result, NULL), OK);
+    assert_int_equal(result->curves, 16);
+    static const char *const strata[] = { "all", "wrong", "correct" };
+    for (size_t i = 0; i < result->curves; i++)
+        for (int s = 0; s < 3; s++) {
+            const struct result_curve *c = &result->curve[i];
+            const cJSON *row = find_row(rows, c->method, explained_names[c->explained], strata[s]);
+            const cJSON *auc = get(get(row, removal_names[c->removal]), "auc");
+            double value = number(auc, "value");
+            assert_true(fabs(value - recomputed_auc(result, c, s - 1)) < 1e-9);
+            assert_true(number(auc, "low") <= value && value <= number(auc, "high"));
+            assert_true(isnan(number(auc, "published"))); /* a demo run */
+        }
+    result_close(result);
+    cJSON_Delete(json);
+    outcome_free(&r);
+}
+
+static void segmentation_values(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.segmentation = true;
+    o.perturbation = false;
+    o.labels = false;
+    const char *path = made("seg.h5", &o);
+    struct outcome r = REPORT(path, "--format", "json");
+    cJSON *json = cJSON_Parse(r.out);
+    const cJSON *run = cJSON_GetArrayItem(get(json, "runs"), 0);
+    assert_true(isnan(number(get(run, "top1"), "value")));
+    const cJSON *rows = get(get(run, "segmentation"), "rows");
+    assert_int_equal(cJSON_GetArraySize(rows), 4); /* no labels: no strata, no target */
+
+    struct result *result;
+    assert_int_equal(result_open(path, &result, NULL), OK);
+    for (size_t m = 0; m < result->segmentations; m++) {
+        const struct result_segmentation *s = &result->segmentation[m];
+        double correct = 0, labelled = 0, inter[2] = { 0 }, united[2] = { 0 }, ap = 0;
+        for (size_t i = 0; i < result->images; i++) {
+            if (result->status[i] != 0)
+                continue;
+            correct += s->score[i].correct;
+            labelled += s->score[i].labelled;
+            ap += (double)s->score[i].ap / 197;
+            for (int c = 0; c < 2; c++) {
+                inter[c] += s->score[i].intersection[c];
+                united[c] += s->score[i].united[c];
+            }
+        }
+        const cJSON *row = find_row(rows, s->method, "predicted", "all");
+        const double want[] = { 100 * correct / labelled, 100 * ap,
+                                50 * (inter[0] / united[0] + inter[1] / united[1]) };
+        for (int k = 0; k < SEGMENTATION_METRICS; k++) {
+            const cJSON *figure = get(row, segmentation_keys[k]);
+            assert_true(fabs(number(figure, "value") - want[k]) < 1e-9);
+            assert_true(number(figure, "low") < want[k] && want[k] < number(figure, "high"));
+        }
+    }
+    result_close(result);
+    cJSON_Delete(json);
+    outcome_free(&r);
+}
+
+/* Tables of the images answered correctly and wrongly: where there are both, else they would say
+ * what the table of all images says. */
+static void strata_tables(void **state)
+{
+    (void)state;
+    static const double shares[] = { 0, 0.5, 1 };
+    for (int i = 0; i < 3; i++) {
+        struct make_result o = make_result_default;
+        o.segmentation = true;
+        o.top1 = shares[i];
+        const char *path = in_folder("strata.h5");
+        assert_int_equal(make_result_file(path, &o), 0);
+        struct outcome r = REPORT(path, "--resamples", "10");
+        assert_int_equal(r.code, 0);
+        for (int k = 0; k < 3; k++) {
+            static const char *const titles[] = { "The same by the model's answer",
+                                                  "images answered correctly",
+                                                  "images answered wrongly" };
+            assert_true((strstr(r.out, titles[k]) != NULL) == (shares[i] == 0.5));
+        }
+        outcome_free(&r);
+    }
+}
+
+/* --- published figures ----------------------------------------------------------------------- */
+
+/* The published positive AUC of `raw`, and what its setting says. */
+static double published_raw(const struct make_result *o, char *why, size_t size, bool *same)
+{
+    const char *path = made("published.h5", o);
+    struct outcome r = REPORT(path, "--format", "json", "--resamples", "10");
+    assert_int_equal(r.code, 0);
+    cJSON *json = cJSON_Parse(r.out);
+    const cJSON *task = get(cJSON_GetArrayItem(get(json, "runs"), 0), "perturbation");
+    const cJSON *auc =
+        get(get(find_row(get(task, "rows"), "raw", "predicted", "all"), "positive"), "auc");
+    snprintf(why, size, "%s", get(task, "setting")->valuestring);
+    double published = number(auc, "published");
+    *same = cJSON_IsTrue(get(auc, "same_conditions"));
+    assert_true(isnan(number(auc, "difference")) == !*same);
+    /* never for the other class */
+    auc = get(get(find_row(get(task, "rows"), "raw", "target", "all"), "positive"), "auc");
+    assert_true(isnan(number(auc, "published")));
+    cJSON_Delete(json);
+    outcome_free(&r);
+    return published;
+}
+
+static void published_figures(void **state)
+{
+    (void)state;
+    char why[512];
+    bool same;
+    struct make_result o = make_result_default;
+    o.methods = "raw";
+    o.arch = "vim_small";
+    o.dataset = "imagenet";
+    o.checkpoint = "vim_s_midclstok_80p5acc.pth";
+    o.skipped = 0;
+    o.images = 50000;
+    assert_true(published_raw(&o, why, sizeof why, &same) == 17.27 && same);
+    assert_string_equal(why, "");
+
+    o.images = 100;
+    assert_true(published_raw(&o, why, sizeof why, &same) == 17.27 && !same);
+    assert_string_equal(why, "100 of 50000 images");
+    o.checkpoint = "mine.pth";
+    o.protocol = "paper";
+    o.explain = "start_layer = 3\n";
+    assert_true(published_raw(&o, why, sizeof why, &same) == 17.27 && !same);
+    assert_non_null(strstr(why, "not known by its name"));
+    assert_non_null(strstr(why, "protocol = paper"));
+    assert_non_null(strstr(why, "explain.start_layer = 3"));
+
+    o.top1 = 0.01; /* random weights */
+    assert_true(isnan(published_raw(&o, why, sizeof why, &same)));
+    assert_non_null(strstr(why, "other weights"));
+    o.top1 = 0.8;
+    o.dataset = "demo";
+    assert_true(isnan(published_raw(&o, why, sizeof why, &same)));
+    assert_non_null(strstr(why, "the data set is demo, not ImageNet validation"));
+    o.arch = "vim_tiny";
+    assert_true(isnan(published_raw(&o, why, sizeof why, &same)));
+    assert_non_null(strstr(why, "nothing was published for vim_tiny"));
+
+    o.arch = "deit_small";
+    o.dataset = "imagenet_list";
+    o.protocol = "released";
+    o.explain = "";
+    assert_true(published_raw(&o, why, sizeof why, &same) == 20.69 && !same);
+    assert_non_null(strstr(why, "hash does not begin with cd65a155"));
+}
+
+/* An ablation is compared with the published ablation, and with nothing else. */
+static void published_ablation(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.methods = "raw rollout";
+    o.arch = "vim_small";
+    o.dataset = "imagenet_seg";
+    o.labels = false;
+    o.perturbation = false;
+    o.segmentation = true;
+    o.explain = "aggregate = max\n";
+    const char *path = made("ablation.h5", &o);
+    struct outcome r = REPORT(path, "--format", "json", "--resamples", "10");
+    cJSON *json = cJSON_Parse(r.out);
+    const cJSON *rows = get(get(cJSON_GetArrayItem(get(json, "runs"), 0), "segmentation"), "rows");
+    assert_true(number(get(find_row(rows, "rollout", "predicted", "all"), "map"), "published") ==
+                79.41);
+    assert_true(isnan(number(get(find_row(rows, "raw", "predicted", "all"), "map"), "published")));
+    cJSON_Delete(json);
+    outcome_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(perturbation_values), cmocka_unit_test(segmentation_values),
+        cmocka_unit_test(strata_tables),       cmocka_unit_test(published_figures),
+        cmocka_unit_test(published_ablation),
+    };
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
