@@ -118,6 +118,11 @@ static enum status rig_open(struct rig *r, const struct model *m, const struct b
     size_t n = (size_t)o->batch;
     *r = (struct rig){ .image_bytes = 3 * (size_t)m->geo.image_size * (size_t)m->geo.image_size };
     TRY(backend_open(o->backend, &o->be, &r->be, err));
+    if (o->be.precision != PRECISION_FP32 && r->be->precision != o->be.precision)
+        return fail(err, E_CONFIG,
+                    "--precision: the engine '%s' has no such matrix products on this machine (on "
+                    "a CPU bf16 needs avx512_bf16, and tf32 a GPU), so fp32 would be measured",
+                    o->backend);
     if (timed)
         TRY(profile_begin(r->be, err));
     TRY(net_open(m, r->be, &input_imagenet, o->batch, &r->net, err));

@@ -1,5 +1,6 @@
 #include "config_internal.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,10 +61,11 @@ struct dataset_options config_dataset(const struct config_values *v)
 static size_t key_of_field(const struct config *c, const void *field)
 {
     size_t offset = (size_t)((const char *)field - (const char *)&c->values);
-    for (size_t i = 0; i < config_key_count; i++)
-        if (config_keys[i].offset == offset)
-            return i;
-    abort(); /* a field that is not in the table: a programming error */
+    size_t i = 0;
+    while (i < config_key_count && config_keys[i].offset != offset)
+        i++;
+    assert(i < config_key_count); /* every field that callers name is in the table */
+    return i;
 }
 
 bool config_is_set(const struct config *c, const void *field)
@@ -182,8 +184,7 @@ enum status config_new(struct config **out, struct error *err)
 {
     _Static_assert(sizeof(struct held) % sizeof(void *) == 0, "held words must be aligned");
     *out = NULL;
-    if (config_key_count > CONFIG_KEYS_MAX)
-        abort();
+    assert(config_key_count <= CONFIG_KEYS_MAX);
     struct config *c = calloc(1, sizeof *c);
     if (c == NULL)
         return fail(err, E_NOMEM, "out of memory reading the config");

@@ -185,7 +185,7 @@ static enum status parse_value(struct config *c, size_t key, const char *text, s
     case KEY_WORDS:
         return parse_words(c, key, text, out, err);
     }
-    abort();
+    return fail(err, E_CONFIG, "%s.%s has no type that can be read", k->section, k->name);
 }
 
 /* Why a config file could not hold the value, which --set or a variable may have brought: the text

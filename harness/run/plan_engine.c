@@ -52,8 +52,16 @@ static enum status open_backend(struct plan *p, struct error *err)
             log_warn("compute.device = auto: %s; going on with %s", err->text, names[i + 1]);
     }
     if (status != OK)
-        config_blame(p->config, &p->v->compute.device, err);
-    return status;
+        return config_blame(p->config, &p->v->compute.device, err);
+    if (options.precision != PRECISION_FP32 && p->backend->precision != options.precision) {
+        struct error why;
+        config_fail(p->config, &p->v->compute.precision, &why,
+                    "the engine '%s' has no such matrix products on this machine (on a CPU bf16 "
+                    "needs avx512_bf16, and tf32 a GPU); computing in fp32",
+                    p->device);
+        log_warn("%s", why.text);
+    }
+    return OK;
 }
 
 static struct explain_options explain_section(const struct config_values *v)

@@ -4,10 +4,10 @@
 #include <stddef.h>
 
 struct sha256 {
-    void *context;
+    unsigned char state[128]; /* libcrypto's, copied in and out */
 };
 
 void sha256_begin(struct sha256 *);
 void sha256_add(struct sha256 *, const void *data, size_t size);
-/* Writes 64 hex digits and a NUL, and frees what sha256_begin took. */
+/* Writes 64 hex digits and a NUL. None of the three takes memory or can fail. */
 void sha256_end(struct sha256 *, char hex[65]);

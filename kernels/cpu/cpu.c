@@ -6,7 +6,6 @@
 
 #include "backend_list.h"
 #include "erf_table.h"
-#include "log.h"
 #include "ref.h"
 
 struct cpu_backend {
@@ -95,10 +94,8 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     be->precision = wide ? PRECISION_DOUBLE : PRECISION_FP32;
     if (!wide && options->precision == PRECISION_BF16) {
         self->cpu.bf16 = machine_has_bf16();
-        if (self->cpu.bf16)
+        if (self->cpu.bf16) /* else fp32, as be->precision then tells */
             be->precision = PRECISION_BF16;
-        else
-            log_warn("precision = bf16: this CPU has no avx512_bf16; computing in fp32");
     }
     be->threads = options->threads > 0 ? options->threads : omp_get_num_procs();
     be->lanes = be->threads; /* one image per thread: everything it touches stays in one core's */

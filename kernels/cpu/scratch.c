@@ -14,6 +14,7 @@ struct scratch {
 };
 
 static pthread_key_t scratch_key;
+static bool scratch_key_made; /* false: PTHREAD_KEYS_MAX keys in one process */
 static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
 
 static void scratch_free(void *p)
@@ -33,14 +34,18 @@ static void scratch_free_main(void)
 
 static void scratch_key_make(void)
 {
-    if (pthread_key_create(&scratch_key, scratch_free) != 0)
-        abort(); /* PTHREAD_KEYS_MAX libraries in one process: nothing to be done */
-    atexit(scratch_free_main);
+    scratch_key_made = pthread_key_create(&scratch_key, scratch_free) == 0;
+    if (scratch_key_made)
+        atexit(scratch_free_main);
 }
 
 void *cpu_scratch(struct backend *be, size_t bytes)
 {
     pthread_once(&scratch_once, scratch_key_make);
+    if (!scratch_key_made) {
+        cpu_fail(be, E_NOMEM, "no thread-specific key left for the CPU kernels' scratch memory");
+        return NULL;
+    }
     struct scratch *s = pthread_getspecific(scratch_key);
     if (!s) {
         s = calloc(1, sizeof *s);

@@ -58,8 +58,8 @@ enum status rules_settle(const struct explain_options *, const struct method *,
 
 /* v <- vᵀ (I + 1 mᵀ), rows divided by their sum if row_norm. m [L]. */
 void rollout_row(struct track *, const double *m, int len, bool row_norm);
-/* v <- vᵀ (I + K), rows divided by their sum if row_norm. K [L, L]. */
-void rollout_matrix(struct track *, const double *k, int len, bool row_norm);
+/* v <- vᵀ (I + K), rows divided by their sum if row_norm. K [L, L] is used up. */
+void rollout_matrix(struct track *, double *k, int len, bool row_norm);
 /* SPEC 1: (a - min) / (max - min), 0 where constant; range given or found. */
 void minmax_range(double *a, size_t count, const double range[2]);
 void minmax(double *a, size_t count);

@@ -32,11 +32,9 @@ void rollout_row(struct track *t, const double *m, int len, bool row_norm)
         t->v[j] = (t->v[j] + sum_v * m[j]) / norm;
 }
 
-void rollout_matrix(struct track *t, const double *k, int len, bool row_norm)
+void rollout_matrix(struct track *t, double *k, int len, bool row_norm)
 {
-    double *out = calloc((size_t)len, sizeof *out);
-    if (out == NULL)
-        abort(); /* a few KiB: nothing sensible is left to do */
+    double *out = k; /* once row 0 has been read, it takes the sum */
     for (int i = 0; i < len; i++) {
         const double *row = k + (size_t)i * (size_t)len;
         double norm = 1;
@@ -47,12 +45,12 @@ void rollout_matrix(struct track *t, const double *k, int len, bool row_norm)
             norm = 1;
         }
         double w = t->v[i] / norm;
-        out[i] += w;
-        for (int j = 0; j < len; j++)
-            out[j] += w * row[j];
+        for (int j = 0; j < len; j++) {
+            double before = i > 0 ? out[j] : 0;
+            out[j] = (j == i ? before + w : before) + w * row[j];
+        }
     }
     memcpy(t->v, out, (size_t)len * sizeof *out);
-    free(out);
 }
 
 void minmax_range(double *a, size_t count, const double range[2])

@@ -160,6 +160,7 @@ static void test_rollout_arithmetic(void **state)
     (void)state;
     rollout_matrix(&t, k, 2, false);
     assert_true(v[0] == 2 && v[1] == 1);
+    memcpy(k, (double[4]){ 1, 1, 0, 0 }, sizeof k); /* the call uses it up */
     rollout_matrix(&t, k, 2, true); /* rows [2/3, 1/3], [0, 1] */
     assert_true(fabs(v[0] - 4.0 / 3) < 1e-15 && fabs(v[1] - 5.0 / 3) < 1e-15);
     assert_false(t.zero_row_sum);
