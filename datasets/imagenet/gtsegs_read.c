@@ -70,8 +70,8 @@ static bool is_stored(hid_t set, size_t bytes)
 
 static enum status read_field(struct gtsegs *g, enum gtsegs_field field, struct error *err)
 {
-    static const char wanted[] = "/value/img and /value/gt, [n, 1] object references each, are "
-                                 "wanted (SPEC 9: gtsegs_ijcv.mat)";
+    static const char wanted[] = "/value/img and /value/gt, [n, 1] object references each, as "
+                                 "in the published gtsegs_ijcv.mat, are wanted";
     struct array a;
     hid_t set = H5Dopen2(g->file, field_paths[field], H5P_DEFAULT);
     if (set < 0)

@@ -143,7 +143,7 @@ static enum status describe(const struct attn_figure *f, const struct attn_model
                   { "image", o->image },
                   { "preprocess", preprocess_names[o->cli.inference.preprocess] },
                   { "what", g->heads > 0 ? "softmax of scaled products, [channel, row, column]"
-                                         : "alpha of SPEC 4, signed, both directions added, "
+                                         : "hidden attention alpha, signed, both directions added, "
                                            "[channel, row, column]" } };
     const struct {
         const char *name;

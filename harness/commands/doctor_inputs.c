@@ -187,7 +187,7 @@ static void compare_accuracy(struct sampling *s)
         doctor_fault(d, "accuracy",
                      "top-1 is %.1f %% on %zu images (eval preprocessing), published for %s is "
                      "%.1f %%: other weights, labels in another order, or another data set; the "
-                     "class index should be the rank of the WordNet id (SPEC 9)",
+                     "class index should be the rank of the WordNet id",
                      accuracy, s->classified, e->name, e->top1);
     published_free(&published);
 }

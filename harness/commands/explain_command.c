@@ -217,7 +217,7 @@ static enum status explain_side(struct explain_figure *p, struct explained_model
     side->class = subject.predicted;
     TRY(explainer_run(side->explainer, &subject, 1, &result, err));
     if (zero_row_sum)
-        log_warn("a rollout met rows whose sum is 0; they are left as they are (SPEC 1)");
+        log_warn("a rollout met rows whose sum is 0; those rows are not divided by it");
     /* [methods, CLASS_CHOICES, g, g] -> [methods, g, g] */
     for (int m = 0; m < p->method_count; m++)
         memmove(side->maps + (size_t)m * cells,

@@ -50,7 +50,9 @@ static void run_items(const struct writer *w, const struct run *run)
         a[ATTR_DEVICE], a[ATTR_PRECISION], a[ATTR_CONFIG_HASH]);
     top1_item(w, run);
     if (!isnan(run->identity_max))
-        say(w, item, "Hidden-attention identity (SPEC 4): off by at most %.1e, relative",
+        say(w, item,
+            "Hidden-attention identity (the sum of alpha u is y - D u): off by at most %.1e, "
+            "relative",
             run->identity_max);
     if (!r->complete)
         say(w, item,

@@ -102,7 +102,7 @@ enum status inspect_relevance(struct inspector *in, const uint8_t *rgb, int laye
     const struct geometry *g = &in->model->geo;
     TRY(check_layer(in, layer, err));
     if (g->heads == 0)
-        return fail(err, E_CONFIG, "relevance of attention maps is defined for a ViT (SPEC 5.4)");
+        return fail(err, E_CONFIG, "relevance of attention maps is defined for a ViT only");
     if (k < 0 || k >= g->classes)
         return fail(err, E_CONFIG, "class %d: should be 0 to %d", k, g->classes - 1);
     void *weights = in->model->type->bind(in->model, in->be, WEIGHT_FORWARD | WEIGHT_BACK | WEIGHT_LRP);
