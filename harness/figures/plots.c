@@ -167,7 +167,7 @@ static void put_bar_plot(FILE *f, const struct figure_file *p, double width, boo
     if (published)
         fputs(", \\\n     NaN with points lc rgb 'black' pt 12 ps 1.3 title 'published'", f);
     if (published && p->run->segmentation_comparability.why[0])
-        fputs(", \\\n     NaN with points lc rgb 'white' pt 0 title '(another setting)'", f);
+        fputs(", \\\n     NaN with points lc rgb 'white' pt 0 title '(other conditions)'", f);
     fputs(drawn ? "\n" : "NaN notitle\n", f);
 }
 

@@ -33,6 +33,15 @@ static void top1_item(const struct writer *w, const struct run *run)
         f->ci.low, f->ci.high, run->labelled, published);
 }
 
+/* Why nothing published stands beside a run on the data set that the published figures are of. */
+static void published_item(const struct writer *w, const struct run *run, const char *kind,
+                           const struct comparability *s)
+{
+    if (!s->comparable && comparability_same_data(run->result, kind))
+        say(w, w->style->item, "Published figures (%s): none stand beside this run, because %s",
+            kind, s->why);
+}
+
 static void run_items(const struct writer *w, const struct run *run)
 {
     const struct result *r = run->result;
@@ -49,6 +58,10 @@ static void run_items(const struct writer *w, const struct run *run)
     say(w, item, "Run: protocol %s, device %s, precision %s, config %.12s…", a[ATTR_PROTOCOL],
         a[ATTR_DEVICE], a[ATTR_PRECISION], a[ATTR_CONFIG_HASH]);
     top1_item(w, run);
+    if (run->perturbations)
+        published_item(w, run, "perturbation", &run->perturbation_comparability);
+    if (run->segmentations)
+        published_item(w, run, "segmentation", &run->segmentation_comparability);
     if (!isnan(run->identity_max))
         say(w, item,
             "Hidden-attention identity (the sum of alpha u is y - D u): off by at most %.1e, "
@@ -61,14 +74,15 @@ static void run_items(const struct writer *w, const struct run *run)
         say(w, item, "DAMAGED: in %zu images `hit` is not (predicted = label)", run->inconsistent);
 }
 
-/* The line below a table that says what its published column means. */
-static void setting_note(const struct writer *w, const struct comparability *s, const char *where)
+/* The line below a table that says what its published column means; `any`: it has one. */
+static void published_note(const struct writer *w, const struct comparability *s, bool any,
+                           const char *where)
 {
-    if (!s->comparable)
-        say(w, w->style->paragraph, "Published: n/a, because %s.", s->why);
-    else if (s->why[0])
+    if (!any)
+        return;
+    if (s->why[0])
         say(w, w->style->paragraph,
-            "† Published (%s), but not for this setting, so no difference is given: %s.", where,
+            "† Published (%s) under other conditions, so no difference is given: %s.", where,
             s->why);
     else
         say(w, w->style->paragraph, "Published: %s.", where);
@@ -79,6 +93,7 @@ static void setting_note(const struct writer *w, const struct comparability *s, 
 static void perturbation_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
+    bool published = false;
     char subject[RESULT_TITLE_SIZE];
     grid_begin(&g, "llrrrrrrrr");
     HEADER(&g, "method", "class", "positive ↓", "95 % CI", "published", "diff", "negative ↑",
@@ -88,8 +103,10 @@ static void perturbation_table(const struct writer *w, const struct run *run, bo
         if (row->stratum != STRATUM_ALL || row_hidden(row->explained, row->agnostic))
             continue;
         name_cells(&g, row->method, row->explained, row->agnostic);
-        for (int d = 0; d < REMOVALS; d++)
+        for (int d = 0; d < REMOVALS; d++) {
             figure_cells(&g, &row->direction[d].auc);
+            published |= !isnan(row->direction[d].auc.published);
+        }
     }
     result_title(run->result, subject, sizeof subject);
     put_table(
@@ -97,7 +114,7 @@ static void perturbation_table(const struct writer *w, const struct run *run, bo
         "Perturbation: area under the accuracy curve over 0 … 90 %% removed (at most 90), %s, "
         "protocol %s, n = %zu",
         subject, run->result->attribute[ATTR_PROTOCOL], run->perturbation[0].images);
-    setting_note(w, &run->perturbation_comparability, "Ali et al. 2025, Table 1");
+    published_note(w, &run->perturbation_comparability, published, "Ali et al. 2025, Table 1");
 }
 
 static const struct perturbation_row *
@@ -296,6 +313,15 @@ void run_title(const struct run *run, char *out, size_t size)
     snprintf(out, size, "%s: %s", base_name(run->result->path), subject);
 }
 
+static bool any_segmentation_published(const struct run *run)
+{
+    bool any = false;
+    for (size_t i = 0; i < run->segmentations; i++)
+        for (int m = 0; m < SEGMENTATION_METRICS; m++)
+            any |= !isnan(run->segmentation[i].figure[m].published);
+    return any;
+}
+
 static void run_tables(const struct writer *w, const struct run *run, bool *failed)
 {
     if (run->perturbations) {
@@ -304,7 +330,8 @@ static void run_tables(const struct writer *w, const struct run *run, bool *fail
     }
     if (run->segmentations) {
         segmentation_table(w, run, STRATUM_ALL, failed);
-        setting_note(w, &run->segmentation_comparability, "Ali et al. 2025, Tables 2, 5 and 6");
+        published_note(w, &run->segmentation_comparability, any_segmentation_published(run),
+                       "Ali et al. 2025, Tables 2, 5 and 6");
         if (run->labelled) {
             segmentation_table(w, run, STRATUM_CORRECT, failed);
             segmentation_table(w, run, STRATUM_WRONG, failed);

@@ -35,8 +35,8 @@ void interval_cell(struct grid *g, struct interval ci)
         grid_cell(g, "[%.2f, %.2f]", ci.low, ci.high);
 }
 
-/* Ours, its interval, the published figure (marked where the setting is another), and the
- * difference where it is the same. */
+/* Ours, its interval, the published figure (marked where the conditions are others),
+ * and the difference where they are the same. */
 void figure_cells(struct grid *g, const struct figure *f)
 {
     number_cell(g, f->value);

@@ -163,7 +163,7 @@ static void segmentation_legend(FILE *f, const struct run *run, enum explained e
     }
     if (any)
         legend_item(f, &published,
-                    run->segmentation_comparability.why[0] ? "published, for another setting"
+                    run->segmentation_comparability.why[0] ? "published, under other conditions"
                                                            : "published",
                     NAN);
     fputs("</ul>\n", f);

@@ -13,16 +13,19 @@ enum { FAMILIES = sizeof families / sizeof *families };
 static const char *const paper_methods[] = { "raw", "rollout", "attribution" };
 enum { PAPER_METHODS = sizeof paper_methods / sizeof *paper_methods, MOST_METHODS = 64 };
 
-static bool in_family(const struct run *run, const struct family *f)
+/* The paper's tables are of ImageNet: a run on anything else, as on the demo set, is in none. */
+static bool in_family(const struct run *run, const struct family *f, const char *kind)
 {
     const char *arch = run->result->attribute[ATTR_ARCH];
+    if (!comparability_same_data(run->result, kind))
+        return false;
     return strncmp(arch, f->prefix[0], strlen(f->prefix[0])) == 0 ||
            strncmp(arch, f->prefix[1], strlen(f->prefix[1])) == 0;
 }
 
 /* --- finding rows ---------------------------------------------------------------------------- */
 
-/* Of several runs with a row, the one closest to the published setting goes into the table. */
+/* Of several runs with a row, the one closest to the published conditions goes into the table. */
 static int closeness(const struct comparability *s)
 {
     return s->why[0] == '\0' ? 3 : s->comparable ? 2 : 1;
@@ -36,9 +39,9 @@ static const struct perturbation_row *find_curve_row(const struct report *report
     *from = NULL;
     for (size_t r = 0; r < report->runs; r++) {
         const struct run *run = &report->run[r];
-        const struct comparability *setting = &run->perturbation_comparability;
-        if (!in_family(run, f) || setting->variant[0] != '\0' ||
-            (best && closeness(setting) <= closeness(&(*from)->perturbation_comparability)))
+        const struct comparability *conditions = &run->perturbation_comparability;
+        if (!in_family(run, f, "perturbation") || conditions->variant[0] != '\0' ||
+            (best && closeness(conditions) <= closeness(&(*from)->perturbation_comparability)))
             continue;
         for (size_t i = 0; i < run->perturbations; i++) {
             const struct perturbation_row *row = &run->perturbation[i];
@@ -60,9 +63,9 @@ static const struct segmentation_row *find_score_row(const struct report *report
     *from = NULL;
     for (size_t r = 0; r < report->runs; r++) {
         const struct run *run = &report->run[r];
-        const struct comparability *setting = &run->segmentation_comparability;
-        if (!in_family(run, f) || strcmp(setting->variant, variant) != 0 ||
-            (best && closeness(setting) <= closeness(&(*from)->segmentation_comparability)))
+        const struct comparability *conditions = &run->segmentation_comparability;
+        if (!in_family(run, f, "segmentation") || strcmp(conditions->variant, variant) != 0 ||
+            (best && closeness(conditions) <= closeness(&(*from)->segmentation_comparability)))
             continue;
         for (size_t i = 0; i < run->segmentations; i++) {
             const struct segmentation_row *row = &run->segmentation[i];
@@ -102,10 +105,10 @@ static size_t list_methods(const struct report *report, const char **methods)
 
 /* --- cells ----------------------------------------------------------------------------------- */
 
-static void from_cell(struct grid *g, const struct run *run, size_t images)
+static void from_cell(struct grid *g, const struct run *run, const char *model, size_t images)
 {
     if (run)
-        grid_cell(g, "%s, %s, n = %zu", run->result->attribute[ATTR_ARCH],
+        grid_cell(g, "%s, %s, n = %zu", *model ? model : "weights unknown",
                   base_name(run->result->path), images);
     else
         grid_cell(g, "no run");
@@ -115,7 +118,7 @@ static void from_cell(struct grid *g, const struct run *run, size_t images)
 static void gap_cells(struct grid *g, double published)
 {
     struct figure gap = { .value = NAN, .ci = { NAN, NAN }, .published = published };
-    gap.same_conditions = true; /* no mark: there is no setting of ours */
+    gap.same_conditions = true; /* no mark: there are no conditions of ours */
     figure_cells(g, &gap);
 }
 
@@ -151,7 +154,8 @@ static void table_1(const struct writer *w, const struct report *report, const c
                 continue;
             grid_cell(&g, "%s", methods[i]);
             grid_cell(&g, "%s", families[k].label);
-            from_cell(&g, run, row ? row->images : 0);
+            from_cell(&g, run, run ? run->perturbation_comparability.model : "",
+                      row ? row->images : 0);
             for (int d = 0; d < REMOVALS; d++) {
                 if (row)
                     figure_cells(&g, &row->direction[d].auc);
@@ -180,7 +184,8 @@ static void table_2(const struct writer *w, const struct report *report, const c
                 continue;
             grid_cell(&g, "%s", methods[i]);
             grid_cell(&g, "%s", families[k].label);
-            from_cell(&g, run, row ? row->images : 0);
+            from_cell(&g, run, run ? run->segmentation_comparability.model : "",
+                      row ? row->images : 0);
             score_cells(&g, row, e);
         }
     put_table(w, &g, failed, "The paper's Table 2: segmentation, percent, predicted class");
@@ -205,28 +210,28 @@ static void ablation(const struct writer *w, const struct report *report, int nu
         const struct segmentation_row *row =
             find_score_row(report, mamba, method, e->variant, &run);
         grid_cell(&g, "%s", first ? plain : e->variant);
-        from_cell(&g, run, row ? row->images : 0);
+        from_cell(&g, run, run ? run->segmentation_comparability.model : "", row ? row->images : 0);
         score_cells(&g, row, e);
     }
     put_table(w, &g, failed, "The paper's Table %d: %s, segmentation, percent, Vim", number, what);
 }
 
 /* Why a published figure is marked or missing, run by run. */
-static void setting_items(const struct writer *w, const struct report *report)
+static void condition_items(const struct writer *w, const struct report *report)
 {
     for (size_t r = 0; r < report->runs; r++) {
         const struct run *run = &report->run[r];
         const struct {
             const char *what;
-            const struct comparability *setting;
+            const struct comparability *conditions;
             size_t rows;
         } tasks[] = { { "perturbation", &run->perturbation_comparability, run->perturbations },
                       { "segmentation", &run->segmentation_comparability, run->segmentations } };
         for (size_t t = 0; t < sizeof tasks / sizeof *tasks; t++)
-            if (tasks[t].rows && tasks[t].setting->why[0])
+            if (tasks[t].rows && tasks[t].conditions->why[0])
                 say(w, w->style->item, "%s, %s, %s: %s", base_name(run->result->path),
-                    tasks[t].what, tasks[t].setting->comparable ? "†" : "n/a",
-                    tasks[t].setting->why);
+                    tasks[t].what, tasks[t].conditions->comparable ? "†" : "n/a",
+                    tasks[t].conditions->why);
     }
 }
 
@@ -243,5 +248,5 @@ void paper_write(const struct writer *w, const struct report *report, bool *fail
     say(w, w->style->paragraph,
         "† or n/a beside a published figure, and why no difference is given:");
     w->style->paragraph(w->f, "");
-    setting_items(w, report);
+    condition_items(w, report);
 }

@@ -4,7 +4,10 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "config.h"
 
 static void add_reason(struct comparability *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -22,94 +25,207 @@ static void add_reason(struct comparability *s, const char *format, ...)
 
 /* --- the config ------------------------------------------------------------------------------ */
 
-/* Values under which a key leaves the published setting alone. */
-static const struct {
+/* Every key that shapes results must be at its default, but for these: a key that is judged
+ * elsewhere or changes no figure that was published (no values), a value that says what the default
+ * does, and an ablation that has published figures of its own. */
+static const struct exception {
     const char *section, *name;
-    const char *same[3];
-    bool variant; /* an ablation that has published figures of its own */
-} plain[] = {
-    { "explain", "aggregate", { "protocol", "mean" }, true },
-    { "explain", "discard", { "0", "0.0" }, true },
-    { "explain", "negatives", { "protocol", "clamp" }, true },
-    { "explain", "precision", { "auto", "double" }, false },
-    { "explain", "ties", { "index" }, false },
-    { "explain", "start_layer", { "protocol" }, false },
-    { "explain", "own_decay", { "protocol" }, false },
-    { "explain", "diagonal", { "protocol" }, false },
-    { "explain", "full_matrix", { "protocol" }, false },
-    { "explain", "row_norm", { "protocol" }, false },
-    { "explain", "gated_gradient", { "protocol" }, false },
-    { "explain", "minmax", { "protocol" }, false },
-    { "explain", "randomise_layers", { "off" }, false },
-    { "task", "fill", { "black" }, false },
+    const char *same[3]; /* values that leave the conditions as published; none: any value does */
+    const char *arch;    /* that they are for; NULL: both */
+    bool variant;        /* other values are ablations */
+} exceptions[] = {
+    { "run", "protocol", { NULL }, NULL, false },
+    { "run", "seed", { NULL }, NULL, false }, /* of the controls and of random tie orders */
+    { "run", "limit", { NULL }, NULL, false },
+    { "model", "image_size", { NULL }, NULL, false },
+    { "model", "heads", { NULL }, NULL, false },
+    { "data", "kind", { NULL }, NULL, false },
+    { "data", "preprocess", { NULL }, NULL, false },
+    { "explain", "methods", { NULL }, NULL, false },
+    { "explain", "class", { NULL }, NULL, false },
+    { "explain", "precision", { "fp32", "double" }, NULL, false }, /* the released code: fp32 */
+    { "explain", "aggregate", { "mean" }, NULL, true },
+    { "explain", "discard", { "0.0" }, NULL, true },
+    { "explain", "negatives", { "clamp" }, NULL, true },
+    { "explain", "start_layer", { "15" }, "vim", false }, /* of 24 */
+    { "explain", "start_layer", { "1" }, "vit", false },
+    { "explain", "own_decay", { "no" }, "vim", false },
+    { "explain", "diagonal", { "no" }, "vim", false },
+    { "explain", "full_matrix", { "no" }, "vim", false },
+    { "explain", "row_norm", { "yes" }, "vim", false },
+    { "explain", "gated_gradient", { "no" }, "vim", false },
+    { "explain", "minmax", { "yes" }, "vim", false },
+    { "explain", "clamp_map", { "yes" }, "vim", false },
+    { "task", "kind", { NULL }, NULL, false },
+    { "task", "directions", { NULL }, NULL, false },
 };
+
+struct reading {
+    struct comparability *to;
+    const char *arch; /* of the published model; "" where it is none */
+};
+
+static const struct config_key *find_key(const char *section, const char *name)
+{
+    for (size_t i = 0; i < config_key_count; i++)
+        if (strcmp(config_keys[i].section, section) == 0 && strcmp(config_keys[i].name, name) == 0)
+            return &config_keys[i];
+    return NULL;
+}
+
+static bool leaves_conditions(const struct exception *e, const char *value)
+{
+    if (e->same[0] == NULL)
+        return true;
+    for (int k = 0; k < 3 && e->same[k] != NULL; k++)
+        if (strcmp(value, e->same[k]) == 0)
+            return true;
+    return false;
+}
 
 static int on_key(void *context, const char *section, const char *name, const char *value)
 {
-    struct comparability *s = context;
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
-        if (strcmp(section, plain[i].section) != 0 || strcmp(name, plain[i].name) != 0)
+    const struct reading *r = context;
+    struct comparability *s = r->to;
+    const struct config_key *key = find_key(section, name);
+    bool variant = false;
+    if (key != NULL &&
+        (!key->shapes_result || (key->initial != NULL && strcmp(key->initial, value) == 0)))
+        return 1;
+    for (size_t i = 0; i < sizeof exceptions / sizeof *exceptions; i++) {
+        const struct exception *e = &exceptions[i];
+        if (strcmp(section, e->section) != 0 || strcmp(name, e->name) != 0 ||
+            (e->arch != NULL && strcmp(e->arch, r->arch) != 0))
             continue;
-        for (int k = 0; k < 3 && plain[i].same[k]; k++)
-            if (strcmp(value, plain[i].same[k]) == 0)
-                return 1;
-        if (plain[i].variant && s->variant[0] == '\0')
-            snprintf(s->variant, sizeof s->variant, "%s=%s", name, value);
-        else
-            add_reason(s, "%s.%s = %s", section, name, value);
+        if (leaves_conditions(e, value))
+            return 1;
+        variant |= e->variant;
     }
+    if (variant && s->variant[0] == '\0')
+        snprintf(s->variant, sizeof s->variant, "%s=%s", name, value);
+    else
+        add_reason(s, "%s.%s = %s", section, name, value);
     return 1;
 }
 
 /* --- data and weights ------------------------------------------------------------------------ */
 
+bool comparability_same_data(const struct result *r, const char *kind)
+{
+    /* ImageNet validation comes as a folder, a tar or a list: imagenet, imagenet_tar, ... */
+    const char *have = r->attribute[ATTR_DATASET];
+    bool is_segmentation = strcmp(have, "imagenet_seg") == 0;
+    return strncmp(have, "imagenet", 8) == 0 &&
+           is_segmentation == (strcmp(kind, "segmentation") == 0);
+}
+
+enum { VALIDATION_IMAGES = 50000, VALIDATION_CLASSES = 1000, IMAGES_A_CLASS = 50 };
+
+/* The number in "n01440764/ILSVRC2012_val_00000293.JPEG", or 0. */
+static long validation_number(const char *id)
+{
+    static const char stem[] = "ILSVRC2012_val_";
+    const char *at = strstr(id, stem);
+    char *end;
+    if (at == NULL)
+        return 0;
+    long number = strtol(at + sizeof stem - 1, &end, 10);
+    return end - at == (long)sizeof stem - 1 + 8 && number <= VALIDATION_IMAGES ? number : 0;
+}
+
+/* Whether the records are of ImageNet's validation images, each once, 50 in each class: no other
+ * list of so many pictures is. */
+static bool is_validation_set(const struct result *r)
+{
+    if (r->images != VALIDATION_IMAGES)
+        return false;
+    bool *seen = calloc(VALIDATION_IMAGES + 1, sizeof *seen);
+    int *in_class = calloc(VALIDATION_CLASSES, sizeof *in_class);
+    bool good = seen != NULL && in_class != NULL;
+    for (size_t i = 0; good && i < r->images; i++) {
+        long number = validation_number(r->id[i]);
+        int32_t label = r->label[i];
+        good = number > 0 && !seen[number] && label >= 0 && label < VALIDATION_CLASSES &&
+               in_class[label]++ < IMAGES_A_CLASS;
+        if (good)
+            seen[number] = true;
+    }
+    free(seen);
+    free(in_class);
+    return good;
+}
+
 static void judge_data(const struct result *r, const struct published *p, const char *kind,
                        size_t images, struct comparability *s)
 {
     bool segmentation = strcmp(kind, "segmentation") == 0;
-    const char *want = segmentation ? "imagenet_seg" : "imagenet";
-    const char *have = r->attribute[ATTR_DATASET];
-    /* ImageNet validation comes as a folder, a tar or a list: imagenet, imagenet_tar, ... */
-    bool is_seg = strcmp(have, "imagenet_seg") == 0;
-    if (is_seg != segmentation || strncmp(have, "imagenet", 8) != 0) {
+    if (!comparability_same_data(r, kind)) {
         s->comparable = false;
-        add_reason(s, "the data set is %s, not %s", have,
+        add_reason(s, "the data set is %s, not %s", r->attribute[ATTR_DATASET],
                    segmentation ? "ImageNet-Segmentation" : "ImageNet validation");
         return;
     }
-    const struct published_entry *set = published_find(p, "dataset", want, "", "");
+    const struct published_entry *set =
+        published_find(p, "dataset", segmentation ? "imagenet_seg" : "imagenet", "", "");
     if (set && (double)images != set->images)
         add_reason(s, "%zu of %.0f images", images, set->images);
+    else if (!segmentation && !is_validation_set(r))
+        add_reason(s, "the images are not named ILSVRC2012_val_00000001 to 00050000, 50 a class, "
+                      "as those of ImageNet validation are");
     if (strcmp(r->attribute[ATTR_PREPROCESS], "stretch") != 0)
         add_reason(s, "preprocess = %s, not stretch", r->attribute[ATTR_PREPROCESS]);
 }
 
-static void judge_weights(const struct result *r, const struct published *p, double top1,
-                          struct comparability *s)
+/* Percentage points that the tests' own preprocessing may cost beside the published accuracy's. */
+static const double preprocessing_cost = 10;
+
+static void judge_accuracy(const struct published_entry *m, double top1, size_t labelled,
+                           struct comparability *s)
 {
-    const char *name = r->attribute[ATTR_CHECKPOINT], *hash = r->attribute[ATTR_CHECKPOINT_SHA256];
-    const struct published_entry *m = published_find(p, "model", r->attribute[ATTR_ARCH], "", "");
-    if (!m)
+    double expected = (m->top1 - preprocessing_cost) / 100, n = (double)labelled;
+    double chance = 3 * sqrt(expected * (1 - expected) / fmax(n, 1)); /* 3 standard errors */
+    if (isnan(top1) || top1 / 100 >= expected - chance)
         return;
-    /* Another preprocessing costs a few points, a subset a few more; half means other weights. */
-    if (!isnan(top1) && top1 < m->top1 / 2) {
-        s->comparable = false;
-        add_reason(s, "top-1 is %.1f %% where the released weights reach %.1f %%: other weights",
-                   top1, m->top1);
-    } else if (m->sha256[0]) {
-        if (strncmp(hash, m->sha256, strlen(m->sha256)) != 0)
-            add_reason(s,
-                       "the checkpoint's hash does not begin with %s as the released file's does",
-                       m->sha256);
-    } else if (m->file[0] && !strstr(name, m->file)) {
-        add_reason(s, "the checkpoint is not known by its name as the released %s", m->file);
-    }
+    s->comparable = false;
+    add_reason(s,
+               "top-1 is %.1f %% where the released weights reach %.1f %%: other weights, or "
+               "labels in another order",
+               top1, m->top1);
 }
 
-static bool anything_published(const struct published *p, const char *kind, const char *arch)
+static size_t count_labelled(const struct result *r)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->images; i++)
+        count += r->status[i] == 0 && r->label[i] >= 0;
+    return count;
+}
+
+/* Which published model the checkpoint is; never by its shapes. */
+static const struct published_entry *judge_weights(const struct result *r,
+                                                   const struct published *p, double top1,
+                                                   struct comparability *s)
+{
+    enum weights_known how;
+    const struct published_entry *m = published_weights(p, r->attribute[ATTR_CHECKPOINT_SHA256],
+                                                        r->attribute[ATTR_CHECKPOINT], &how);
+    if (m == NULL) {
+        s->comparable = false;
+        add_reason(s, "the weights are none of the published ones (sha256 %.12s…)",
+                   r->attribute[ATTR_CHECKPOINT_SHA256]);
+        return NULL;
+    }
+    snprintf(s->model, sizeof s->model, "%s", m->name);
+    if (how == WEIGHTS_BY_NAME && isnan(top1))
+        add_reason(s, "the weights are known by the file's name alone");
+    judge_accuracy(m, top1, count_labelled(r), s);
+    return m;
+}
+
+static bool anything_published(const struct published *p, const char *kind, const char *model)
 {
     for (size_t i = 0; i < p->entries; i++)
-        if (strcmp(p->entry[i].kind, kind) == 0 && strcmp(p->entry[i].name, arch) == 0)
+        if (strcmp(p->entry[i].kind, kind) == 0 && strcmp(p->entry[i].name, model) == 0)
             return true;
     return false;
 }
@@ -117,21 +233,19 @@ static bool anything_published(const struct published *p, const char *kind, cons
 void comparability_judge(const struct result *r, const struct published *p, const char *kind,
                          size_t images, double top1, struct comparability *out)
 {
-    const char *arch = r->attribute[ATTR_ARCH];
-
     *out = (struct comparability){ .comparable = true };
-    if (!anything_published(p, kind, arch)) {
+    const struct published_entry *m = judge_weights(r, p, top1, out);
+    if (m != NULL && !anything_published(p, kind, m->name)) {
         out->comparable = false;
-        add_reason(out, "nothing was published for %s", *arch ? arch : "this model");
-        return;
+        add_reason(out, "nothing was published for %s", m->name);
     }
     judge_data(r, p, kind, images, out);
-    judge_weights(r, p, top1, out);
     if (strcmp(r->attribute[ATTR_PROTOCOL], "released") != 0)
         add_reason(out, "protocol = %s: the published figures come from the released code",
                    r->attribute[ATTR_PROTOCOL]);
     if (!r->complete)
         add_reason(out, "the run is not complete");
-    if (ini_parse_string(r->attribute[ATTR_CONFIG], on_key, out) != 0)
+    struct reading reading = { .to = out, .arch = m != NULL ? m->arch : "" };
+    if (ini_parse_string(r->attribute[ATTR_CONFIG], on_key, &reading) != 0)
         add_reason(out, "the stored config cannot be read");
 }

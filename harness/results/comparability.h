@@ -1,4 +1,4 @@
-/* How far a run is the setting of the published figures: a number is never put beside ours without
+/* Whether a run may stand beside the published figures: a number is never put beside ours without
  * saying what differs. */
 #pragma once
 
@@ -10,10 +10,15 @@
 struct comparability {
     bool comparable;  /* false: the published column says n/a */
     char variant[32]; /* of the [explain] section, as in published_entry */
-    char why[768];    /* what differs, "; " between; "" : the published setting itself */
+    char model[32];   /* the published model that the checkpoint is: its entry's name; "": none */
+    char why[1024];   /* what differs, "; " between; "" : the published conditions themselves */
 };
 
-/* kind: "perturbation" or "segmentation". images: how many were scored. top1: percent on them, or
- * NaN where unknown. */
+/* kind: "perturbation" or "segmentation". images: how many were scored. top1: percent on the
+ * labelled ones, or NaN where unknown. */
 void comparability_judge(const struct result *, const struct published *, const char *kind,
                          size_t images, double top1, struct comparability *out);
+
+/* The run's data set is one that the paper's tables are of: ImageNet for the perturbation test,
+ * ImageNet-Segmentation for the other. Everything else has no place in those tables. */
+bool comparability_same_data(const struct result *, const char *kind);

@@ -4,6 +4,7 @@
 #include <ini.h>
 #include <limits.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,10 +117,18 @@ static int on_key(void *context, const char *section, const char *name, const ch
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (strcmp(name, numbers[i].name) == 0)
             return set_number(p, numbers[i].to, value);
-    if (strcmp(name, "file") == 0)
-        return set_text(p, e->file, sizeof e->file, value);
-    if (strcmp(name, "sha256") == 0)
-        return set_text(p, e->sha256, sizeof e->sha256, value);
+    const struct {
+        const char *name;
+        char *to;
+        size_t size;
+    } texts[] = {
+        { "file", e->file, sizeof e->file },       { "sha256", e->sha256, sizeof e->sha256 },
+        { "arch", e->arch, sizeof e->arch },       { "norm", e->norm, sizeof e->norm },
+        { "resize", e->resize, sizeof e->resize },
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(name, texts[i].name) == 0)
+            return set_text(p, texts[i].to, texts[i].size, value);
     if (strcmp(name, "table") == 0) {
         double number;
         int good = set_number(p, &number, value);
@@ -170,6 +179,25 @@ const struct published_entry *published_find(const struct published *p, const ch
         if (strcmp(e->kind, kind) == 0 && strcmp(e->name, name) == 0 &&
             strcmp(e->method, method) == 0 && strcmp(e->variant, variant) == 0)
             return e;
+    }
+    return NULL;
+}
+
+const struct published_entry *published_weights(const struct published *p, const char *sha256,
+                                                const char *file, enum weights_known *how)
+{
+    const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file;
+    *how = WEIGHTS_UNKNOWN;
+    for (size_t i = 0; i < p->entries; i++) {
+        const struct published_entry *e = &p->entry[i];
+        bool model = strcmp(e->kind, "model") == 0;
+        if (model && e->sha256[0] && strncmp(sha256, e->sha256, strlen(e->sha256)) == 0)
+            *how = WEIGHTS_BY_HASH;
+        else if (model && !e->sha256[0] && e->file[0] && strstr(name, e->file))
+            *how = WEIGHTS_BY_NAME;
+        else
+            continue;
+        return e;
     }
     return NULL;
 }

@@ -16,7 +16,10 @@ struct published_entry {
     double top1;                      /* percent */
     double images;                    /* of the whole data set */
     char file[64];                    /* part of the released checkpoint's file name */
-    char sha256[65];                  /* first digits of its hash */
+    char sha256[65];                  /* first digits of its hash; "": its release names none */
+    char arch[8];                     /* of a model: "vim", "vit" */
+    char norm[12];   /* mean and std of its training: "imagenet", "half", "clip" or "none" */
+    char resize[32]; /* of the published accuracy: "256 to 224 bicubic" */
 };
 
 struct published {
@@ -38,3 +41,15 @@ void published_free(struct published *);
 const struct published_entry *published_find(const struct published *, const char *kind,
                                              const char *name, const char *method,
                                              const char *variant);
+
+/* How a checkpoint's file is known to be a published one. */
+enum weights_known {
+    WEIGHTS_UNKNOWN,
+    WEIGHTS_BY_NAME, /* by its file name alone: the release names no hash */
+    WEIGHTS_BY_HASH
+};
+
+/* The published checkpoint that a file is, by the SHA-256 of its bytes (hex), or by its name where
+ * no hash was published; never by its shapes. `file`: a path or a name. NULL: none of them. */
+const struct published_entry *published_weights(const struct published *, const char *sha256,
+                                                const char *file, enum weights_known *how);

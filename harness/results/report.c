@@ -96,9 +96,10 @@ static enum status build_trust(struct build *b, struct run *run)
             hits += b->rows[n++] != 0;
         }
     run->top1.value = n ? 100.0 * (double)hits / (double)n : NAN;
-    const struct published_entry *model =
-        published_find(b->published, "model", r->attribute[ATTR_ARCH], "", "");
-    run->top1.published = model ? model->top1 : NAN;
+    enum weights_known how;
+    const struct published_entry *model = published_weights(
+        b->published, r->attribute[ATTR_CHECKPOINT_SHA256], r->attribute[ATTR_CHECKPOINT], &how);
+    run->top1.published = model && comparability_same_data(r, "perturbation") ? model->top1 : NAN;
     run->zero_row_sum = count_flags(r, r->zero_row_sum, 1);
     run->inconsistent = count_inconsistent(r);
     comparability_judge(r, b->published, "perturbation", run->labelled, run->top1.value,

@@ -16,7 +16,7 @@ enum { REPORT_COLUMNS = CURVE_POINTS };
 /* use[i] = 1 for the images of a stratum; returns how many. Unlabelled ones are only in `all`, and
  * in no stratum where `labelled_only`. */
 size_t report_select(const struct result *, enum stratum, bool labelled_only, uint8_t *use);
-/* The published figure beside ours, marked where its setting is another. */
+/* The published figure beside ours, marked where its conditions are others. */
 void report_published(struct figure *, const struct comparability *, double published);
 
 /* The rows of either test; none where the result has no such records. */

@@ -77,7 +77,7 @@ static enum status build_perturbation_row(struct build *b, struct run *run,
                                           const struct result_curve *first, enum stratum stratum)
 {
     struct perturbation_row *row = &run->perturbation[run->perturbations++];
-    const struct comparability *setting = &run->perturbation_comparability;
+    const struct comparability *conditions = &run->perturbation_comparability;
     const struct published_entry *e = NULL;
 
     *row = (struct perturbation_row){ .method = first->method,
@@ -87,13 +87,13 @@ static enum status build_perturbation_row(struct build *b, struct run *run,
     row->images = report_select(run->result, stratum, true, b->use);
     /* published for the predicted class, over all images */
     if (stratum == STRATUM_ALL && first->explained == EXPLAINED_PREDICTED)
-        e = published_find(b->published, "perturbation", run->result->attribute[ATTR_ARCH],
-                           first->method, setting->variant);
+        e = published_find(b->published, "perturbation", conditions->model, first->method,
+                           conditions->variant);
     for (int d = 0; d < REMOVALS; d++) {
         struct direction_scores *scores = &row->direction[d];
         const struct result_curve *c =
             result_find_curve(run->result, first->method, first->explained, (enum removal)d);
-        report_published(&scores->auc, setting,
+        report_published(&scores->auc, conditions,
                          !e ? NAN : (d == REMOVE_HOTTEST ? e->positive : e->negative));
         if (c && row->agnostic && first->explained == EXPLAINED_TARGET)
             copy_scores(scores, &row[-1].direction[d]); /* the predicted row stands before it */

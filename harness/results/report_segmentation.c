@@ -68,7 +68,7 @@ static enum status build_segmentation_row(struct build *b, struct run *run,
 {
     struct segmentation_row *row = &run->segmentation[run->segmentations++];
     const struct result *r = run->result;
-    const struct comparability *setting = &run->segmentation_comparability;
+    const struct comparability *conditions = &run->segmentation_comparability;
     const struct published_entry *e = NULL;
     struct interval ci[SCORE_FIGURES];
     struct segmentation_totals totals;
@@ -89,13 +89,13 @@ static enum status build_segmentation_row(struct build *b, struct run *run,
                             b->bootstrap, ci, b->err));
     build_shortcut(b, r, s, ci[SCORE_SUM_FIGURES], row);
     if (stratum == STRATUM_ALL && s->explained == EXPLAINED_PREDICTED)
-        e = published_find(b->published, "segmentation", r->attribute[ATTR_ARCH], s->method,
-                           setting->variant);
+        e = published_find(b->published, "segmentation", conditions->model, s->method,
+                           conditions->variant);
     const double value[] = { totals.pixel_accuracy, totals.map, totals.miou };
     const double published[] = { e ? e->pixel_accuracy : NAN, e ? e->map : NAN, e ? e->miou : NAN };
     for (int m = 0; m < SEGMENTATION_METRICS; m++) {
         row->figure[m] = (struct figure){ .value = value[m], .ci = ci[m] };
-        report_published(&row->figure[m], setting, published[m]);
+        report_published(&row->figure[m], conditions, published[m]);
     }
     return OK;
 }

@@ -83,8 +83,9 @@ static void put_attributes(struct maker *m)
     char config[1024];
     snprintf(config, sizeof config,
              "[run]\nname = made\nprotocol = %s\n\n[explain]\nmethods = %s\naggregate = protocol\n"
-             "discard = 0\n%s\n[task]\nfill = black\n",
-             m->o->protocol, m->o->methods, m->o->explain);
+             "discard = 0\n%s\n[task]\nfill = black\n\n[compute]\n%s\n",
+             m->o->protocol, m->o->methods, m->o->explain,
+             m->o->compute != NULL ? m->o->compute : "precision = fp32");
     put_number(m, "schema", 1);
     put_number(m, "complete", 1);
     put_text(m, "evalh_version", "0.1.0");
@@ -112,10 +113,17 @@ static void make_images(struct maker *m)
     char(*id)[32] = calloc(n, sizeof *id);
     float *identity = calloc(n, sizeof *identity), *area = calloc(n, sizeof *area);
     for (size_t i = 0; i < n; i++) {
-        snprintf(id[i], sizeof *id, "image_%05zu.JPEG", i);
         m->status[i] = i < (size_t)m->o->skipped;
         m->predicted[i] = (int32_t)(uniform(m) * CLASSES);
         m->label[i] = uniform(m) < m->o->top1 ? m->predicted[i] : (m->predicted[i] + 1) % CLASSES;
+        if (m->o->validation) {
+            bool right = m->label[i] == m->predicted[i];
+            snprintf(id[i], sizeof *id, "ILSVRC2012_val_%08u.JPEG", (unsigned)(i + 1) % 100000000u);
+            m->label[i] = (int32_t)(i % CLASSES);
+            m->predicted[i] = right ? m->label[i] : (m->label[i] + 1) % CLASSES;
+        } else {
+            snprintf(id[i], sizeof *id, "image_%05zu.JPEG", i);
+        }
         if (!m->o->labels)
             m->label[i] = -1;
         identity[i] = (float)(1e-7 * uniform(m));

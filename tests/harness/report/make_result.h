@@ -14,7 +14,9 @@ struct make_result {
     double top1;         /* share of images whose first prediction is right */
     int skipped;         /* images of status 1 */
     bool labels, perturbation, segmentation, extras; /* extras: the optional datasets */
-    bool shortcuts; /* with segmentation: shares of heat in a shortcut, some of them NaN */
+    bool validation;     /* named and labelled as the images of ImageNet validation */
+    const char *compute; /* extra lines of [compute] in the stored config; NULL: none */
+    bool shortcuts;      /* with segmentation: shares of heat in a shortcut, some of them NaN */
 };
 
 extern const struct make_result make_result_default;

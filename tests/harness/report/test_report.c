@@ -175,49 +175,139 @@ static double published_raw(const struct make_result *o, char *why, size_t size,
     return published;
 }
 
-static void published_figures(void **state)
+static const char deit_small_sha256[] =
+    "cd65a1550123456789abcdef0123456789abcdef0123456789abcdef01234567"; /* its published digits */
+
+/* Vim-S on the whole of ImageNet validation, as published. */
+static struct make_result published_run(void)
 {
-    (void)state;
-    char why[512];
-    bool same;
     struct make_result o = make_result_default;
     o.methods = "raw";
     o.arch = "vim_small";
     o.dataset = "imagenet";
     o.checkpoint = "vim_s_midclstok_80p5acc.pth";
+    o.top1 = 0.78;
     o.skipped = 0;
     o.images = 50000;
+    o.validation = true;
+    return o;
+}
+
+static void published_figures(void **state)
+{
+    (void)state;
+    char why[1024];
+    bool same;
+    struct make_result o = published_run();
     assert_true(published_raw(&o, why, sizeof why, &same) == 17.27 && same);
     assert_string_equal(why, "");
 
     o.images = 100;
-    assert_true(published_raw(&o, why, sizeof why, &same) == 17.27 && !same);
-    assert_string_equal(why, "100 of 50000 images");
-    o.checkpoint = "mine.pth";
     o.protocol = "paper";
     o.explain = "start_layer = 3\n";
     assert_true(published_raw(&o, why, sizeof why, &same) == 17.27 && !same);
-    assert_non_null(strstr(why, "not known by its name"));
+    assert_non_null(strstr(why, "100 of 50000 images"));
     assert_non_null(strstr(why, "protocol = paper"));
     assert_non_null(strstr(why, "explain.start_layer = 3"));
 
-    o.top1 = 0.01; /* random weights */
-    assert_true(isnan(published_raw(&o, why, sizeof why, &same)));
-    assert_non_null(strstr(why, "other weights"));
-    o.top1 = 0.8;
     o.dataset = "demo";
     assert_true(isnan(published_raw(&o, why, sizeof why, &same)));
     assert_non_null(strstr(why, "the data set is demo, not ImageNet validation"));
-    o.arch = "vim_tiny";
+}
+
+/* Weights are known by their hash, or by the file's name where none was published; a geometry makes
+ * no model. */
+static void published_weights_are_known(void **state)
+{
+    (void)state;
+    char why[1024];
+    bool same;
+    struct make_result o = published_run();
+    o.images = 100;
+    o.checkpoint = "mine.pth";
+    assert_true(isnan(published_raw(&o, why, sizeof why, &same)) && !same);
+    assert_non_null(strstr(why, "none of the published ones"));
+    o.arch = "deit_small"; /* as runs of earlier versions call every ViT of that width */
+    assert_true(isnan(published_raw(&o, why, sizeof why, &same)) && !same);
+    o.arch = "vit";
+    o.sha256 = deit_small_sha256;
+    assert_true(published_raw(&o, why, sizeof why, &same) == 20.69);
+    o.checkpoint = "vim_t_midclstok_76p1acc.pth";
+    o.sha256 = make_result_default.sha256;
     assert_true(isnan(published_raw(&o, why, sizeof why, &same)));
     assert_non_null(strstr(why, "nothing was published for vim_tiny"));
 
-    o.arch = "deit_small";
-    o.dataset = "imagenet_list";
-    o.protocol = "released";
+    o = published_run();
+    o.top1 = 0.45;
+    assert_true(isnan(published_raw(&o, why, sizeof why, &same)));
+    assert_non_null(strstr(why, "other weights, or labels in another order"));
+}
+
+/* Each key that shapes results is the published one, or is named; what a protocol sets may be set.
+ */
+static void published_keys(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *explain, *compute, *named; /* NULL: nothing differs */
+    } cases[] = {
+        { "clamp_map = no\n", NULL, "explain.clamp_map = no" },
+        { "clamp_map = yes\n", NULL, NULL },
+        { "own_decay = no\n", NULL, NULL },
+        { "own_decay = yes\n", NULL, "explain.own_decay = yes" },
+        { "start_layer = 15\n", NULL, NULL },
+        { "start_layer = 14\n", NULL, "explain.start_layer = 14" },
+        { "precision = fp32\n", NULL, NULL },
+        { "ties = reverse\n", NULL, "explain.ties = reverse" },
+        { "randomise_layers = 2\n", NULL, "explain.randomise_layers = 2" },
+        { "", "precision = bf16", "compute.precision = bf16" },
+        { "", "precision = tf32", "compute.precision = tf32" },
+        { "", "threads = 7", NULL },
+        { "unheard_of = 1\n", NULL, "explain.unheard_of = 1" },
+    };
+    char why[1024];
+    bool same;
+    struct make_result o = published_run();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        o.explain = cases[i].explain;
+        o.compute = cases[i].compute;
+        assert_true(published_raw(&o, why, sizeof why, &same) == 17.27);
+        if (cases[i].named == NULL)
+            assert_string_equal(why, "");
+        else
+            assert_string_equal(why, cases[i].named);
+        assert_true(same == (cases[i].named == NULL));
+    }
     o.explain = "";
-    assert_true(published_raw(&o, why, sizeof why, &same) == 20.69 && !same);
-    assert_non_null(strstr(why, "hash does not begin with cd65a155"));
+    o.compute = NULL;
+    o.validation = false; /* fifty thousand images, but which? */
+    o.dataset = "imagenet_list";
+    assert_true(published_raw(&o, why, sizeof why, &same) == 17.27 && !same);
+    assert_non_null(strstr(why, "the images are not named ILSVRC2012_val_"));
+}
+
+/* A footnote stands under a table with published figures alone, and a demo run in no paper's table.
+ */
+static void published_footnotes(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.images = 50;
+    struct outcome r = REPORT(made("demo_note.h5", &o), "--resamples", "10");
+    assert_null(strstr(r.out, "Published"));
+    outcome_free(&r);
+    r = REPORT(made("demo_paper.h5", &o), "--paper", "--resamples", "10");
+    assert_null(strstr(r.out, "demo_paper.h5, n"));
+    outcome_free(&r);
+    o = published_run();
+    o.images = 100;
+    r = REPORT(made("paper.h5", &o), "--paper", "--resamples", "10");
+    assert_non_null(strstr(r.out, "vim_small, paper.h5, n = 100"));
+    outcome_free(&r);
+    o.checkpoint = "mine.pth";
+    r = REPORT(made("unknown.h5", &o), "--paper", "--resamples", "10");
+    assert_non_null(strstr(r.out, "weights unknown, unknown.h5, n = 100"));
+    outcome_free(&r);
 }
 
 /* An ablation is compared with the published ablation, and with nothing else. */
@@ -228,6 +318,7 @@ static void published_ablation(void **state)
     o.methods = "raw rollout";
     o.arch = "vim_small";
     o.dataset = "imagenet_seg";
+    o.checkpoint = "vim_s_midclstok_80p5acc.pth";
     o.labels = false;
     o.perturbation = false;
     o.segmentation = true;
@@ -246,8 +337,13 @@ static void published_ablation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(perturbation_values), cmocka_unit_test(segmentation_values),
-        cmocka_unit_test(strata_tables),       cmocka_unit_test(published_figures),
+        cmocka_unit_test(perturbation_values),
+        cmocka_unit_test(segmentation_values),
+        cmocka_unit_test(strata_tables),
+        cmocka_unit_test(published_figures),
+        cmocka_unit_test(published_weights_are_known),
+        cmocka_unit_test(published_keys),
+        cmocka_unit_test(published_footnotes),
         cmocka_unit_test(published_ablation),
     };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
