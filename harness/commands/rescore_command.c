@@ -187,21 +187,30 @@ static void threshold_rows(struct grid *g, const struct threshold_table *t,
     }
 }
 
+static void threshold_line(struct grid *g, const struct result *r, const struct threshold_row *row,
+                           enum explained explained, int threshold)
+{
+    const struct threshold_counts *c = &row->counts[threshold];
+    char name[16];
+    threshold_name(threshold, name, sizeof name);
+    grid_cell(g, "%s", r->path);
+    grid_cell(g, "%s", row->method);
+    grid_cell(g, "%s", explained_names[explained]);
+    grid_cell(g, "%s", name);
+    score_cell(g, counts_accuracy(c), true);
+    score_cell(g, counts_miou(c), true);
+}
+
 static void threshold_lines(struct grid *g, const struct result *r, const struct threshold_table *t)
 {
     for (size_t i = 0; i < t->rows; i++)
         for (int k = 0; k < THRESHOLDS; k++) {
-            const struct threshold_counts *c = &t->row[i].counts[k];
-            char name[16];
-            if (k > THRESHOLD_MEAN && *t->why)
-                continue;
-            threshold_name(k, name, sizeof name);
-            grid_cell(g, "%s", r->path);
-            grid_cell(g, "%s", t->row[i].method);
-            grid_cell(g, "%s", t->row[i].agnostic ? "both" : explained_names[t->row[i].explained]);
-            grid_cell(g, "%s", name);
-            score_cell(g, counts_accuracy(c), true);
-            score_cell(g, counts_miou(c), true);
+            const struct threshold_row *row = &t->row[i];
+            /* as of the curves, CSV has a line for either class, also where they are one */
+            for (int c = 0; c < EXPLAINED_CLASSES; c++)
+                if ((k <= THRESHOLD_MEAN || !*t->why) &&
+                    (row->agnostic || row->explained == (enum explained)c))
+                    threshold_line(g, r, row, (enum explained)c, k);
         }
 }
 

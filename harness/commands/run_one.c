@@ -109,6 +109,7 @@ static enum status merge(struct run *r, struct error *err)
         { "preprocess", preprocess_names[plan->v->data.preprocess], 0, false },
         { "precision", precisions[plan->backend->precision], 0, false },
         { "created_utc", created, 0, false },
+        { "image_size", NULL, plan->model->geo.image_size, true },
         /* Last, as it is left out where earlier runs had a part in the time. */
         { "seconds", NULL, progress_seconds(&r->progress), false },
     };

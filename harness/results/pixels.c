@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MOST_PIXELS = 4096, MOST_PATCHES = 512 }; /* a side */
+enum { MOST_PATCHES = 512 }; /* a side */
 
 static enum status read_maps(struct pixels *p, struct error *err)
 {
@@ -23,23 +23,32 @@ static enum status read_maps(struct pixels *p, struct error *err)
     return OK;
 }
 
-/* S of the run: most pixels that any image has a label for; all of them, but for those left out. */
-static int scored_side(const struct result *r)
+/* S of the run. Files from before version 0.2 do not say it; there every pixel of some image must
+ * have a label, and their number is S x S. Where pixels are left out in all images, S cannot be
+ * known, and is not guessed. */
+static enum status find_side(const struct result *r, int *side, struct error *err)
 {
     int32_t most = 0;
     for (size_t k = 0; k < r->segmentations; k++)
         for (size_t i = 0; i < r->images; i++)
             if (r->status[i] == 0 && r->segmentation[k].score[i].labelled > most)
                 most = r->segmentation[k].score[i].labelled;
-    return (int)ceil(sqrt((double)most));
+    *side = r->image_size > 0 ? r->image_size : (int)lround(sqrt((double)most));
+    if (*side < 1 || *side > RESULT_MAX_SIDE)
+        return fail(err, E_DATA, "%s: images of %d pixels a side: 1 to %d can be looked at",
+                    r->path, *side, RESULT_MAX_SIDE);
+    if (r->image_size == 0 && (int64_t)*side * *side != most)
+        return fail(err, E_DATA,
+                    "%s: has no attribute image_size, and at most %d pixels of an "
+                    "image are labelled, which is no square: run again with this version",
+                    r->path, (int)most);
+    return OK;
 }
 
 enum status pixels_open(const struct result *r, struct pixels *out, struct error *err)
 {
-    *out = (struct pixels){ .result = r, .side = scored_side(r) };
-    if (out->side < 1 || out->side > MOST_PIXELS)
-        return fail(err, E_DATA, "%s: images of %d pixels a side: 1 to %d can be looked at",
-                    r->path, out->side, MOST_PIXELS);
+    *out = (struct pixels){ .result = r };
+    TRY(find_side(r, &out->side, err));
     out->map = calloc(r->maps ? r->maps : 1, sizeof *out->map);
     enum status status =
         out->map ? read_maps(out, err) : fail(err, E_NOMEM, "%s: no memory for its maps", r->path);

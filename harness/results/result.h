@@ -13,6 +13,7 @@
 #include "status.h"
 
 #define RESULT_MAX_IMAGES 10000000 /* more is taken for a damaged file */
+#define RESULT_MAX_SIDE 4096       /* pixels */
 
 enum explained { EXPLAINED_PREDICTED, EXPLAINED_TARGET, EXPLAINED_CLASSES };
 extern const char *const explained_names[EXPLAINED_CLASSES]; /* "predicted", "target" */
@@ -70,6 +71,7 @@ struct result {
     char *attribute[RESULT_ATTRIBUTES]; /* texts, never NULL */
     bool complete;
     double seconds; /* of the run; NaN where the file does not say */
+    int image_size; /* S; 0 where the file does not say (before version 0.2) */
 
     size_t images;
     char **id;                  /* [images] */

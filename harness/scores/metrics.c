@@ -1,6 +1,7 @@
 #include "metrics.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,7 +175,9 @@ enum status segmentation_score(const float *heat, const int8_t *labels, size_t p
         return fail(err, E_DATA, "%zu pixels in one image: at most %d can be scored", pixels,
                     INT32_MAX);
     double sum = 0;
+    bool flat = true;
     for (size_t i = 0; i < pixels; i++) {
+        flat &= heat[i] == heat[0];
         if (labels[i] < -1 || labels[i] > 1)
             return fail(err, E_DATA, "pixel %zu is labelled %d: a label is 0, 1, or -1 (left out)",
                         i, labels[i]);
@@ -190,7 +193,9 @@ enum status segmentation_score(const float *heat, const int8_t *labels, size_t p
         if (labels[i] >= 0)
             items[m++] = rank_of(heat[i], (uint32_t)labels[i]);
     rank_sort(items, items + pixels, m);
-    out->ap = m > 0 ? (float)ap_of_both(items, m) : NAN;
+    /* A map without contrast is one score for all: its heat of 0 says nothing of the background.
+     * Every pixel is then positive in one half of the concatenation. */
+    out->ap = m == 0 ? NAN : flat ? 0.5f : (float)ap_of_both(items, m);
     free(items);
     return OK;
 }

@@ -88,6 +88,8 @@ static void put_attributes(struct maker *m)
              m->o->compute != NULL ? m->o->compute : "precision = fp32");
     put_number(m, "schema", 1);
     put_number(m, "complete", 1);
+    if (m->o->image_size > 0)
+        put_number(m, "image_size", m->o->image_size);
     put_text(m, "evalh_version", "0.1.0");
     put_text(m, "git_commit", "0000000000000000000000000000000000000000");
     put_text(m, "config", config);
@@ -209,7 +211,8 @@ static void make_scores(struct maker *m, const char *at, double skill)
             *united = calloc(n, 8);
     float *ap = calloc(n, sizeof *ap);
     for (size_t i = 0; i < n; i++) {
-        int32_t pixels = SIDE * SIDE, fore = (int32_t)(pixels * (0.1 + 0.5 * uniform(m)));
+        int32_t pixels = SIDE * SIDE - m->o->void_pixels;
+        int32_t fore = (int32_t)(pixels * (0.1 + 0.5 * uniform(m)));
         int32_t missed = (int32_t)(fore * (1 - skill) * uniform(m));
         int32_t extra = (int32_t)((pixels - fore) * (1 - skill) * uniform(m));
         correct[i] = pixels - missed - extra;
@@ -218,7 +221,7 @@ static void make_scores(struct maker *m, const char *at, double skill)
         united[2 * i] = pixels - fore + missed;
         inter[2 * i + 1] = fore - missed;
         united[2 * i + 1] = fore + extra;
-        ap[i] = (float)(skill + (1 - skill) * uniform(m) * 0.8);
+        ap[i] = pixels > 0 ? (float)(skill + (1 - skill) * uniform(m) * 0.8) : NAN;
     }
     const struct {
         const char *name;

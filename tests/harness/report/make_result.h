@@ -16,6 +16,8 @@ struct make_result {
     bool labels, perturbation, segmentation, extras; /* extras: the optional datasets */
     bool validation;     /* named and labelled as the images of ImageNet validation */
     const char *compute; /* extra lines of [compute] in the stored config; NULL: none */
+    int image_size;      /* 0: the file does not say */
+    int void_pixels;     /* of every mask; all of them: nothing is labelled */
     bool shortcuts;      /* with segmentation: shares of heat in a shortcut, some of them NaN */
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "make_result.h"
+#include "pixels.h"
 #include "result.h"
 #include "run_command.h"
 #include "thresholds.h"
@@ -107,6 +108,69 @@ static void rescore_segmentation(void **state)
     assert_null(strstr(csv.out, "otsu"));
     result_close(r);
     outcome_free(&csv);
+}
+
+/* The side of the images is what the file says; where void pixels hide it, it is not guessed. */
+static void side_of_the_images(void **state)
+{
+    (void)state;
+    const struct {
+        int image_size, void_pixels, side; /* 0: refused */
+    } cases[] = { { 64, 0, 64 }, { 64, 700, 64 }, { 0, 0, 64 }, { 0, 700, 0 }, { 5000, 0, 64 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct make_result o = make_result_default;
+        struct result *r;
+        struct pixels p;
+        struct error err;
+        o.segmentation = true;
+        o.image_size = cases[i].image_size;
+        o.void_pixels = cases[i].void_pixels;
+        assert_int_equal(make_result_file(in_folder("side.h5"), &o), 0);
+        assert_int_equal(result_open(in_folder("side.h5"), &r, NULL), OK);
+        enum status status = pixels_open(r, &p, &err);
+        assert_int_equal(status, cases[i].side > 0 ? OK : E_DATA);
+        if (status == OK) {
+            assert_int_equal(p.side, cases[i].side);
+            pixels_close(&p);
+        } else {
+            assert_non_null(strstr(err.text, "image_size"));
+        }
+        result_close(r);
+    }
+}
+
+/* Nothing labelled in any mask: no score, and no interval of [0, 0] either. */
+static void nothing_labelled(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.perturbation = false;
+    o.segmentation = true;
+    o.void_pixels = 64 * 64;
+    o.methods = "raw";
+    assert_int_equal(make_result_file(in_folder("void.h5"), &o), 0);
+    struct outcome r = RUN(&command_report, in_folder("void.h5"), "--resamples", "20");
+    assert_int_equal(r.code, 0);
+    assert_null(strstr(r.out, "[0.00, 0.00]"));
+    assert_null(strstr(r.out, "nan"));
+    outcome_free(&r);
+}
+
+/* CSV has a line for either class, of segmentation as of perturbation. */
+static void rescore_names_classes(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.segmentation = true;
+    o.perturbation = false; /* a CSV is of one kind */
+    o.methods = "raw";
+    assert_int_equal(make_result_file(in_folder("classes.h5"), &o), 0);
+    struct outcome r = RUN(&command_rescore, in_folder("classes.h5"), "--format", "csv");
+    assert_int_equal(r.code, 0);
+    assert_null(strstr(r.out, "both"));
+    assert_non_null(strstr(r.out, "raw,predicted,mean,"));
+    assert_non_null(strstr(r.out, "raw,target,mean,"));
+    outcome_free(&r);
 }
 
 /* Five pixels, one of them left out. */
@@ -231,9 +295,11 @@ static void info_checkpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rescore_values),     cmocka_unit_test(rescore_segmentation),
-        cmocka_unit_test(thresholds_by_hand), cmocka_unit_test(rescore_refuses),
-        cmocka_unit_test(info_result),        cmocka_unit_test(info_checkpoints),
+        cmocka_unit_test(side_of_the_images),    cmocka_unit_test(nothing_labelled),
+        cmocka_unit_test(rescore_names_classes), cmocka_unit_test(rescore_values),
+        cmocka_unit_test(rescore_segmentation),  cmocka_unit_test(thresholds_by_hand),
+        cmocka_unit_test(rescore_refuses),       cmocka_unit_test(info_result),
+        cmocka_unit_test(info_checkpoints),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

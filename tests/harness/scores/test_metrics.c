@@ -123,6 +123,20 @@ static void segmentation_by_hand(void **state)
     NEAR(t.map, 50, 1e-5);
 }
 
+/* A map without contrast is a constant score, which gets the base rate of the concatenation. */
+static void flat_heat_is_chance(void **state)
+{
+    (void)state;
+    const float heat[4] = { 0 };
+    const int8_t labels[] = { 0, 0, 0, 1 }, none[] = { -1, -1, -1, -1 };
+    struct segmentation_score s;
+    assert_int_equal(segmentation_score(heat, labels, 4, &s, NULL), OK);
+    assert_true(s.ap == 0.5f);
+    assert_int_equal(s.correct, 3); /* all background, as before */
+    assert_int_equal(segmentation_score(heat, none, 4, &s, NULL), OK);
+    assert_true(isnan(s.ap));
+}
+
 static void segmentation_against_definition(void **state)
 {
     (void)state;
@@ -321,6 +335,7 @@ int main(void)
         cmocka_unit_test(ap_by_hand),
         cmocka_unit_test(ap_against_definition),
         cmocka_unit_test(segmentation_by_hand),
+        cmocka_unit_test(flat_heat_is_chance),
         cmocka_unit_test(segmentation_against_definition),
         cmocka_unit_test(segmentation_edges),
         cmocka_unit_test(shortcut_share),
