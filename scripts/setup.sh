@@ -10,7 +10,7 @@ packages=(
     libjpeg62-turbo-dev libpng-dev libhdf5-dev libinih-dev libzip-dev libarchive-dev zlib1g-dev
     libcjson-dev gnuplot-nox libcmocka-dev
     libopenmpi-dev openmpi-bin
-    procps python3-h5py
+    procps python3-h5py python3-pytest
 )
 for option in "$@"; do
     case $option in

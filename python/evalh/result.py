@@ -58,7 +58,7 @@ def _trapezoid(curve: np.ndarray) -> np.ndarray:
 
 
 class Result:
-    """One result file. Nothing is read before it is asked for, and the file is closed in between."""
+    """One result file. Data are read when asked for; the file is closed in between."""
 
     def __init__(self, path: Path) -> None:
         self.path = os.fspath(path)
@@ -85,8 +85,8 @@ class Result:
 
     # --- columns
     def column(self, path: str) -> np.ndarray:
-        """A column by its name in the file: column("perturbation/raw/predicted/positive/hit") [N,
-        10]."""
+        """A column by its name in the file: "perturbation/raw/predicted/positive/hit"
+        [N, 10]."""
         with h5py.File(self.path, "r") as f:
             if path not in f or not isinstance(f[path], h5py.Dataset):
                 raise KeyError(f"{self.path} has no column {path!r}")
@@ -231,14 +231,14 @@ class Result:
         rows: list[dict[str, Any]] = []
 
         def visit(group: h5py.Group, labels: Labels) -> None:
-            attributes = dict(group.attrs)
+            attributes: dict[str, Any] = dict(group.attrs)
             for name, value in attributes.items():
                 if (
                     name.rpartition("_")[2] in ("low", "high")
                     and name.rpartition("_")[0] in attributes
                 ):
                     continue
-                if not np.isscalar(value) or isinstance(value, (str, bytes)):
+                if not isinstance(value, (int, float, np.number)):
                     continue
                 task, method, klass, direction = (*labels, None, None, None, None)[:4]
                 rows.append(
@@ -281,7 +281,8 @@ class Result:
         direction, image, ...) as far as the table has them, each with its labels. Where not
         every method has a variable, numbers become float and the gaps NaN."""
         xr = _need("xarray", "dataset()")
-        names, found = self._labels(table), {}
+        names = self._labels(table)
+        found: dict[str, list] = {}
         with h5py.File(self.path, "r") as f:
             labels_of = [
                 sorted({at[i] for at, _, _ in self._columns(f, table)}) for i in range(len(names))

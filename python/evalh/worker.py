@@ -30,7 +30,7 @@ Explain = Callable[[np.ndarray, np.ndarray], Any]
 class Method:
     """An explanation method of a worker.
 
-    explain: (images float32 [n, 3, size, size], classes int64 [n]) -> [n, side, side]; larger is
+    explain: (images float32 [n, 3, size, size], classes int64 [n]) -> [n, side, side]; larger:
       hotter
     side: of its maps; None: told by one call with a black image
     class_agnostic: the map is the same whichever class is explained
@@ -346,8 +346,8 @@ def serve(
     """Answers evalh's requests until it has no more.
 
     predict: images float32 [n, 3, size, size], normalised with mean and std -> logits [n, classes]
-    methods: explanation methods by name; each a Method or a function (images, classes) -> [n, side,
-      side]
+    methods: explanation methods by name; each a Method or a function
+      (images, classes) -> [n, side, side]
     fingerprint: tells these weights from others, see `fingerprint()`
     classes: None: told by one call with a black image
     name: what tables call the model; default: the script's name

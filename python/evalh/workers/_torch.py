@@ -186,7 +186,6 @@ CAPTUM: dict[str, Callable[[Any, Any], Method]] = {
         n_steps=50,
         internal_batch_size=16,
     ),
-    "deeplift": _attribution("DeepLift", "DeepLIFT against the mean colour", True),
     "guided_backprop": _attribution("GuidedBackprop", "guided backpropagation", False),
 }
 GRAD_CAM: dict[str, Callable[[Any, Any], Method]] = {
