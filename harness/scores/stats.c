@@ -4,56 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "random.h"
+
 const struct bootstrap_options bootstrap_default = { .seed = 1, .resamples = 1000, .level = 0.95 };
-
-/* xoshiro256** seeded by splitmix64 (Blackman and Vigna, public domain constants). */
-struct rng {
-    uint64_t s[4];
-};
-
-static uint64_t splitmix64(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-/* A stream of its own for every resample: the result cannot depend on the number of threads. */
-static struct rng rng_stream(uint64_t seed, uint64_t stream)
-{
-    uint64_t state = seed;
-    struct rng r;
-    state = splitmix64(&state) ^ (stream * 0xd1342543de82ef95u);
-    for (int i = 0; i < 4; i++)
-        r.s[i] = splitmix64(&state);
-    return r;
-}
-
-static uint64_t rotate(uint64_t x, int by)
-{
-    return x << by | x >> (64 - by);
-}
-
-static uint64_t rng_next(struct rng *r)
-{
-    uint64_t result = rotate(r->s[1] * 5, 7) * 9, t = r->s[1] << 17;
-    r->s[2] ^= r->s[0];
-    r->s[3] ^= r->s[1];
-    r->s[1] ^= r->s[2];
-    r->s[0] ^= r->s[3];
-    r->s[2] ^= t;
-    r->s[3] = rotate(r->s[3], 45);
-    return result;
-}
-
-__extension__ typedef unsigned __int128 wide; /* gcc and clang both have it */
-
-/* 0 ... n-1 by multiply-shift; the bias is below n / 2^64. */
-static size_t rng_below(struct rng *r, size_t n)
-{
-    return (size_t)((wide)rng_next(r) * n >> 64);
-}
 
 static int ascending(const void *a, const void *b)
 {
@@ -87,9 +40,7 @@ static void resample(const struct resampling *r, int index, uint32_t *counts, do
     struct rng rng = rng_stream(r->options->seed, (uint64_t)index);
     size_t columns = (size_t)r->columns;
 
-    memset(counts, 0, r->n * sizeof *counts);
-    for (size_t i = 0; i < r->n; i++)
-        counts[rng_below(&rng, r->n)]++;
+    rng_resample(&rng, r->n, counts);
     memset(sums, 0, columns * sizeof *sums);
     /* no test for a count of 0: a third of them are, at random, and a branch would cost more */
     for (size_t i = 0; i < r->n; i++)

@@ -1,0 +1,104 @@
+#include "groups.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "correlation.h"
+#include "random.h"
+
+size_t group_begin(size_t n, int groups, int i)
+{
+    return n * (size_t)i / (size_t)groups;
+}
+
+void group_heat(const float *heat, const uint32_t *rank, size_t n, int groups, double *out)
+{
+    for (int g = 0; g < groups; g++)
+        out[g] = 0;
+    for (size_t i = 0; i < n; i++) {
+        int g = (int)((size_t)rank[i] * (size_t)groups / n); /* right, or one too low */
+        if (g + 1 < groups && rank[i] >= group_begin(n, groups, g + 1))
+            g++;
+        out[g] += (double)heat[i];
+    }
+}
+
+double saco(const double *heat, const double *drop, int parts)
+{
+    double kept = 0, all = 0;
+    for (int i = 0; i < parts; i++)
+        for (int j = i + 1; j < parts; j++) {
+            double apart = heat[i] - heat[j];
+            kept += drop[i] >= drop[j] ? apart : -apart;
+            all += fabs(apart);
+            if (isnan(drop[i]) || isnan(drop[j]))
+                return NAN;
+        }
+    return all > 0 ? kept / all : NAN;
+}
+
+double faithfulness_estimate(const double *heat, const double *drop, int parts)
+{
+    return pearson(heat, drop, (size_t)parts);
+}
+
+void tile_heat(const float *heat, int side, int q, double *out)
+{
+    int width = side / q;
+    for (int t = 0; t < q * q; t++)
+        out[t] = 0;
+    for (int y = 0; y < width * q; y++)
+        for (int x = 0; x < width * q; x++)
+            out[y / width * q + x / width] += (double)heat[(size_t)y * (size_t)side + (size_t)x];
+}
+
+void tile_rank(int side, int q, int tile, uint32_t *rank)
+{
+    int width = side / q, top = tile / q * width, left = tile % q * width;
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+            int inside = y >= top && y < top + width && x >= left && x < left + width;
+            rank[(size_t)y * (size_t)side + (size_t)x] = inside ? 0 : 1;
+        }
+}
+
+enum status single_deletion(const double *heat, const double *drop, int parts, double *out,
+                            struct error *err)
+{
+    return spearman(heat, drop, (size_t)parts, out, err);
+}
+
+int subset_size(int cells)
+{
+    return cells >= 10 ? cells / 10 : 1;
+}
+
+/* Floyd's sampling without repetition: `size` steps, whatever the number of cells. */
+void draw_subsets(uint64_t seed, int subsets, int cells, uint8_t *mask)
+{
+    memset(mask, 0, (size_t)subsets * (size_t)cells);
+    for (int s = 0; s < subsets; s++) {
+        struct rng rng = rng_stream(seed, (uint64_t)s);
+        uint8_t *set = mask + (size_t)s * (size_t)cells;
+        for (int top = cells - subset_size(cells); top < cells; top++) {
+            size_t pick = rng_below(&rng, (size_t)top + 1);
+            set[set[pick] ? (size_t)top : pick] = 1;
+        }
+    }
+}
+
+void subset_heat(const float *map, int cells, const uint8_t *mask, int subsets, double *out)
+{
+    for (int s = 0; s < subsets; s++) {
+        const uint8_t *set = mask + (size_t)s * (size_t)cells;
+        out[s] = 0;
+        for (int i = 0; i < cells; i++)
+            if (set[i])
+                out[s] += (double)map[i];
+    }
+}
+
+double faithfulness_correlation(const double *heat, const double *drop, int subsets)
+{
+    return pearson(heat, drop, (size_t)subsets);
+}
