@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ops_methods.h"
+
 struct weight; /* a matrix W [out, in] in the backend's own packing; see weight_new */
 
 enum weight_use {
@@ -121,6 +123,7 @@ struct layernorm_back_args {
     int rows, width;
     const real *x, *w, *gy;
     double eps;
+    bool detach; /* 1/sqrt(.) is a constant, the mean is not (LibraGrad) */
     bool accumulate;
     real *gx;
 };
@@ -133,6 +136,9 @@ enum map2 {
     MAP_ABS,   /* |a| */
     MAP_GELU,  /* exact GELU of a */
     MAP_GELU_BACK, /* b * GELU'(a) */
+    MAP_GELU_GATE, /* b * Φ(a): GELU(a) = a Φ(a) with Φ(a) a constant (LibraGrad, AttnLRP) */
+    MAP_POSITIVE,  /* max(a, 0) */
+    MAP_NEGATIVE,  /* min(a, 0) */
     MAP_COPY,      /* a */
     MAP2_COUNT
 };
@@ -409,7 +415,8 @@ struct rank_args { /* position of each pixel in the order of removal */
     OP(lrp_join, struct lrp_join_args)                                                             \
     OP(row_reduce, struct row_reduce_args)                                                         \
     OP(heat, struct heat_args)                                                                     \
-    OP(rank, struct rank_args)
+    OP(rank, struct rank_args)                                                                     \
+    OP_METHODS_LIST(OP)
 
 #define OP_TYPE(name, args) typedef void op_##name##_fn(struct backend *, const args *);
 OP_LIST(OP_TYPE)

@@ -147,6 +147,12 @@ UNCOUNTED(lrp_join)
 UNCOUNTED(row_reduce)
 UNCOUNTED(heat)
 UNCOUNTED(rank)
+UNCOUNTED(fold)
+UNCOUNTED(noise)
+UNCOUNTED(mix)
+UNCOUNTED(gamma_split)
+UNCOUNTED(gamma_join)
+UNCOUNTED(scan_influence)
 
 /* ---- the wrappers ---------------------------------------------------------------------------- */
 

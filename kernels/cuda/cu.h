@@ -116,6 +116,7 @@ template <typename T> void cu_fill_lrp(struct ops *);
 template <typename T> void cu_fill_attention(struct ops *);
 template <typename T> void cu_fill_linear(struct ops *);
 template <typename T> void cu_fill_matmul(struct ops *);
+template <typename T> void cu_fill_methods(struct ops *);
 void cu_fill_heat(struct ops *);
 
 /* The operation matmul; `exact`: in the arrays' own precision whatever the backend's. */

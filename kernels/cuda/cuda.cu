@@ -279,6 +279,7 @@ template <typename T> static void fill_ops(struct ops *op)
     cu_fill_attention<T>(op);
     cu_fill_linear<T>(op);
     cu_fill_matmul<T>(op);
+    cu_fill_methods<T>(op);
     cu_fill_heat(op);
 }
 

@@ -18,6 +18,12 @@ template <typename T> static __device__ __forceinline__ T map2_at(enum map2 f, T
         return gelu(a);
     case MAP_GELU_BACK:
         return b * gelu_slope(a);
+    case MAP_GELU_GATE:
+        return b * normal_share(a);
+    case MAP_POSITIVE:
+        return fmax(a, T(0));
+    case MAP_NEGATIVE:
+        return fmin(a, T(0));
     case MAP_COPY:
     case MAP2_COUNT:
         break;

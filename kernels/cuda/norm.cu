@@ -126,7 +126,7 @@ static __global__ void layernorm_back_kernel(const __grid_constant__ struct laye
         mean_gx += g * (x[i] - mean) * inv;
     }
     mean_g = warp_reduce(mean_g, add_op()) / T(a.width);
-    mean_gx = warp_reduce(mean_gx, add_op()) / T(a.width);
+    mean_gx = a.detach ? T(0) : warp_reduce(mean_gx, add_op()) / T(a.width);
     for (int i = lane; i < a.width; i += 32) {
         const T g = (gy[i] * w[i] - mean_g - (x[i] - mean) * inv * mean_gx) * inv;
         gx[i] = a.accumulate ? gx[i] + g : g;

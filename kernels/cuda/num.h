@@ -114,15 +114,20 @@ template <typename T> __device__ __forceinline__ T softplus_slope(T x)
     return x > T(20) ? T(1) : sigmoid(x);
 }
 
+template <typename T> __device__ __forceinline__ T normal_share(T x) /* Φ */
+{
+    return T(0.5) * (T(1) + erf(x * T(0.70710678118654752440)));
+}
+
 template <typename T> __device__ __forceinline__ T gelu(T x)
 {
-    return T(0.5) * x * (T(1) + erf(x * T(0.70710678118654752440)));
+    return x * normal_share(x);
 }
 
 template <typename T> __device__ __forceinline__ T gelu_slope(T x)
 {
     const T density = exp(T(-0.5) * x * x) * T(0.39894228040143267794); /* 1 / sqrt(2 pi) */
-    return T(0.5) * (T(1) + erf(x * T(0.70710678118654752440))) + x * density;
+    return normal_share(x) + x * density;
 }
 
 /* In double whatever the arrays hold: 1e-9 + b loses digits that LRP amplifies. */

@@ -189,9 +189,50 @@ static void channel_reduce(struct backend *be, const struct channel_reduce_args 
     }
 }
 
+/* One channel of one direction, added to v [L]. q [N]: what the tokens after t make of its state.
+ */
+static void add_influence(const struct scan_influence_args *a, int dir, size_t image, size_t chan,
+                          double *v, double *q)
+{
+    size_t len = (size_t)a->len, state = (size_t)a->state, cols = (size_t)a->rank + 2 * state;
+    const num *delta = rd(a->dir[dir].delta) + image * len * (size_t)a->chan + chan;
+    memset(q, 0, state * sizeof *q);
+    for (size_t step = 0; step < len; step++) { /* from the direction's last token on */
+        size_t t = dir == 0 ? len - 1 - step : step;
+        const num *b = rd(a->dir[dir].xdbl) + (image * len + t) * cols + a->rank, *c = b + state;
+        double d = delta[t * (size_t)a->chan], sum = 0;
+        for (size_t n = 0; n < state; n++) {
+            double rate = d * rd(a->dir[dir].a)[n * (size_t)a->chan + chan], push = d * b[n];
+            q[n] += fabs(c[n]);
+            sum += a->gramian ? c[n] * c[n] * push * push / (1e-8 - expm1(2 * rate))
+                              : fabs(push) * q[n];
+            q[n] *= exp(rate);
+        }
+        v[t] += sum;
+    }
+}
+
+static void scan_influence(struct backend *be, const struct scan_influence_args *a)
+{
+    size_t len = (size_t)a->len;
+    double *v = ref_scratch(be, len + (size_t)a->state);
+    if (v == NULL)
+        return;
+    for (size_t image = 0; image < (size_t)a->n; image++) {
+        memset(v, 0, len * sizeof *v);
+        for (int dir = 0; dir < 2; dir++)
+            for (size_t chan = 0; chan < (size_t)a->chan; chan++)
+                add_influence(a, dir, image, chan, v, v + len);
+        for (size_t t = 0; t < len; t++)
+            wr(a->out)[image * len + t] = (num)(v[t] / (2.0 * a->chan));
+    }
+    free(v);
+}
+
 void REF(fill_hidden)(struct ops *op)
 {
     op->hidden_row = hidden_row;
+    op->scan_influence = scan_influence;
     op->hidden_identity = hidden_identity;
     op->hidden_matrix = hidden_matrix;
     op->channel_reduce = channel_reduce;

@@ -1,4 +1,5 @@
 /* Images to tokens: normalised, masked patches, CLS and positions. */
+#include "draw.h"
 #include "ref_num.h"
 
 /* The masked value of one pixel in [0, 1]: a float, as torchvision's ToTensor makes it. (What is
@@ -51,8 +52,69 @@ static void embed(struct backend *be, const struct embed_args *a)
         }
 }
 
+/* The sum over the patches that hold pixel (y, x), of their value of channel c. */
+static double folded(const struct fold_args *a, const num *patches, int y, int x, int c)
+{
+    double sum = 0;
+    for (int gy = 0; gy < a->grid; gy++)
+        for (int gx = 0; gx < a->grid; gx++) {
+            int dy = y - gy * a->stride, dx = x - gx * a->stride;
+            if (dy >= 0 && dy < a->patch && dx >= 0 && dx < a->patch)
+                sum += patches[((gy * a->grid + gx) * 3 + c) * a->patch * a->patch + dy * a->patch +
+                               dx];
+        }
+    return sum;
+}
+
+static void fold(struct backend *be, const struct fold_args *a)
+{
+    (void)be;
+    size_t image = (size_t)a->grid * (size_t)a->grid * 3 * (size_t)a->patch * (size_t)a->patch;
+    num *out = wr(a->out);
+    for (int i = 0; i < a->n; i++)
+        for (int y = 0; y < a->side; y++)
+            for (int x = 0; x < a->side; x++)
+                for (int c = 0; c < 3; c++)
+                    *out++ = (num)folded(a, rd(a->patches) + (size_t)i * image, y, x, c);
+}
+
+static void noise_patch(const struct noise_args *a, int image, int gy, int gx, num *row)
+{
+    for (int c = 0; c < 3; c++)
+        for (int y = 0; y < a->patch; y++)
+            for (int x = 0; x < a->patch; x++, row++) {
+                int line = c * a->side + gy * a->stride + y;
+                size_t value = (size_t)line * (size_t)a->side + (size_t)(gx * a->stride + x);
+                *row = (num)(*row + a->sigma[image] * draw_normal(a->stream[image], value));
+            }
+}
+
+static void noise(struct backend *be, const struct noise_args *a)
+{
+    (void)be;
+    size_t cols = 3 * (size_t)a->patch * (size_t)a->patch;
+    num *row = wr(a->patches);
+    for (int i = 0; i < a->n; i++)
+        for (int gy = 0; gy < a->grid; gy++)
+            for (int gx = 0; gx < a->grid; gx++, row += cols)
+                noise_patch(a, i, gy, gx, row);
+}
+
+static void mix(struct backend *be, const struct mix_args *a)
+{
+    (void)be;
+    for (size_t i = 0; i < (size_t)a->n; i++)
+        for (size_t k = i * a->count; k < (i + 1) * a->count; k++) {
+            double v = a->wx[i] * rd(a->x)[k] + (a->y != NULL ? a->wy[i] * rd(a->y)[k] : 0);
+            wr(a->out)[k] = (num)(a->accumulate ? rd(a->out)[k] + v : v);
+        }
+}
+
 void REF(fill_input)(struct ops *op)
 {
     op->patchify = patchify;
     op->embed = embed;
+    op->fold = fold;
+    op->noise = noise;
+    op->mix = mix;
 }

@@ -1,4 +1,4 @@
-/* Layer-wise relevance propagation (SPEC 5.4). */
+/* Layer-wise relevance propagation (SPEC 5.4), and AttnLRP's rule. */
 #include "ref_math.h"
 #include "ref_num.h"
 
@@ -38,8 +38,33 @@ static void lrp_join(struct backend *be, const struct lrp_join_args *a)
     }
 }
 
+static void gamma_split(struct backend *be, const struct gamma_split_args *a)
+{
+    (void)be;
+    size_t cols = (size_t)a->cols;
+    for (size_t i = 0; i < (size_t)a->rows * cols; i++) {
+        double y = rd(a->y)[i], t = rd(a->t)[i], g = rd(a->g)[i], b = rd(a->b)[i % cols];
+        double more = y > 0 ? (y - b + t) / 2 + fmax(b, 0) : (y - b - t) / 2 + fmin(b, 0);
+        double d = y + a->gamma * more;
+        double s = y == 0 ? 0 : g * y / (d + (d < 0 ? -1e-6 : 1e-6));
+        wr(a->s)[i] = (num)s;
+        wr(a->s_abs)[i] = (num)(y > 0 ? s : -s);
+    }
+}
+
+static void gamma_join(struct backend *be, const struct gamma_join_args *j)
+{
+    (void)be;
+    for (size_t i = 0; i < j->count; i++) {
+        double half = rd(j->x)[i] > 0 ? j->gamma / 2 : -j->gamma / 2;
+        wr(j->gx)[i] = (num)((1 + j->gamma / 2) * rd(j->a)[i] + half * rd(j->b)[i]);
+    }
+}
+
 void REF(fill_lrp)(struct ops *op)
 {
     op->lrp_add = lrp_add;
     op->lrp_join = lrp_join;
+    op->gamma_split = gamma_split;
+    op->gamma_join = gamma_join;
 }

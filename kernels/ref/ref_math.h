@@ -34,15 +34,20 @@ static inline double softplus_slope(double x)
     return x > 20.0 ? 1.0 : sigmoid(x);
 }
 
+static inline double normal_share(double x) /* Φ */
+{
+    return 0.5 * (1.0 + erf(x * M_SQRT1_2));
+}
+
 static inline double gelu(double x)
 {
-    return 0.5 * x * (1.0 + erf(x * M_SQRT1_2));
+    return x * normal_share(x);
 }
 
 static inline double gelu_slope(double x)
 {
     double density = exp(-0.5 * x * x) * 0.5 * M_SQRT1_2 * M_2_SQRTPI;
-    return 0.5 * (1.0 + erf(x * M_SQRT1_2)) + x * density;
+    return normal_share(x) + x * density;
 }
 
 /* S(a, b) of SPEC 5.4, to the letter of the released code: the denominator is

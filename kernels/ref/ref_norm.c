@@ -89,7 +89,8 @@ static void layernorm(struct backend *be, const struct layernorm_args *a)
     }
 }
 
-/* With x^ = (x - mean) / s and g = gy w:  gx = (g - mean g - x^ mean(g x^)) / s. */
+/* With x^ = (x - mean) / s and g = gy w:  gx = (g - mean g - x^ mean(g x^)) / s; without the last
+ * term where s is a constant. */
 static void layernorm_back(struct backend *be, const struct layernorm_back_args *a)
 {
     (void)be;
@@ -107,7 +108,7 @@ static void layernorm_back(struct backend *be, const struct layernorm_back_args 
         }
         for (size_t i = 0; i < width; i++) {
             double g = (double)gy[i] * w[i], hat = (x[i] - m.mean) * m.inv;
-            g = (g - mean_g - hat * mean_gx) * m.inv;
+            g = (g - mean_g - (a->detach ? 0 : hat * mean_gx)) * m.inv;
             gx[i] = (num)(a->accumulate ? gx[i] + g : g);
         }
     }
@@ -128,6 +129,12 @@ static double map2_at(enum map2 f, double a, double b)
         return gelu(a);
     case MAP_GELU_BACK:
         return b * gelu_slope(a);
+    case MAP_GELU_GATE:
+        return b * normal_share(a);
+    case MAP_POSITIVE:
+        return fmax(a, 0);
+    case MAP_NEGATIVE:
+        return fmin(a, 0);
     case MAP_COPY:
     case MAP2_COUNT:
         break;

@@ -121,9 +121,77 @@ static void unified_row(struct backend *be, const struct unified_row_args *a)
     }
 }
 
+/* 1 - e^x for x <= 0: near 0 by the series, whose 15 terms are enough for a double. */
+INLINE vec v_lost(vec x)
+{
+    vec series = v_set(1);
+    for (int k = 15; k > 1; k--)
+        series = v_fma(x / (scalar)k, series, v_set(1));
+    return v_pick(x > v_set((scalar)-0.25), -x * series, 1 - v_exp(x));
+}
+
+/* Σ_n of one token: the Jacobian's, where q holds what later tokens make of its state, or the
+ * Gramian's. rate: A log2(e). */
+INLINE vec influence_at(bool gramian, int state, const scalar *B, const scalar *C, vec delta,
+                        vec *q, const vec *rate)
+{
+    vec sum = v_set(0);
+    for (int n = 0; n < state; n++) {
+        if (gramian) {
+            vec push = delta * (C[n] * B[n]);
+            vec lost = v_lost(delta * rate[n] * (scalar)(2 / LOG2E));
+            sum += push * push / (lost + (scalar)1e-8);
+            continue;
+        }
+        q[n] += v_abs(v_set(C[n]));
+        sum = v_fma(v_abs(v_set(B[n])) * delta, q[n], sum); /* Δ > 0 */
+        q[n] *= v_decay(delta, rate[n]);
+    }
+    return sum;
+}
+
+/* A block of channels of one direction: its sums over channels, added to sum [L]. */
+INLINE void add_influence(const struct scan_influence_args *a, int dir, const struct scan_block *b,
+                          double *sum, vec *q, vec *rate)
+{
+    const scalar *rates = rd(a->dir[dir].a) + b->chan;
+    for (int n = 0; n < a->state; n++) {
+        q[n] = v_set(0);
+        rate[n] = v_load_part(rates + (size_t)n * (size_t)a->chan, b->lanes) * (scalar)LOG2E;
+    }
+    for (int step = 0; step < a->len; step++) { /* from the direction's last token on */
+        size_t t = (size_t)(dir == 0 ? a->len - 1 - step : step), row = b->row + t;
+        const scalar *B = rd(a->dir[dir].xdbl) + row * b->cols + a->rank, *C = B + a->state;
+        vec delta = v_load_part(rd(a->dir[dir].delta) + row * (size_t)a->chan + b->chan, b->lanes);
+        /* Δ is 0, and so is the sum, in lanes past the last channel */
+        sum[t] += (double)v_sum(influence_at(a->gramian, a->state, B, C, delta, q, rate));
+    }
+}
+
+static void scan_influence(struct backend *be, const struct scan_influence_args *a)
+{
+    int blocks = blocks_of(a->chan);
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (int image = 0; image < a->n; image++) {
+        size_t vectors = 2 * (size_t)a->state * sizeof(vec), len = (size_t)a->len;
+        vec *q = cpu_scratch(be, vectors + len * sizeof(double));
+        double *sum = q ? (double *)(void *)((char *)q + vectors) : NULL;
+        for (size_t t = 0; q && t < len; t++)
+            sum[t] = 0;
+        for (int item = 0; q && item < 2 * blocks; item++) {
+            int block = image * blocks + item / 2;
+            struct scan_block b = scan_block_at(block, a->len, a->chan, a->state, a->rank);
+            add_influence(a, item % 2, &b, sum, q, q + a->state);
+        }
+        for (size_t t = 0; q && t < len; t++)
+            wr(a->out)[(size_t)image * len + t] = (scalar)(sum[t] / (2.0 * a->chan));
+    }
+}
+
 void CPU_VEC(hidden_ops)(struct ops *op)
 {
     op->hidden_row = hidden_row;
+    op->scan_influence = scan_influence;
     op->hidden_identity = hidden_identity;
     op->unified_row = unified_row;
 }

@@ -102,8 +102,52 @@ static void lrp_join(struct backend *be, const struct lrp_join_args *j)
     }
 }
 
+/* One row of the gamma rule, before its products. */
+INLINE void split_row(const struct gamma_split_args *a, size_t at)
+{
+    const scalar *y = rd(a->y) + at, *t = rd(a->t) + at, *g = rd(a->g) + at, *b = rd(a->b);
+    scalar *s = wr(a->s) + at, *s_abs = wr(a->s_abs) + at, gamma = (scalar)a->gamma;
+    const vec zero = v_set(0), near = v_set((scalar)1e-6);
+    for (int i = 0; i < a->cols; i += VN) {
+        int n = min_int(VN, a->cols - i);
+        vec v = v_load_part(y + i, n), bias = v_load_part(b + i, n), both = v_load_part(t + i, n);
+        vec part = v_pick(v > 0, v_max(bias, zero), v_min(bias, zero));
+        vec more = (v - bias + v_pick(v > 0, both, -both)) * (scalar)0.5 + part;
+        vec d = v + gamma * more;
+        vec q = v_load_part(g + i, n) * v / (d + v_copysign(near, d));
+        q = v_pick(v == 0, zero, q);
+        v_store_part(s + i, q, n);
+        v_store_part(s_abs + i, v_pick(v > 0, q, -q), n);
+    }
+}
+
+static void gamma_split(struct backend *be, const struct gamma_split_args *a)
+{
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (int row = 0; row < a->rows; row++)
+        split_row(a, (size_t)row * (size_t)a->cols);
+}
+
+static void gamma_join(struct backend *be, const struct gamma_join_args *j)
+{
+    scalar all = (scalar)(1 + j->gamma / 2), half = (scalar)(j->gamma / 2);
+#pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
+    for (size_t first = 0; first < j->count; first += CHUNK) {
+        const scalar *x = rd(j->x) + first, *a = rd(j->a) + first, *b = rd(j->b) + first;
+        scalar *gx = wr(j->gx) + first;
+        int count = chunk_size(j->count, first);
+        for (int i = 0; i < count; i += VN) {
+            int n = min_int(VN, count - i);
+            vec w = v_pick(v_load_part(x + i, n) > 0, v_set(half), v_set(-half));
+            v_store_part(gx + i, all * v_load_part(a + i, n) + w * v_load_part(b + i, n), n);
+        }
+    }
+}
+
 void CPU_VEC(lrp_ops)(struct ops *op)
 {
     op->lrp_add = lrp_add;
     op->lrp_join = lrp_join;
+    op->gamma_split = gamma_split;
+    op->gamma_join = gamma_join;
 }

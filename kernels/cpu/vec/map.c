@@ -21,6 +21,12 @@ INLINE vec apply(enum map2 f, vec a, vec b)
         return v_gelu(a);
     case MAP_GELU_BACK:
         return b * v_gelu_slope(a);
+    case MAP_GELU_GATE:
+        return b * v_normal_share(a);
+    case MAP_POSITIVE:
+        return v_max(a, v_set(0));
+    case MAP_NEGATIVE:
+        return v_min(a, v_set(0));
     case MAP_COPY:
     case MAP2_COUNT:
         break;
@@ -58,6 +64,9 @@ static void map2(struct backend *be, const struct map2_args *m)
             CASE(MAP_ABS)
             CASE(MAP_GELU)
             CASE(MAP_GELU_BACK)
+            CASE(MAP_GELU_GATE)
+            CASE(MAP_POSITIVE)
+            CASE(MAP_NEGATIVE)
             CASE(MAP_COPY)
         case MAP2_COUNT:
             break;

@@ -131,7 +131,8 @@ static void layernorm_back_row(const struct layernorm_back_args *a, size_t row)
         sum += g;
         dot = v_fma(g, (v_load_part(x + i, n) - m.mean) * m.inv, dot);
     }
-    scalar mean_g = v_sum(sum) / (scalar)a->width, mean_gx = v_sum(dot) / (scalar)a->width;
+    scalar mean_g = v_sum(sum) / (scalar)a->width;
+    scalar mean_gx = a->detach ? 0 : v_sum(dot) / (scalar)a->width;
     for (int i = 0; i < a->width; i += VN) {
         int n = min_int(VN, a->width - i);
         vec g = v_load_part(gy + i, n) * v_load_part(w + i, n);

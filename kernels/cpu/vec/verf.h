@@ -47,6 +47,11 @@ INLINE vec v_erf(vec x)
 #endif
 }
 
+INLINE vec v_normal_share(vec x) /* Φ */
+{
+    return (scalar)0.5 * (1 + v_erf(x * (scalar)SQRT_HALF));
+}
+
 INLINE vec v_gelu(vec x)
 {
     return x * (scalar)0.5 * (1 + v_erf(x * (scalar)SQRT_HALF));
