@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "decimal.h"
 #include "compare.h"
 #include "format.h"
 #include "log.h"
@@ -132,10 +133,12 @@ static void print_paired(const struct paired *p, const struct bootstrap_options 
         grid_cell(&g, "%s", r->method);
         grid_cell(&g, "%s", explained_names[r->explained]);
         grid_cell(&g, "%s", r->figure);
-        grid_cell(&g, "%.2f", r->value[0]);
-        grid_cell(&g, "%.2f", r->value[1]);
-        grid_cell(&g, "%+.2f", r->value[1] - r->value[0]);
-        grid_cell(&g, "[%+.2f, %+.2f]", r->difference.low, r->difference.high);
+        char low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+        grid_cell(&g, "%s", decimal(low, r->value[0], 2));
+        grid_cell(&g, "%s", decimal(low, r->value[1], 2));
+        grid_cell(&g, "%s", decimal_signed(low, r->value[1] - r->value[0], 2));
+        grid_cell(&g, "[%s, %s]", decimal_signed(low, r->difference.low, 2),
+                  decimal_signed(high, r->difference.high, 2));
         size_cell(&g, isnan(r->p) ? 0 : r->p);
     }
     printf("\nPaired, on the %zu images that both scored (%d resamples, seed %llu):\n\n", p->images,

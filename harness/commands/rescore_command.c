@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "decimal.h"
 #include "format.h"
 #include "log.h"
 #include "thresholds.h"
@@ -88,10 +89,13 @@ static void header(struct grid *g, bool csv)
 
 static void score_cell(struct grid *g, double score, bool csv)
 {
-    if (isnan(score))
-        grid_cell(g, "%s", csv ? "" : "–");
+    char text[DECIMAL_SIZE];
+    if (!csv)
+        grid_cell(g, "%s", decimal(text, score, 2));
+    else if (isnan(score))
+        grid_cell(g, "%s", "");
     else
-        grid_cell(g, csv ? "%.10g" : "%.2f", score);
+        grid_cell(g, "%.10g", score);
 }
 
 static void rows(struct grid *g, const struct result *r, const uint8_t *use, bool csv)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "gnuplot.h"
 #include "ledger.h"
 #include "log.h"
@@ -61,7 +62,7 @@ static void put_panel(FILE *f, const struct figure_file *p, enum removal d)
         for (size_t i = 0; i < p->run->perturbations; i++) {
             const struct perturbation_row *row = &p->run->perturbation[i];
             struct line_style look = line_style_of(row->method, i);
-            char legend[160];
+            char legend[160], area[DECIMAL_SIZE];
             if (!in_perturbation(p, row) || !row->direction[d].present)
                 continue;
             fprintf(f, "%s$%s_%zu ", drawn++ ? ", \\\n     " : "", removal_names[d], i);
@@ -72,7 +73,8 @@ static void put_panel(FILE *f, const struct figure_file *p, enum removal d)
                         look.colour);
                 continue;
             }
-            snprintf(legend, sizeof legend, "%s (%.1f)", row->method, row->direction[d].auc.value);
+            snprintf(legend, sizeof legend, "%s (%s)", row->method,
+                     decimal(area, row->direction[d].auc.value, 1));
             fprintf(f, "using 1:2 with linespoints lc rgb '%s' dt %s pt %d lw 1.6 ps 0.8 title ",
                     look.colour, look.dash, look.point);
             gnuplot_quote(f, legend);

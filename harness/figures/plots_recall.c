@@ -1,6 +1,7 @@
 /* Precision and recall for print. */
 #include <stdlib.h>
 
+#include "decimal.h"
 #include "gnuplot.h"
 #include "log.h"
 #include "plots_internal.h"
@@ -32,11 +33,11 @@ static void put_recall(FILE *f, const struct figure_file *p)
         fputs(" noenhanced\nplot ", f);
         for (size_t k = 0; k < r->curves; k++) {
             struct line_style look = line_style_of(r->curve[k].method, k);
-            char legend[160];
+            char legend[160], area[DECIMAL_SIZE];
             if (!recall_shown(&r->curve[k], p->explained))
                 continue;
-            snprintf(legend, sizeof legend, "%s (%.1f)", r->curve[k].method,
-                     100 * r->curve[k].area);
+            snprintf(legend, sizeof legend, "%s (%s)", r->curve[k].method,
+                     decimal(area, 100 * r->curve[k].area, 1));
             fprintf(f,
                     "%s$recall_%zu with linespoints lc rgb '%s' dt %s pt %d pi %zu lw 1.6 ps 0.8 "
                     "title ",

@@ -1,6 +1,7 @@
 /* Heat in the shortcut for print: a bar a method, and the level of chance. */
 #include <math.h>
 
+#include "decimal.h"
 #include "gnuplot.h"
 #include "plots_internal.h"
 
@@ -28,7 +29,7 @@ bool plots_has_shortcut(const struct run *run, enum explained explained)
 
 static void put_bars(FILE *f, const struct figure_file *p, double area)
 {
-    char legend[160];
+    char legend[160], text[DECIMAL_SIZE];
     fputs("plot ", f);
     for (size_t i = 0; i < p->run->segmentations; i++) {
         const struct segmentation_row *row = &p->run->segmentation[i];
@@ -38,15 +39,16 @@ static void put_bars(FILE *f, const struct figure_file *p, double area)
                 "$bar_%zu using 1:2:(0.7) with boxes lc rgb '%s' fs solid 0.85 border lc rgb "
                 "'black' title ",
                 i, line_style_of(row->method, i).colour);
-        snprintf(legend, sizeof legend, "%s (%.1f)", row->method, row->shortcut.value);
+        snprintf(legend, sizeof legend, "%s (%s)", row->method,
+                 decimal(text, row->shortcut.value, 1));
         gnuplot_quote(f, legend);
         fprintf(f,
                 ", \\\n     $bar_%zu using 1:3:(0):($4-$3) with vectors heads size 0.08,90 lc rgb "
                 "'black' notitle, \\\n     ",
                 i);
     }
-    fprintf(f, "%.6g with lines lc rgb 'black' dt (6,4) lw 1.2 title 'area of the patch (%.1f)'\n",
-            area, area);
+    fprintf(f, "%.6g with lines lc rgb 'black' dt (6,4) lw 1.2 title 'area of the patch (%s)'\n",
+            area, decimal(text, area, 1));
 }
 
 void plots_put_shortcut(FILE *f, const struct figure_file *p)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "ledger.h"
 
 /* --- a run: what it was ---------------------------------------------------------------------- */
@@ -29,8 +30,10 @@ static void top1_item(const struct writer *w, const struct run *run)
         snprintf(published, sizeof published,
                  "; the released weights: %.1f %% (whole validation set, eval preprocessing)",
                  f->published);
-    say(w, w->style->item, "Top-1: %.2f %% [%.2f, %.2f] of %zu labelled images%s", f->value,
-        f->ci.low, f->ci.high, run->labelled, published);
+    char value[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+    say(w, w->style->item, "Top-1: %s %% [%s, %s] of %zu labelled images%s",
+        decimal(value, f->value, 2), decimal(low, f->ci.low, 2), decimal(high, f->ci.high, 2),
+        run->labelled, published);
 }
 
 /* Why nothing published stands beside a run on the data set that the published figures are of. */
@@ -264,10 +267,7 @@ static void ledger_row_cells(struct grid *g, const struct ledger_entry *e,
     grid_cell(g, "%s", row->figure);
     number_cell(g, row->value[0]);
     number_cell(g, row->value[1]);
-    if (isnan(row->value[1] - row->value[0]))
-        grid_cell(g, "–");
-    else
-        grid_cell(g, "%+.2f", row->value[1] - row->value[0]);
+    difference_cell(g, row->value[1] - row->value[0]);
     interval_cell(g, row->difference);
 }
 
@@ -370,6 +370,8 @@ enum status document_write(const struct report *report, const struct style *styl
     style->begin(f);
     if (report->paper)
         paper_write(&w, report, &failed);
+    else
+        status = in_short(&w, report, &failed, err);
     if (report->ledger && report->ledger->entries > 0)
         write_ledger(&w, report, &failed);
     if (style->runs_begin)

@@ -20,6 +20,7 @@ void say(const struct writer *, block, const char *format, ...)
 
 void number_cell(struct grid *, double value); /* two decimals, or a dash for NaN */
 void interval_cell(struct grid *, struct interval);
+void difference_cell(struct grid *, double difference); /* with its sign, or a dash */
 /* Four cells: ours, its interval, the published figure (marked where the setting is another), and
  * the difference where it is the same. */
 void figure_cells(struct grid *, const struct figure *);
@@ -41,5 +42,7 @@ const char *base_name(const char *path);
 /* "demo_vim.h5: vim_tiny on demo", cut to size. */
 void run_title(const struct run *, char *out, size_t size);
 
+/* Which method came first, by how much, how surely, and on what. E_NOMEM. */
+enum status in_short(const struct writer *, const struct report *, bool *failed, struct error *err);
 /* Tables 1, 2, 5 and 6 of the paper from whichever runs have their rows. */
 void paper_write(const struct writer *, const struct report *, bool *failed);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "decimal.h"
+
 void say(const struct writer *w, block write, const char *format, ...)
 {
     char *text;
@@ -21,34 +23,37 @@ void say(const struct writer *w, block write, const char *format, ...)
 
 void number_cell(struct grid *g, double value)
 {
-    if (isnan(value))
-        grid_cell(g, "–");
-    else
-        grid_cell(g, "%.2f", value);
+    char text[DECIMAL_SIZE];
+    grid_cell(g, "%s", decimal(text, value, 2));
 }
 
 void interval_cell(struct grid *g, struct interval ci)
 {
+    char low[DECIMAL_SIZE], high[DECIMAL_SIZE];
     if (isnan(ci.low))
         grid_cell(g, "–");
     else
-        grid_cell(g, "[%.2f, %.2f]", ci.low, ci.high);
+        grid_cell(g, "[%s, %s]", decimal(low, ci.low, 2), decimal(high, ci.high, 2));
+}
+
+void difference_cell(struct grid *g, double difference)
+{
+    char text[DECIMAL_SIZE];
+    grid_cell(g, "%s", decimal_signed(text, difference, 2));
 }
 
 /* Ours, its interval, the published figure (marked where the conditions are others),
  * and the difference where they are the same. */
 void figure_cells(struct grid *g, const struct figure *f)
 {
+    char text[DECIMAL_SIZE];
     number_cell(g, f->value);
     interval_cell(g, f->ci);
     if (isnan(f->published))
         grid_cell(g, "n/a");
     else
-        grid_cell(g, "%.2f%s", f->published, f->same_conditions ? "" : "†");
-    if (isnan(f->published) || isnan(f->value) || !f->same_conditions)
-        grid_cell(g, "–");
-    else
-        grid_cell(g, "%+.2f", f->value - f->published);
+        grid_cell(g, "%s%s", decimal(text, f->published, 2), f->same_conditions ? "" : "†");
+    difference_cell(g, f->same_conditions ? f->value - f->published : NAN);
 }
 
 /* One row stands for both classes of a method that does not look at the class. */

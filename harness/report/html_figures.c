@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "log.h"
 #include "plots.h"
 #include "precision_recall.h"
@@ -19,11 +20,12 @@ void html_subject(FILE *f, const struct run *run, enum explained explained, size
 
 static void legend_item(FILE *f, const struct line_style *look, const char *method, double value)
 {
+    char text[DECIMAL_SIZE];
     fputs("<li>", f);
     chart_swatch(f, look);
     html_format(f, " %s ", method);
     if (!isnan(value))
-        fprintf(f, "<b>%.1f</b>", value);
+        fprintf(f, "<b>%s</b>", decimal(text, value, 1));
     fputs("</li>\n", f);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "colour.h"
+#include "decimal.h"
 #include "image_scores.h"
 
 enum {
@@ -41,9 +42,10 @@ static enum status put_png(struct gallery *g, uint8_t *rgb, int side)
 /* A tile's caption, which ends the tile. */
 static void tile_end(struct gallery *g, const char *name, const char *unit, double score)
 {
+    char text[DECIMAL_SIZE];
     html_element(g->f, "</svg><figcaption>", "", "%s", name);
     if (!isnan(score))
-        html_element(g->f, " <span>", "</span>", "%s %.1f", unit, score);
+        html_element(g->f, " <span>", "</span>", "%s %s", unit, decimal(text, score, 1));
     fputs("</figcaption></figure>\n", g->f);
 }
 
@@ -146,10 +148,10 @@ static enum status image_card(struct gallery *g, const struct image_measure *m,
                               const struct image_place *at)
 {
     const struct result *r = g->run->result;
-    char key[64];
+    char key[64], mean[DECIMAL_SIZE];
     snprintf(key, sizeof key, "r%zu-%c%zu", g->index + 1, m->unit[0], at->image);
     html_element(g->f, "<article><h5>", "</h5>", "%s", r->id[at->image]);
-    fprintf(g->f, "<p>mean %s <b>%.1f</b>", m->unit, at->score);
+    fprintf(g->f, "<p>mean %s <b>%s</b>", m->unit, decimal(mean, at->score, 1));
     if (r->label[at->image] >= 0)
         fprintf(g->f, " · class %d, answered %d%s", r->label[at->image], r->predicted[at->image],
                 r->label[at->image] == r->predicted[at->image] ? "" : " (wrong)");
@@ -228,6 +230,7 @@ static enum status read_maps(struct gallery *g)
 static void image_row(FILE *f, const struct run *run, const bool *shown, size_t image)
 {
     const struct result *r = run->result;
+    char text[DECIMAL_SIZE];
     html_element(f, "<tr><th scope=\"row\">", "</th>", "%s", r->id[image]);
     if (r->label[image] < 0)
         fputs("<td>–</td>", f);
@@ -242,10 +245,7 @@ static void image_row(FILE *f, const struct run *run, const bool *shown, size_t 
             r->status[image] == 0
                 ? image_measures[k / r->maps].score(run, map->method, map->explained, image)
                 : NAN;
-        if (isnan(score))
-            fputs("<td>–</td>", f);
-        else
-            fprintf(f, "<td>%.1f</td>", score);
+        fprintf(f, "<td>%s</td>", decimal(text, score, 1));
     }
     fputs("</tr>\n", f);
 }

@@ -45,11 +45,6 @@ const struct image_measure image_measures[IMAGE_MEASURES] = {
       "IoU is the mean of foreground and background in this image, in percent.", image_iou },
 };
 
-static bool is_control(const char *method)
-{
-    return strcmp(method, "random") == 0 || strcmp(method, "center") == 0;
-}
-
 static int by_score(const void *a, const void *b)
 {
     const struct image_place *x = a, *y = b;
@@ -69,8 +64,8 @@ static double mean_score(const struct run *run, const struct image_measure *m, s
                            : NAN;
         if (isnan(score))
             continue;
-        sum[is_control(map->method)] += score;
-        count[is_control(map->method)]++;
+        sum[method_is_control(map->method)] += score;
+        count[method_is_control(map->method)]++;
     }
     int control = count[0] == 0;
     return count[control] ? sum[control] / count[control] : NAN;

@@ -22,3 +22,6 @@ void report_published(struct figure *, const struct comparability *, double publ
 /* The rows of either test; none where the result has no such records. */
 enum status report_perturbation(struct build *, struct run *);
 enum status report_segmentation(struct build *, struct run *);
+
+/* Image i has a shortcut, and its map has heat: the share is a number. */
+bool report_has_share(const struct result *, const struct result_segmentation *, size_t image);

@@ -25,8 +25,7 @@ static void score_figures(const double *sums, size_t n, double *figures)
     figures[SCORE_SUM_FIGURES] = 100 * sums[SHORTCUT] / sums[SHORTCUT_IMAGES];
 }
 
-/* Image i has a shortcut, and its map has heat: the share is a number. */
-static bool has_share(const struct result *r, const struct result_segmentation *s, size_t i)
+bool report_has_share(const struct result *r, const struct result_segmentation *s, size_t i)
 {
     return s->shortcut_share && !isnan(s->shortcut_share[i]) && r->shortcut_area &&
            r->shortcut_area[i] > 0;
@@ -36,8 +35,8 @@ static void score_columns(const struct result *r, const struct result_segmentati
                           double *row)
 {
     score_sums(&s->score[i], row);
-    row[SHORTCUT_IMAGES] = has_share(r, s, i);
-    row[SHORTCUT] = has_share(r, s, i) ? (double)s->shortcut_share[i] : 0;
+    row[SHORTCUT_IMAGES] = report_has_share(r, s, i);
+    row[SHORTCUT] = report_has_share(r, s, i) ? (double)s->shortcut_share[i] : 0;
 }
 
 /* The mean share of the images in use, and the mean area of the same. */
@@ -47,7 +46,7 @@ static void build_shortcut(const struct build *b, const struct result *r,
 {
     double share = 0, area = 0;
     for (size_t i = 0; i < r->images; i++)
-        if (b->use[i] && has_share(r, s, i)) {
+        if (b->use[i] && report_has_share(r, s, i)) {
             share += (double)s->shortcut_share[i];
             area += (double)r->shortcut_area[i];
             row->shortcut_images++;

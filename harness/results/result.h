@@ -111,3 +111,5 @@ const struct result_map *result_find_map(const struct result *, const char *meth
 
 /* Order of rows: the paper's methods, others by name, controls last. As strcmp. */
 int method_order(const char *a, const char *b);
+/* Noise, the image's centre, fresh weights: what a method must beat to have shown anything. */
+bool method_is_control(const char *method);

@@ -5,15 +5,25 @@
 
 /* --- order of rows --------------------------------------------------------------------------- */
 
+static const char *const controls[] = { "center", "random", "randomised" };
+enum { CONTROLS = sizeof controls / sizeof *controls };
+
+bool method_is_control(const char *method)
+{
+    for (size_t i = 0; i < CONTROLS; i++)
+        if (strcmp(method, controls[i]) == 0)
+            return true;
+    return false;
+}
+
 static int method_rank(const char *method)
 {
     static const char *const first[] = { "raw", "rollout", "attribution" };
-    static const char *const controls[] = { "center", "random", "randomised" };
     enum { OTHERS = 100 };
     for (size_t i = 0; i < sizeof first / sizeof *first; i++)
         if (strcmp(method, first[i]) == 0)
             return (int)i;
-    for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
+    for (size_t i = 0; i < CONTROLS; i++)
         if (strcmp(method, controls[i]) == 0)
             return OTHERS + 1 + (int)i;
     return OTHERS;

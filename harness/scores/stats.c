@@ -68,12 +68,30 @@ static enum status draw_all(const struct resampling *r, double *drawn, struct er
     return failed ? fail(err, E_NOMEM, "no memory to resample %zu images", r->n) : OK;
 }
 
+enum status bootstrap_draws(const double *rows, size_t n, int columns,
+                            bootstrap_statistic statistic, int figures,
+                            const struct bootstrap_options *options, double *drawn,
+                            struct error *err)
+{
+    const struct resampling r = { rows, n, columns, figures, statistic, options };
+    return n > 0 ? draw_all(&r, drawn, err) : OK;
+}
+
+struct interval draws_interval(double *draws, size_t count, double level)
+{
+    for (size_t i = 0; i < count; i++)
+        if (isnan(draws[i]))
+            return (struct interval){ NAN, NAN };
+    qsort(draws, count, sizeof *draws, ascending);
+    return (struct interval){ quantile(draws, count, (1 - level) / 2),
+                              quantile(draws, count, (1 + level) / 2) };
+}
+
 enum status bootstrap_intervals(const double *rows, size_t n, int columns,
                                 bootstrap_statistic statistic, int figures,
                                 const struct bootstrap_options *options, struct interval *out,
                                 struct error *err)
 {
-    struct resampling r = { rows, n, columns, figures, statistic, options };
     size_t resamples = options->resamples > 0 ? (size_t)options->resamples : 0;
     size_t width = (size_t)figures;
 
@@ -83,20 +101,13 @@ enum status bootstrap_intervals(const double *rows, size_t n, int columns,
         return OK;
     double *drawn = calloc(resamples * width, sizeof *drawn);
     double *column = malloc(resamples * sizeof *column);
-    enum status status = drawn && column
-                             ? draw_all(&r, drawn, err)
-                             : fail(err, E_NOMEM, "no memory for %zu resamples", resamples);
+    enum status status =
+        drawn && column ? bootstrap_draws(rows, n, columns, statistic, figures, options, drawn, err)
+                        : fail(err, E_NOMEM, "no memory for %zu resamples", resamples);
     for (size_t f = 0; status == OK && f < width; f++) {
-        int bad = 0;
-        for (size_t b = 0; b < resamples; b++) {
+        for (size_t b = 0; b < resamples; b++)
             column[b] = drawn[b * width + f];
-            bad |= isnan(column[b]);
-        }
-        if (bad)
-            continue;
-        qsort(column, resamples, sizeof *column, ascending);
-        out[f].low = quantile(column, resamples, (1 - options->level) / 2);
-        out[f].high = quantile(column, resamples, (1 + options->level) / 2);
+        out[f] = draws_interval(column, resamples, options->level);
     }
     free(drawn);
     free(column);

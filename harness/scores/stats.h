@@ -32,6 +32,15 @@ enum status bootstrap_intervals(const double *rows, size_t n, int columns,
                                 const struct bootstrap_options *, struct interval *out,
                                 struct error *err);
 
+/* The same figures of each resample, drawn [resamples, figures]: two methods' draws of the same
+ * images and seed are of the same resamples, row by row. Nothing is written where n = 0. E_NOMEM.
+ */
+enum status bootstrap_draws(const double *rows, size_t n, int columns,
+                            bootstrap_statistic statistic, int figures,
+                            const struct bootstrap_options *, double *drawn, struct error *err);
+/* The percentile interval of draws [count], which are sorted; NaN where any of them is. */
+struct interval draws_interval(double *draws, size_t count, double level);
+
 struct mcnemar {
     size_t both, only_a, only_b, neither;
     double p_exact; /* two-sided binomial on the discordant pairs; 1 without any */

@@ -60,7 +60,7 @@ static void page(void **state)
         if (!strstr(html.out, says[i]))
             fail_msg("no '%s' in the page", says[i]);
     assert_int_equal(count_of(html.out, "<svg class=\"chart\""), 2 * 2 + 2);
-    assert_int_equal(count_of(html.out, "<caption>"), 7);
+    assert_int_equal(count_of(html.out, "<caption>"), 8);
     assert_null(strstr(html.out, ">nan"));
     assert_null(strstr(html.out, "\"nan"));
     outcome_free(&html);
