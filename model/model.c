@@ -1,86 +1,28 @@
 #include "model.h"
 
-#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch.h"
+#include "randomise.h"
 
-static const struct arch_type *const arch_types[] = { &vim_type, &vit_type, NULL };
-
-/* Published architectures (SPEC 2): a name asks for this geometry. */
-static const struct {
-    const char *name, *arch;
-    int image_size, patch, stride, width, depth, heads;
-} published[] = {
-    { "vim_tiny", "vim", 224, 16, 16, 192, 24, 0 },
-    { "vim_small", "vim", 224, 16, 16, 384, 24, 0 },
-    { "vim_base", "vim", 224, 16, 16, 768, 24, 0 },
-    { "vim_tiny_s8", "vim", 224, 16, 8, 192, 24, 0 },
-    { "vim_small_s8", "vim", 224, 16, 8, 384, 24, 0 },
-    { "deit_tiny", "vit", 224, 16, 16, 192, 12, 3 },
-    { "deit_small", "vit", 224, 16, 16, 384, 12, 6 },
-    { "deit_base", "vit", 224, 16, 16, 768, 12, 12 },
-};
-enum { PUBLISHED_COUNT = sizeof published / sizeof published[0] };
-
-const struct input_format input_imagenet = {
-    .mean = { 0.485f, 0.456f, 0.406f },
-    .std = { 0.229f, 0.224f, 0.225f },
-};
-
-void tensor_list_add(struct tensor_list *list, int64_t d0, int64_t d1, int64_t d2, int64_t d3,
-                     const char *format, ...)
+/* The published model of this name, with ImageNet's 1,000 classes; false: there is none. */
+static bool find_published(const char *name, struct geometry *g, const struct arch_type **type)
 {
-    if (list->count == list->room) {
-        size_t room = list->room == 0 ? 64 : 2 * list->room;
-        void *grown = realloc(list->specs, room * sizeof *list->specs);
-        if (grown == NULL) {
-            list->out_of_memory = true;
-            return;
+    for (int i = 0; arch_types[i] != NULL; i++)
+        for (const struct published_model *p = arch_types[i]->published;
+             p != NULL && p->name != NULL; p++) {
+            if (strcmp(p->name, name) != 0)
+                continue;
+            *g = p->geo;
+            g->grid = (g->image_size - g->patch) / g->stride + 1;
+            g->tokens = g->grid * g->grid + 1;
+            g->classes = 1000;
+            arch_types[i]->complete(g);
+            *type = arch_types[i];
+            return true;
         }
-        list->specs = grown;
-        list->room = room;
-    }
-    struct tensor_spec *s = &list->specs[list->count++];
-    int64_t shape[4] = { d0, d1, d2, d3 };
-    s->ndim = 0;
-    while (s->ndim < 4 && shape[s->ndim] > 0) {
-        s->shape[s->ndim] = shape[s->ndim];
-        s->ndim++;
-    }
-    va_list args;
-    va_start(args, format);
-    vsnprintf(s->name, sizeof s->name, format, args);
-    va_end(args);
-}
-
-bool published_geometry(const char *name, struct geometry *g, const struct arch_type **type)
-{
-    for (int i = 0; i < PUBLISHED_COUNT; i++) {
-        if (strcmp(published[i].name, name) != 0)
-            continue;
-        *g = (struct geometry){ .image_size = published[i].image_size,
-                                .patch = published[i].patch,
-                                .stride = published[i].stride,
-                                .width = published[i].width,
-                                .depth = published[i].depth,
-                                .heads = published[i].heads,
-                                .classes = 1000 };
-        g->grid = (g->image_size - g->patch) / g->stride + 1;
-        g->tokens = g->grid * g->grid + 1;
-        *type = strcmp(published[i].arch, vim_type.name) == 0 ? &vim_type : &vit_type;
-        if (*type == &vim_type) {
-            g->inner = 2 * g->width;
-            g->state = 16;
-            g->taps = 4;
-            g->rank = (g->width + 15) / 16;
-        } else {
-            g->mlp = 4 * g->width;
-        }
-        return true;
-    }
     return false;
 }
 
@@ -109,8 +51,10 @@ static enum status check_tensor(const struct checkpoint *ck, const struct tensor
     if (same)
         return OK;
     print_shape(have, sizeof have, t->shape, t->ndim);
-    return fail(err, E_DATA, "%s: tensor '%s' has shape %s, but the other tensors of this %s ask "
-                "for %s", ck->path, spec->name, have, arch, want);
+    return fail(err, E_DATA,
+                "%s: tensor '%s' has shape %s, but the other tensors of this %s ask "
+                "for %s",
+                ck->path, spec->name, have, arch, want);
 }
 
 static int by_name(const void *a, const void *b)
@@ -136,8 +80,10 @@ static enum status account(const struct checkpoint *ck, const struct arch_type *
         snprintf(key.name, sizeof key.name, "%s", ck->tensors[i].name);
         if (strlen(ck->tensors[i].name) >= sizeof key.name ||
             bsearch(&key, list.specs, list.count, sizeof key, by_name) == NULL)
-            s = fail(err, E_DATA, "%s: tensor '%s' is left over: a %s of depth %d has no such "
-                     "tensor", ck->path, ck->tensors[i].name, type->name, geo->depth);
+            s = fail(err, E_DATA,
+                     "%s: tensor '%s' is left over: a %s of depth %d has no such "
+                     "tensor",
+                     ck->path, ck->tensors[i].name, type->name, geo->depth);
     }
     free(list.specs);
     return s;
@@ -151,65 +97,106 @@ static const struct arch_type *recognise(const struct checkpoint *ck)
     return NULL;
 }
 
+static enum status not_recognised(const struct checkpoint *ck, struct error *err)
+{
+    char marks[400] = "";
+    for (size_t i = 0, used = 0; arch_types[i] != NULL && used < sizeof marks; i++)
+        used += (size_t)snprintf(marks + used, sizeof marks - used, "%sa %s ('%s')",
+                                 i == 0              ? ""
+                                 : arch_types[i + 1] ? ", "
+                                                     : " nor ",
+                                 arch_types[i]->title, arch_types[i]->mark);
+    return fail(err, E_DATA, "%s: neither %s: no such tensor among its %zu", ck->path, marks,
+                ck->count);
+}
+
+static int size_at(const struct geometry *g, size_t offset)
+{
+    return *(const int *)(const void *)((const char *)g + offset);
+}
+
+/* What differs between two geometries of an architecture: NULL, or its name and the two values. */
+static const char *first_difference(const struct arch_type *type, const struct geometry *a,
+                                    const struct geometry *b, int values[2])
+{
+    static const struct own_size common[] = {
+        { "image size", offsetof(struct geometry, image_size) },
+        { "patch", offsetof(struct geometry, patch) },
+        { "stride", offsetof(struct geometry, stride) },
+        { "width", offsetof(struct geometry, width) },
+        { "depth", offsetof(struct geometry, depth) },
+        { NULL, 0 },
+    };
+    const struct own_size *const lists[] = { common, type->own_sizes };
+    for (int k = 0; k < 2; k++)
+        for (const struct own_size *o = lists[k]; o != NULL && o->word != NULL; o++) {
+            values[0] = size_at(a, o->offset);
+            values[1] = size_at(b, o->offset);
+            if (values[0] != values[1])
+                return o->word;
+        }
+    return NULL;
+}
+
 static enum status check_published(const struct model *m, const char *name, struct error *err)
 {
-    const struct geometry *g = &m->geo;
-    for (int i = 0; i < PUBLISHED_COUNT; i++) {
-        if (strcmp(published[i].name, name) != 0)
-            continue;
-        const struct {
-            const char *what;
-            int want, have;
-        } checks[] = {
-            { "image size", published[i].image_size, g->image_size },
-            { "patch", published[i].patch, g->patch },
-            { "stride", published[i].stride, g->stride },
-            { "width", published[i].width, g->width },
-            { "depth", published[i].depth, g->depth },
-            { "heads", published[i].heads, g->heads },
-        };
-        for (size_t j = 0; j < sizeof checks / sizeof checks[0]; j++)
-            if (checks[j].want != checks[j].have)
-                return fail(err, E_CONFIG, "%s: model.arch = %s has %s %d, this checkpoint %d; use "
-                            "arch = %s to take the geometry from the checkpoint",
-                            m->checkpoint->path, name, checks[j].what, checks[j].want,
-                            checks[j].have, m->arch);
-    }
-    return OK;
+    const struct arch_type *type;
+    struct geometry want;
+    int values[2];
+    if (!find_published(name, &want, &type))
+        return OK;
+    const char *what = first_difference(type, &want, &m->geo, values);
+    if (what == NULL)
+        return OK;
+    return fail(err, E_CONFIG,
+                "%s: model.arch = %s has %s %d, this checkpoint %d; use arch = %s to "
+                "take the geometry from the checkpoint",
+                m->checkpoint->path, name, what, values[0], values[1], m->arch);
 }
 
 const char *model_name(const struct model *m)
 {
-    const struct geometry *g = &m->geo;
-    for (int i = 0; i < PUBLISHED_COUNT; i++)
-        if (strcmp(published[i].arch, m->arch) == 0 && published[i].image_size == g->image_size &&
-            published[i].patch == g->patch && published[i].stride == g->stride &&
-            published[i].width == g->width && published[i].depth == g->depth &&
-            published[i].heads == g->heads)
-            return published[i].name;
+    int values[2];
+    for (const struct published_model *p = m->type->published; p != NULL && p->name != NULL; p++)
+        if (first_difference(m->type, &p->geo, &m->geo, values) == NULL)
+            return p->name;
     return m->arch;
 }
 
-/* The family that the option asks for, NULL for any. */
-static enum status wanted_family(const struct model_options *o, const char **family, char *names,
-                                 size_t room, struct error *err)
+const char *model_title(const struct model *m)
 {
-    *family = NULL;
-    if (o->arch == NULL || o->arch[0] == '\0')
-        return OK;
+    return m->type->title;
+}
+
+const char *model_describe(const struct model *m, bool all, char *text, size_t size)
+{
+    text[0] = '\0';
+    m->type->describe(&m->geo, all, text, size);
+    return text;
+}
+
+/* The architecture that the option asks for, NULL for any. */
+static enum status wanted_arch(const struct model_options *o, const struct arch_type **wanted,
+                               struct error *err)
+{
+    char names[400] = "";
     size_t used = 0;
+    struct geometry g;
+    *wanted = NULL;
+    if (o->arch == NULL || o->arch[0] == '\0' || find_published(o->arch, &g, wanted))
+        return OK;
     for (int i = 0; arch_types[i] != NULL; i++) {
-        if (strcmp(o->arch, arch_types[i]->name) == 0)
-            *family = arch_types[i]->name;
-        used += (size_t)snprintf(names + used, room - used, "%s, ", arch_types[i]->name);
+        const struct arch_type *t = arch_types[i];
+        if (strcmp(o->arch, t->name) == 0)
+            *wanted = t;
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+                                     t->name);
+        for (const struct published_model *p = t->published; p != NULL && p->name != NULL; p++)
+            if (used < sizeof names)
+                used += (size_t)snprintf(names + used, sizeof names - used, ", %s", p->name);
     }
-    for (int i = 0; i < PUBLISHED_COUNT; i++) {
-        if (strcmp(o->arch, published[i].name) == 0)
-            *family = published[i].arch;
-        used += (size_t)snprintf(names + used, room - used, "%s%s", published[i].name,
-                                 i + 1 < PUBLISHED_COUNT ? ", " : "");
-    }
-    if (*family == NULL)
+    if (*wanted == NULL)
         return fail(err, E_CONFIG, "model.arch: '%s' is not known; choose one of %s", o->arch,
                     names);
     return OK;
@@ -218,17 +205,15 @@ static enum status wanted_family(const struct model_options *o, const char **fam
 static enum status fill_model(struct model *m, const struct model_options *o, struct error *err)
 {
     const struct checkpoint *ck = m->checkpoint;
-    char names[256];
-    const char *family;
-    TRY(wanted_family(o, &family, names, sizeof names, err));
+    const struct arch_type *wanted;
+    TRY(wanted_arch(o, &wanted, err));
     m->type = recognise(ck);
     if (m->type == NULL)
-        return fail(err, E_DATA, "%s: neither a Vim ('%s') nor a ViT ('%s'): no such tensor among "
-                    "its %zu", ck->path, vim_type.mark, vit_type.mark, ck->count);
+        return not_recognised(ck, err);
     m->arch = m->type->name;
-    if (family != NULL && strcmp(family, m->arch) != 0)
+    if (wanted != NULL && wanted != m->type)
         return fail(err, E_CONFIG, "%s: model.arch = %s asks for a %s, but this checkpoint is a %s",
-                    ck->path, o->arch, family, m->arch);
+                    ck->path, o->arch, wanted->name, m->arch);
     TRY(m->type->read_geometry(ck, o, &m->geo, err));
     TRY(account(ck, m->type, &m->geo, err));
     if (o->arch != NULL)
@@ -262,4 +247,23 @@ void model_close(struct model *m)
         return;
     checkpoint_close(m->checkpoint);
     free(m);
+}
+
+enum status model_synthesise(const char *name, uint64_t seed, struct model **out, struct error *err)
+{
+    struct geometry g;
+    const struct arch_type *type;
+    if (!find_published(name, &g, &type))
+        return fail(err, E_CONFIG, "'%s' is no published geometry (vim_small, deit_small, ...)",
+                    name);
+    struct checkpoint *ck = checkpoint_blank(type, &g);
+    if (ck == NULL)
+        return fail(err, E_NOMEM, "out of memory for a model like %s", name);
+    uint64_t state = seed;
+    for (size_t i = 0; i < ck->count; i++)
+        tensor_initialise(type, &ck->tensors[i], &state);
+    const struct model_options o = {
+        .arch = name, .heads = g.heads, .image_size = g.image_size, .heads_if_any = true
+    };
+    return model_open(ck, &o, out, err);
 }

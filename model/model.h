@@ -14,20 +14,22 @@ struct geometry {
     int heads, mlp;                      /* ViT: H, MLP width; else 0 */
 };
 
-struct arch_type; /* one per architecture: model/vim.c, model/vit.c */
+struct arch_type; /* one per architecture, in a folder of its own: vim/, vit/ */
 
 struct model {
     const struct arch_type *type;
-    const char *arch; /* "vim" or "vit" */
+    const char *arch; /* its name: "vim", "vit" */
     struct geometry geo;
     struct checkpoint *checkpoint; /* owned */
     size_t parameters;
 };
 
 struct model_options {
-    const char *arch; /* "vim", "vit", a name of SPEC 2 (then checked against the shapes), or NULL */
-    int image_size;   /* 0: from the checkpoint's shapes */
-    int heads;        /* ViT; 0: width / 64 as in DeiT */
+    const char
+        *arch;      /* "vim", "vit", a name of SPEC 2 (then checked against the shapes), or NULL */
+    int image_size; /* 0: from the checkpoint's shapes */
+    int heads;      /* 0: width / 64 as in DeiT */
+    bool heads_if_any; /* an architecture without heads ignores `heads`; else it is an error */
 };
 
 /* Takes the checkpoint over, also on failure. E_DATA names the tensor that is missing, left over or
@@ -38,6 +40,16 @@ void model_close(struct model *);
 
 /* The published name (SPEC 2) of this very geometry, "vim_small"; else the architecture's. */
 const char *model_name(const struct model *);
+/* The architecture in a sentence: "Vim". */
+const char *model_title(const struct model *);
+/* Sizes that only its architecture has, in words: "3 heads" for a line among others (may be ""), or
+ * all of them. Returns `text`. */
+const char *model_describe(const struct model *, bool all, char *text, size_t size);
+
+/* A model of a published geometry ("vim_small", ...) with fresh random weights: for benchmarks,
+ * where only the shapes matter. E_CONFIG: no such name. */
+enum status model_synthesise(const char *name, uint64_t seed, struct model **out,
+                             struct error *err);
 
 /* A model bound to a backend: packed weights, planned memory. */
 struct net;
@@ -55,6 +67,7 @@ void net_close(struct net *);
 size_t net_weight_bytes(const struct net *);
 size_t net_workspace_bytes(const struct net *);
 
-/* logits [n, classes] on the host, any n (it is cut into batches). views' arrays in device memory. */
+/* logits [n, classes] on the host, any n (it is cut into batches). views' arrays in device memory.
+ */
 enum status net_forward(struct net *, const struct view *views, size_t n, float *logits,
                         struct error *err);

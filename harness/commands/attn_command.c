@@ -12,16 +12,15 @@ enum { KEY_BESIDE = 256, KEY_INFLUENCE };
 void attn_print_counts(const struct model *m, const char *title)
 {
     const struct geometry *g = &m->geo;
-    if (g->heads > 0)
-        printf("%s: %d layers; a layer has %d attention matrices (H, one a head) of %d x %d "
-               "tokens\n",
-               title, g->depth, g->heads, g->tokens, g->tokens);
-    else
-        printf("%s: %d layers; a layer has %d hidden attention matrices (E, one a channel) in each "
-               "of 2 directions, of %d x %d tokens, each the sum of %d inner ones (N): %d and %d "
-               "in all\n",
-               title, g->depth, g->inner, g->tokens, g->tokens, g->state, 2 * g->inner,
-               2 * g->inner * g->state);
+    const struct attention_kind *kind = inspect_kind(m);
+    int count = inspect_count(m), inner = inspect_inner_count(m), all = kind->directions * count;
+    printf("%s: %d layers; a layer has %d %s", title, g->depth, count, kind->counted);
+    if (kind->directions > 1)
+        printf(" in each of %d directions,", kind->directions);
+    printf(" of %d x %d tokens", g->tokens, g->tokens);
+    if (inner > 0)
+        printf(", each the sum of %d inner ones (N): %d and %d in all", inner, all, all * inner);
+    printf("\n");
 }
 
 static const struct argp_option option_table[] = {

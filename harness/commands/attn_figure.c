@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is drawn of a matrix, in [0,1]: of a Vim |alpha| from its least to its largest over the
- * tokens shown, of a ViT the probabilities up to the largest shown. Returns that largest. */
+/* What is drawn of a matrix, in [0,1]: |a| from its least to its largest over the tokens shown;
+ * probabilities from 0 to the largest shown. Returns that largest. */
 static double normalise(const struct attn_model *s, int tokens, float *out)
 {
     int len = s->inference.model->geo.tokens;
-    bool vit = s->inference.model->geo.heads > 0;
     double low = INFINITY, high = 0;
     for (int i = 0; i < tokens; i++)
         for (int j = 0; j < tokens; j++) {
@@ -18,7 +17,7 @@ static double normalise(const struct attn_model *s, int tokens, float *out)
             low = fmin(low, x);
             high = fmax(high, x);
         }
-    if (vit)
+    if (inspect_kind(s->inference.model)->probabilities)
         low = 0;
     for (int i = 0; i < tokens; i++)
         for (int j = 0; j < tokens; j++) {
@@ -60,14 +59,12 @@ static void put_words(struct attn_figure *f, const struct attn_options *o)
              "row: token that attends; column: token attended to; first %d tokens; n = 1 image, %s "
              "preprocessing",
              f->tokens, preprocess_names[o->cli.inference.preprocess]);
-    bool vim = false, vit = false;
-    for (int k = 0; k < f->model_count; k++)
-        *(f->models[k].inference.model->geo.heads > 0 ? &vit : &vim) = true;
-    snprintf(panel->note[1], sizeof *panel->note, "%s%s%s",
-             vim ? "Vim: |alpha| (Eq. 14), both directions added, min to max of the tokens shown; "
-                   "alike in both protocols"
-                 : "",
-             vim && vit ? "; " : "", vit ? "ViT: softmax, 0 to max" : "");
+    const char *first = inspect_kind(f->models[0].inference.model)->drawn, *second = first;
+    if (f->model_count > 1)
+        second = inspect_kind(f->models[1].inference.model)->drawn;
+    bool two = strcmp(first, second) != 0;
+    snprintf(panel->note[1], sizeof *panel->note, "%s%s%s", first, two ? "; " : "",
+             two ? second : "");
     for (int k = 0, used = 0; k < f->model_count; k++)
         used += snprintf(panel->note[2] + used, sizeof *panel->note - (size_t)used, "%s%.12s",
                          k > 0 ? ", " : "sha256 of the checkpoint: ",

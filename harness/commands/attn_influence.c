@@ -23,7 +23,7 @@ struct side { /* one model over its data set */
     struct inspector *inspector;
     size_t images, broken;
     double *absolute, *mean; /* [Λ, L]: sums over images of mean_d |a| and mean_d a of row c */
-    float *rows[2];          /* [E, L] each; a ViT: [L, L] in the first */
+    double *layer[2];        /* [L] each: |a| and a of one image and layer */
     uint8_t *rgb;            /* [S, S, 3] */
 };
 
@@ -49,13 +49,12 @@ static enum status open_side(struct side *s, const struct attn_options *o, const
     const struct backend_options bo = { .threads = p->threads, .simd = "" };
     TRY(inspect_open(p->model, p->device, &bo, &p->format, &s->inspector, err));
     size_t len = (size_t)g->tokens, cells = (size_t)g->depth * len, side = (size_t)g->image_size;
-    size_t row = len * (size_t)(g->heads > 0 ? g->tokens : g->inner);
     s->absolute = calloc(cells, sizeof *s->absolute);
     s->mean = calloc(cells, sizeof *s->mean);
-    s->rows[0] = malloc(row * sizeof(float));
-    s->rows[1] = malloc(row * sizeof(float));
+    s->layer[0] = calloc(len, sizeof *s->layer[0]);
+    s->layer[1] = calloc(len, sizeof *s->layer[1]);
     s->rgb = malloc(side * side * 3);
-    if (!s->absolute || !s->mean || !s->rows[0] || !s->rows[1] || !s->rgb)
+    if (!s->absolute || !s->mean || !s->layer[0] || !s->layer[1] || !s->rgb)
         return fail(err, E_NOMEM, "no memory for the influence of %d tokens", g->tokens);
     return OK;
 }
@@ -67,33 +66,20 @@ static void close_side(struct side *s)
     config_free(s->config);
     free(s->absolute);
     free(s->mean);
-    free(s->rows[0]);
-    free(s->rows[1]);
+    free(s->layer[0]);
+    free(s->layer[1]);
     free(s->rgb);
 }
 
-/* Adds row c of the layer last inspected. The directions of a Vim meet in column c alone. */
+/* Adds row c of the layer last inspected. */
 static enum status add_layer(struct side *s, int layer, struct error *err)
 {
-    const struct geometry *g = &s->plan->model->geo;
-    size_t len = (size_t)g->tokens, c = (size_t)g->cls_at;
-    double *absolute = s->absolute + (size_t)layer * len, *mean = s->mean + (size_t)layer * len;
-    if (g->heads > 0) {
-        TRY(inspect_matrix(s->inspector, -1, s->rows[0], err));
-        for (size_t j = 0; j < len; j++) {
-            absolute[j] += (double)s->rows[0][c * len + j]; /* probabilities: positive */
-            mean[j] += (double)s->rows[0][c * len + j];
-        }
-        return OK;
+    size_t len = (size_t)s->plan->model->geo.tokens, at = (size_t)layer * len;
+    TRY(inspect_influence(s->inspector, s->layer[0], s->layer[1], err));
+    for (size_t j = 0; j < len; j++) {
+        s->absolute[at + j] += s->layer[0][j];
+        s->mean[at + j] += s->layer[1][j];
     }
-    for (int direction = 0; direction < 2; direction++)
-        TRY(inspect_cls_row(s->inspector, direction, s->rows[direction], err));
-    for (size_t e = 0; e < (size_t)g->inner; e++)
-        for (size_t j = 0; j < len; j++) {
-            double x = (double)s->rows[0][e * len + j] + (double)s->rows[1][e * len + j];
-            absolute[j] += fabs(x) / g->inner;
-            mean[j] += x / g->inner;
-        }
     return OK;
 }
 

@@ -58,7 +58,7 @@ static enum status read_layers(struct attn_model *s, const char *list, struct er
 
 static enum status read_channel(struct attn_model *s, const char *word, struct error *err)
 {
-    int most = inspect_matrix_count(s->inspector);
+    int most = inspect_count(s->inference.model);
     char *end;
     long n = strtol(word, &end, 10);
     if (strcmp(word, "mean") == 0)
@@ -70,17 +70,16 @@ static enum status read_channel(struct attn_model *s, const char *word, struct e
         s->channels[s->channel_count++] = (int)n;
     else
         return fail(err, E_CONFIG,
-                    "--channels: '%s': %s from 0 to %d, 'mean' or 'all' is expected "
+                    "--channels: '%s': a %s from 0 to %d, 'mean' or 'all' is expected "
                     "for %s",
-                    word, s->inference.model->geo.heads > 0 ? "a head" : "a channel", most - 1,
-                    s->title);
+                    word, inspect_kind(s->inference.model)->unit, most - 1, s->title);
     return OK;
 }
 
 static enum status read_channels(struct attn_model *s, const char *list, bool two,
                                  struct error *err)
 {
-    int most = inspect_matrix_count(s->inspector);
+    int most = inspect_count(s->inference.model);
     const char *standard = two ? "mean" : most > 1 ? "0,1,mean" : "0";
     char *words = strdup(list != NULL ? list : standard), *rest = words;
     /* every word may be "all" */
@@ -134,6 +133,7 @@ static enum status describe(const struct attn_figure *f, const struct attn_model
                             const char *name, const struct attn_options *o, struct error *err)
 {
     const struct geometry *g = &s->inference.model->geo;
+    const struct attention_kind *kind = inspect_kind(s->inference.model);
     hid_t group = H5Gopen2(f->file, name, H5P_DEFAULT);
     const struct {
         const char *name, *value;
@@ -142,18 +142,16 @@ static enum status describe(const struct attn_figure *f, const struct attn_model
                   { "checkpoint_sha256", s->inference.model->checkpoint->sha256 },
                   { "image", o->image },
                   { "preprocess", preprocess_names[o->cli.inference.preprocess] },
-                  { "what", g->heads > 0 ? "softmax of scaled products, [channel, row, column]"
-                                         : "hidden attention alpha, signed, both directions added, "
-                                           "[channel, row, column]" } };
+                  { "what", kind->what } };
     const struct {
         const char *name;
         int value;
     } numbers[] = { { "tokens", g->tokens },
                     { "cls_at", g->cls_at },
                     { "layers", g->depth },
-                    { "directions", g->heads > 0 ? 1 : 2 },
-                    { "matrices_per_direction", inspect_matrix_count(s->inspector) },
-                    { "inner_matrices", g->heads > 0 ? 0 : g->state } };
+                    { "directions", kind->directions },
+                    { "matrices_per_direction", inspect_count(s->inference.model) },
+                    { "inner_matrices", inspect_inner_count(s->inference.model) } };
     enum status status = OK;
     for (size_t i = 0; i < sizeof texts / sizeof *texts && status == OK; i++)
         status = h5_put_text(group, texts[i].name, texts[i].value, err);
@@ -213,7 +211,7 @@ static enum status run_side(struct attn_figure *f, int k, int row, const struct 
     for (int i = 0; i < s->layer_count; i++)
         TRY(run_layer(f, s, group, i, row, err));
     for (int i = 0; i < s->drawn; i++) {
-        const char *kind = s->inference.model->geo.heads > 0 ? "head" : "channel";
+        const char *kind = inspect_kind(s->inference.model)->unit;
         char which[40];
         if (s->channels[i] == ATTN_MEAN)
             snprintf(which, sizeof which, "mean of %ss", kind);

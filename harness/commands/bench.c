@@ -218,13 +218,12 @@ struct maps {
     struct explain_result result;
 };
 
-static bool maps_take(struct maps *x, const struct model *m, const struct rig *r, int batch,
-                      int methods)
+static bool maps_take(struct maps *x, const struct rig *r, int batch, size_t values)
 {
-    size_t n = (size_t)batch, cells = (size_t)m->geo.grid * (size_t)m->geo.grid;
+    size_t n = (size_t)batch;
     x->subjects = calloc(n, sizeof *x->subjects);
     x->result.predicted = calloc(n, sizeof *x->result.predicted);
-    x->result.maps = calloc(n * (size_t)methods * CLASS_CHOICES * cells, sizeof *x->result.maps);
+    x->result.maps = calloc(n * values, sizeof *x->result.maps);
     x->result.identity_error = calloc(n, sizeof *x->result.identity_error);
     x->result.zero_row_sum = calloc(n, sizeof *x->result.zero_row_sum);
     if (!x->subjects || !x->result.predicted || !x->result.maps || !x->result.identity_error ||
@@ -275,11 +274,11 @@ enum status bench_explain(const struct model *m, const struct bench_options *o,
     if (seconds == NULL)
         return fail(err, E_NOMEM, "out of memory");
     enum status status = rig_open(&r, m, o, false, err);
-    if (status == OK && !maps_take(&x, m, &r, o->batch, method_count))
-        status = fail(err, E_NOMEM, "out of memory");
     if (status == OK)
         status = explainer_open(m, o->backend, &o->be, &input_imagenet, eo, methods, method_count,
                                 classes, o->batch, &ex, err);
+    if (status == OK && !maps_take(&x, &r, o->batch, explainer_map_values(ex)))
+        status = fail(err, E_NOMEM, "out of memory");
     if (status == OK)
         status = alternate(&r, ex, &x, o, seconds, seconds + o->repeats, err);
     if (status == OK) {

@@ -101,7 +101,7 @@ static enum status print_explanations(const struct model *m, const struct argume
             for (; count < 4 && sets[i][count] != NULL; count++) {
                 methods[count] = explain_find(sets[i][count]);
                 defined = defined && explain_supports(methods[count], m);
-                wants_double = wants_double || (methods[count]->needs_double && m->geo.heads > 0);
+                wants_double = wants_double || explain_in_double(methods[count], m);
             }
             if (!defined || (twice && !wants_double) ||
                 (a->only != NULL && strcmp(a->only, names[i]) != 0))

@@ -46,17 +46,16 @@ void doctor_checkpoint(struct doctor *d)
     if (m == NULL)
         return;
     const struct geometry *g = &m->geo;
-    char heads[40] = "";
-    if (g->heads > 0)
-        snprintf(heads, sizeof heads, ", %d heads", g->heads);
+    char own[200];
+    model_describe(m, false, own, sizeof own);
     doctor_good(d, "checkpoint", "%s (%s): complete, %zu tensors, %zu parameters, sha256 %s",
                 m->checkpoint->path, m->checkpoint->format, m->checkpoint->count, m->parameters,
                 m->checkpoint->sha256);
     doctor_good(d, "checkpoint",
                 "%s: %d x %d pixels, patches of %d (stride %d), %d tokens, CLS at %d, width %d, "
-                "%d layers%s, %d classes",
+                "%d layers%s%s, %d classes",
                 model_name(m), g->image_size, g->image_size, g->patch, g->stride, g->tokens,
-                g->cls_at, g->width, g->depth, heads, g->classes);
+                g->cls_at, g->width, g->depth, own[0] != '\0' ? ", " : "", own, g->classes);
     if (published_load(published_directory(path), &p, &err) != OK) {
         doctor_note(d, "published", "%s", err.text);
         return;

@@ -84,14 +84,14 @@ static enum status open_explainer(struct explain_figure *p, struct explained_mod
     const struct inference *s = &side->inference;
     struct explain_options eo = explain_defaults;
     eo.protocol = o->protocol;
-    size_t cells = (size_t)s->model->geo.grid * (size_t)s->model->geo.grid;
     size_t pixels = (size_t)s->model->geo.image_size * (size_t)s->model->geo.image_size;
-    side->maps = malloc((size_t)p->method_count * CLASS_CHOICES * cells * sizeof(float));
+    TRY(explainer_open(s->model, s->device, &s->backend_options, &input_imagenet, &eo, p->methods,
+                       p->method_count, classes, 1, &side->explainer, err));
+    side->maps = malloc(explainer_map_values(side->explainer) * sizeof(float));
     side->heat = malloc((size_t)p->method_count * pixels * sizeof(float));
     if (side->maps == NULL || side->heat == NULL)
         return fail(err, E_NOMEM, "no memory for %d heat maps", p->method_count);
-    return explainer_open(s->model, s->device, &s->backend_options, &input_imagenet, &eo,
-                          p->methods, p->method_count, classes, 1, &side->explainer, err);
+    return OK;
 }
 
 /* The first side that has another number of classes than are named; NULL: none. */
@@ -206,7 +206,7 @@ static enum status explain_side(struct explain_figure *p, struct explained_model
                                 struct error *err)
 {
     struct inference *s = &side->inference;
-    size_t cells = (size_t)s->model->geo.grid * (size_t)s->model->geo.grid;
+    size_t pixels = (size_t)s->model->geo.image_size * (size_t)s->model->geo.image_size;
     int32_t predicted;
     float identity;
     uint8_t zero_row_sum;
@@ -218,12 +218,11 @@ static enum status explain_side(struct explain_figure *p, struct explained_model
     TRY(explainer_run(side->explainer, &subject, 1, &result, err));
     if (zero_row_sum)
         log_warn("a rollout met rows whose sum is 0; those rows are not divided by it");
-    /* [methods, CLASS_CHOICES, g, g] -> [methods, g, g] */
     for (int m = 0; m < p->method_count; m++)
-        memmove(side->maps + (size_t)m * cells,
-                side->maps + ((size_t)m * CLASS_CHOICES + CLASS_PREDICTED) * cells,
-                cells * sizeof *side->maps);
-    return inference_heat(s, side->maps, p->method_count, side->heat, err);
+        TRY(inference_heat(s, side->maps + explainer_map_at(side->explainer, 0, m, CLASS_PREDICTED),
+                           explainer_side(side->explainer, m), side->heat + (size_t)m * pixels,
+                           err));
+    return OK;
 }
 
 /* FOLDER/NAME, and FOLDER/NAME-2 for the second image of that name. */

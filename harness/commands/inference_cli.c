@@ -66,10 +66,6 @@ enum status inference_cli_open(const struct inference_cli *c, const char *checkp
 {
     struct inference_options o = c->inference;
     o.checkpoint = checkpoint;
-    enum status status = inference_open(s, &o, err);
-    if (status != OK && two && o.heads > 0 && strstr(err->text, "no heads") != NULL) {
-        o.heads = 0;
-        status = inference_open(s, &o, err);
-    }
-    return status;
+    o.heads_if_any = two;
+    return inference_open(s, &o, err);
 }

@@ -83,6 +83,7 @@ static enum status info_result(const char *path, struct error *err)
 static void print_geometry(const struct model *m)
 {
     const struct geometry *g = &m->geo;
+    char own[200];
     printf(
         "  model               %s: %d by %d pixels, %d by %d patches of %d (stride %d), %d tokens, "
         "CLS at "
@@ -90,10 +91,8 @@ static void print_geometry(const struct model *m)
         m->arch, g->image_size, g->image_size, g->grid, g->grid, g->patch, g->stride, g->tokens,
         g->cls_at);
     printf("  geometry            width %d, depth %d, %d classes", g->width, g->depth, g->classes);
-    if (g->inner)
-        printf(", inner %d, state %d, taps %d, rank %d\n", g->inner, g->state, g->taps, g->rank);
-    else
-        printf(", %d heads (a checkpoint does not say: width / 64), MLP %d\n", g->heads, g->mlp);
+    model_describe(m, true, own, sizeof own);
+    printf("%s%s\n", own[0] != '\0' ? ", " : "", own);
     printf("  parameters          %zu\n", m->parameters);
 }
 

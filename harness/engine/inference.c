@@ -23,7 +23,9 @@ static enum status open_model(struct inference *s, const struct inference_option
                               struct error *err)
 {
     struct checkpoint *checkpoint;
-    const struct model_options options = { .image_size = o->image_size, .heads = o->heads };
+    const struct model_options options = { .image_size = o->image_size,
+                                           .heads = o->heads,
+                                           .heads_if_any = o->heads_if_any };
     TRY(checkpoint_open(o->checkpoint, &checkpoint, err));
     return model_open(checkpoint, &options, &s->model, err);
 }
@@ -79,22 +81,22 @@ enum status inference_run(struct inference *s, const struct image *image, struct
     return net_forward(s->net, &view, 1, s->logits, err);
 }
 
-enum status inference_heat(struct inference *s, const float *maps, int n, float *heat,
+enum status inference_heat(struct inference *s, const float *map, int grid, float *heat,
                            struct error *err)
 {
     const struct geometry *g = &s->model->geo;
     struct backend *be = s->backend;
-    size_t cells = (size_t)g->grid * (size_t)g->grid * (size_t)n * sizeof(float);
-    size_t pixels = (size_t)g->image_size * (size_t)g->image_size * (size_t)n * sizeof(float);
+    size_t cells = (size_t)grid * (size_t)grid * sizeof(float);
+    size_t pixels = (size_t)g->image_size * (size_t)g->image_size * sizeof(float);
     float *from = be->alloc(be, cells), *to = be->alloc(be, pixels);
     enum status status = OK;
     if (from == NULL || to == NULL) {
-        status = fail(err, E_NOMEM, "no memory for %d heat maps", n);
+        status = fail(err, E_NOMEM, "no memory for a heat map");
     } else {
         const struct heat_args args = {
-            .n = n, .grid = g->grid, .side = g->image_size, .maps = from, .heat = to
+            .n = 1, .grid = grid, .side = g->image_size, .maps = from, .heat = to
         };
-        be->upload(be, from, maps, cells);
+        be->upload(be, from, map, cells);
         be->op.heat(be, &args);
         be->download(be, heat, to, pixels);
         status = be->sync(be, err);

@@ -7,6 +7,7 @@
 struct inference_options {
     const char *checkpoint;
     int image_size, heads; /* 0: from the checkpoint; as in model_options */
+    bool heads_if_any;     /* as in model_options */
     const char *device;    /* "auto", "cpu", "cuda", "ref" */
     int threads;           /* 0: all */
     enum preprocess preprocess;
@@ -29,8 +30,8 @@ void inference_close(struct inference *);
 
 /* Preprocesses and classifies: s->picture, s->logits. */
 enum status inference_run(struct inference *, const struct image *, struct error *err);
-/* maps [n, g, g] -> heat [n, S, S] in [0,1] (SPEC 6). */
-enum status inference_heat(struct inference *, const float *maps, int n, float *heat,
+/* map [grid, grid] -> heat [S, S] in [0,1] (SPEC 6). */
+enum status inference_heat(struct inference *, const float *map, int grid, float *heat,
                            struct error *err);
 
 /* "deit_tiny", or "vim (6 layers, width 48)" where the geometry was not published. */

@@ -10,10 +10,11 @@ static void print_model(const struct plan *p, FILE *to)
 {
     const struct model *m = p->model;
     const struct geometry *g = &m->geo;
+    char own[200];
     fprintf(to, "  model      %s: %d x %d pixels, %d layers, width %d, %d tokens (CLS at %d), ",
             model_name(m), g->image_size, g->image_size, g->depth, g->width, g->tokens, g->cls_at);
-    if (g->heads > 0)
-        fprintf(to, "%d heads, ", g->heads);
+    if (*model_describe(m, false, own, sizeof own) != '\0')
+        fprintf(to, "%s, ", own);
     fprintf(to, "%d classes; %.2f million parameters\n", g->classes, (double)m->parameters / 1e6);
     fprintf(to, "  checkpoint %s (%s), sha256 %.16s...\n", m->checkpoint->path,
             m->checkpoint->format, m->checkpoint->sha256);

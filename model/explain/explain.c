@@ -6,34 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "randomise.h"
 #include "sweep.h"
-
-const struct explain_method *const explain_methods[] = {
-    &method_raw.info,      &method_rollout.info,  &method_attribution.info,
-    &method_unified.info,  &method_mambalrp.info, &method_random.info,
-    &method_center.info,   &method_randomised.info,
-    NULL
-};
-
-const struct explain_method *explain_find(const char *name)
-{
-    for (int i = 0; explain_methods[i] != NULL; i++)
-        if (strcmp(explain_methods[i]->name, name) == 0)
-            return explain_methods[i];
-    return NULL;
-}
-
-static const struct method *method_of(const struct explain_method *info)
-{
-    return (const struct method *)info; /* its first member */
-}
-
-bool explain_supports(const struct explain_method *info, const struct model *model)
-{
-    const struct method *m = method_of(info);
-    enum arch_id id = model->type->id;
-    return m->map != NULL || m->layer[id] != NULL || m->bottom[id] != NULL;
-}
 
 /* ---- passes: methods that share a model and a precision ---- */
 
@@ -62,22 +36,53 @@ struct explainer {
     const struct model *model;
     const struct explain_method **methods;
     int method_count, batch;
+    size_t *map_start; /* [methods + 1] where a method's maps begin among an image's */
     bool classes[CLASS_CHOICES];
     struct input_format format;
     uint64_t seed;
     struct pass passes[PASSES];
 };
 
+/* ---- where maps lie ---- */
+
+size_t explainer_map_values(const struct explainer *ex)
+{
+    return ex->map_start[ex->method_count];
+}
+
+int explainer_side(const struct explainer *ex, int method)
+{
+    return explain_map_side(ex->methods[method], ex->model);
+}
+
+static size_t map_size(const struct explainer *ex, int method)
+{
+    return (size_t)explainer_side(ex, method) * (size_t)explainer_side(ex, method);
+}
+
+size_t explainer_map_at(const struct explainer *ex, int image, int method, enum class_choice choice)
+{
+    return (size_t)image * explainer_map_values(ex) + ex->map_start[method] +
+           (size_t)choice * map_size(ex, method);
+}
+
+static float *map_at(const struct explainer *ex, const struct explain_result *r, int image,
+                     int method, enum class_choice choice)
+{
+    return r->maps + explainer_map_at(ex, image, method, choice);
+}
+
+/* ---- opening ---- */
+
 static int pass_for(const struct method *m, const struct explain_options *o, const char *backend,
                     const struct model *model)
 {
-    /* Only the ViT's LRP needs double (SPEC 6). */
-    bool wants = m->info.needs_double && model->type->id == ARCH_VIT;
+    bool wants = explain_in_double(&m->info, model);
     bool twice = o->precision_auto ? wants : o->precision == PRECISION_DOUBLE;
     const char *double_name = backend_double_name(backend);
     if (double_name != NULL && strcmp(double_name, backend) == 0)
         twice = false; /* all passes are double already */
-    return (m->randomised ? PASS_RANDOM : PASS_PLAIN) + (twice ? 1 : 0);
+    return (m->randomised != NULL ? PASS_RANDOM : PASS_PLAIN) + (twice ? 1 : 0);
 }
 
 static enum status add_job(struct explainer *ex, int index, enum class_choice choice, int pass,
@@ -91,8 +96,9 @@ static enum status add_job(struct explainer *ex, int index, enum class_choice ch
     }
     if (p->jobs == NULL || p->wheres == NULL)
         return fail(err, E_NOMEM, "out of memory");
-    p->jobs[p->job_count] = (struct job){ .method = method_of(ex->methods[index]),
-                                          .rules = *rules, .choice = choice };
+    p->jobs[p->job_count] = (struct job){ .method = method_run_by(method_of(ex->methods[index])),
+                                          .rules = *rules,
+                                          .choice = choice };
     p->wheres[p->job_count++] = (struct where){ index, choice };
     return OK;
 }
@@ -106,7 +112,7 @@ static enum status plan_jobs(struct explainer *ex, const struct explain_options 
         if (!explain_supports(ex->methods[i], ex->model))
             return fail(err, E_CONFIG, "explain.methods: '%s' is not defined for a %s",
                         m->info.name, ex->model->arch);
-        TRY(rules_settle(o, m, ex->model, &rules, err));
+        TRY(rules_settle(o, method_run_by(m), ex->model, &rules, err));
         if (m->map != NULL)
             continue;
         int pass = pass_for(m, o, backend, ex->model);
@@ -125,9 +131,10 @@ static unsigned weight_uses(const struct pass *p)
 {
     unsigned uses = WEIGHT_FORWARD;
     for (int i = 0; i < p->job_count; i++) {
-        if (p->jobs[i].method->gradient != GRADIENT_NONE)
+        const struct method *m = p->jobs[i].method;
+        if (m->gradient != GRADIENT_NONE)
             uses |= WEIGHT_BACK;
-        if (p->jobs[i].method->lrp && p->model->type->id == ARCH_VIT)
+        if (method_functions(m, p->model->type)->relevance)
             uses |= WEIGHT_LRP;
     }
     return uses;
@@ -190,9 +197,13 @@ enum status explainer_open(const struct model *model, const char *backend,
     ex->method_count = method_count;
     memcpy(ex->classes, classes, sizeof ex->classes);
     ex->methods = calloc((size_t)method_count + 1, sizeof *ex->methods);
-    enum status s = ex->methods == NULL ? fail(err, E_NOMEM, "out of memory") : OK;
+    ex->map_start = calloc((size_t)method_count + 1, sizeof *ex->map_start);
+    bool ok = ex->methods != NULL && ex->map_start != NULL;
+    enum status s = ok ? OK : fail(err, E_NOMEM, "out of memory");
     if (s == OK) {
         memcpy(ex->methods, methods, (size_t)method_count * sizeof *methods);
+        for (int i = 0; i < method_count; i++)
+            ex->map_start[i + 1] = ex->map_start[i] + CLASS_CHOICES * map_size(ex, i);
         s = plan_jobs(ex, o, backend, err);
     }
     for (int i = 0; s == OK && i < PASSES; i++)
@@ -230,6 +241,7 @@ void explainer_close(struct explainer *ex)
     for (int i = 0; i < PASSES; i++)
         close_pass(&ex->passes[i]);
     free(ex->methods);
+    free(ex->map_start);
     free(ex);
 }
 
@@ -249,22 +261,16 @@ size_t explainer_bytes(const struct explainer *ex)
 
 /* ---- running ---- */
 
-static float *map_at(const struct explainer *ex, const struct explain_result *r, int image,
-                     int method, enum class_choice choice)
-{
-    size_t cells = (size_t)ex->model->geo.grid * (size_t)ex->model->geo.grid;
-    size_t at = ((size_t)image * (size_t)ex->method_count + (size_t)method) * CLASS_CHOICES;
-    return r->maps + (at + (size_t)choice) * cells;
-}
-
-/* drop_c: the map is v without the CLS entry (SPEC 1). */
-static void finish_map(const struct geometry *g, const struct rules *rules, const double *v,
+/* drop_c: the map is v without the CLS entry (SPEC 1), or v itself where it is a whole map. */
+static void finish_map(const struct geometry *g, const struct job *j, const double *v, size_t size,
                        float *map)
 {
-    for (int j = 0; j < g->tokens; j++) {
-        if (j == g->cls_at)
+    bool tokens = j->method->side == NULL;
+    size_t count = tokens ? (size_t)g->tokens : size;
+    for (size_t k = 0; k < count; k++) {
+        if (tokens && k == (size_t)g->cls_at)
             continue;
-        double x = rules->clamp_map && v[j] < 0 ? 0 : v[j];
+        double x = j->rules.clamp_map && v[k] < 0 ? 0 : v[k];
         *map++ = (float)x;
     }
 }
@@ -279,7 +285,8 @@ static void collect(const struct explainer *ex, const struct pass *p, const stru
         for (int i = 0; i < s->n; i++) {
             float *map = map_at(ex, r, at + i, p->wheres[k].method, p->wheres[k].choice);
             if (!idle)
-                finish_map(&ex->model->geo, &j->rules, j->tracks[i].v, map);
+                finish_map(&ex->model->geo, j, j->tracks[i].v, map_size(ex, p->wheres[k].method),
+                           map);
             r->zero_row_sum[at + i] |= !idle && j->tracks[i].zero_row_sum;
         }
     }
@@ -325,14 +332,13 @@ static enum status run_pass(struct explainer *ex, struct pass *p, const struct e
 static void copy_known(const struct explainer *ex, const struct explain_subject *sub, int n,
                        const struct explain_result *r)
 {
-    size_t bytes = (size_t)ex->model->geo.grid * (size_t)ex->model->geo.grid * sizeof(float);
     if (!ex->classes[CLASS_PREDICTED] || !ex->classes[CLASS_TARGET])
         return;
     for (int i = 0; i < n; i++)
         for (int m = 0; m < ex->method_count; m++)
             if (ex->methods[m]->class_agnostic || sub[i].label == r->predicted[i])
                 memcpy(map_at(ex, r, i, m, CLASS_TARGET), map_at(ex, r, i, m, CLASS_PREDICTED),
-                       bytes);
+                       map_size(ex, m) * sizeof(float));
 }
 
 static enum status check_subjects(const struct explainer *ex, const struct explain_subject *sub,
@@ -341,7 +347,8 @@ static enum status check_subjects(const struct explainer *ex, const struct expla
     if (n > ex->batch)
         return fail(err, E_CONFIG, "%d images in one call, planned for %d", n, ex->batch);
     bool plain = ex->passes[PASS_PLAIN].job_count > 0 || ex->passes[PASS_DOUBLE].job_count > 0;
-    bool randomised = ex->passes[PASS_RANDOM].job_count + ex->passes[PASS_RANDOM_DOUBLE].job_count > 0;
+    bool randomised =
+        ex->passes[PASS_RANDOM].job_count + ex->passes[PASS_RANDOM_DOUBLE].job_count > 0;
     for (int i = 0; i < n; i++) {
         int classes = ex->model->geo.classes;
         if (sub[i].predicted >= classes || (sub[i].predicted < 0 && !plain && randomised))

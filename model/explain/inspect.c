@@ -6,18 +6,51 @@
 
 struct inspector {
     const struct model *model;
+    const struct arch_attention *attention;
     struct backend *be;
     void *weights;
     struct input_format format;
     struct sweep *sweep; /* no methods: only records */
     uint8_t *rgb;        /* device memory */
-    float *values;       /* host scratch, [L, E] or [H, L, L] */
 };
 
-static size_t value_count(const struct geometry *g)
+/* What the sweep is asked for on behalf of nobody: whole matrices; gradient and relevance. */
+static void look(struct layer_view *view, const struct rules *r, struct track *tracks)
 {
-    size_t len = (size_t)g->tokens;
-    return len * (g->heads > 0 ? (size_t)g->heads * len : (size_t)g->inner);
+    (void)view;
+    (void)r;
+    (void)tracks;
+}
+
+static const struct method_on on_all[] = { { "", { .layer = look } }, { 0 } };
+static const struct method_on on_all_relevance[] = { { "", { .layer = look, .relevance = true } },
+                                                     { 0 } };
+static const struct method matrices = { .info = { .name = "matrices" }, .on = on_all };
+static const struct method relevance = { .info = { .name = "relevance" },
+                                         .gradient = GRADIENT_PLAIN,
+                                         .on = on_all_relevance };
+
+static const struct arch_attention *attention_of(const struct model *m)
+{
+    return m->type->explain != NULL ? m->type->explain->attention : NULL;
+}
+
+const struct attention_kind *inspect_kind(const struct model *m)
+{
+    const struct arch_attention *a = attention_of(m);
+    return a != NULL ? &a->kind : NULL;
+}
+
+int inspect_count(const struct model *m)
+{
+    const struct arch_attention *a = attention_of(m);
+    return a != NULL ? a->count(&m->geo) : 0;
+}
+
+int inspect_inner_count(const struct model *m)
+{
+    const struct arch_attention *a = attention_of(m);
+    return a != NULL && a->inner != NULL ? a->inner(&m->geo) : 0;
 }
 
 enum status inspect_open(const struct model *model, const char *backend,
@@ -27,19 +60,23 @@ enum status inspect_open(const struct model *model, const char *backend,
     struct inspector *in = calloc(1, sizeof *in);
     if (in == NULL)
         return fail(err, E_NOMEM, "out of memory");
+    if (attention_of(model) == NULL) {
+        free(in);
+        return fail(err, E_CONFIG, "%s: a %s has no attention to look at", model->checkpoint->path,
+                    model->type->title);
+    }
     in->model = model;
+    in->attention = attention_of(model);
     in->format = *format;
     size_t side = (size_t)model->geo.image_size;
     enum status s = backend_open(backend, bo, &in->be, err);
     if (s == OK) {
         in->weights = model->type->bind(model, in->be, WEIGHT_FORWARD);
         in->rgb = in->be->alloc(in->be, side * side * 3);
-        in->values = malloc(value_count(&model->geo) * sizeof *in->values);
-        if (in->weights == NULL || in->rgb == NULL || in->values == NULL)
+        if (in->weights == NULL || in->rgb == NULL)
             s = fail(err, E_NOMEM, "%s: no memory for %s", backend, model->checkpoint->path);
     }
-    /* The matrix needs its array planned, which a job of rollout over whole matrices asks for. */
-    struct job job = { .method = &method_rollout };
+    struct job job = { .method = &matrices };
     job.rules.full_matrix = true;
     job.rules.start = model->geo.depth - 1;
     if (s == OK)
@@ -63,14 +100,7 @@ void inspect_close(struct inspector *in)
             in->be->free(in->be, in->rgb);
     }
     backend_close(in->be);
-    free(in->values);
     free(in);
-}
-
-int inspect_matrix_count(const struct inspector *in)
-{
-    const struct geometry *g = &in->model->geo;
-    return g->heads > 0 ? g->heads : g->inner;
 }
 
 static enum status check_layer(const struct inspector *in, int layer, struct error *err)
@@ -96,19 +126,22 @@ enum status inspect_layer(struct inspector *in, const uint8_t *rgb, int layer, s
     return in->be->sync(in->be, err);
 }
 
-enum status inspect_relevance(struct inspector *in, const uint8_t *rgb, int layer, int k, float *out,
-                              struct error *err)
+enum status inspect_relevance(struct inspector *in, const uint8_t *rgb, int layer, int k,
+                              float *out, struct error *err)
 {
     const struct geometry *g = &in->model->geo;
     TRY(check_layer(in, layer, err));
-    if (g->heads == 0)
-        return fail(err, E_CONFIG, "relevance of attention maps is defined for a ViT only");
+    if (in->attention->relevance == NULL)
+        return fail(err, E_CONFIG, "a %s has no relevance of attention maps",
+                    in->model->type->title);
     if (k < 0 || k >= g->classes)
         return fail(err, E_CONFIG, "class %d: should be 0 to %d", k, g->classes - 1);
-    void *weights = in->model->type->bind(in->model, in->be, WEIGHT_FORWARD | WEIGHT_BACK | WEIGHT_LRP);
+    void *weights =
+        in->model->type->bind(in->model, in->be, WEIGHT_FORWARD | WEIGHT_BACK | WEIGHT_LRP);
     if (weights == NULL)
-        return fail(err, E_NOMEM, "%s: no memory for %s", in->be->name, in->model->checkpoint->path);
-    struct job job = { .method = &method_attribution };
+        return fail(err, E_NOMEM, "%s: no memory for %s", in->be->name,
+                    in->model->checkpoint->path);
+    struct job job = { .method = &relevance };
     job.rules.start = layer;
     struct sweep *s = NULL;
     enum status st = sweep_open(in->model, in->be, weights, &in->format, &job, 1, 1, &s, err);
@@ -116,7 +149,8 @@ enum status inspect_relevance(struct inspector *in, const uint8_t *rgb, int laye
         int32_t predicted = k, target = k;
         const struct view view = upload(in, rgb);
         sweep_run(s, &view, 1, &predicted, &target);
-        be_read_floats(in->be, out, vit_relevance(s), value_count(g));
+        be_read_floats(in->be, out, in->attention->relevance(s),
+                       (size_t)in->attention->count(g) * (size_t)g->tokens * (size_t)g->tokens);
         st = in->be->sync(in->be, err);
     }
     sweep_close(s);
@@ -127,24 +161,34 @@ enum status inspect_relevance(struct inspector *in, const uint8_t *rgb, int laye
 enum status inspect_cls_row(struct inspector *in, int direction, float *out, struct error *err)
 {
     const struct geometry *g = &in->model->geo;
-    if (g->heads > 0)
-        return fail(err, E_CONFIG, "CLS rows of channels are a Vim's; a ViT has attention maps");
-    be_read_floats(in->be, in->values, vim_cls_row(in->sweep, direction), value_count(g));
-    for (int e = 0; e < g->inner; e++)
-        for (int t = 0; t < g->tokens; t++)
-            out[(size_t)e * (size_t)g->tokens + (size_t)t] =
-                in->values[(size_t)t * (size_t)g->inner + (size_t)e];
+    if (in->attention->cls_row == NULL)
+        return fail(err, E_CONFIG, "a %s has whole attention maps, and no CLS rows apart from them",
+                    in->model->type->title);
+    size_t count = (size_t)in->attention->count(g), len = (size_t)g->tokens;
+    float *values = malloc(count * len * sizeof *values);
+    if (values == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    be_read_floats(in->be, values, in->attention->cls_row(in->sweep, direction), count * len);
+    for (size_t e = 0; e < count; e++)
+        for (size_t t = 0; t < len; t++)
+            out[e * len + t] = values[t * count + e];
+    free(values);
     return in->be->sync(in->be, err);
 }
 
 enum status inspect_matrix(struct inspector *in, int which, float *out, struct error *err)
 {
     size_t cells = (size_t)in->model->geo.tokens * (size_t)in->model->geo.tokens;
-    if (which >= inspect_matrix_count(in))
-        return fail(err, E_CONFIG, "attention matrix %d: a layer has 0 to %d (-1: their mean)", which,
-                    inspect_matrix_count(in) - 1);
-    const real *m = in->model->geo.heads > 0 ? vit_matrix(in->sweep, which)
-                                             : vim_matrix(in->sweep, which);
-    be_read_floats(in->be, out, m, cells);
+    int count = in->attention->count(&in->model->geo);
+    if (which >= count)
+        return fail(err, E_CONFIG, "attention matrix %d: a layer has 0 to %d (-1: their mean)",
+                    which, count - 1);
+    be_read_floats(in->be, out, in->attention->matrix(in->sweep, which), cells);
     return in->be->sync(in->be, err);
+}
+
+enum status inspect_influence(struct inspector *in, double *absolute, double *mean,
+                              struct error *err)
+{
+    return in->attention->influence(in->sweep, absolute, mean, err);
 }

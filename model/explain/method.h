@@ -1,14 +1,18 @@
-/* Inside model/explain: what a method is, and what it sees of a layer. A method is one file with a
- * `const struct method`, and one line in explain.c.
+/* What an explanation method is, and what it sees of a layer.
+ *
+ * A method NAME is one file, methods/method_NAME.c, with a `const struct method method_NAME`, and
+ * one line in methods/meson.build.
  *
  * Explanations run from the top layer down. A forward pass keeps the residual stream before each
- * layer (the tape); the sweep recomputes one layer's activations at a time, shows them to every
- * method, and passes the gradients of the asked classes on to the layer below. A rollout needs row c
- * of a product of matrices, later layers on the left, which from the top down is one vector. */
+ * layer (the tape); the sweep (sweep.h) recomputes one layer's activations at a time, shows them to
+ * every method, and passes the gradients of the asked classes on to the layer below. A rollout
+ * needs row c of a product of matrices, later layers on the left, which from the top down is one
+ * vector. */
 #pragma once
 
 #include "arch.h"
 #include "explain.h"
+#include "random.h"
 
 /* The switches of explain_options, settled for one method and one model. */
 struct rules {
@@ -19,34 +23,82 @@ struct rules {
     double discard;
 };
 
+/* Keys of [explain] that an architecture may have a use for (arch_explain.switches). */
+enum explain_switch {
+    EXPLAIN_START_LAYER = 1 << 0,
+    EXPLAIN_OWN_DECAY = 1 << 1,
+    EXPLAIN_DIAGONAL = 1 << 2,
+    EXPLAIN_FULL_MATRIX = 1 << 3,
+    EXPLAIN_ROW_NORM = 1 << 4,
+    EXPLAIN_GATED_GRADIENT = 1 << 5,
+    EXPLAIN_MINMAX = 1 << 6,
+    EXPLAIN_CLAMP_MAP = 1 << 7,
+    EXPLAIN_AGGREGATE = 1 << 8,
+    EXPLAIN_NEGATIVES = 1 << 9,
+    EXPLAIN_DISCARD = 1 << 10,
+    EXPLAIN_ALL_SWITCHES = (1 << 11) - 1
+};
+
 /* One map in the making: one image, one method, one class. */
 struct track {
-    double *v;         /* [L] the method's own: a rollout's row, a running sum */
+    double *v; /* the method's own: a rollout's row or a running sum over tokens, [L]; of a method
+                  with a `side` of its own the map itself, [side, side] */
     bool zero_row_sum; /* a row sum of exactly 0 was met (SPEC 1) */
 };
 
+/* A backward pass from the logit of a class, by its rules. Architectures say which they have
+ * (arch_explain.gradients); methods that ask for the same one share it. */
 enum gradient_kind { GRADIENT_NONE, GRADIENT_PLAIN, GRADIENT_MAMBALRP, GRADIENT_KINDS };
 
 struct layer_view; /* sweep.h */
 
 typedef void layer_fn(struct layer_view *, const struct rules *, struct track *tracks);
 
+/* What a method does on an architecture. At least one of the two functions is there. */
+struct method_functions {
+    layer_fn *layer;  /* called for layers >= rules.start, top down */
+    layer_fn *bottom; /* once, below the lowest layer, from the tokens at the model's input and
+                         their gradient */
+    bool relevance;   /* needs the relevance of the attention maps (arch_explain.relevance) */
+};
+
+/* The functions for an architecture by its name; "" stands for every architecture. */
+struct method_on {
+    const char *arch;
+    struct method_functions f;
+};
+
+/* An architecture's own functions for a method by its name: how an architecture that comes later
+ * brings what a method needs without touching it. */
+struct arch_method {
+    const char *method;
+    struct method_functions f;
+};
+
 struct method {
     struct explain_method info; /* first: explain_methods points here */
     enum gradient_kind gradient;
-    bool lrp;             /* ViT: relevance of the attention maps is needed */
-    bool randomised;      /* runs on the model with its last layers re-initialised */
-    bool fixed_protocol;  /* SPEC gives one reading: the protocol's switches do not apply */
-    layer_fn *layer[2];   /* by arch_id; called for layers >= rules.start, top down */
-    /* From the tokens at the model's input and their gradient; called once at the bottom. */
-    layer_fn *bottom[2];
-    /* Maps without a model: fills map [g*g]. */
+    const struct method *randomised; /* this is the control that runs that method on the model with
+                                        its last layers re-initialised; else NULL */
+    bool fixed_protocol; /* SPEC gives one reading: the protocol's switches do not apply */
+    bool sums;           /* v starts at 0 (a sum) and not at the unit vector of CLS (a rollout) */
+    const struct method_on *on; /* ends with a NULL arch; NULL: none */
+    /* Values a side of the map, which the functions then fill in as they are to be stored. NULL:
+     * the map is v [L] without the tokens that are no patches, on the patch grid. */
+    int (*side)(const struct geometry *);
+    /* Maps without a model: fills map [side, side]. */
     void (*map)(const struct geometry *, uint64_t seed, uint64_t id_hash, float *map);
-    bool sums; /* v starts at 0 (a sum) and not at the unit vector of CLS (a rollout) */
 };
 
-extern const struct method method_raw, method_rollout, method_attribution, method_unified,
-    method_mambalrp, method_random, method_center, method_randomised;
+/* ---- method.c ---- */
+
+/* What a method does on an architecture: its own functions for it, else the architecture's for it,
+ * else the method's for every one. NULL: it is not defined there, or needs a gradient or a
+ * relevance that the architecture does not have. */
+const struct method_functions *method_functions(const struct method *, const struct arch_type *);
+/* The method behind a public one; of a control that re-initialises, the one that it runs. */
+const struct method *method_of(const struct explain_method *);
+const struct method *method_run_by(const struct method *);
 
 /* ---- rules.c ---- */
 
@@ -66,13 +118,3 @@ void minmax(double *a, size_t count);
 /* Sets the int(count * fraction) smallest entries to 0, ties by index. scratch [count]. */
 void discard_smallest(double *a, size_t count, double fraction, double *scratch);
 double apply_sign(enum sign_rule, double);
-
-/* ---- randomise.c ---- */
-
-/* A copy of the model with its head and last `layers` layers freshly initialised from `seed`. */
-enum status model_randomise(const struct model *, int layers, uint64_t seed, struct model **out,
-                            struct error *err);
-
-/* splitmix64 (Steele, Lea, Flood 2014): the state advances, the result is uniform. */
-uint64_t random_next(uint64_t *state);
-double random_uniform(uint64_t *state); /* [0, 1) */

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "method.h"
+#include "sweep.h"
 
 const struct explain_options explain_defaults = {
     .protocol = "released",
@@ -20,42 +20,56 @@ const struct explain_options explain_defaults = {
     .randomise_layers = -1,
 };
 
-static const struct rules vim_released = { .row_norm = true, .minmax = true, .clamp_map = true };
-static const struct rules vim_paper = { .own_decay = true, .diagonal = true, .full_matrix = true,
-                                        .gated_gradient = true };
-/* The ViT's methods are Transformer-Explainability's in both protocols (SPEC 5.4). */
-static const struct rules vit_rules = { .full_matrix = true, .diagonal = true, .row_norm = true };
-
-/* First layer of the released Vim code: 15 of 24, other depths in proportion. */
-static int released_start(int depth)
-{
-    return depth * 15 / 24;
-}
-
 static void pick(bool *rule, enum tristate option)
 {
     if (option != BY_PROTOCOL)
         *rule = option == YES;
 }
 
-static enum status refuse_on_vit(const struct explain_options *o, struct error *err)
+/* The architectures that have a use for a key: "Vim", "Vim and ViT". */
+static void list_users(enum explain_switch key, char *text, size_t size)
+{
+    text[0] = '\0';
+    for (size_t i = 0, used = 0; arch_types[i] != NULL && used < size; i++) {
+        const struct arch_explain *e = arch_types[i]->explain;
+        if (e != NULL && (e->switches & (unsigned)key))
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? " and " : "",
+                                     arch_types[i]->title);
+    }
+}
+
+/* A key that is set although it means nothing to this architecture. */
+static enum status refuse_idle(const struct explain_options *o, const struct arch_type *type,
+                               struct error *err)
 {
     const struct {
+        enum explain_switch bit;
         const char *key;
         bool set;
-    } vim_only[] = {
-        { "own_decay", o->own_decay != BY_PROTOCOL },
-        { "diagonal", o->diagonal != BY_PROTOCOL },
-        { "full_matrix", o->full_matrix != BY_PROTOCOL },
-        { "gated_gradient", o->gated_gradient != BY_PROTOCOL },
-        { "minmax", o->minmax != BY_PROTOCOL },
-        { "aggregate", !o->aggregate_by_protocol },
-        { "negatives", !o->negatives_by_protocol },
+    } keys[] = {
+        { EXPLAIN_START_LAYER, "start_layer", o->start_layer >= 0 },
+        { EXPLAIN_OWN_DECAY, "own_decay", o->own_decay != BY_PROTOCOL },
+        { EXPLAIN_DIAGONAL, "diagonal", o->diagonal != BY_PROTOCOL },
+        { EXPLAIN_FULL_MATRIX, "full_matrix", o->full_matrix != BY_PROTOCOL },
+        { EXPLAIN_ROW_NORM, "row_norm", o->row_norm != BY_PROTOCOL },
+        { EXPLAIN_GATED_GRADIENT, "gated_gradient", o->gated_gradient != BY_PROTOCOL },
+        { EXPLAIN_MINMAX, "minmax", o->minmax != BY_PROTOCOL },
+        { EXPLAIN_CLAMP_MAP, "clamp_map", o->clamp_map != BY_PROTOCOL },
+        { EXPLAIN_AGGREGATE, "aggregate", !o->aggregate_by_protocol },
+        { EXPLAIN_NEGATIVES, "negatives", !o->negatives_by_protocol },
+        { EXPLAIN_DISCARD, "discard", o->discard != 0 },
     };
-    for (size_t i = 0; i < sizeof vim_only / sizeof vim_only[0]; i++)
-        if (vim_only[i].set)
-            return fail(err, E_CONFIG, "explain.%s applies to Vim models only; this model is a ViT: "
-                        "leave it out", vim_only[i].key);
+    unsigned switches = type->explain != NULL ? type->explain->switches : 0;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char users[200];
+        if (!keys[i].set || (switches & (unsigned)keys[i].bit))
+            continue;
+        list_users(keys[i].bit, users, sizeof users);
+        return fail(err, E_CONFIG,
+                    "explain.%s applies to %s models only; this model is a %s: "
+                    "leave it out",
+                    keys[i].key, users, type->title);
+    }
     return OK;
 }
 
@@ -63,8 +77,10 @@ static enum status check_ranges(const struct explain_options *o, const struct ge
                                 struct error *err)
 {
     if (o->start_layer >= g->depth)
-        return fail(err, E_CONFIG, "explain.start_layer = %d is past the end: the model has layers 0 "
-                    "to %d", o->start_layer, g->depth - 1);
+        return fail(err, E_CONFIG,
+                    "explain.start_layer = %d is past the end: the model has layers 0 "
+                    "to %d",
+                    o->start_layer, g->depth - 1);
     if (!(o->discard >= 0 && o->discard < 1))
         return fail(err, E_CONFIG, "explain.discard = %g: should be at least 0 and below 1",
                     o->discard);
@@ -77,30 +93,25 @@ static enum status check_ranges(const struct explain_options *o, const struct ge
 enum status rules_settle(const struct explain_options *o, const struct method *m,
                          const struct model *model, struct rules *out, struct error *err)
 {
-    const struct geometry *g = &model->geo;
-    bool vim = model->type->id == ARCH_VIM, paper = strcmp(o->protocol, "paper") == 0;
+    const struct method_functions *f = method_functions(m, model->type);
+    bool paper = strcmp(o->protocol, "paper") == 0;
     if (!paper && strcmp(o->protocol, "released") != 0)
         return fail(err, E_CONFIG, "run.protocol = %s: should be released or paper", o->protocol);
-    TRY(check_ranges(o, g, err));
-    if (!vim)
-        TRY(refuse_on_vit(o, err));
-    if (m->fixed_protocol)
-        paper = false;
-    *out = !vim ? vit_rules : paper ? vim_paper : vim_released;
-    if (!vim)
-        out->start = g->depth > 1 ? 1 : 0;
-    else
-        out->start = paper ? 0 : released_start(g->depth);
+    TRY(check_ranges(o, &model->geo, err));
+    TRY(refuse_idle(o, model->type, err));
+    *out = (struct rules){ 0 };
+    if (f == NULL)
+        return OK; /* a map without a model */
+    model->type->explain->rules(&model->geo, paper && !m->fixed_protocol, f, out);
     if (o->start_layer >= 0)
         out->start = o->start_layer;
-    if (!vim && m->lrp)
-        out->row_norm = false; /* SPEC 5.4 */
-    /* Where the sign rule belongs depends on the method; clamping is every attribution's default. */
+    /* Where the sign rule belongs depends on the method; clamping is every attribution's default.
+     */
     out->aggregate = o->aggregate_by_protocol ? REDUCE_MEAN : o->aggregate;
     bool weighted = m->gradient != GRADIENT_NONE;
     out->negatives = !o->negatives_by_protocol ? o->negatives : weighted ? SIGN_CLAMP : SIGN_KEEP;
     out->discard = o->discard;
-    if (m->bottom[model->type->id] != NULL)
+    if (f->bottom != NULL)
         out->clamp_map = false; /* SPEC 5.5 */
     if (m->fixed_protocol)
         return OK;

@@ -1,5 +1,6 @@
 #include "sweep.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,19 @@ static size_t stream_elements(const struct sweep *s) /* n L D */
     return (size_t)s->n_max * (size_t)g->tokens * (size_t)g->width;
 }
 
-/* A ViT's maps are [L, L] a layer and image: they stay where they are. Discarding entries sorts
- * them, on the host. */
+/* Discarding entries sorts them, on the host. */
 static bool rolls_on_device(const struct sweep *s, const struct job *j)
 {
-    return s->model->type->id == ARCH_VIT && j->method->layer[ARCH_VIT] != NULL &&
-           !j->method->sums && j->rules.discard == 0;
+    return s->arch->rolls_on_device && j->f->layer != NULL && !j->method->sums &&
+           j->method->side == NULL && j->rules.discard == 0;
+}
+
+/* Elements of a job's track: of one image. */
+static size_t track_length(const struct sweep *s, const struct job *j)
+{
+    const struct geometry *g = &s->model->geo;
+    size_t side = j->method->side != NULL ? (size_t)j->method->side(g) : 0;
+    return side > 0 ? side * side : (size_t)g->tokens;
 }
 
 static void layout(struct sweep *s, struct bump *b)
@@ -49,8 +57,7 @@ static void find_streams(struct sweep *s)
     for (int i = 0; i < s->job_count; i++) {
         struct job *j = &s->jobs[i];
         const struct method *m = j->method;
-        bool lrp = m->lrp && s->model->type->id == ARCH_VIT;
-        int lowest = m->bottom[s->model->type->id] != NULL ? -1 : j->rules.start;
+        int lowest = j->f->bottom != NULL ? -1 : j->rules.start;
         s->lowest = j->rules.start < s->lowest ? j->rules.start : s->lowest;
         s->lowest = lowest < 0 ? 0 : s->lowest;
         j->stream = -1;
@@ -61,11 +68,10 @@ static void find_streams(struct sweep *s)
                (s->streams[k].kind != m->gradient || s->streams[k].choice != j->choice))
             k++;
         if (k == s->stream_count)
-            s->streams[s->stream_count++] = (struct stream){ .kind = m->gradient,
-                                                             .choice = j->choice,
-                                                             .lowest = lowest };
+            s->streams[s->stream_count++] =
+                (struct stream){ .kind = m->gradient, .choice = j->choice, .lowest = lowest };
         struct stream *st = &s->streams[k];
-        st->lrp = st->lrp || lrp;
+        st->lrp = st->lrp || j->f->relevance;
         st->lowest = lowest < st->lowest ? lowest : st->lowest;
         j->stream = k;
     }
@@ -74,8 +80,10 @@ static void find_streams(struct sweep *s)
 static bool host_memory(struct sweep *s)
 {
     const struct geometry *g = &s->model->geo;
-    size_t n = (size_t)s->n_max, len = (size_t)g->tokens, jobs = (size_t)s->job_count;
-    s->tracks_v = calloc(jobs * n * len, sizeof *s->tracks_v);
+    size_t n = (size_t)s->n_max, len = (size_t)g->tokens, values = 0;
+    for (int i = 0; i < s->job_count; i++)
+        values += n * track_length(s, &s->jobs[i]);
+    s->tracks_v = calloc(values, sizeof *s->tracks_v);
     s->host_logits = calloc(n * (size_t)g->classes, sizeof *s->host_logits);
     s->onehot = calloc((size_t)g->classes, sizeof *s->onehot);
     s->identity = calloc(n, sizeof *s->identity);
@@ -84,13 +92,29 @@ static bool host_memory(struct sweep *s)
     s->view.host2 = calloc(len * len, sizeof *s->view.host2);
     bool ok = s->tracks_v && s->host_logits && s->onehot && s->identity && s->zero &&
               s->view.host && s->view.host2;
+    double *v = s->tracks_v;
     for (int i = 0; i < s->job_count; i++) {
         s->jobs[i].tracks = calloc(n, sizeof *s->jobs[i].tracks);
         ok = ok && s->jobs[i].tracks != NULL;
-        for (size_t k = 0; ok && k < n; k++)
-            s->jobs[i].tracks[k].v = s->tracks_v + ((size_t)i * n + k) * len;
+        for (size_t k = 0; ok && k < n; k++, v += track_length(s, &s->jobs[i]))
+            s->jobs[i].tracks[k].v = v;
     }
     return ok && s->arch->open(s);
+}
+
+/* What a lane may take; on a device with memory of its own, the part of what is free. */
+enum { KEEP_BYTES = 256 << 20, KEEP_PART = 2 };
+
+/* Whether the layers' activations are kept from the forward pass; else each layer is computed again
+ * on the way down. */
+static bool keeps_layers(const struct sweep *s)
+{
+    size_t kept = (size_t)(s->model->geo.depth - s->lowest), limit = KEEP_BYTES, total;
+    if (s->be->memory != NULL) {
+        s->be->memory(s->be, &limit, &total);
+        limit /= KEEP_PART;
+    }
+    return kept > 0 && s->arch->layer_bytes != NULL && s->arch->layer_bytes(s) <= limit / kept;
 }
 
 enum status sweep_open(const struct model *model, struct backend *be, const void *weights,
@@ -104,34 +128,41 @@ enum status sweep_open(const struct model *model, struct backend *be, const void
     s->be = be;
     s->weights = weights;
     s->format = format;
-    s->arch = model->type->id == ARCH_VIM ? &vim_sweep : &vit_sweep;
+    s->arch = model->type->explain;
     s->n_max = n;
     s->lowest = model->geo.depth;
-    s->view = (struct layer_view){ .geo = &model->geo, .be = be };
     s->jobs = calloc((size_t)job_count, sizeof *s->jobs);
     s->streams = calloc((size_t)job_count, sizeof *s->streams);
     s->scratch = calloc(1, s->arch->scratch_size);
+    s->view = (struct layer_view){ .geo = &model->geo, .be = be, .own = s->scratch };
     bool ok = s->jobs != NULL && s->streams != NULL && s->scratch != NULL;
     if (ok) {
         memcpy(s->jobs, jobs, (size_t)job_count * sizeof *jobs);
         s->job_count = job_count;
+        for (int i = 0; i < job_count; i++)
+            s->jobs[i].f = method_functions(s->jobs[i].method, model->type);
         find_streams(s);
+        s->keeps = keeps_layers(s); /* asked once: what is free changes */
+        ok = host_memory(s);
+    }
+    if (ok) {
         struct bump b = { 0 };
         layout(s, &b);
         s->bytes = b.used;
         s->memory = be->alloc(be, s->bytes);
-        ok = s->memory != NULL && host_memory(s);
+        ok = s->memory != NULL;
     }
     if (!ok) {
         char fit[120];
-        enum status st = fail(err, E_NOMEM, "%s: no %.1f MiB for explaining %d images at once; %s",
-                              be->name, (double)s->bytes / 1048576.0, n,
-                              be_would_fit(be, s->bytes, n, fit, sizeof fit));
+        enum status st =
+            fail(err, E_NOMEM, "%s: no %.1f MiB for explaining %d images at once; %s", be->name,
+                 (double)s->bytes / 1048576.0, n, be_would_fit(be, s->bytes, n, fit, sizeof fit));
         sweep_close(s);
         return st;
     }
     struct bump b = { .base = s->memory };
     layout(s, &b);
+    assert(b.used == s->bytes); /* else arrays lie beyond the memory */
     *out = s;
     return OK;
 }
@@ -162,19 +193,6 @@ void sweep_close(struct sweep *s)
 size_t sweep_bytes(const struct sweep *s)
 {
     return s->bytes;
-}
-
-/* What a lane may take; on a device with memory of its own, the part of what is free. */
-enum { KEEP_BYTES = 256 << 20, KEEP_PART = 2 };
-
-bool sweep_keeps(const struct sweep *s, size_t layer_bytes)
-{
-    size_t kept = (size_t)(s->model->geo.depth - s->lowest), limit = KEEP_BYTES, total;
-    if (s->be->memory != NULL) {
-        s->be->memory(s->be, &limit, &total);
-        limit /= KEEP_PART;
-    }
-    return kept > 0 && layer_bytes <= limit / kept;
 }
 
 /* ---- running ---- */
@@ -253,9 +271,9 @@ static void start_tracks(struct sweep *s)
     for (int i = 0; i < s->job_count; i++)
         for (int k = 0; k < s->n; k++) {
             struct track *t = &s->jobs[i].tracks[k];
-            memset(t->v, 0, len * sizeof *t->v);
+            memset(t->v, 0, track_length(s, &s->jobs[i]) * sizeof *t->v);
             t->zero_row_sum = false;
-            if (!s->jobs[i].method->sums)
+            if (!s->jobs[i].method->sums && s->jobs[i].method->side == NULL)
                 t->v[s->model->geo.cls_at] = 1;
         }
     for (int k = 0; k < s->n; k++)
@@ -288,25 +306,22 @@ static void end_tracks(struct sweep *s)
 
 static void run_jobs(struct sweep *s, int stream)
 {
-    enum arch_id id = s->model->type->id;
     for (int i = 0; i < s->job_count; i++) {
         struct job *j = &s->jobs[i];
-        layer_fn *f = j->method->layer[id];
         s->view.rolled = rolls_on_device(s, j) ? &j->rolled : NULL;
-        if (j->stream == stream && f != NULL && s->view.layer >= j->rules.start)
-            f(&s->view, &j->rules, j->tracks);
+        if (j->stream == stream && j->f->layer != NULL && s->view.layer >= j->rules.start)
+            j->f->layer(&s->view, &j->rules, j->tracks);
     }
 }
 
 static void run_bottom(struct sweep *s, const struct stream *st, int stream)
 {
-    enum arch_id id = s->model->type->id;
     s->view.tokens = tape_at(s, 0);
     s->view.g_tokens = st->gradient;
     for (int i = 0; i < s->job_count; i++) {
         struct job *j = &s->jobs[i];
-        if (j->stream == stream && j->method->bottom[id] != NULL)
-            j->method->bottom[id](&s->view, &j->rules, j->tracks);
+        if (j->stream == stream && j->f->bottom != NULL)
+            j->f->bottom(&s->view, &j->rules, j->tracks);
     }
 }
 

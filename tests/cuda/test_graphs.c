@@ -17,9 +17,9 @@
 enum { CLASSES = 6, BATCH = 4, MOST = 2 * BATCH, SIDE = 20 };
 
 static const struct micro models[] = {
-    { .arch = ARCH_VIM, .width = 24, .depth = 3, .grid = 5, .patch = 4, .classes = CLASSES,
+    { .type = &vim_type, .width = 24, .depth = 3, .grid = 5, .patch = 4, .classes = CLASSES,
       .inner = 44, .state = 8, .taps = 3, .rank = 2 },
-    { .arch = ARCH_VIT, .width = 24, .depth = 2, .grid = 5, .patch = 4, .classes = CLASSES,
+    { .type = &vit_type, .width = 24, .depth = 2, .grid = 5, .patch = 4, .classes = CLASSES,
       .heads = 3, .mlp = 40 }
 };
 

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch.h"
 #include "checkpoint.h"
+#include "vim.h"
+#include "vit.h"
 
 static const struct geometry vim = { .image_size = 32,
                                      .patch = 8,

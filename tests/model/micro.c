@@ -2,16 +2,24 @@
 
 #include <string.h>
 
-#include "method.h"
+#include "random.h"
+#include "randomise.h"
 
 struct checkpoint *micro_checkpoint(const struct micro *m)
 {
-    const struct geometry g = { .patch = m->patch, .grid = m->grid,
-                                .tokens = m->grid * m->grid + 1, .width = m->width,
-                                .depth = m->depth, .classes = m->classes, .inner = m->inner,
-                                .state = m->state, .taps = m->taps, .rank = m->rank,
-                                .heads = m->heads, .mlp = m->mlp };
-    return checkpoint_blank(m->arch == ARCH_VIM ? &vim_type : &vit_type, &g);
+    const struct geometry g = { .patch = m->patch,
+                                .grid = m->grid,
+                                .tokens = m->grid * m->grid + 1,
+                                .width = m->width,
+                                .depth = m->depth,
+                                .classes = m->classes,
+                                .inner = m->inner,
+                                .state = m->state,
+                                .taps = m->taps,
+                                .rank = m->rank,
+                                .heads = m->heads,
+                                .mlp = m->mlp };
+    return checkpoint_blank(m->type, &g);
 }
 
 struct model *micro_model(const struct micro *m, uint64_t seed)

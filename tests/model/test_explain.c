@@ -8,15 +8,30 @@
 
 #include "method.h"
 #include "micro.h"
+#include "randomise.h"
 
 #include <cmocka.h> /* last: it defines fail as a macro */
 
 enum { IMAGES = 5 };
 
-static const struct micro vim = { .arch = ARCH_VIM, .width = 24, .depth = 5, .grid = 4, .patch = 4,
-                                  .classes = 6, .inner = 40, .state = 8, .taps = 4, .rank = 2 };
-static const struct micro vit = { .arch = ARCH_VIT, .width = 24, .depth = 4, .grid = 4, .patch = 4,
-                                  .classes = 6, .heads = 3, .mlp = 40 };
+static const struct micro vim = { .type = &vim_type,
+                                  .width = 24,
+                                  .depth = 5,
+                                  .grid = 4,
+                                  .patch = 4,
+                                  .classes = 6,
+                                  .inner = 40,
+                                  .state = 8,
+                                  .taps = 4,
+                                  .rank = 2 };
+static const struct micro vit = { .type = &vit_type,
+                                  .width = 24,
+                                  .depth = 4,
+                                  .grid = 4,
+                                  .patch = 4,
+                                  .classes = 6,
+                                  .heads = 3,
+                                  .mlp = 40 };
 
 static enum status open_one(const struct model *m, const char *method,
                             const struct explain_options *o, int batch, struct explainer **ex,
@@ -74,8 +89,10 @@ static void fill_subjects(struct explain_subject *s, uint8_t *rgb, size_t bytes)
     for (size_t i = 0; i < IMAGES * bytes; i++)
         rgb[i] = (uint8_t)random_next(&random);
     for (int i = 0; i < IMAGES; i++)
-        s[i] = (struct explain_subject){ .rgb = rgb + (size_t)i * bytes, .label = i,
-                                         .predicted = i == 1 ? 1 : -1, .id_hash = (uint64_t)i };
+        s[i] = (struct explain_subject){ .rgb = rgb + (size_t)i * bytes,
+                                         .label = i,
+                                         .predicted = i == 1 ? 1 : -1,
+                                         .id_hash = (uint64_t)i };
 }
 
 /* All images at once, or one by one: the same bits. Also: a target that is the predicted class has

@@ -41,7 +41,7 @@ static void layout(struct rig *r, struct bump *b)
     r->gradient = bump_take(b, r->count, size);
     r->logits = bump_take(b, classes, size);
     r->onehot = bump_take(b, classes, size);
-    if (g->heads == 0) {
+    if (r->model->type == &vim_type) {
         vim_acts_layout(g, r->be, IMAGES, true, b, &r->vim);
         vim_grads_layout(g, r->be, IMAGES, b, &r->vim_grads);
     } else {
@@ -92,7 +92,7 @@ static double finish(struct rig *r, int layer)
 {
     const struct geometry *g = &r->model->geo;
     for (int i = layer; i < g->depth; i++) {
-        if (g->heads == 0) {
+        if (r->model->type == &vim_type) {
             const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[i];
             vim_layer_inner(g, r->be, w, &r->vim, IMAGES, r->work);
             vim_layer_close(g, r->be, w, &r->vim, IMAGES, r->work);
@@ -102,7 +102,7 @@ static double finish(struct rig *r, int layer)
                               IMAGES, r->work);
         }
     }
-    if (g->heads == 0)
+    if (r->model->type == &vim_type)
         vim_head(g, r->be, r->weights, IMAGES, r->work, r->vim.xn, r->logits);
     else
         vit_head(g, r->be, r->weights, IMAGES, cls_of(r, r->work), r->vit.y, r->logits);
@@ -125,7 +125,7 @@ static void backward(struct rig *r, int layer)
         run_copy(r->be, r->work, tape[i], r->count);
         if (i == g->depth)
             break;
-        if (g->heads == 0) {
+        if (r->model->type == &vim_type) {
             const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[i];
             vim_layer_inner(g, r->be, w, &r->vim, IMAGES, r->work);
             vim_layer_close(g, r->be, w, &r->vim, IMAGES, r->work);
@@ -136,18 +136,18 @@ static void backward(struct rig *r, int layer)
         }
     }
     const struct vim_back_rules plain = { 0 };
-    if (g->heads == 0)
+    if (r->model->type == &vim_type)
         vim_head_back(g, r->be, r->weights, &plain, IMAGES, tape[g->depth], r->onehot,
                       r->vim_grads.xn, r->gradient);
     else
         vit_head_back(g, r->be, r->weights, IMAGES, cls_of(r, tape[g->depth]), r->onehot,
                       r->vit_grads.d1, r->gradient);
-    if (g->heads != 0 && !r->shorten) {
+    if (r->model->type == &vit_type && !r->shorten) {
         run_copy(r->be, r->gradient, r->vit_grads.d1, IMAGES * (size_t)g->width);
         vit_spread_cls(g, r->be, IMAGES, r->x, r->vit_grads.d1, r->gradient);
     }
     for (int i = g->depth - 1; i >= layer; i--) {
-        if (g->heads == 0) {
+        if (r->model->type == &vim_type) {
             const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[i];
             vim_layer_inner(g, r->be, w, &r->vim, IMAGES, tape[i]);
             vim_layer_back_gated(g, r->be, w, &r->vim_grads, IMAGES, r->gradient);
@@ -204,10 +204,24 @@ static void check_input_gradients(const struct micro *micro)
     tear_down(&r);
 }
 
-static const struct micro vim = { .arch = ARCH_VIM, .width = 12, .depth = 3, .grid = 3, .patch = 4,
-                                  .classes = 5, .inner = 20, .state = 5, .taps = 3, .rank = 2 };
-static const struct micro vit = { .arch = ARCH_VIT, .width = 12, .depth = 3, .grid = 3, .patch = 4,
-                                  .classes = 5, .heads = 2, .mlp = 20 };
+static const struct micro vim = { .type = &vim_type,
+                                  .width = 12,
+                                  .depth = 3,
+                                  .grid = 3,
+                                  .patch = 4,
+                                  .classes = 5,
+                                  .inner = 20,
+                                  .state = 5,
+                                  .taps = 3,
+                                  .rank = 2 };
+static const struct micro vit = { .type = &vit_type,
+                                  .width = 12,
+                                  .depth = 3,
+                                  .grid = 3,
+                                  .patch = 4,
+                                  .classes = 5,
+                                  .heads = 2,
+                                  .mlp = 20 };
 
 static void test_vim_input(void **state)
 {
@@ -255,13 +269,18 @@ static void vit_moved(struct rig *r, int layer, const double *v, double step)
 {
     const struct geometry *g = &r->model->geo;
     const struct vit_block *w = &((struct vit_weights *)r->weights)->block[layer];
-    size_t len = (size_t)g->tokens, d = (size_t)g->width, maps = IMAGES * (size_t)g->heads * len * len;
+    size_t len = (size_t)g->tokens, d = (size_t)g->width,
+           maps = IMAGES * (size_t)g->heads * len * len;
     vit_block_record(g, r->be, w, &r->vit, IMAGES, r->x);
     double *p = (double *)(void *)r->vit.probs;
     for (size_t i = 0; i < maps; i++)
         p[i] += step * v[i];
     const struct matmul_args m = {
-        .b0 = IMAGES, .b1 = g->heads, .m = g->tokens, .n = g->width / g->heads, .k = g->tokens,
+        .b0 = IMAGES,
+        .b1 = g->heads,
+        .m = g->tokens,
+        .n = g->width / g->heads,
+        .k = g->tokens,
         .a = { r->vit.probs, len, (size_t)g->heads * len * len, len * len },
         .b = { be_at(r->be, r->vit.qkv, 2 * d), 3 * d, len * 3 * d, d / (size_t)g->heads },
         .c = { r->vit.att, d, len * d, d / (size_t)g->heads },
@@ -270,9 +289,15 @@ static void vit_moved(struct rig *r, int layer, const double *v, double step)
     int rows = IMAGES * g->tokens;
     r->be->op.matmul(r->be, &m);
     run_linear(r->be, w->proj.w, w->proj.b, rows, r->vit.att, d, r->vit.proj, d);
-    const struct layernorm_args norm = { .rows = rows, .width = g->width, .x = r->x,
-                                         .h = r->vit.proj, .w = w->norm2_w, .b = w->norm2_b,
-                                         .eps = VIT_NORM_EPS, .r = r->vit.x1, .y = r->vit.y2 };
+    const struct layernorm_args norm = { .rows = rows,
+                                         .width = g->width,
+                                         .x = r->x,
+                                         .h = r->vit.proj,
+                                         .w = w->norm2_w,
+                                         .b = w->norm2_b,
+                                         .eps = VIT_NORM_EPS,
+                                         .r = r->vit.x1,
+                                         .y = r->vit.y2 };
     r->be->op.layernorm(r->be, &norm);
     run_linear(r->be, w->fc1.w, w->fc1.b, rows, r->vit.y2, d, r->vit.fc1, (size_t)g->mlp);
     run_map2(r->be, MAP_GELU, r->vit.fc1, NULL, r->vit.mid, (size_t)rows * (size_t)g->mlp, 1.0);
@@ -338,10 +363,8 @@ static void test_vit_shortened(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vim_input),
-        cmocka_unit_test(test_vit_input),
-        cmocka_unit_test(test_vim_gated),
-        cmocka_unit_test(test_vit_maps),
+        cmocka_unit_test(test_vim_input),     cmocka_unit_test(test_vit_input),
+        cmocka_unit_test(test_vim_gated),     cmocka_unit_test(test_vit_maps),
         cmocka_unit_test(test_vit_shortened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

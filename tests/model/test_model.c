@@ -10,10 +10,24 @@
 
 #include <cmocka.h> /* last: it defines fail as a macro */
 
-static const struct micro vim = { .arch = ARCH_VIM, .width = 24, .depth = 3, .grid = 5, .patch = 4,
-                                  .classes = 6, .inner = 44, .state = 8, .taps = 3, .rank = 2 };
-static const struct micro vit = { .arch = ARCH_VIT, .width = 24, .depth = 2, .grid = 4, .patch = 4,
-                                  .classes = 6, .heads = 3, .mlp = 40 };
+static const struct micro vim = { .type = &vim_type,
+                                  .width = 24,
+                                  .depth = 3,
+                                  .grid = 5,
+                                  .patch = 4,
+                                  .classes = 6,
+                                  .inner = 44,
+                                  .state = 8,
+                                  .taps = 3,
+                                  .rank = 2 };
+static const struct micro vit = { .type = &vit_type,
+                                  .width = 24,
+                                  .depth = 2,
+                                  .grid = 4,
+                                  .patch = 4,
+                                  .classes = 6,
+                                  .heads = 3,
+                                  .mlp = 40 };
 
 static struct tensor *find(struct checkpoint *ck, const char *name)
 {
@@ -65,12 +79,48 @@ static void test_published_geometry(void **state)
         const char *arch;
         int tokens, cls, stride, heads;
     } cases[] = {
-        { { .arch = ARCH_VIM, .width = 192, .depth = 24, .grid = 14, .patch = 16, .classes = 10,
-            .inner = 384, .state = 16, .taps = 4, .rank = 12 }, "vim_tiny", 197, 98, 16, 0 },
-        { { .arch = ARCH_VIM, .width = 192, .depth = 24, .grid = 27, .patch = 16, .classes = 10,
-            .inner = 384, .state = 16, .taps = 4, .rank = 12 }, "vim_tiny_s8", 730, 364, 8, 0 },
-        { { .arch = ARCH_VIT, .width = 384, .depth = 12, .grid = 14, .patch = 16, .classes = 10,
-            .mlp = 1536 }, "deit_small", 197, 0, 16, 6 },
+        { { .type = &vim_type,
+            .width = 192,
+            .depth = 24,
+            .grid = 14,
+            .patch = 16,
+            .classes = 10,
+            .inner = 384,
+            .state = 16,
+            .taps = 4,
+            .rank = 12 },
+          "vim_tiny",
+          197,
+          98,
+          16,
+          0 },
+        { { .type = &vim_type,
+            .width = 192,
+            .depth = 24,
+            .grid = 27,
+            .patch = 16,
+            .classes = 10,
+            .inner = 384,
+            .state = 16,
+            .taps = 4,
+            .rank = 12 },
+          "vim_tiny_s8",
+          730,
+          364,
+          8,
+          0 },
+        { { .type = &vit_type,
+            .width = 384,
+            .depth = 12,
+            .grid = 14,
+            .patch = 16,
+            .classes = 10,
+            .mlp = 1536 },
+          "deit_small",
+          197,
+          0,
+          16,
+          6 },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -105,7 +155,10 @@ static void test_accounting(void **state)
     t = &ck->tensors[ck->count - 1]; /* sorted: pos_embed or the like; give it another name */
     ck->tensors = realloc(ck->tensors, (ck->count + 1) * sizeof *ck->tensors);
     t = &ck->tensors[ck->count++];
-    *t = (struct tensor){ .name = strdup("zz.extra"), .ndim = 1, .shape = { 2 }, .count = 2,
+    *t = (struct tensor){ .name = strdup("zz.extra"),
+                          .ndim = 1,
+                          .shape = { 2 },
+                          .count = 2,
                           .data = calloc(2, sizeof(float)) };
     assert_refused(ck, &o, E_DATA, "'zz.extra' is left over", "(no file)");
 
@@ -168,8 +221,8 @@ static void test_batches(void **state)
             assert_int_equal(net_forward(net, views, IMAGES, logits[run], &err), OK);
             if (run == 2) /* one image alone: inside-the-image threads */
                 for (int i = 0; i < IMAGES; i++)
-                    assert_int_equal(net_forward(net, &views[i], 1, logits[2] + (size_t)i * classes,
-                                                 &err), OK);
+                    assert_int_equal(
+                        net_forward(net, &views[i], 1, logits[2] + (size_t)i * classes, &err), OK);
             net_close(net);
             backend_close(be);
         }
@@ -185,7 +238,7 @@ static void test_batches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_geometry),  cmocka_unit_test(test_published_geometry),
+        cmocka_unit_test(test_geometry),   cmocka_unit_test(test_published_geometry),
         cmocka_unit_test(test_accounting), cmocka_unit_test(test_options),
         cmocka_unit_test(test_batches),
     };

@@ -1,5 +1,5 @@
-/* Layers' activations that are kept from the forward pass, and layers that are computed again on the way
- * down: the same bits. */
+/* Layers' activations that are kept from the forward pass, and layers that are computed again on
+ * the way down: the same bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,10 +13,24 @@
 
 enum { IMAGES = 3 };
 
-static const struct micro vim = { .arch = ARCH_VIM, .width = 24, .depth = 5, .grid = 4, .patch = 4,
-                                  .classes = 6, .inner = 40, .state = 8, .taps = 4, .rank = 2 };
-static const struct micro vit = { .arch = ARCH_VIT, .width = 24, .depth = 4, .grid = 4, .patch = 4,
-                                  .classes = 6, .heads = 3, .mlp = 40 };
+static const struct micro vim = { .type = &vim_type,
+                                  .width = 24,
+                                  .depth = 5,
+                                  .grid = 4,
+                                  .patch = 4,
+                                  .classes = 6,
+                                  .inner = 40,
+                                  .state = 8,
+                                  .taps = 4,
+                                  .rank = 2 };
+static const struct micro vit = { .type = &vit_type,
+                                  .width = 24,
+                                  .depth = 4,
+                                  .grid = 4,
+                                  .patch = 4,
+                                  .classes = 6,
+                                  .heads = 3,
+                                  .mlp = 40 };
 
 /* What the backend says is free decides. */
 static size_t free_bytes;
@@ -38,7 +52,8 @@ static struct job job_of(const struct model *m, const char *name)
 }
 
 /* The tracks' rows, [count, IMAGES, L]; *bytes: what the sweep took. */
-static double *rows_of(const struct micro *micro, const char *const *names, int count, size_t *bytes)
+static double *rows_of(const struct micro *micro, const char *const *names, int count,
+                       size_t *bytes)
 {
     struct model *m = micro_model(micro, 3);
     struct backend *be;

@@ -1,0 +1,23 @@
+/* Text that comes from outside, made safe for a message: a tensor's name, a key, a file's line. */
+#pragma once
+
+#include <stddef.h>
+
+/* Room for a quotation of the default length, with its NUL. */
+enum { QUOTE_LENGTH = 120, QUOTE_SIZE = QUOTE_LENGTH + 1 };
+
+struct quoted {
+    char text[QUOTE_SIZE];
+};
+
+/* Copies `length` bytes to out [size >= 8] as printable UTF-8. What is no valid UTF-8, control
+ * characters (C0, DEL, C1), and characters that turn or hide text (U+200B..200F, U+2028..202E,
+ * U+2060..2069, U+FEFF) come out as \xNN, byte by byte, and a backslash as two, so that a quotation
+ * tells exactly one text. What does not fit ends in "...", never within a character. Returns out.
+ */
+char *quote_bytes(char *out, size_t size, const void *bytes, size_t length);
+
+/* For arguments of fail() and printf:  fail(err, E_DATA, "tensor '%s'", quote(name).text)
+ * A NULL text is "". */
+struct quoted quote(const char *text);
+struct quoted quote_n(const void *bytes, size_t length);

@@ -1,0 +1,131 @@
+/* What an architecture gives to the rest of model/: its names, geometry, tensors, weights, passes.
+ * Internal to model/; an architecture is a folder with an arch_type, and one line in archs.c. */
+#pragma once
+
+#include "bump.h"
+#include "model.h"
+
+/* The tensors that a checkpoint of some geometry holds: no more, no fewer. */
+struct tensor_spec {
+    char name[80];
+    int ndim;
+    int64_t shape[4];
+};
+
+struct tensor_list {
+    struct tensor_spec *specs;
+    size_t count, room;
+    bool out_of_memory;
+};
+
+/* Appends a tensor; trailing dimensions that are 0 do not count. */
+void tensor_list_add(struct tensor_list *, int64_t d0, int64_t d1, int64_t d2, int64_t d3,
+                     const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+struct stem;
+struct arch_explain; /* explain/sweep.h */
+
+/* A published geometry; what follows from its sizes is left to arch_type.complete. */
+struct published_model {
+    const char *name; /* "vim_small" */
+    struct geometry geo;
+};
+
+/* A size that only this architecture has, and that tells its published geometries apart. */
+struct own_size {
+    const char *word; /* "heads" */
+    size_t offset;    /* of the int in struct geometry */
+};
+
+struct arch_type {
+    const char *name;   /* "vim": what model.arch takes and results hold */
+    const char *title;  /* "Vim": in sentences */
+    const char *mark;   /* a tensor that only this architecture has */
+    const char *layers; /* tensors of layer 3 begin with this and "3." ("blocks.") */
+
+    const struct published_model *published; /* ends with a NULL name; NULL: none */
+    const struct own_size *own_sizes;        /* ends with a NULL word; NULL: none */
+    void (*complete)(struct geometry *);     /* CLS and own sizes, from those of `published` */
+
+    enum status (*read_geometry)(const struct checkpoint *, const struct model_options *,
+                                 struct geometry *, struct error *);
+    void (*list_tensors)(const struct geometry *, struct tensor_list *);
+    /* Its own sizes in words: "3 heads" for a line among others (may be empty), or all of them. */
+    void (*describe)(const struct geometry *, bool all, char *text, size_t size);
+    /* Fresh values for a tensor that is initialised in a way of its own; false: it is not. NULL:
+     * none is. */
+    bool (*initialise)(struct tensor *, uint64_t *random);
+
+    /* Weights on a backend; `uses` as in weight_new, for every linear layer. NULL: out of memory.
+     */
+    void *(*bind)(const struct model *, struct backend *, unsigned uses);
+    void (*unbind)(void *weights, struct backend *); /* accepts NULL */
+    const struct stem *(*stem)(const void *weights);
+
+    /* Arrays of the classifying forward pass for n images; measures while b->base is NULL. */
+    size_t ws_size; /* of the struct that layout fills in */
+    void (*layout)(const struct geometry *, const struct backend *, int n, struct bump *b,
+                   void *ws);
+    /* tokens [n, L, D] -> logits [n, classes]; tokens are overwritten. */
+    void (*forward)(const struct geometry *, struct backend *, const void *weights, void *ws, int n,
+                    real *tokens, real *logits);
+
+    const struct arch_explain *explain; /* NULL: only methods that need no model apply */
+};
+
+/* All of them, ending with NULL: archs.c. (Alone in its file, so that a test can link another
+ * list.) */
+extern const struct arch_type *const arch_types[];
+
+/* A checkpoint in memory with every tensor of a geometry, all zero. NULL: out of memory. */
+struct checkpoint *checkpoint_blank(const struct arch_type *, const struct geometry *);
+
+/* ---- shared by the architectures (common.c) ---- */
+
+/* Shape lookups for read_geometry. E_DATA names the tensor. */
+enum status need_tensor(const struct checkpoint *, const char *name, int ndim,
+                        const struct tensor **out, struct error *err);
+/* Grid, stride and image size from the number of patches (SPEC 2). */
+enum status place_patches(struct geometry *, int64_t patches, const struct model_options *,
+                          struct error *err);
+
+/* Patch projection, CLS and position: the same in all of them. */
+struct stem {
+    struct weight *proj; /* [D, 3 P P] */
+    real *proj_b;        /* [D] */
+    real *cls, *pos;     /* [D], [L, D] */
+};
+bool stem_bind(struct stem *, const struct model *, struct backend *);
+void stem_unbind(struct stem *, struct backend *);
+struct stem_ws {
+    real *patches;  /* [n, g*g, 3 P P] */
+    real *embedded; /* [n, g*g, D] */
+};
+void stem_layout(const struct geometry *, const struct backend *, int n, struct bump *,
+                 struct stem_ws *);
+/* views -> ws->patches; then patches -> tokens [n, L, D]; then both. Only the first depends on the
+ * views, so that the rest can be the same from pass to pass. */
+void stem_patches(const struct geometry *, struct backend *, const struct stem_ws *,
+                  const struct input_format *, const struct view *views, int n);
+void stem_embed(const struct geometry *, struct backend *, const struct stem *,
+                const struct stem_ws *, int n, real *tokens);
+void stem_forward(const struct geometry *, struct backend *, const struct stem *,
+                  const struct stem_ws *, const struct input_format *, const struct view *views,
+                  int n, real *tokens);
+
+/* Uploads a tensor that is known to be there. */
+real *bind_array(const struct model *, struct backend *, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same transposed: [rows, cols] -> [cols, rows]; `f` (or NULL) is applied to each element. */
+real *bind_transposed(const struct model *, struct backend *, float (*f)(float), const char *format,
+                      ...) __attribute__((format(printf, 4, 5)));
+struct weight *bind_weight(const struct model *, struct backend *, unsigned uses,
+                           const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* A linear layer without flags: y [rows, out] = x [rows, in] Wᵀ + b. */
+void run_linear(struct backend *, const struct weight *, const real *bias, int rows, const real *x,
+                size_t ldx, real *y, size_t ldy);
+void run_copy(struct backend *, const real *from, real *to, size_t count);
+/* from may equal to */
+void run_map2(struct backend *, enum map2 f, const real *a, const real *b, real *out, size_t count,
+              double scale);

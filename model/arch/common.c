@@ -1,0 +1,213 @@
+/* What both architectures share: shapes, the stem, uploading weights. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "arch.h"
+
+enum { PUBLISHED_SIZE = 224 }; /* image side of every published checkpoint (SPEC 2) */
+
+enum status need_tensor(const struct checkpoint *ck, const char *name, int ndim,
+                        const struct tensor **out, struct error *err)
+{
+    const struct tensor *t = checkpoint_find(ck, name);
+    if (t == NULL)
+        return fail(err, E_DATA, "%s: tensor '%s' is missing", ck->path, name);
+    if (t->ndim != ndim)
+        return fail(err, E_DATA, "%s: tensor '%s' has %d dimensions, should have %d", ck->path,
+                    name, t->ndim, ndim);
+    for (int i = 0; i < ndim; i++)
+        if (t->shape[i] < 1 || t->shape[i] > 1 << 20)
+            return fail(err, E_DATA, "%s: tensor '%s' has a dimension of %lld, should be 1 to %d",
+                        ck->path, name, (long long)t->shape[i], 1 << 20);
+    *out = t;
+    return OK;
+}
+
+static bool stride_for(const struct geometry *g, int side, int *stride)
+{
+    if (side < g->patch)
+        return false;
+    if (g->grid == 1) {
+        *stride = g->patch;
+        return side == g->patch;
+    }
+    *stride = (side - g->patch) / (g->grid - 1);
+    return (side - g->patch) % (g->grid - 1) == 0 && *stride >= 1 && *stride <= g->patch;
+}
+
+enum status place_patches(struct geometry *g, int64_t patches, const struct model_options *o,
+                          struct error *err)
+{
+    g->grid = 1;
+    while ((int64_t)(g->grid + 1) * (g->grid + 1) <= patches)
+        g->grid++;
+    if ((int64_t)g->grid * g->grid != patches)
+        return fail(err, E_DATA,
+                    "tensor 'pos_embed' has %lld tokens; without CLS that is %lld "
+                    "patches, which is no square",
+                    (long long)patches + 1, (long long)patches);
+    g->tokens = (int)patches + 1;
+    if (o->image_size != 0) {
+        g->image_size = o->image_size;
+        if (!stride_for(g, g->image_size, &g->stride))
+            return fail(err, E_CONFIG,
+                        "model.image_size = %d does not fit %d x %d patches of %d "
+                        "pixels; without overlap it would be %d",
+                        g->image_size, g->grid, g->grid, g->patch, g->grid * g->patch);
+        return OK;
+    }
+    g->image_size = PUBLISHED_SIZE;
+    if (!stride_for(g, g->image_size, &g->stride)) {
+        g->image_size = g->grid * g->patch;
+        g->stride = g->patch;
+    }
+    return OK;
+}
+
+/* ---- uploading ---- */
+
+static const struct tensor *find(const struct model *m, const char *format, va_list args)
+{
+    char name[80];
+    vsnprintf(name, sizeof name, format, args);
+    return checkpoint_find(m->checkpoint, name);
+}
+
+real *bind_array(const struct model *m, struct backend *be, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const struct tensor *t = find(m, format, args);
+    va_end(args);
+    return be_upload_floats(be, t->data, t->count);
+}
+
+real *bind_transposed(const struct model *m, struct backend *be, float (*f)(float),
+                      const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const struct tensor *t = find(m, format, args);
+    va_end(args);
+    size_t rows = (size_t)t->shape[0], cols = t->count / rows;
+    float *flipped = malloc(t->count * sizeof *flipped);
+    if (flipped == NULL)
+        return NULL;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++)
+            flipped[j * rows + i] = f == NULL ? t->data[i * cols + j] : f(t->data[i * cols + j]);
+    real *p = be_upload_floats(be, flipped, t->count);
+    free(flipped);
+    return p;
+}
+
+struct weight *bind_weight(const struct model *m, struct backend *be, unsigned uses,
+                           const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const struct tensor *t = find(m, format, args);
+    va_end(args);
+    int out = (int)t->shape[0];
+    return be->op.weight_new(be, t->data, out, (int)(t->count / (size_t)out), uses);
+}
+
+/* ---- running ---- */
+
+void run_linear(struct backend *be, const struct weight *w, const real *bias, int rows,
+                const real *x, size_t ldx, real *y, size_t ldy)
+{
+    const struct linear_args a = {
+        .rows = rows, .w = w, .x = x, .ldx = ldx, .bias = bias, .y = y, .ldy = ldy
+    };
+    be->op.linear(be, &a);
+}
+
+void run_map2(struct backend *be, enum map2 f, const real *a, const real *b, real *out,
+              size_t count, double scale)
+{
+    const struct map2_args args = {
+        .f = f, .count = count, .a = a, .b = b, .scale = scale, .out = out
+    };
+    be->op.map2(be, &args);
+}
+
+void run_copy(struct backend *be, const real *from, real *to, size_t count)
+{
+    run_map2(be, MAP_COPY, from, NULL, to, count, 1.0);
+}
+
+/* ---- stem ---- */
+
+bool stem_bind(struct stem *s, const struct model *m, struct backend *be)
+{
+    s->proj = bind_weight(m, be, WEIGHT_FORWARD, "patch_embed.proj.weight");
+    s->proj_b = bind_array(m, be, "patch_embed.proj.bias");
+    s->cls = bind_array(m, be, "cls_token");
+    s->pos = bind_array(m, be, "pos_embed");
+    return s->proj != NULL && s->proj_b != NULL && s->cls != NULL && s->pos != NULL;
+}
+
+void stem_unbind(struct stem *s, struct backend *be)
+{
+    be->op.weight_free(be, s->proj);
+    be->free(be, s->proj_b);
+    be->free(be, s->cls);
+    be->free(be, s->pos);
+}
+
+static size_t patch_values(const struct geometry *g)
+{
+    return 3 * (size_t)g->patch * (size_t)g->patch;
+}
+
+void stem_layout(const struct geometry *g, const struct backend *be, int n, struct bump *b,
+                 struct stem_ws *ws)
+{
+    size_t patches = (size_t)n * (size_t)(g->tokens - 1);
+    ws->patches = bump_take(b, patches * patch_values(g), be->real_size);
+    ws->embedded = bump_take(b, patches * (size_t)g->width, be->real_size);
+}
+
+void stem_patches(const struct geometry *g, struct backend *be, const struct stem_ws *ws,
+                  const struct input_format *format, const struct view *views, int n)
+{
+    struct patchify_args p = { .n = n,
+                               .side = g->image_size,
+                               .patch = g->patch,
+                               .stride = g->stride,
+                               .grid = g->grid,
+                               .views = views,
+                               .out = ws->patches };
+    for (int i = 0; i < 3; i++) {
+        p.fill_rgb[i] = format->fill_rgb[i];
+        p.mean[i] = format->mean[i];
+        p.std[i] = format->std[i];
+    }
+    be->op.patchify(be, &p);
+}
+
+void stem_embed(const struct geometry *g, struct backend *be, const struct stem *s,
+                const struct stem_ws *ws, int n, real *tokens)
+{
+    run_linear(be, s->proj, s->proj_b, n * (g->tokens - 1), ws->patches, patch_values(g),
+               ws->embedded, (size_t)g->width);
+    const struct embed_args e = { .n = n,
+                                  .len = g->tokens,
+                                  .width = g->width,
+                                  .cls_at = g->cls_at,
+                                  .patches = ws->embedded,
+                                  .cls = s->cls,
+                                  .pos = s->pos,
+                                  .out = tokens };
+    be->op.embed(be, &e);
+}
+
+void stem_forward(const struct geometry *g, struct backend *be, const struct stem *s,
+                  const struct stem_ws *ws, const struct input_format *format,
+                  const struct view *views, int n, real *tokens)
+{
+    stem_patches(g, be, ws, format, views, n);
+    stem_embed(g, be, s, ws, n, tokens);
+}

@@ -1,0 +1,166 @@
+/* A model bound to a backend, and forward passes cut into lanes. */
+#include <omp.h>
+#include <stdlib.h>
+
+#include "arch.h"
+
+const struct input_format input_imagenet = {
+    .mean = { 0.485f, 0.456f, 0.406f },
+    .std = { 0.229f, 0.224f, 0.225f },
+};
+
+struct lane {     /* one part of the batch, with memory of its own */
+    real *tokens; /* [n, L, D] */
+    real *logits; /* [n, classes] */
+    struct stem_ws stem;
+    void *ws; /* the architecture's */
+};
+
+struct net {
+    const struct model *model;
+    struct backend *be;
+    struct input_format format;
+    void *weights;
+    int lane_batch; /* images a lane takes at once */
+    int lanes;
+    struct lane *lane;
+    void *memory; /* all lanes' arrays */
+    size_t bytes;
+};
+
+static void layout_lane(const struct net *net, struct lane *l, struct bump *b)
+{
+    const struct geometry *g = &net->model->geo;
+    size_t n = (size_t)net->lane_batch;
+    l->tokens = bump_take(b, n * (size_t)g->tokens * (size_t)g->width, net->be->real_size);
+    l->logits = bump_take(b, n * (size_t)g->classes, net->be->real_size);
+    stem_layout(g, net->be, net->lane_batch, b, &l->stem);
+    net->model->type->layout(g, net->be, net->lane_batch, b, l->ws);
+}
+
+static enum status plan_memory(struct net *net, struct error *err)
+{
+    struct bump measure = { 0 };
+    int images = net->lanes * net->lane_batch;
+    char fit[120];
+    for (int i = 0; i < net->lanes; i++) {
+        net->lane[i].ws = calloc(1, net->model->type->ws_size);
+        if (net->lane[i].ws == NULL)
+            return fail(err, E_NOMEM, "out of memory");
+        layout_lane(net, &net->lane[i], &measure);
+    }
+    net->bytes = measure.used;
+    net->memory = net->be->alloc(net->be, measure.used);
+    if (net->memory == NULL)
+        return fail(err, E_NOMEM, "%s: no %.1f MiB for activations of %d images at once; %s",
+                    net->be->name, (double)measure.used / 1048576.0, images,
+                    be_would_fit(net->be, measure.used, images, fit, sizeof fit));
+    struct bump b = { .base = net->memory };
+    for (int i = 0; i < net->lanes; i++)
+        layout_lane(net, &net->lane[i], &b);
+    return OK;
+}
+
+enum status net_open(const struct model *model, struct backend *be,
+                     const struct input_format *format, int batch, struct net **out,
+                     struct error *err)
+{
+    struct net *net = calloc(1, sizeof *net);
+    if (net == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    net->model = model;
+    net->be = be;
+    net->format = *format;
+    net->lane_batch = be->lane_images > 0 ? be->lane_images : batch;
+    net->lanes = be->lanes;
+    net->lane = calloc((size_t)net->lanes, sizeof *net->lane);
+    net->weights = model->type->bind(model, be, WEIGHT_FORWARD);
+    enum status s = OK;
+    if (net->lane == NULL || net->weights == NULL)
+        s = fail(err, E_NOMEM, "%s: no memory for the weights of %s", be->name,
+                 model->checkpoint->path);
+    if (s == OK)
+        s = plan_memory(net, err);
+    if (s != OK) {
+        net_close(net);
+        return s;
+    }
+    *out = net;
+    return OK;
+}
+
+void net_close(struct net *net)
+{
+    if (net == NULL)
+        return;
+    for (int i = 0; net->lane != NULL && i < net->lanes; i++)
+        free(net->lane[i].ws);
+    if (net->memory != NULL)
+        net->be->free(net->be, net->memory);
+    net->model->type->unbind(net->weights, net->be);
+    free(net->lane);
+    free(net);
+}
+
+size_t net_weight_bytes(const struct net *net)
+{
+    return net->model->parameters * net->be->real_size;
+}
+
+size_t net_workspace_bytes(const struct net *net)
+{
+    return net->bytes;
+}
+
+/* From the patches of a lane to its logits: what is the same for any views. */
+struct pass {
+    struct net *net;
+    struct lane *lane;
+    int n;
+};
+
+static void run_pass(void *context)
+{
+    const struct pass *p = context;
+    const struct net *net = p->net;
+    const struct arch_type *type = net->model->type;
+    const struct geometry *g = &net->model->geo;
+    stem_embed(g, net->be, type->stem(net->weights), &p->lane->stem, p->n, p->lane->tokens);
+    type->forward(g, net->be, net->weights, p->lane->ws, p->n, p->lane->tokens, p->lane->logits);
+}
+
+/* Images from `at` on, as many as a lane takes of the n. */
+static void forward_chunk(struct net *net, struct lane *l, const struct view *views, size_t n,
+                          size_t at, float *logits)
+{
+    size_t step = (size_t)net->lane_batch, count = n - at < step ? n - at : step;
+    const struct geometry *g = &net->model->geo;
+    struct pass pass = { net, l, (int)count };
+    const struct pass_key key = { net, (int)(l - net->lane), (int)count };
+    stem_patches(g, net->be, &l->stem, &net->format, views + at, (int)count);
+    be_repeat(net->be, &key, run_pass, &pass);
+    /* Not waited for: the next chunk follows on the device at once. */
+    if (net->be->real_size == sizeof *logits)
+        net->be->download(net->be, logits + at * (size_t)g->classes, l->logits,
+                          count * (size_t)g->classes * sizeof *logits);
+    else
+        be_read_floats(net->be, logits + at * (size_t)g->classes, l->logits,
+                       count * (size_t)g->classes);
+}
+
+enum status net_forward(struct net *net, const struct view *views, size_t n, float *logits,
+                        struct error *err)
+{
+    size_t step = (size_t)net->lane_batch;
+    /* A single chunk is not inside a parallel region, not even one of a single thread: operations
+     * use all threads then, which OpenMP would make anew for every nested region. */
+    if (net->lanes == 1 || n <= step) {
+        for (size_t at = 0; at < n; at += step)
+            forward_chunk(net, &net->lane[0], views, n, at, logits);
+        return net->be->sync(net->be, err);
+    }
+#pragma omp parallel for schedule(dynamic) num_threads(net->lanes)
+    for (size_t at = 0; at < n; at += step)
+        forward_chunk(net, &net->lane[omp_get_thread_num()], views, n, at, logits);
+    return net->be->sync(net->be, err);
+}

@@ -1,0 +1,104 @@
+/* Fresh weights as the published code initialises them; with them the model-randomisation control
+ * (Adebayo et al. 2018; SPEC 5.6). */
+#include "randomise.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "random.h"
+
+bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+static void fill_normal(struct tensor *t, uint64_t *state, double std)
+{
+    for (size_t i = 0; i < t->count; i++)
+        t->data[i] = (float)(std * random_normal(state));
+}
+
+void fill_uniform(struct tensor *t, uint64_t *state, double bound)
+{
+    for (size_t i = 0; i < t->count; i++)
+        t->data[i] = (float)(bound * (2 * random_uniform(state) - 1));
+}
+
+void fill_constant(struct tensor *t, float value)
+{
+    for (size_t i = 0; i < t->count; i++)
+        t->data[i] = value;
+}
+
+void tensor_initialise(const struct arch_type *type, struct tensor *t, uint64_t *state)
+{
+    if (type->initialise != NULL && type->initialise(t, state))
+        return;
+    if (strstr(t->name, "norm") != NULL)
+        fill_constant(t, ends_with(t->name, ".bias") ? 0 : 1);
+    else if (ends_with(t->name, ".bias"))
+        fill_constant(t, 0);
+    else
+        fill_normal(t, state, 0.02); /* the linear layers of every architecture so far */
+}
+
+/* Which layer a tensor belongs to, -1 for none. */
+static int layer_of(const struct arch_type *type, const char *name)
+{
+    size_t prefix = strlen(type->layers);
+    int layer = -1;
+    if (strncmp(name, type->layers, prefix) != 0 || sscanf(name + prefix, "%d.", &layer) != 1)
+        return -1;
+    return layer;
+}
+
+static struct checkpoint *copy_checkpoint(const struct checkpoint *from)
+{
+    struct checkpoint *ck = calloc(1, sizeof *ck);
+    if (ck == NULL)
+        return NULL;
+    ck->tensors = calloc(from->count, sizeof *ck->tensors);
+    ck->path = strdup(from->path);
+    ck->format = from->format;
+    memcpy(ck->sha256, from->sha256, sizeof ck->sha256);
+    bool ok = ck->tensors != NULL && ck->path != NULL;
+    for (size_t i = 0; ok && i < from->count; i++) {
+        struct tensor *t = &ck->tensors[ck->count++];
+        *t = from->tensors[i];
+        t->name = strdup(from->tensors[i].name);
+        t->data = malloc(t->count * sizeof *t->data);
+        ok = t->name != NULL && t->data != NULL;
+        if (ok)
+            memcpy(t->data, from->tensors[i].data, t->count * sizeof *t->data);
+    }
+    if (ok)
+        return ck;
+    checkpoint_close(ck);
+    return NULL;
+}
+
+enum status model_randomise(const struct model *model, int layers, uint64_t seed,
+                            struct model **out, struct error *err)
+{
+    struct model *m = calloc(1, sizeof *m);
+    struct checkpoint *ck = copy_checkpoint(model->checkpoint);
+    if (m == NULL || ck == NULL) {
+        free(m);
+        checkpoint_close(ck);
+        return fail(err, E_NOMEM, "out of memory for a randomised copy of %s",
+                    model->checkpoint->path);
+    }
+    *m = *model;
+    m->checkpoint = ck;
+    uint64_t state = seed;
+    for (size_t i = 0; i < ck->count; i++) {
+        struct tensor *t = &ck->tensors[i];
+        int layer = layer_of(model->type, t->name);
+        if (strncmp(t->name, "head.", 5) == 0 || layer >= model->geo.depth - layers)
+            tensor_initialise(model->type, t, &state);
+    }
+    *out = m;
+    return OK;
+}

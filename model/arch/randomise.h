@@ -1,0 +1,15 @@
+/* Fresh weights, and models that have them. */
+#pragma once
+
+#include "arch.h"
+
+/* As the published code initialises this tensor. */
+void tensor_initialise(const struct arch_type *, struct tensor *, uint64_t *state);
+/* For arch_type.initialise: */
+void fill_constant(struct tensor *, float value);
+void fill_uniform(struct tensor *, uint64_t *state, double bound); /* -bound to bound */
+bool ends_with(const char *s, const char *end);
+
+/* A copy of the model with its head and last `layers` layers freshly initialised from `seed`. */
+enum status model_randomise(const struct model *, int layers, uint64_t seed, struct model **out,
+                            struct error *err);

@@ -1,0 +1,5 @@
+/* The architectures that there are. */
+#include "vim.h"
+#include "vit.h"
+
+const struct arch_type *const arch_types[] = { &vim_type, &vit_type, NULL };

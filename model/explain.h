@@ -1,0 +1,97 @@
+/* Explanations: heat per patch, g×g, for a model, an image and a class (SPEC 5).
+ *
+ * Methods are a const table; each method is one file. The harness knows none by name. */
+#pragma once
+
+#include "model.h"
+
+enum class_choice { CLASS_PREDICTED, CLASS_TARGET, CLASS_CHOICES }; /* "predicted", "target" */
+
+enum tristate { BY_PROTOCOL = -1, NO = 0, YES = 1 };
+
+/* The [explain] section. Each difference between the two protocols is a switch of its own; the
+ * protocols are sets of them (SPEC 5.1, 5.2). */
+struct explain_options {
+    const char *protocol;      /* "released" or "paper" */
+    int start_layer;           /* first layer that enters the aggregation; -1: by protocol */
+    enum tristate own_decay;   /* decay of the CLS token itself enters the products */
+    enum tristate diagonal;    /* entry (c, c) kept */
+    enum tristate full_matrix; /* whole mixing matrices; else the CLS row added to every row of I */
+    enum tristate row_norm;    /* rows divided by their sum */
+    enum tristate gated_gradient; /* gradient at the gated output, as row weights; else at the
+                                     mixer's output, as column weights */
+    enum tristate minmax;         /* min-max normalisation of scores and of gradients */
+    enum tristate clamp_map;      /* negative entries of the finished map become 0 */
+    enum reduction aggregate;     /* over channels */
+    int aggregate_by_protocol;    /* 1: `aggregate` is not set */
+    double discard;               /* fraction of the smallest scores set to zero */
+    enum sign_rule negatives;
+    int negatives_by_protocol;
+    enum precision precision; /* PRECISION_FP32 or PRECISION_DOUBLE */
+    int precision_auto;       /* 1: the method's own choice (SPEC 6) */
+    int randomise_layers;     /* control: last n layers (and the head) re-initialised; -1 off */
+    uint64_t seed;
+};
+
+struct explain_method {
+    const char *name;    /* "attribution" */
+    const char *summary; /* one line for --help and docs */
+    bool class_agnostic; /* the map does not depend on the class */
+    bool needs_double;   /* with precision auto */
+    bool control;        /* no explanation, but what explanations are compared with (SPEC 5.6) */
+};
+
+/* All BY_PROTOCOL, `released`, everything else at its default. */
+extern const struct explain_options explain_defaults;
+
+extern const struct explain_method *const explain_methods[]; /* NULL-terminated */
+const struct explain_method *explain_find(const char *name); /* NULL: unknown */
+
+bool explain_supports(const struct explain_method *, const struct model *);
+/* Whether it runs in double on this model while explain.precision is auto. */
+bool explain_in_double(const struct explain_method *, const struct model *);
+/* Values a side of the method's map on this model: the patch grid's, or the image's. */
+int explain_map_side(const struct explain_method *, const struct model *);
+
+struct explainer;
+
+/* Plans memory for `batch` images, the given methods and classes. E_CONFIG: a method that the
+ * architecture does not have, an option out of range (named as the config key). */
+enum status explainer_open(const struct model *, const char *backend,
+                           const struct backend_options *, const struct input_format *,
+                           const struct explain_options *,
+                           const struct explain_method *const *methods, int method_count,
+                           const bool classes[CLASS_CHOICES], int batch, struct explainer **out,
+                           struct error *err);
+void explainer_close(struct explainer *);
+
+/* How maps lie in explain_result: images one behind the other, in an image methods in the order
+ * given to explainer_open, of a method its CLASS_CHOICES, each [side, side] with the method's side.
+ * Where all methods have the patch grid's side that is [n, methods, CLASS_CHOICES, g, g]. */
+size_t explainer_map_values(const struct explainer *); /* of one image */
+size_t explainer_map_at(const struct explainer *, int image, int method, enum class_choice);
+int explainer_side(const struct explainer *, int method);
+
+/* Bytes of device memory that it holds: weights and workspaces of all its passes. */
+size_t explainer_bytes(const struct explainer *);
+
+struct explain_subject {
+    const uint8_t *rgb; /* [S, S, 3], host */
+    int32_t label;      /* true class: the target */
+    int32_t predicted;  /* class to explain as the predicted one; -1: this model's own */
+    uint64_t id_hash;   /* of the image's id: seeds `random` */
+};
+
+struct explain_result {    /* arrays by the caller, for n images */
+    int32_t *predicted;    /* [n] */
+    float *maps;           /* [n, explainer_map_values]; the map of an image, a method and a class,
+                              [side, side], begins at explainer_map_at. A class not asked for is
+                              untouched; a class-agnostic map, or target = predicted, is computed
+                              once and copied */
+    float *identity_error; /* [n] hidden-attention identity (SPEC 4) of the model itself (of none
+                              that is re-initialised), relative; NaN where no method computed it */
+    uint8_t *zero_row_sum; /* [n] a rollout met a row sum of exactly 0 */
+};
+
+enum status explainer_run(struct explainer *, const struct explain_subject *, int n,
+                          const struct explain_result *, struct error *err);

@@ -1,0 +1,73 @@
+/* Looking methods up: by name, and what they do on an architecture. */
+#include "method.h"
+
+#include <string.h>
+
+#include "sweep.h"
+
+const struct explain_method *explain_find(const char *name)
+{
+    for (int i = 0; explain_methods[i] != NULL; i++)
+        if (strcmp(explain_methods[i]->name, name) == 0)
+            return explain_methods[i];
+    return NULL;
+}
+
+const struct method *method_of(const struct explain_method *info)
+{
+    return (const struct method *)info; /* its first member */
+}
+
+const struct method *method_run_by(const struct method *m)
+{
+    return m->randomised != NULL ? m->randomised : m;
+}
+
+static const struct method_functions *own_functions(const struct method *m, const char *arch)
+{
+    for (const struct method_on *on = m->on; on != NULL && on->arch != NULL; on++)
+        if (strcmp(on->arch, arch) == 0)
+            return &on->f;
+    return NULL;
+}
+
+static const struct method_functions *of_arch(const struct arch_explain *e, const char *method)
+{
+    for (const struct arch_method *row = e->methods; row != NULL && row->method != NULL; row++)
+        if (strcmp(row->method, method) == 0)
+            return &row->f;
+    return NULL;
+}
+
+const struct method_functions *method_functions(const struct method *m,
+                                                const struct arch_type *type)
+{
+    const struct arch_explain *e = type->explain;
+    m = method_run_by(m);
+    if (e == NULL || (m->gradient != GRADIENT_NONE && !(e->gradients & 1u << m->gradient)))
+        return NULL;
+    const struct method_functions *f = own_functions(m, type->name);
+    if (f == NULL)
+        f = of_arch(e, m->info.name);
+    if (f == NULL)
+        f = own_functions(m, "");
+    return f == NULL || (f->relevance && !e->relevance) ? NULL : f;
+}
+
+bool explain_supports(const struct explain_method *info, const struct model *model)
+{
+    const struct method *m = method_of(info);
+    return m->map != NULL || method_functions(m, model->type) != NULL;
+}
+
+bool explain_in_double(const struct explain_method *info, const struct model *model)
+{
+    const struct method_functions *f = method_functions(method_of(info), model->type);
+    return info->needs_double && f != NULL && f->relevance;
+}
+
+int explain_map_side(const struct explain_method *info, const struct model *model)
+{
+    const struct method *m = method_run_by(method_of(info));
+    return m->side != NULL ? m->side(&model->geo) : model->geo.grid;
+}

@@ -1,0 +1,10 @@
+/* The explanation methods that there are, in the order of the list in meson.build. */
+#include "method.h"
+#include "method_list.h"
+
+#define DECLARE(name) extern const struct method method_##name;
+METHOD_LIST(DECLARE)
+#undef DECLARE
+
+#define ROW(name) &method_##name.info,
+const struct explain_method *const explain_methods[] = { METHOD_LIST(ROW) NULL };

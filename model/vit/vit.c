@@ -1,0 +1,417 @@
+#include "vit.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HEAD_DIM = 64 }; /* of every published DeiT: H = D / 64 where the config names none */
+
+static enum status read_heads(const struct checkpoint *ck, const struct model_options *o,
+                              struct geometry *g, struct error *err)
+{
+    g->heads = o->heads;
+    if (g->heads == 0 && g->width % HEAD_DIM == 0)
+        g->heads = g->width / HEAD_DIM;
+    if (g->heads == 0)
+        return fail(err, E_CONFIG,
+                    "%s: width %d is no multiple of %d; set model.heads (the number "
+                    "of heads is not in a checkpoint)",
+                    ck->path, g->width, HEAD_DIM);
+    if (g->heads < 0 || g->width % g->heads != 0)
+        return fail(err, E_CONFIG, "%s: model.heads = %d does not divide the width %d", ck->path,
+                    g->heads, g->width);
+    return OK;
+}
+
+static enum status read_geometry(const struct checkpoint *ck, const struct model_options *o,
+                                 struct geometry *g, struct error *err)
+{
+    const struct tensor *pos, *proj, *fc1, *head;
+    char name[64];
+    TRY(need_tensor(ck, "pos_embed", 3, &pos, err));
+    TRY(need_tensor(ck, "patch_embed.proj.weight", 4, &proj, err));
+    TRY(need_tensor(ck, "blocks.0.mlp.fc1.weight", 2, &fc1, err));
+    TRY(need_tensor(ck, "head.weight", 2, &head, err));
+    g->width = (int)proj->shape[0];
+    g->patch = (int)proj->shape[2];
+    g->mlp = (int)fc1->shape[0];
+    g->classes = (int)head->shape[0];
+    do
+        snprintf(name, sizeof name, "blocks.%d.norm1.weight", ++g->depth);
+    while (checkpoint_find(ck, name) != NULL);
+    TRY(read_heads(ck, o, g, err));
+    enum status s = place_patches(g, pos->shape[1] - 1, o, err);
+    if (s != OK)
+        return fail_prefix(err, "%s: ", ck->path);
+    g->cls_at = 0;
+    return OK;
+}
+
+static void list_linear(struct tensor_list *t, int64_t out, int64_t in, const char *name)
+{
+    tensor_list_add(t, out, in, 0, 0, "%s.weight", name);
+    tensor_list_add(t, out, 0, 0, 0, "%s.bias", name);
+}
+
+static void list_tensors(const struct geometry *g, struct tensor_list *t)
+{
+    int64_t d = g->width;
+    char name[64];
+    tensor_list_add(t, 1, 1, d, 0, "cls_token");
+    tensor_list_add(t, 1, g->tokens, d, 0, "pos_embed");
+    tensor_list_add(t, d, 3, g->patch, g->patch, "patch_embed.proj.weight");
+    tensor_list_add(t, d, 0, 0, 0, "patch_embed.proj.bias");
+    for (int i = 0; i < g->depth; i++) {
+        for (int k = 1; k <= 2; k++) {
+            tensor_list_add(t, d, 0, 0, 0, "blocks.%d.norm%d.weight", i, k);
+            tensor_list_add(t, d, 0, 0, 0, "blocks.%d.norm%d.bias", i, k);
+        }
+        const struct {
+            const char *name;
+            int64_t out, in;
+        } linear[] = { { "attn.qkv", 3 * d, d },
+                       { "attn.proj", d, d },
+                       { "mlp.fc1", g->mlp, d },
+                       { "mlp.fc2", d, g->mlp } };
+        for (int k = 0; k < 4; k++) {
+            snprintf(name, sizeof name, "blocks.%d.%s", i, linear[k].name);
+            list_linear(t, linear[k].out, linear[k].in, name);
+        }
+    }
+    tensor_list_add(t, d, 0, 0, 0, "norm.weight");
+    tensor_list_add(t, d, 0, 0, 0, "norm.bias");
+    list_linear(t, g->classes, d, "head");
+}
+
+/* ---- weights ---- */
+
+static bool bind_linear(struct vit_linear *l, const struct model *m, struct backend *be,
+                        unsigned uses, const char *name)
+{
+    l->w = bind_weight(m, be, uses, "%s.weight", name);
+    l->b = bind_array(m, be, "%s.bias", name);
+    return l->w != NULL && l->b != NULL;
+}
+
+static bool bind_block(struct vit_block *w, const struct model *m, struct backend *be,
+                       unsigned uses, int i)
+{
+    char name[64];
+    w->norm1_w = bind_array(m, be, "blocks.%d.norm1.weight", i);
+    w->norm1_b = bind_array(m, be, "blocks.%d.norm1.bias", i);
+    w->norm2_w = bind_array(m, be, "blocks.%d.norm2.weight", i);
+    w->norm2_b = bind_array(m, be, "blocks.%d.norm2.bias", i);
+    bool ok = w->norm1_w && w->norm1_b && w->norm2_w && w->norm2_b;
+    struct vit_linear *linear[] = { &w->qkv, &w->proj, &w->fc1, &w->fc2 };
+    static const char *const names[] = { "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2" };
+    for (int k = 0; k < 4; k++) {
+        snprintf(name, sizeof name, "blocks.%d.%s", i, names[k]);
+        ok = bind_linear(linear[k], m, be, uses, name) && ok;
+    }
+    return ok;
+}
+
+static void unbind_linear(struct vit_linear *l, struct backend *be)
+{
+    be->op.weight_free(be, l->w);
+    be->free(be, l->b);
+}
+
+static void unbind(void *weights, struct backend *be)
+{
+    struct vit_weights *w = weights;
+    if (w == NULL)
+        return;
+    stem_unbind(&w->stem, be);
+    for (int i = 0; w->block != NULL && i < w->depth; i++) {
+        struct vit_block *b = &w->block[i];
+        be->free(be, b->norm1_w);
+        be->free(be, b->norm1_b);
+        be->free(be, b->norm2_w);
+        be->free(be, b->norm2_b);
+        unbind_linear(&b->qkv, be);
+        unbind_linear(&b->proj, be);
+        unbind_linear(&b->fc1, be);
+        unbind_linear(&b->fc2, be);
+    }
+    be->free(be, w->norm_w);
+    be->free(be, w->norm_b);
+    unbind_linear(&w->head, be);
+    free(w->block);
+    free(w);
+}
+
+static void *bind(const struct model *m, struct backend *be, unsigned uses)
+{
+    struct vit_weights *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return NULL;
+    w->depth = m->geo.depth;
+    w->block = calloc((size_t)w->depth, sizeof *w->block);
+    bool ok = w->block != NULL && stem_bind(&w->stem, m, be);
+    for (int i = 0; ok && i < w->depth; i++)
+        ok = bind_block(&w->block[i], m, be, uses, i);
+    w->norm_w = ok ? bind_array(m, be, "norm.weight") : NULL;
+    w->norm_b = ok ? bind_array(m, be, "norm.bias") : NULL;
+    ok = ok && bind_linear(&w->head, m, be, uses, "head");
+    if (ok && w->norm_w && w->norm_b)
+        return w;
+    unbind(w, be);
+    return NULL;
+}
+
+/* ---- forward ---- */
+
+void vit_acts_layout(const struct geometry *g, const struct backend *be, int n, bool explained,
+                     struct bump *b, struct vit_acts *a)
+{
+    size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
+    bool narrow = be->narrow && !explained;
+    size_t passing = be_size(be, narrow); /* of what goes from one operation to the next */
+    size_t mlp = (size_t)g->mlp, len = (size_t)g->tokens;
+    *a = (struct vit_acts){ .narrow = narrow };
+    a->y = bump_take(b, rows * d, passing);
+    a->qkv = bump_take(b, rows * 3 * d, passing);
+    a->att = bump_take(b, rows * d, passing);
+    a->mid = bump_take(b, rows * mlp, passing);
+    if (!explained)
+        return;
+    a->probs = bump_take(b, rows * (size_t)g->heads * len, size);
+    a->proj = bump_take(b, rows * d, size);
+    a->x1 = bump_take(b, rows * d, size);
+    a->y2 = bump_take(b, rows * d, size);
+    a->fc1 = bump_take(b, rows * mlp, size);
+    a->fc2 = bump_take(b, rows * d, size);
+    a->x_cls = bump_take(b, (size_t)n * d, size);
+    a->att_cls = bump_take(b, (size_t)n * d, size);
+}
+
+void vit_gather_cls(const struct geometry *g, struct backend *be, int n, const real *all, real *cls)
+{
+    size_t d = (size_t)g->width, len = (size_t)g->tokens;
+    for (size_t i = 0; i < (size_t)n; i++)
+        run_copy(be, be_at(be, all, (i * len + (size_t)g->cls_at) * d), be_at(be, cls, i * d), d);
+}
+
+void vit_spread_cls(const struct geometry *g, struct backend *be, int n, const real *finite,
+                    const real *cls, real *all)
+{
+    size_t d = (size_t)g->width, len = (size_t)g->tokens;
+    run_map2(be, MAP_COPY, finite, NULL, all, (size_t)n * len * d, 0.0);
+    for (size_t i = 0; i < (size_t)n; i++)
+        run_copy(be, be_at(be, cls, i * d), be_at(be, all, (i * len + (size_t)g->cls_at) * d), d);
+}
+
+static void norm(const struct geometry *g, struct backend *be, int rows, const real *x,
+                 const real *h, const real *w, const real *b, real *r, real *y, bool narrow)
+{
+    const struct layernorm_args a = { .rows = rows,
+                                      .width = g->width,
+                                      .x = x,
+                                      .h = h,
+                                      .w = w,
+                                      .b = b,
+                                      .eps = VIT_NORM_EPS,
+                                      .r = r,
+                                      .y = y,
+                                      .narrow_y = narrow };
+    be->op.layernorm(be, &a);
+}
+
+static void attend(const struct geometry *g, struct backend *be, const struct vit_acts *a, int n)
+{
+    int dim = g->width / g->heads;
+    const struct attention_args t = { .n = n,
+                                      .len = g->tokens,
+                                      .heads = g->heads,
+                                      .dim = dim,
+                                      .qkv = a->qkv,
+                                      .scale = 1.0 / sqrt((double)dim),
+                                      .out = a->att,
+                                      .probs = a->probs,
+                                      .narrow = a->narrow };
+    be->op.attention(be, &t);
+}
+
+/* norm1, qkv and attention: the part that every block needs for all tokens. */
+static void mix(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                const struct vit_acts *a, int n, const real *x)
+{
+    int rows = n * g->tokens;
+    size_t d = (size_t)g->width;
+    norm(g, be, rows, x, NULL, w->norm1_w, w->norm1_b, NULL, a->y, a->narrow);
+    const struct linear_args qkv = { .rows = rows,
+                                     .w = w->qkv.w,
+                                     .x = a->y,
+                                     .ldx = d,
+                                     .bias = w->qkv.b,
+                                     .y = a->qkv,
+                                     .ldy = 3 * d,
+                                     .narrow_x = a->narrow,
+                                     .narrow_y = a->narrow };
+    be->op.linear(be, &qkv);
+    attend(g, be, a, n);
+}
+
+static void add_linear(struct backend *be, const struct vit_linear *w, int rows, const real *x,
+                       size_t in, real *y, size_t out, bool narrow)
+{
+    const struct linear_args l = { .rows = rows,
+                                   .w = w->w,
+                                   .x = x,
+                                   .ldx = in,
+                                   .bias = w->b,
+                                   .accumulate = true,
+                                   .y = y,
+                                   .ldy = out,
+                                   .narrow_x = narrow };
+    be->op.linear(be, &l);
+}
+
+void vit_block_forward(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                       const struct vit_acts *a, int n, real *x)
+{
+    int rows = vit_rows(g, a, n);
+    size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
+    mix(g, be, w, a, n, x);
+    if (a->cls_only) {
+        vit_gather_cls(g, be, n, x, x);
+        vit_gather_cls(g, be, n, a->att, a->att);
+    }
+    add_linear(be, &w->proj, rows, a->att, d, x, d, a->narrow);
+    norm(g, be, rows, x, NULL, w->norm2_w, w->norm2_b, NULL, a->y, a->narrow);
+    const struct linear_args fc1 = { .rows = rows,
+                                     .w = w->fc1.w,
+                                     .x = a->y,
+                                     .ldx = d,
+                                     .bias = w->fc1.b,
+                                     .act = ACT_GELU,
+                                     .y = a->mid,
+                                     .ldy = mlp,
+                                     .narrow_x = a->narrow,
+                                     .narrow_y = a->narrow };
+    be->op.linear(be, &fc1);
+    add_linear(be, &w->fc2, rows, a->mid, mlp, x, d, a->narrow);
+}
+
+void vit_block_record(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                      const struct vit_acts *a, int n, const real *x)
+{
+    int rows = vit_rows(g, a, n);
+    size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
+    mix(g, be, w, a, n, x);
+    if (a->cls_only) {
+        vit_gather_cls(g, be, n, x, a->x_cls);
+        vit_gather_cls(g, be, n, a->att, a->att_cls);
+    }
+    run_linear(be, w->proj.w, w->proj.b, rows, a->cls_only ? a->att_cls : a->att, d, a->proj, d);
+    norm(g, be, rows, a->cls_only ? a->x_cls : x, a->proj, w->norm2_w, w->norm2_b, a->x1, a->y2,
+         false);
+    run_linear(be, w->fc1.w, w->fc1.b, rows, a->y2, d, a->fc1, mlp);
+    run_map2(be, MAP_GELU, a->fc1, NULL, a->mid, (size_t)rows * mlp, 1.0);
+    run_linear(be, w->fc2.w, w->fc2.b, rows, a->mid, mlp, a->fc2, d);
+}
+
+void vit_head(const struct geometry *g, struct backend *be, const struct vit_weights *w, int n,
+              const real *x, real *normed, real *logits)
+{
+    size_t d = (size_t)g->width;
+    norm(g, be, n, x, NULL, w->norm_w, w->norm_b, NULL, normed, false);
+    run_linear(be, w->head.w, w->head.b, n, normed, d, logits, (size_t)g->classes);
+}
+
+/* The same from narrow arrays and all tokens, x [n, L, D]: the CLS rows are told by their stride.
+ */
+static void head_narrow(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                        const struct vit_acts *a, int n, const real *x, real *logits)
+{
+    size_t d = (size_t)g->width;
+    norm(g, be, n * g->tokens, x, NULL, w->norm_w, w->norm_b, NULL, a->y, true);
+    const struct linear_args l = { .rows = n,
+                                   .w = w->head.w,
+                                   .x = be_at_narrow(be, true, a->y, (size_t)g->cls_at * d),
+                                   .ldx = (size_t)g->tokens * d,
+                                   .bias = w->head.b,
+                                   .y = logits,
+                                   .ldy = (size_t)g->classes,
+                                   .narrow_x = true };
+    be->op.linear(be, &l);
+}
+
+static const struct stem *stem_of(const void *weights)
+{
+    return &((const struct vit_weights *)weights)->stem;
+}
+
+static void layout(const struct geometry *g, const struct backend *be, int n, struct bump *b,
+                   void *ws)
+{
+    vit_acts_layout(g, be, n, false, b, ws);
+}
+
+static void forward(const struct geometry *g, struct backend *be, const void *weights, void *ws,
+                    int n, real *tokens, real *logits)
+{
+    const struct vit_weights *w = weights;
+    struct vit_acts *a = ws;
+    for (int i = 0; i < g->depth; i++) {
+        /* On a GPU a copy for every image costs what the last block's other rows would. */
+        a->cls_only = i == g->depth - 1 && !a->narrow;
+        vit_block_forward(g, be, &w->block[i], a, n, tokens);
+    }
+    if (a->narrow)
+        head_narrow(g, be, w, a, n, tokens, logits);
+    else
+        vit_head(g, be, w, n, tokens, a->y, logits);
+}
+
+/* ---- what is published (SPEC 2) ---- */
+
+static void complete(struct geometry *g)
+{
+    g->cls_at = 0;
+    g->mlp = 4 * g->width;
+}
+
+#define DEIT(d, h)                                                                                 \
+    {                                                                                              \
+        .image_size = 224, .patch = 16, .stride = 16, .width = (d), .depth = 12, .heads = (h)      \
+    }
+static const struct published_model published[] = {
+    { "deit_tiny", DEIT(192, 3) },
+    { "deit_small", DEIT(384, 6) },
+    { "deit_base", DEIT(768, 12) },
+    { .name = NULL },
+};
+
+static const struct own_size own_sizes[] = { { "heads", offsetof(struct geometry, heads) },
+                                             { NULL, 0 } };
+
+static void describe(const struct geometry *g, bool all, char *text, size_t size)
+{
+    snprintf(text, size, "%d heads", g->heads);
+    if (all)
+        snprintf(text, size, "%d heads (a checkpoint does not say: width / 64), MLP %d", g->heads,
+                 g->mlp);
+}
+
+const struct arch_type vit_type = {
+    .name = "vit",
+    .title = "ViT",
+    .mark = "blocks.0.attn.qkv.weight",
+    .layers = "blocks.",
+    .published = published,
+    .own_sizes = own_sizes,
+    .complete = complete,
+    .read_geometry = read_geometry,
+    .list_tensors = list_tensors,
+    .describe = describe,
+    .bind = bind,
+    .unbind = unbind,
+    .stem = stem_of,
+    .ws_size = sizeof(struct vit_acts),
+    .layout = layout,
+    .forward = forward,
+    .explain = &vit_explain,
+};

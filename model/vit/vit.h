@@ -1,0 +1,119 @@
+/* Vision Transformer (DeiT; SPEC 2.3) on a backend: weights, one block's activations, forward,
+ * gradient and LRP of a block. Used by vit.c's forward pass and by the explanations. */
+#pragma once
+
+#include "arch.h"
+
+extern const struct arch_type vit_type;
+extern const struct arch_explain vit_explain; /* vit_sweep.c */
+
+#define VIT_NORM_EPS 1e-6 /* SPEC 2.3 */
+
+struct vit_linear {
+    struct weight *w; /* [out, in] */
+    real *b;          /* [out] */
+};
+
+struct vit_block {
+    real *norm1_w, *norm1_b, *norm2_w, *norm2_b; /* [D] */
+    struct vit_linear qkv, proj, fc1, fc2;
+};
+
+struct vit_weights {
+    struct stem stem;
+    int depth;
+    struct vit_block *block; /* [Λ] */
+    real *norm_w, *norm_b;   /* [D] */
+    struct vit_linear head;
+};
+
+/* One block's activations for n images. Of the last block's output only the CLS token is read: from
+ * its attention's output on, arrays hold the CLS rows alone, [n, ·] in place of [n, L, ·]. */
+struct vit_acts {
+    bool cls_only; /* this is the last block */
+    real *y;       /* [n, L, D]  norm1(x); in a plain forward reused for norm2 */
+    real *qkv;     /* [n, L, 3, H, dim] */
+    real *att;     /* [n, L, D]  attention's output, heads side by side */
+    real *mid;     /* [n, L, MLP]  GELU(fc1) */
+    /* explanations only, else NULL: */
+    real *probs;           /* [n, H, L, L] */
+    real *proj;            /* [n, L, D]  proj's output: the first branch of the residual */
+    real *x1;              /* [n, L, D]  x + proj */
+    real *y2;              /* [n, L, D]  norm2(x1) */
+    real *fc1;             /* [n, L, MLP]  before GELU */
+    real *fc2;             /* [n, L, D]  the second branch of the residual */
+    real *x_cls, *att_cls; /* [n, D]  CLS rows of the block's input and of att, where cls_only */
+    bool narrow; /* y, qkv, att, mid are (ops.h); never in explanations, never with cls_only */
+};
+
+void vit_acts_layout(const struct geometry *, const struct backend *, int n, bool explained,
+                     struct bump *, struct vit_acts *);
+static inline int vit_rows(const struct geometry *g, const struct vit_acts *a, int n)
+{
+    return a->cls_only ? n : n * g->tokens;
+}
+
+/* CLS rows [n, D] of all [n, L, D], which may begin at cls. */
+void vit_gather_cls(const struct geometry *, struct backend *, int n, const real *all, real *cls);
+/* The other way, among zeros; `finite` [n, L, D] is any array without NaN and infinity. */
+void vit_spread_cls(const struct geometry *, struct backend *, int n, const real *finite,
+                    const real *cls, real *all);
+
+/* x [n, L, D] becomes the block's output; with cls_only its CLS rows, x [n, D]. */
+void vit_block_forward(const struct geometry *, struct backend *, const struct vit_block *,
+                       const struct vit_acts *, int n, real *x);
+/* The same from x that stays; fills in everything of acts. The output is x1 + fc2. */
+void vit_block_record(const struct geometry *, struct backend *, const struct vit_block *,
+                      const struct vit_acts *, int n, const real *x);
+/* CLS rows x [n, D] -> logits [n, classes]; normed [n, D] is kept for vit_head_lrp. */
+void vit_head(const struct geometry *, struct backend *, const struct vit_weights *, int n,
+              const real *x, real *normed, real *logits);
+
+/* ---- gradient (vit_back.c) ---- */
+
+struct vit_grads { /* scratch for one block, n images */
+    real *wide;    /* [n, L, max(MLP, 3D)] */
+    real *d1, *d2; /* [n, L, D] */
+    real *probs;   /* [n, H, L, L]  gradient at the attention map */
+    real *qkv;     /* [n, L, 3, H, dim] */
+};
+
+void vit_grads_layout(const struct geometry *, const struct backend *, int n, struct bump *,
+                      struct vit_grads *);
+/* onehot [n, classes] -> gx [n, D], the gradient of the chosen logit at the last block's output x
+ * [n, D]; scratch [n, D]. */
+void vit_head_back(const struct geometry *, struct backend *, const struct vit_weights *, int n,
+                   const real *x, const real *onehot, real *scratch, real *gx);
+/* gx [n, L, D] (cls_only: [n, D]) at the block's output -> [n, L, D] at x1, and g->probs, the
+ * gradient at the attention map. */
+void vit_block_back_probs(const struct geometry *, struct backend *, const struct vit_block *,
+                          const struct vit_acts *, const struct vit_grads *, int n, real *gx);
+/* After vit_block_back_probs: gx becomes the gradient at the block's input x. */
+void vit_block_back(const struct geometry *, struct backend *, const struct vit_block *,
+                    const struct vit_acts *, const struct vit_grads *, int n, const real *x,
+                    real *gx);
+
+/* ---- LRP (vit_lrp.c; SPEC 5.4) ---- */
+
+struct vit_lrp {   /* scratch for one block, n images */
+    real *linear;  /* [n, L, D + max(MLP, 3D)]  of linear_lrp */
+    real *wide;    /* [n, L, max(MLP, 3D)] */
+    real *ra, *rb; /* [n, L, D] */
+    real *probs;   /* [n, H, L, L]  relevance of the attention map */
+    real *scores;  /* [n, H, L, L]  q kᵀ, then S(R, q kᵀ) */
+};
+
+void vit_lrp_layout(const struct geometry *, const struct backend *, int n, struct bump *,
+                    struct vit_lrp *);
+/* onehot [n, classes], normed and logits of vit_head -> relevance r [n, D] of the last block's
+ * output; the other tokens have none. */
+void vit_head_lrp(struct backend *, const struct vit_weights *, const struct vit_lrp *, int n,
+                  const real *normed, const real *logits, const real *onehot, real *r);
+/* r (cls_only: [n, D]) at the block's output -> relevance of x1 in r [n, L, D], of the attention
+ * output in s->ra, and s->probs, that of the attention map. x: the block's input. */
+void vit_block_lrp_probs(const struct geometry *, struct backend *, const struct vit_block *,
+                         const struct vit_acts *, const struct vit_lrp *, int n, const real *x,
+                         real *r);
+/* After vit_block_lrp_probs: r becomes the relevance of the block's input x. */
+void vit_block_lrp(const struct geometry *, struct backend *, const struct vit_block *,
+                   const struct vit_acts *, const struct vit_lrp *, int n, const real *x, real *r);

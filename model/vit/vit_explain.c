@@ -1,0 +1,60 @@
+/* What explanations of a ViT do by default, and its attention to look at. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vit_scores.h"
+#include "vit_sweep.h"
+
+/* Its methods are Transformer-Explainability's in both protocols (SPEC 5.4). */
+void vit_rules(const struct geometry *g, bool paper, const struct method_functions *f,
+               struct rules *out)
+{
+    (void)paper;
+    *out = (struct rules){ .full_matrix = true,
+                           .diagonal = true,
+                           .row_norm = !f->relevance,
+                           .start = g->depth > 1 ? 1 : 0 };
+}
+
+/* ---- attention ---- */
+
+static int count(const struct geometry *g)
+{
+    return g->heads;
+}
+
+static const real *matrix(struct sweep *s, int head)
+{
+    const struct vit_scores *v = s->scratch;
+    size_t len = (size_t)s->model->geo.tokens;
+    if (head >= 0)
+        return be_at(s->be, v->acts.probs, (size_t)head * len * len);
+    return vit_attention_map(&s->view);
+}
+
+/* Probabilities are positive: one row is both. */
+static enum status influence(struct sweep *s, double *absolute, double *mean, struct error *err)
+{
+    size_t len = (size_t)s->model->geo.tokens, c = (size_t)s->model->geo.cls_at;
+    be_read_doubles(s->be, mean, be_at(s->be, matrix(s, -1), c * len), len);
+    memcpy(absolute, mean, len * sizeof *mean);
+    return s->be->sync(s->be, err);
+}
+
+static const real *relevance(struct sweep *s)
+{
+    return ((const struct vit_scores *)s->scratch)->lrp.probs;
+}
+
+const struct arch_attention vit_attention = {
+    .kind = { .unit = "head",
+              .counted = "attention matrices (H, one a head)",
+              .what = "softmax of scaled products, [channel, row, column]",
+              .drawn = "ViT: softmax, 0 to max",
+              .probabilities = true,
+              .directions = 1 },
+    .count = count,
+    .matrix = matrix,
+    .influence = influence,
+    .relevance = relevance,
+};

@@ -1,0 +1,119 @@
+/* LRP through the ViT, block by block from the top (SPEC 5.4, α = 1). */
+#include <stdlib.h>
+
+#include "vit_maps.h"
+
+static size_t widest(const struct geometry *g)
+{
+    return (size_t)(g->mlp > 3 * g->width ? g->mlp : 3 * g->width);
+}
+
+void vit_lrp_layout(const struct geometry *g, const struct backend *be, int n, struct bump *b,
+                    struct vit_lrp *s)
+{
+    size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
+    size_t wide = rows * widest(g), maps = rows * (size_t)g->heads * (size_t)g->tokens;
+    /* Every layer has the width on one side. The head's classes may be more than all tokens of a
+     * small model. */
+    size_t head = (size_t)n * (d + (size_t)g->classes), linear = rows * d + wide;
+    s->linear = bump_take(b, linear > head ? linear : head, size);
+    s->wide = bump_take(b, wide, size);
+    s->ra = bump_take(b, rows * d, size);
+    s->rb = bump_take(b, rows * d, size);
+    s->probs = bump_take(b, maps, size);
+    s->scores = bump_take(b, maps, size);
+}
+
+static void lrp_linear(struct backend *be, const struct vit_lrp *s, const struct vit_linear *l,
+                       int rows, const real *x, const real *y, const real *r, real *rx)
+{
+    const struct linear_lrp_args a = {
+        .rows = rows, .w = l->w, .x = x, .y = y, .b = l->b, .r = r, .rx = rx, .scratch = s->linear
+    };
+    be->op.linear_lrp(be, &a);
+}
+
+static void lrp_add(struct backend *be, int n, size_t count, const real *a, const real *b,
+                    const real *r, real *ra, real *rb)
+{
+    const struct lrp_add_args args = {
+        .n = n, .count = count, .a = a, .b = b, .r = r, .ra = ra, .rb = rb
+    };
+    be->op.lrp_add(be, &args);
+}
+
+void vit_head_lrp(struct backend *be, const struct vit_weights *w, const struct vit_lrp *s, int n,
+                  const real *normed, const real *logits, const real *onehot, real *r)
+{
+    lrp_linear(be, s, &w->head, n, normed, logits, onehot, r);
+}
+
+void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                         const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x,
+                         real *r)
+{
+    int rows = vit_rows(g, a, n);
+    size_t d = (size_t)g->width, all = (size_t)n * (size_t)g->tokens * d;
+    size_t part = (size_t)rows * d, count = part / (size_t)n; /* tokens without relevance add 0 */
+    size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
+    /* output = x1 + fc2(GELU(fc1(norm2(x1)))) */
+    lrp_add(be, n, count, a->x1, a->fc2, r, s->ra, s->rb);
+    lrp_linear(be, s, &w->fc2, rows, a->mid, a->fc2, s->rb, s->wide);
+    lrp_linear(be, s, &w->fc1, rows, a->y2, a->fc1, s->wide, s->rb);
+    const struct lrp_join_args join = {
+        .count = part, .x = a->x1, .r1 = s->ra, .r2 = s->rb, .r = r
+    };
+    be->op.lrp_join(be, &join);
+    /* x1 = x + proj(attention): r takes x's share, ra what passes through proj */
+    if (a->cls_only) {
+        lrp_add(be, n, count, a->x_cls, a->proj, r, s->ra, s->rb);
+        vit_spread_cls(g, be, n, x, s->ra, r);
+        lrp_linear(be, s, &w->proj, rows, a->att_cls, a->proj, s->rb, s->rb);
+        vit_spread_cls(g, be, n, x, s->rb, s->ra);
+    } else {
+        lrp_add(be, n, count, x, a->proj, r, r, s->rb);
+        lrp_linear(be, s, &w->proj, rows, a->att, a->proj, s->rb, s->ra);
+    }
+    /* attention = P v: Q = S(R, P v), R_P = P ⊙ (Q vᵀ) / 2 */
+    run_map2(be, MAP_RATIO, s->ra, a->att, s->ra, all, 1.0);
+    if (a->cls_only)
+        run_zero(be, a->probs, s->probs, maps);
+    for (int i = 0; i < maps_parts(g, be, n); i++) {
+        const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
+        maps_t_v(g, be, &m, s->ra, a->qkv, s->probs);
+        real *share = maps_in(g, be, &m, s->probs);
+        run_map2(be, MAP_MUL, maps_in(g, be, &m, a->probs), share, share, maps_count(g, &m), 0.5);
+    }
+}
+
+/* S = q kᵀ, without its scale, as the rule sees it: R_v = v ⊙ (Pᵀ Q) / 2; with Q' = S(R_P, S),
+ * R_q = q ⊙ (Q' k) / 2, R_k = k ⊙ (Q'ᵀ q) / 2. Here without v, q, k and halves. */
+static void attention_lrp(const struct geometry *g, struct backend *be, const struct vit_acts *a,
+                          const struct vit_lrp *s, const struct maps_part *part)
+{
+    real *scores = maps_in(g, be, part, s->scores);
+    maps_to_v(g, be, part, a->probs, s->ra, s->wide);
+    maps_q_k(g, be, part, a->qkv, s->scores);
+    run_map2(be, MAP_RATIO, maps_in(g, be, part, s->probs), scores, scores, maps_count(g, part),
+             1.0);
+    maps_to_qk(g, be, part, s->scores, a->qkv, s->wide);
+}
+
+void vit_block_lrp(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                   const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x, real *r)
+{
+    int rows = n * g->tokens;
+    size_t all = (size_t)rows * (size_t)g->width;
+    if (a->cls_only) {
+        run_zero(be, a->probs, s->scores, (size_t)rows * (size_t)g->heads * (size_t)g->tokens);
+        run_zero(be, a->qkv, s->wide, 3 * all);
+    }
+    for (int i = 0; i < maps_parts(g, be, n); i++) {
+        const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
+        attention_lrp(g, be, a, s, &m);
+    }
+    run_map2(be, MAP_MUL, a->qkv, s->wide, s->wide, 3 * all, 0.5);
+    lrp_linear(be, s, &w->qkv, rows, a->y, a->qkv, s->wide, s->rb);
+    const struct lrp_join_args join = { .count = all, .x = x, .r1 = r, .r2 = s->rb, .r = r };
+    be->op.lrp_join(be, &join);
+}

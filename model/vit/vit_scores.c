@@ -1,0 +1,53 @@
+/* Maps that methods take from a ViT's block in a sweep. */
+#include "vit_scores.h"
+#include "vit_sweep.h"
+
+static const struct vit_scores *own(const struct layer_view *view)
+{
+    return view->own;
+}
+
+static const real *mean_over_heads(struct layer_view *view, const real *a, const real *b)
+{
+    const struct head_mean_args h = { .n = view->n,
+                                      .heads = view->geo->heads,
+                                      .len = view->geo->tokens,
+                                      .a = a,
+                                      .b = b,
+                                      .out = own(view)->map };
+    view->be->op.head_mean(view->be, &h);
+    return h.out;
+}
+
+const real *vit_attention_map(struct layer_view *view)
+{
+    return mean_over_heads(view, own(view)->acts.probs, NULL);
+}
+
+const real *vit_weighted_map(struct layer_view *view)
+{
+    return mean_over_heads(view, own(view)->grads.probs, own(view)->lrp.probs);
+}
+
+void vit_rollout(struct layer_view *view, const struct rules *r, struct track *tracks,
+                 const real *maps)
+{
+    int len = view->geo->tokens;
+    size_t count = (size_t)len * (size_t)len;
+    if (view->rolled != NULL) {
+        const struct rollout_args a = { .n = view->n,
+                                        .len = len,
+                                        .k = maps,
+                                        .row_norm = r->row_norm,
+                                        .v = view->rolled->v,
+                                        .zero = view->rolled->zero };
+        view->be->op.rollout(view->be, &a);
+        return;
+    }
+    be_read_doubles(view->be, view->host, maps, (size_t)view->n * count);
+    for (int i = 0; i < view->n; i++) {
+        double *k = view->host + (size_t)i * count;
+        discard_smallest(k, count, r->discard, view->host2);
+        rollout_matrix(&tracks[i], k, len, r->row_norm);
+    }
+}

@@ -1,0 +1,144 @@
+/* ViT in a sweep: a block's activations, gradients and relevance, and its attention maps. */
+#include <stdlib.h>
+
+#include "vit_sweep.h"
+
+static const struct vit_weights *weights_of(const struct sweep *s)
+{
+    return s->weights;
+}
+
+/* Bytes of one block's recorded activations. */
+static size_t layer_bytes(const struct sweep *s)
+{
+    struct vit_acts acts;
+    struct bump measure = { 0 };
+    vit_acts_layout(&s->model->geo, s->be, s->n_max, true, &measure, &acts);
+    return measure.used;
+}
+
+static void layout(struct sweep *s, struct bump *b)
+{
+    struct vit_scores *v = s->scratch;
+    const struct geometry *g = &s->model->geo;
+    size_t kept = (size_t)(g->depth - s->lowest);
+    for (int i = 0; i < s->stream_count; i++) {
+        v->any_gradient = true;
+        v->any_lrp = v->any_lrp || s->streams[i].lrp;
+    }
+    for (size_t i = 0; v->kept != NULL && i < kept; i++)
+        vit_acts_layout(g, s->be, s->n_max, true, b, &v->kept[i]);
+    if (v->kept == NULL)
+        vit_acts_layout(g, s->be, s->n_max, true, b, &v->acts);
+    vit_acts_layout(g, s->be, s->n_max, false, b, &v->plain);
+    v->normed = bump_take(b, (size_t)s->n_max * (size_t)g->width, s->be->real_size);
+    if (v->any_gradient)
+        vit_grads_layout(g, s->be, s->n_max, b, &v->grads);
+    if (v->any_lrp)
+        vit_lrp_layout(g, s->be, s->n_max, b, &v->lrp);
+    v->map =
+        bump_take(b, (size_t)s->n_max * (size_t)g->tokens * (size_t)g->tokens, s->be->real_size);
+}
+
+static bool open_scores(struct sweep *s)
+{
+    struct vit_scores *v = s->scratch;
+    if (s->keeps)
+        v->kept = calloc((size_t)(s->model->geo.depth - s->lowest), sizeof *v->kept);
+    return !s->keeps || v->kept != NULL;
+}
+
+static void close_scores(struct sweep *s)
+{
+    free(((struct vit_scores *)s->scratch)->kept);
+}
+
+static bool is_last(const struct sweep *s, int layer)
+{
+    return layer == s->model->geo.depth - 1;
+}
+
+static void forward(struct sweep *s, int layer, real *x)
+{
+    struct vit_scores *v = s->scratch;
+    const struct geometry *g = &s->model->geo;
+    const struct vit_block *w = &weights_of(s)->block[layer];
+    if (v->kept == NULL || layer < s->lowest) {
+        v->plain.cls_only = is_last(s, layer);
+        vit_block_forward(g, s->be, w, &v->plain, s->n, x);
+        return;
+    }
+    struct vit_acts *a = &v->kept[layer - s->lowest];
+    a->cls_only = is_last(s, layer);
+    vit_block_record(g, s->be, w, a, s->n, x);
+    run_map2(s->be, MAP_ADD, a->x1, a->fc2, x, (size_t)vit_rows(g, a, s->n) * (size_t)g->width,
+             1.0);
+}
+
+static void head(struct sweep *s, const real *x, real *logits)
+{
+    const struct vit_scores *v = s->scratch;
+    vit_head(&s->model->geo, s->be, weights_of(s), s->n, x, v->normed, logits);
+}
+
+static void record(struct sweep *s, int layer, const real *x)
+{
+    struct vit_scores *v = s->scratch;
+    v->w = &weights_of(s)->block[layer];
+    if (v->kept != NULL && layer >= s->lowest && s->recorded) {
+        v->acts = v->kept[layer - s->lowest];
+        return;
+    }
+    if (v->kept != NULL)
+        v->acts = v->kept[0];
+    v->acts.cls_only = is_last(s, layer);
+    vit_block_record(&s->model->geo, s->be, v->w, &v->acts, s->n, x);
+}
+
+static void top(struct sweep *s, struct stream *st, const real *x, const real *logits)
+{
+    const struct vit_scores *v = s->scratch;
+    if (st->lrp)
+        vit_head_lrp(s->be, weights_of(s), &v->lrp, s->n, v->normed, logits, st->onehot,
+                     st->relevance);
+    vit_head_back(&s->model->geo, s->be, weights_of(s), s->n, x, st->onehot, v->grads.d1,
+                  st->gradient);
+}
+
+static void enter(struct sweep *s, struct stream *st, int layer, const real *x)
+{
+    const struct vit_scores *v = s->scratch;
+    (void)layer;
+    vit_block_back_probs(&s->model->geo, s->be, v->w, &v->acts, &v->grads, s->n, st->gradient);
+    if (st->lrp)
+        vit_block_lrp_probs(&s->model->geo, s->be, v->w, &v->acts, &v->lrp, s->n, x, st->relevance);
+}
+
+static void leave(struct sweep *s, struct stream *st, int layer, const real *x)
+{
+    const struct vit_scores *v = s->scratch;
+    (void)layer;
+    vit_block_back(&s->model->geo, s->be, v->w, &v->acts, &v->grads, s->n, x, st->gradient);
+    if (st->lrp)
+        vit_block_lrp(&s->model->geo, s->be, v->w, &v->acts, &v->lrp, s->n, x, st->relevance);
+}
+
+const struct arch_explain vit_explain = {
+    .gradients = 1u << GRADIENT_PLAIN,
+    .relevance = true,
+    .rolls_on_device = true,
+    .switches = EXPLAIN_START_LAYER | EXPLAIN_ROW_NORM | EXPLAIN_CLAMP_MAP | EXPLAIN_DISCARD,
+    .rules = vit_rules,
+    .scratch_size = sizeof(struct vit_scores),
+    .layer_bytes = layer_bytes,
+    .open = open_scores,
+    .close = close_scores,
+    .layout = layout,
+    .forward = forward,
+    .head = head,
+    .record = record,
+    .top = top,
+    .enter = enter,
+    .leave = leave,
+    .attention = &vit_attention,
+};
