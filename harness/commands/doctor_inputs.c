@@ -54,8 +54,9 @@ void doctor_checkpoint(struct doctor *d)
     doctor_good(d, "checkpoint",
                 "%s: %d x %d pixels, patches of %d (stride %d), %d tokens, CLS at %d, width %d, "
                 "%d layers%s%s, %d classes",
-                model_name(m), g->image_size, g->image_size, g->patch, g->stride, g->tokens,
-                g->cls_at, g->width, g->depth, own[0] != '\0' ? ", " : "", own, g->classes);
+                d->plan->weights.title, g->image_size, g->image_size, g->patch, g->stride,
+                g->tokens, g->cls_at, g->width, g->depth, own[0] != '\0' ? ", " : "", own,
+                g->classes);
     if (published_load(published_directory(path), &p, &err) != OK) {
         doctor_note(d, "published", "%s", err.text);
         return;
@@ -171,7 +172,7 @@ static void compare_accuracy(struct sampling *s)
     if (published_load(published_directory(path), &published, &err) != OK)
         published = (struct published){ 0 };
     else if (imagenet)
-        e = find_published(&published, "model", model_name(p->model));
+        e = find_published(&published, "model", p->weights.name);
     if (e == NULL || isnan(e->top1))
         doctor_good(d, "accuracy",
                     "top-1 %.1f %% on %zu images (eval preprocessing); nothing was "

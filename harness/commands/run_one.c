@@ -10,6 +10,7 @@
 #include "runner.h"
 #include "stop.h"
 #include "store.h"
+#include "suggest.h"
 #include "summary.h"
 #include "version.h"
 #include "work_queue.h"
@@ -88,6 +89,16 @@ static enum status run_shards(struct run *r, struct error *err)
 /* ---- the result -------------------------------------------------------------------------------
  */
 
+static void list_controls(const struct plan *plan, char *out, size_t size)
+{
+    const char *names[PLAN_METHODS];
+    size_t count = 0;
+    for (int i = 0; i < plan->method_count; i++)
+        if (plan->methods[i]->control)
+            names[count++] = plan->methods[i]->name;
+    join_words(out, size, names, count);
+}
+
 /* Provenance beside what the store knows itself. */
 static enum status merge(struct run *r, struct error *err)
 {
@@ -98,17 +109,21 @@ static enum status merge(struct run *r, struct error *err)
     time_t now = time(NULL);
     gmtime_r(&now, &utc);
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    char controls[512];
+    list_controls(plan, controls, sizeof controls);
     const char *slash = strrchr(plan->model->checkpoint->path, '/');
     struct store_attribute attributes[] = {
         { "evalh_version", EVALH_VERSION, 0, false },
         { "git_commit", EVALH_COMMIT, 0, false },
         { "protocol", plan->v->run.protocol == PROTOCOL_PAPER ? "paper" : "released", 0, false },
-        { "arch", model_name(plan->model), 0, false },
+        { "arch", plan->weights.name, 0, false },
+        { "model", plan->weights.title, 0, false },
         { "checkpoint", slash != NULL ? slash + 1 : plan->model->checkpoint->path, 0, false },
         { "dataset", plan->data->kind->name, 0, false },
         { "preprocess", preprocess_names[plan->v->data.preprocess], 0, false },
         { "precision", precisions[plan->backend->precision], 0, false },
         { "created_utc", created, 0, false },
+        { "controls", controls, 0, false },
         { "image_size", NULL, plan->model->geo.image_size, true },
         /* Last, as it is left out where earlier runs had a part in the time. */
         { "seconds", NULL, progress_seconds(&r->progress), false },

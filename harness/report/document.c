@@ -53,7 +53,8 @@ static void run_items(const struct writer *w, const struct run *run)
 
     say(w, item, "File: %s, made %s by evalh %s (commit %.12s)", r->path, a[ATTR_CREATED_UTC],
         a[ATTR_EVALH_VERSION], a[ATTR_GIT_COMMIT]);
-    say(w, item, "Model: %s, checkpoint %s%ssha256 %.12s…", a[ATTR_ARCH], a[ATTR_CHECKPOINT],
+    say(w, item, "Model: %s, checkpoint %s%ssha256 %.12s…",
+        *a[ATTR_MODEL] ? a[ATTR_MODEL] : a[ATTR_ARCH], a[ATTR_CHECKPOINT],
         *a[ATTR_CHECKPOINT] ? ", " : "", a[ATTR_CHECKPOINT_SHA256]);
     say(w, item, "Data: %s, fingerprint %.12s…, preprocess %s; %zu images scored, %zu skipped%s",
         a[ATTR_DATASET], a[ATTR_DATASET_FINGERPRINT], a[ATTR_PREPROCESS], run->scored, run->skipped,

@@ -83,21 +83,28 @@ static const struct segmentation_row *find_score_row(const struct report *report
 static size_t list_methods(const struct report *report, const char **methods)
 {
     size_t count = PAPER_METHODS;
+    bool control[MOST_METHODS] = { false };
     memcpy(methods, paper_methods, sizeof paper_methods);
     for (size_t r = 0; r < report->runs; r++) {
         const struct run *run = &report->run[r];
         for (size_t i = 0; i < run->perturbations + run->segmentations; i++) {
-            const char *method = i < run->perturbations
-                                     ? run->perturbation[i].method
-                                     : run->segmentation[i - run->perturbations].method;
+            size_t k = i - run->perturbations;
+            bool curve = i < run->perturbations;
+            const char *method = curve ? run->perturbation[i].method : run->segmentation[k].method;
+            bool is_control = curve ? run->perturbation[i].control : run->segmentation[k].control;
             size_t at = 0;
             while (at < count && strcmp(methods[at], method) != 0)
                 at++;
             if (at < count || count == MOST_METHODS)
                 continue;
-            for (at = count++; at > 0 && method_order(methods[at - 1], method) > 0; at--)
+            for (at = count++;
+                 at > 0 && method_order(methods[at - 1], control[at - 1], method, is_control) > 0;
+                 at--) {
                 methods[at] = methods[at - 1];
+                control[at] = control[at - 1];
+            }
             methods[at] = method;
+            control[at] = is_control;
         }
     }
     return count;

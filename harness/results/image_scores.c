@@ -64,8 +64,8 @@ static double mean_score(const struct run *run, const struct image_measure *m, s
                            : NAN;
         if (isnan(score))
             continue;
-        sum[method_is_control(map->method)] += score;
-        count[method_is_control(map->method)]++;
+        sum[map->control] += score;
+        count[map->control]++;
     }
     int control = count[0] == 0;
     return count[control] ? sum[control] / count[control] : NAN;

@@ -201,3 +201,13 @@ const struct published_entry *published_weights(const struct published *p, const
     }
     return NULL;
 }
+
+void published_title(const struct published_entry *entry, enum weights_known how, const char *arch,
+                     int width, int depth, char *out, size_t size)
+{
+    if (entry == NULL)
+        snprintf(out, size, "%s, width %d, %d layers, weights unknown", arch, width, depth);
+    else
+        snprintf(out, size, "%s, known by %s", entry->name,
+                 how == WEIGHTS_BY_HASH ? "its hash" : "its file's name alone");
+}

@@ -53,3 +53,8 @@ enum weights_known {
  * no hash was published; never by its shapes. `file`: a path or a name. NULL: none of them. */
 const struct published_entry *published_weights(const struct published *, const char *sha256,
                                                 const char *file, enum weights_known *how);
+
+/* What a model is, in words: "deit_small, known by its hash", or "vit, width 384, 12 layers,
+ * weights unknown". `entry` and `how` as published_weights gives them. */
+void published_title(const struct published_entry *entry, enum weights_known how, const char *arch,
+                     int width, int depth, char *out, size_t size);

@@ -25,6 +25,7 @@ struct direction_scores {
 
 struct perturbation_row {
     const char *method; /* the result's */
+    bool control;       /* what explanations are compared with */
     enum explained explained;
     enum stratum stratum;
     bool agnostic; /* both classes have the very same records: the method does not look at the class
@@ -38,6 +39,7 @@ extern const char *const segmentation_keys[SEGMENTATION_METRICS]; /* "pixel_accu
 
 struct segmentation_row {
     const char *method;
+    bool control; /* what explanations are compared with */
     enum explained explained;
     enum stratum stratum;
     bool agnostic; /* as above */

@@ -81,6 +81,7 @@ static enum status build_perturbation_row(struct build *b, struct run *run,
     const struct published_entry *e = NULL;
 
     *row = (struct perturbation_row){ .method = first->method,
+                                      .control = first->control,
                                       .explained = first->explained,
                                       .stratum = stratum };
     row->agnostic = curves_agnostic(run->result, first->method);

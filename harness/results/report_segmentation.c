@@ -73,9 +73,9 @@ static enum status build_segmentation_row(struct build *b, struct run *run,
     struct segmentation_totals totals;
     size_t used = 0;
 
-    *row = (struct segmentation_row){ .method = s->method,
-                                      .explained = s->explained,
-                                      .stratum = stratum };
+    *row = (struct segmentation_row){
+        .method = s->method, .control = s->control, .explained = s->explained, .stratum = stratum
+    };
     const struct result_segmentation *other = result_find_segmentation(
         r, s->method, s->explained == EXPLAINED_TARGET ? EXPLAINED_PREDICTED : EXPLAINED_TARGET);
     row->agnostic = other && same_scores(r, other, s);

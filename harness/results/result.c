@@ -10,7 +10,8 @@ const char *const removal_names[REMOVALS] = { "positive", "negative" };
 const char *const attribute_names[RESULT_ATTRIBUTES] = {
     "evalh_version", "git_commit",        "config",      "config_hash",         "protocol",
     "arch",          "checkpoint_sha256", "dataset",     "dataset_fingerprint", "preprocess",
-    "device",        "precision",         "created_utc", "checkpoint",
+    "device",        "precision",         "created_utc", "checkpoint",          "model",
+    "controls",
 };
 enum { REQUIRED_ATTRIBUTES = ATTR_CHECKPOINT };
 

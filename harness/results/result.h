@@ -23,6 +23,7 @@ extern const char *const removal_names[REMOVALS];          /* "positive", "negat
 
 struct result_map { /* /explain/METHOD/CLASS */
     char *method;
+    bool control; /* no explanation, but what explanations are compared with */
     enum explained explained;
     bool agnostic;        /* both classes are one object in the file */
     int grid;             /* patches a side; the maps themselves: result_read_maps */
@@ -32,6 +33,7 @@ struct result_map { /* /explain/METHOD/CLASS */
 
 struct result_curve { /* /perturbation/METHOD/CLASS/DIRECTION */
     char *method;
+    bool control; /* no explanation, but what explanations are compared with */
     enum explained explained;
     enum removal removal;
     uint8_t *hit;       /* [images, 10] */
@@ -41,6 +43,7 @@ struct result_curve { /* /perturbation/METHOD/CLASS/DIRECTION */
 
 struct result_segmentation { /* /segmentation/METHOD/CLASS */
     char *method;
+    bool control; /* no explanation, but what explanations are compared with */
     enum explained explained;
     struct segmentation_score *score; /* [images] */
     float *shortcut_share; /* [images] of the heat, 0-1, NaN: no heat; or NULL: no shortcuts */
@@ -62,6 +65,8 @@ enum result_attribute {
     ATTR_PRECISION,
     ATTR_CREATED_UTC,
     ATTR_CHECKPOINT, /* from here on optional: "" where the file has none */
+    ATTR_MODEL,      /* what the model is, in words */
+    ATTR_CONTROLS,   /* names of the methods that are controls, ", " between */
     RESULT_ATTRIBUTES
 };
 extern const char *const attribute_names[RESULT_ATTRIBUTES];
@@ -110,6 +115,7 @@ const struct result_segmentation *result_find_segmentation(const struct result *
 const struct result_map *result_find_map(const struct result *, const char *method, enum explained);
 
 /* Order of rows: the paper's methods, others by name, controls last. As strcmp. */
-int method_order(const char *a, const char *b);
-/* Noise, the image's centre, fresh weights: what a method must beat to have shown anything. */
-bool method_is_control(const char *method);
+int method_order(const char *a, bool a_is_control, const char *b, bool b_is_control);
+/* Whether the run's methods of that name are controls: as the file says; files from before version
+ * 0.2 do not, and had the controls random, center and randomised. */
+bool result_is_control(const struct result *, const char *method);

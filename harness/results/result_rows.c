@@ -5,47 +5,45 @@
 
 /* --- order of rows --------------------------------------------------------------------------- */
 
-static const char *const controls[] = { "center", "random", "randomised" };
-enum { CONTROLS = sizeof controls / sizeof *controls };
-
-bool method_is_control(const char *method)
-{
-    for (size_t i = 0; i < CONTROLS; i++)
-        if (strcmp(method, controls[i]) == 0)
-            return true;
-    return false;
-}
-
-static int method_rank(const char *method)
+static int method_rank(const char *method, bool control)
 {
     static const char *const first[] = { "raw", "rollout", "attribution" };
-    enum { OTHERS = 100 };
-    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+    enum { OTHERS = 100, CONTROLS };
+    for (size_t i = 0; i < sizeof first / sizeof *first && !control; i++)
         if (strcmp(method, first[i]) == 0)
             return (int)i;
-    for (size_t i = 0; i < CONTROLS; i++)
-        if (strcmp(method, controls[i]) == 0)
-            return OTHERS + 1 + (int)i;
-    return OTHERS;
+    return control ? CONTROLS : OTHERS;
 }
 
-int method_order(const char *a, const char *b)
+int method_order(const char *a, bool a_is_control, const char *b, bool b_is_control)
 {
-    int difference = method_rank(a) - method_rank(b);
+    int difference = method_rank(a, a_is_control) - method_rank(b, b_is_control);
     return difference ? difference : strcmp(a, b);
+}
+
+bool result_is_control(const struct result *r, const char *method)
+{
+    const char *list = r->attribute[ATTR_CONTROLS], *at = list;
+    size_t length = strlen(method);
+    if (r->attribute[ATTR_CONTROLS][0] == '\0' && r->attribute[ATTR_MODEL][0] == '\0')
+        list = at = "random, center, randomised";
+    for (; (at = strstr(at, method)) != NULL; at += length)
+        if ((at == list || at[-1] == ' ') && (at[length] == '\0' || at[length] == ','))
+            return true;
+    return false;
 }
 
 static int map_order(const void *a, const void *b)
 {
     const struct result_map *x = a, *y = b;
-    int order = method_order(x->method, y->method);
+    int order = method_order(x->method, x->control, y->method, y->control);
     return order ? order : (int)x->explained - (int)y->explained;
 }
 
 static int curve_order(const void *a, const void *b)
 {
     const struct result_curve *x = a, *y = b;
-    int order = method_order(x->method, y->method);
+    int order = method_order(x->method, x->control, y->method, y->control);
     if (order == 0)
         order = (int)x->explained - (int)y->explained;
     return order ? order : (int)x->removal - (int)y->removal;
@@ -54,7 +52,7 @@ static int curve_order(const void *a, const void *b)
 static int segmentation_order(const void *a, const void *b)
 {
     const struct result_segmentation *x = a, *y = b;
-    int order = method_order(x->method, y->method);
+    int order = method_order(x->method, x->control, y->method, y->control);
     return order ? order : (int)x->explained - (int)y->explained;
 }
 
@@ -94,6 +92,7 @@ static enum status read_map(struct result *r, const struct h5_file *f, const cha
     if (!map || !(map->method = strdup(method)))
         return out_of_memory(f, err);
     map->explained = explained;
+    map->control = result_is_control(r, method);
     TRY(h5_join(f, at, err, "/explain/%s/target/map", method));
     TRY(h5_join(f, other, err, "/explain/%s/predicted/map", method));
     map->agnostic = h5_same_object(f, at, other);
@@ -114,6 +113,7 @@ static enum status read_direction(struct result *r, const struct h5_file *f, con
     if (!curve || !(curve->method = strdup(method)))
         return out_of_memory(f, err);
     curve->explained = explained;
+    curve->control = result_is_control(r, method);
     curve->removal = removal;
     TRY(h5_dataset(f, at, "hit", H5_UINT8, n, CURVE_POINTS, (void **)&curve->hit, err));
     TRY(h5_dataset(f, at, "prob", H5_FLOAT32, n, CURVE_POINTS, (void **)&curve->prob, err));
@@ -157,6 +157,7 @@ static enum status read_scores(struct result *r, const struct h5_file *f, const 
     if (!s || !(s->method = strdup(method)))
         return out_of_memory(f, err);
     s->explained = explained;
+    s->control = result_is_control(r, method);
     TRY(h5_join(f, at, err, "/segmentation/%s/%s", method, explained_names[explained]));
     enum status status = h5_dataset(f, at, "correct", H5_INT32, n, 1, (void **)&correct, err);
     if (status == OK)

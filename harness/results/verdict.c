@@ -174,7 +174,7 @@ static const struct entrant *best(const struct racing *r, bool control,
     const struct entrant *found = NULL;
     for (size_t i = 0; i < r->methods; i++) {
         const struct entrant *m = &r->method[i];
-        if (m != besides && method_is_control(m->method) == control &&
+        if (m != besides && result_is_control(r->run->result, m->method) == control &&
             (!found || better_by(r->race, m->value, found->value) > 0))
             found = m;
     }
@@ -196,7 +196,7 @@ static double share_first(const struct racing *r, const struct entrant *first)
     for (size_t k = 0; k < resamples; k++) {
         bool beaten = false;
         for (size_t i = 0; i < r->methods; i++)
-            beaten |= !method_is_control(r->method[i].method) &&
+            beaten |= !result_is_control(r->run->result, r->method[i].method) &&
                       better_by(r->race, r->method[i].draws[k], first->draws[k]) > 0;
         stays += !beaten;
     }
@@ -224,7 +224,7 @@ static void judge(struct racing *r, struct verdicts *out)
                            .over_control_ci = { NAN, NAN },
                            .stays = share_first(r, first) };
     for (size_t i = 0; i < r->methods; i++)
-        v->methods += !method_is_control(r->method[i].method);
+        v->methods += !result_is_control(r->run->result, r->method[i].method);
     memcpy(r->scratch, first->draws, (size_t)r->options->resamples * sizeof *r->scratch);
     v->ci = draws_interval(r->scratch, (size_t)r->options->resamples, r->options->level);
     if (second) {

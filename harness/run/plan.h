@@ -7,6 +7,7 @@
 #include "config.h"
 #include "dataset.h"
 #include "explain.h"
+#include "published.h"
 #include "records.h"
 
 enum { PLAN_METHODS = 64, PLAN_TASKS = 8 };
@@ -26,6 +27,11 @@ struct plan {
     struct dataset *data;
     size_t images; /* of the data set, after run.limit */
     struct model *model;
+    struct plan_weights {
+        enum weights_known how; /* unknown: `published` is empty */
+        struct published_entry published;
+        char name[32], title[96]; /* "deit_small", or "vit"; and in words */
+    } weights;
     const char *device;      /* name of the engine: "cpu" */
     struct backend *backend; /* of `net`; also for heat maps and ranks */
     struct net *net;         /* classifies views */

@@ -12,12 +12,20 @@ static void print_model(const struct plan *p, FILE *to)
     const struct geometry *g = &m->geo;
     char own[200];
     fprintf(to, "  model      %s: %d x %d pixels, %d layers, width %d, %d tokens (CLS at %d), ",
-            model_name(m), g->image_size, g->image_size, g->depth, g->width, g->tokens, g->cls_at);
+            p->weights.name, g->image_size, g->image_size, g->depth, g->width, g->tokens,
+            g->cls_at);
     if (*model_describe(m, false, own, sizeof own) != '\0')
         fprintf(to, "%s, ", own);
     fprintf(to, "%d classes; %.2f million parameters\n", g->classes, (double)m->parameters / 1e6);
     fprintf(to, "  checkpoint %s (%s), sha256 %.16s...\n", m->checkpoint->path,
             m->checkpoint->format, m->checkpoint->sha256);
+    const struct published_entry *known = &p->weights.published;
+    if (p->weights.how == WEIGHTS_UNKNOWN)
+        fprintf(to, "  weights    none of the published ones: no published figure stands beside "
+                    "this run\n");
+    else
+        fprintf(to, "  weights    %s; published top-1 %.1f %% (%s, %s mean and std)\n",
+                p->weights.title, known->top1, known->resize, known->norm);
 }
 
 static void print_explain(const struct plan *p, FILE *to)

@@ -88,6 +88,10 @@ static void put_attributes(struct maker *m)
              m->o->compute != NULL ? m->o->compute : "precision = fp32");
     put_number(m, "schema", 1);
     put_number(m, "complete", 1);
+    if (m->o->controls != NULL) {
+        put_text(m, "controls", m->o->controls);
+        put_text(m, "model", "vim, width 192, 24 layers, weights unknown");
+    }
     if (m->o->image_size > 0)
         put_number(m, "image_size", m->o->image_size);
     put_text(m, "evalh_version", "0.1.0");

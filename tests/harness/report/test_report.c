@@ -286,6 +286,30 @@ static void published_keys(void **state)
     assert_non_null(strstr(why, "the images are not named ILSVRC2012_val_"));
 }
 
+/* The file says which methods are controls; files from before that did, by their names. */
+static void controls_are_told_by_the_file(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *controls, *first, *last;
+    } cases[] = { { NULL, "apple", "random" },
+                  { "apple", "random", "apple" },
+                  { "", "apple", "random" },
+                  { "random, apple", "apple", "random" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct make_result o = make_result_default;
+        struct result *r;
+        o.images = 10;
+        o.methods = "apple random";
+        o.controls = cases[i].controls;
+        assert_int_equal(result_open(made("controls.h5", &o), &r, NULL), OK);
+        assert_string_equal(r->map[0].method, cases[i].first);
+        assert_string_equal(r->map[r->maps - 1].method, cases[i].last);
+        assert_true(result_is_control(r, "app") == false);
+        result_close(r);
+    }
+}
+
 /* A footnote stands under a table with published figures alone, and a demo run in no paper's table.
  */
 static void published_footnotes(void **state)
@@ -344,6 +368,7 @@ int main(void)
         cmocka_unit_test(published_weights_are_known),
         cmocka_unit_test(published_keys),
         cmocka_unit_test(published_footnotes),
+        cmocka_unit_test(controls_are_told_by_the_file),
         cmocka_unit_test(published_ablation),
     };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
