@@ -161,7 +161,7 @@ def randomisation(a, b):
     row("SSIM, Gaussian window", "scikit-image",
         far([structural_similarity(p[0], q[0], **options) for p, q in zip(a, b)],
             [ours.ssim(p[0], q[0]) for p, q in zip(a, b)]))
-    entropy = np.array([[discrete_entropy(a=v, x=v) for v in maps.reshape(N, -1)] for maps in (a, b)])
+    entropy = np.array([[discrete_entropy(a=w, x=w) for w in maps] for maps in (u, v)])
     row("eMPRT", "Quantus discrete_entropy",
         far((entropy[1] - entropy[0]) / entropy[0],
             [ours.emprt(p, q) for p, q in zip(a, b)]))
@@ -220,7 +220,8 @@ def main():
     a = rng.random((N, 1, SIDE, SIDE))
     b = np.clip(a + 0.3 * rng.normal(size=a.shape), 0, 1)
     v, u = np.mgrid[:SIDE, :SIDE]
-    s = np.stack([((v - 8 - i) ** 2 + (u - 20 + i) ** 2 < 70)[None] for i in range(N)]).astype(float)
+    s = [((v - 8 - i) ** 2 + (u - 20 + i) ** 2 < 70)[None] for i in range(N)]
+    s = np.stack(s).astype(float)
     np.random.seed(0)
     maps_alone(model, x, y, a)
     localisation(model, x, y, a, s)
@@ -229,7 +230,8 @@ def main():
     road_rgb(model, x, y, a)
     randomisation(a, b)
     robustness(model, x, y)
-    print("| score | beside | largest difference, or what it gives | note |\n| --- | --- | --- | --- |")
+    print("| score | beside | largest difference, or what it gives | note |")
+    print("| --- | --- | --- | --- |")
     for r in ROWS:
         print("| " + " | ".join(r) + " |")
 

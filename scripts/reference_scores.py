@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The scores of docs/spec.md, sections 12 to 20, written again with numpy and scipy, from the page and
-not from the C code, and applied to cases made by hand and by chance.
+"""The scores of docs/spec.md, sections 12 to 20, written again with numpy and scipy, from the page
+and not from the C code, and applied to cases made by hand and by chance.
 
     reference_scores.py --write tests/harness/scores/reference.txt
     reference_scores.py --check tests/harness/scores/reference.txt   # is it what would be written?
@@ -255,8 +255,8 @@ def rank_methods(values, higher):
 
 def kendalls_w(rank):
     mu, k = rank.shape
-    ties = sum((np.unique(r, return_counts=True)[1] ** 3.0 - np.unique(r, return_counts=True)[1]).sum()
-               for r in rank)
+    sizes = [np.unique(r, return_counts=True)[1].astype(float) for r in rank]
+    ties = sum((t ** 3 - t).sum() for t in sizes)
     apart = ((rank.sum(0) - mu * (k + 1) / 2) ** 2).sum()
     most = mu ** 2 * (k ** 3 - k) - mu * ties
     return float(12 * apart / most) if most > 0 else NAN
@@ -371,8 +371,9 @@ def mas_cases(c, rng):
 
 
 def group_cases(c, rng):
-    for name, h in {"random": single(rng.random((9, 9))), "ties": single(rng.integers(0, 4, (9, 9)) / 4),
-                    "constant": np.full((9, 9), 0.5)}.items():
+    maps = {"random": single(rng.random((9, 9))),
+            "ties": single(rng.integers(0, 4, (9, 9)) / 4), "constant": np.full((9, 9), 0.5)}
+    for name, h in maps.items():
         c.add(f"groups_{name}", heat=h, rank=ranks_of(h), want4=group_heat(h, 4),
               want10=group_heat(h, 10), want_tiles2=tile_heat(h, 2), want_tiles4=tile_heat(h, 4))
     s = short(np.sort(rng.random(10))[::-1])
@@ -400,8 +401,9 @@ def localisation_cases(c, rng):
     near, far = np.zeros((side, side), int), np.zeros((side, side), int)
     near[16, 30] = 1  # 14 pixels from the peak
     far[16, 31] = 1  # 15: not closer than 15
+    zero = np.zeros((side, side))
     cases = {"disc": (h, disc), "void": (h, void), "ties": (ties, disc), "empty": (h, disc * 0),
-             "full": (h, disc * 0 + 1), "constant": (np.zeros((side, side)), disc), "near": (peak, near),
+             "full": (h, disc * 0 + 1), "constant": (zero, disc), "near": (peak, near),
              "far": (peak, far), "all_void": (h, disc * 0 - 1), "peak": (peak, disc),
              "full_but_void": (h, np.where(void == 0, -1, void))}
     for name, (heat, labels) in cases.items():
@@ -426,12 +428,12 @@ def map_cases(c, rng):
     other = single(m + rng.normal(size=(7, 7)))
     for name, a in maps.items():
         a = a.astype(np.float32).astype(float)
+        u, v = a.ravel(), other.ravel()
         c.add(f"map_{name}", map=a, other=other, want_gini=gini(a), want_entropy=entropy(a),
               want_share=entropy(a) / np.log(49), want_complexity=complexity(a),
-              want_emprt=emprt(a, other), want_spearman=correlation("spearman", a.ravel(), other.ravel()),
-              want_spearman_abs=correlation("spearman", np.abs(a).ravel(), np.abs(other).ravel()),
-              want_pearson=correlation("pearson", a.ravel(), other.ravel()),
-              want_distance=distance(a, other))
+              want_emprt=emprt(a, other), want_spearman=correlation("spearman", u, v),
+              want_spearman_abs=correlation("spearman", np.abs(u), np.abs(v)),
+              want_pearson=correlation("pearson", u, v), want_distance=distance(a, other))
     heat = single(rng.random((24, 24)))
     smooth = single(ndimage.gaussian_filter(rng.random((24, 24)), 2), 6)
     pairs = {"noise": (heat, single(rng.random((24, 24)))), "same": (heat, heat),

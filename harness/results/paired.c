@@ -70,6 +70,8 @@ static enum status pair_curve(struct pairing *p, const struct result_curve *a,
 {
     static const char *const names[REMOVALS] = { "positive AUC", "negative AUC" };
     double sums[2 * CURVE_POINTS], figures[3];
+    const double most = auc_highest[AUC_TRAPEZOID];
+    const struct interval range[3] = { { 0, most }, { 0, most }, { -most, most } };
     struct interval ci[3];
     struct mcnemar test;
     size_t used = 0;
@@ -85,7 +87,7 @@ static enum status pair_curve(struct pairing *p, const struct result_curve *a,
     }
     total(p->sums, used, 2 * CURVE_POINTS, sums);
     auc_pair(sums, used, figures);
-    TRY(bootstrap_intervals(p->sums, used, 2 * CURVE_POINTS, auc_pair, 3, p->bootstrap, ci,
+    TRY(bootstrap_intervals(p->sums, used, 2 * CURVE_POINTS, auc_pair, 3, range, p->bootstrap, ci,
                             p->err));
     mcnemar_test(a->hit + HALF_WAY, b->hit + HALF_WAY, CURVE_POINTS, p->labelled,
                  p->side[0]->images, &test);
@@ -103,7 +105,7 @@ static enum status pair_scores(struct pairing *p, const struct result_segmentati
 {
     static const char *const names[SCORE_SUM_FIGURES] = { "pixel accuracy", "mAP", "mIoU" };
     double sums[2 * SCORE_SUMS], figures[3 * SCORE_SUM_FIGURES];
-    struct interval ci[3 * SCORE_SUM_FIGURES];
+    struct interval ci[3 * SCORE_SUM_FIGURES], range[3 * SCORE_SUM_FIGURES];
     size_t used = 0;
 
     for (size_t i = 0; i < p->side[0]->images; i++) {
@@ -114,7 +116,9 @@ static enum status pair_scores(struct pairing *p, const struct result_segmentati
     }
     total(p->sums, used, 2 * SCORE_SUMS, sums);
     score_pair(sums, used, figures);
-    TRY(bootstrap_intervals(p->sums, used, 2 * SCORE_SUMS, score_pair, 3 * SCORE_SUM_FIGURES,
+    for (int k = 0; k < 3 * SCORE_SUM_FIGURES; k++)
+        range[k] = (struct interval){ k < 2 * SCORE_SUM_FIGURES ? 0 : -100, 100 };
+    TRY(bootstrap_intervals(p->sums, used, 2 * SCORE_SUMS, score_pair, 3 * SCORE_SUM_FIGURES, range,
                             p->bootstrap, ci, p->err));
     for (int k = 0; k < SCORE_SUM_FIGURES; k++) {
         struct paired_row *row = add_row(p);

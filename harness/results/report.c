@@ -58,11 +58,6 @@ static enum status build_maps(struct build *b, struct run *run)
     return OK;
 }
 
-static void mean_percent(const double *sums, size_t n, double *figures)
-{
-    figures[0] = 100 * sums[0] / (double)n;
-}
-
 /* hit, predicted and label say the same thing twice. */
 static size_t count_inconsistent(const struct result *r)
 {
@@ -106,7 +101,9 @@ static enum status build_trust(struct build *b, struct run *run)
                         &run->perturbation_comparability);
     comparability_judge(r, b->published, "segmentation", run->scored, run->top1.value,
                         &run->segmentation_comparability);
-    return bootstrap_intervals(b->rows, n, 1, mean_percent, 1, b->bootstrap, &run->top1.ci, b->err);
+    struct interval share = wilson_interval((double)hits, (double)n, b->bootstrap->level);
+    run->top1.ci = (struct interval){ 100 * share.low, 100 * share.high };
+    return OK;
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* Shared by the files that build a report. */
 #pragma once
 
+#include "interval.h"
 #include "report.h"
 
 /* One report being built. */

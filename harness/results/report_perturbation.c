@@ -5,19 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CURVE_FIGURES = CURVE_POINTS + 1 }; /* the accuracies, then the AUC */
-
-static void curve_figures(const double *sums, size_t n, double *figures)
+static void curve_figure(const double *sums, size_t n, double *figure)
 {
+    double curve[CURVE_POINTS];
     for (int k = 0; k < CURVE_POINTS; k++)
-        figures[k] = sums[k] / (double)n;
-    figures[CURVE_POINTS] = curve_auc(figures, AUC_TRAPEZOID);
+        curve[k] = sums[k] / (double)n;
+    *figure = curve_auc(curve, AUC_TRAPEZOID);
 }
 
 static enum status score_direction(const struct build *b, const struct result *r,
                                    const struct result_curve *c, struct direction_scores *out)
 {
-    struct interval ci[CURVE_FIGURES];
+    const struct interval range = { 0, auc_highest[AUC_TRAPEZOID] };
     size_t used = 0;
 
     out->present = true;
@@ -31,11 +30,11 @@ static enum status score_direction(const struct build *b, const struct result *r
             b->rows[used * CURVE_POINTS + (size_t)k] = c->hit[i * CURVE_POINTS + (size_t)k] != 0;
         used++;
     }
-    TRY(bootstrap_intervals(b->rows, used, CURVE_POINTS, curve_figures, CURVE_FIGURES, b->bootstrap,
-                            ci, b->err));
-    memcpy(out->band, ci, sizeof out->band);
-    out->auc.ci = ci[CURVE_POINTS];
-    return OK;
+    for (int k = 0; k < CURVE_POINTS; k++)
+        out->band[k] =
+            wilson_interval(out->accuracy[k] * (double)used, (double)used, b->bootstrap->level);
+    return bootstrap_intervals(b->rows, used, CURVE_POINTS, curve_figure, 1, &range, b->bootstrap,
+                               &out->auc.ci, b->err);
 }
 
 static bool same_curve(const struct result *r, const struct result_curve *a,

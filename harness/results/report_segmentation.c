@@ -69,7 +69,7 @@ static enum status build_segmentation_row(struct build *b, struct run *run,
     const struct result *r = run->result;
     const struct comparability *conditions = &run->segmentation_comparability;
     const struct published_entry *e = NULL;
-    struct interval ci[SCORE_FIGURES];
+    struct interval ci[SCORE_FIGURES], range[SCORE_FIGURES];
     struct segmentation_totals totals;
     size_t used = 0;
 
@@ -84,7 +84,9 @@ static enum status build_segmentation_row(struct build *b, struct run *run,
     for (size_t i = 0; i < r->images; i++)
         if (b->use[i])
             score_columns(r, s, i, b->rows + used++ * SCORE_COLUMNS);
-    TRY(bootstrap_intervals(b->rows, used, SCORE_COLUMNS, score_figures, SCORE_FIGURES,
+    for (int k = 0; k < SCORE_FIGURES; k++)
+        range[k] = (struct interval){ 0, 100 };
+    TRY(bootstrap_intervals(b->rows, used, SCORE_COLUMNS, score_figures, SCORE_FIGURES, range,
                             b->bootstrap, ci, b->err));
     build_shortcut(b, r, s, ci[SCORE_SUM_FIGURES], row);
     if (stratum == STRATUM_ALL && s->explained == EXPLAINED_PREDICTED)

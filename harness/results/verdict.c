@@ -90,16 +90,17 @@ static void mask_sums(const struct result *r, const void *records, size_t image,
 static const struct race {
     const char *figure;
     bool lower_better, labelled_only, planted; /* only where something was planted */
+    double highest;                            /* percent; the lowest is 0 */
     find_records find;
     sum_records sum;
     bootstrap_statistic statistic;
 } races[] = {
-    { "positive AUC", true, true, false, find_hottest, curve_sums, auc_figure },
-    { "negative AUC", false, true, false, find_coldest, curve_sums, auc_figure },
-    { "pixel accuracy", false, false, false, find_masks, mask_sums, accuracy_figure },
-    { "mAP", false, false, false, find_masks, mask_sums, map_figure },
-    { "mIoU", false, false, false, find_masks, mask_sums, miou_figure },
-    { "heat in the shortcut", false, false, true, find_masks, mask_sums, share_figure },
+    { "positive AUC", true, true, false, 90, find_hottest, curve_sums, auc_figure },
+    { "negative AUC", false, true, false, 90, find_coldest, curve_sums, auc_figure },
+    { "pixel accuracy", false, false, false, 100, find_masks, mask_sums, accuracy_figure },
+    { "mAP", false, false, false, 100, find_masks, mask_sums, map_figure },
+    { "mIoU", false, false, false, 100, find_masks, mask_sums, miou_figure },
+    { "heat in the shortcut", false, false, true, 100, find_masks, mask_sums, share_figure },
 };
 enum { RACES = sizeof races / sizeof *races };
 
@@ -108,7 +109,7 @@ enum { RACES = sizeof races / sizeof *races };
 struct entrant {
     const char *method;
     double value;  /* percent */
-    double *draws; /* [resamples] of the same resamples for all */
+    double *draws; /* [resamples] of the same resamples for all, then [images] of all but one */
 };
 
 struct racing {
@@ -118,7 +119,7 @@ struct racing {
     enum explained explained;
     uint8_t *use;    /* [images] */
     double *rows;    /* [images, MOST_SUMS] */
-    double *scratch; /* [resamples] */
+    double *scratch; /* [resamples + images] */
     struct entrant *method;
     size_t methods, images;
     struct error *err;
@@ -153,12 +154,14 @@ static enum status enter(struct racing *r, const char *method)
     if (isnan(value))
         return OK;
     struct entrant *m = &r->method[r->methods];
-    *m = (struct entrant){ method, value, malloc(resamples * sizeof *m->draws) };
+    *m = (struct entrant){ method, value, malloc((resamples + r->images) * sizeof *m->draws) };
     if (!m->draws)
         return fail(r->err, E_NOMEM, "no memory for %zu resamples", resamples);
     r->methods++;
-    return bootstrap_draws(r->rows, r->images, MOST_SUMS, r->race->statistic, 1, r->options,
-                           m->draws, r->err);
+    TRY(bootstrap_draws(r->rows, r->images, MOST_SUMS, r->race->statistic, 1, r->options, m->draws,
+                        r->err));
+    return bootstrap_left_out(r->rows, r->images, MOST_SUMS, r->race->statistic, 1,
+                              m->draws + resamples, r->err);
 }
 
 static double better_by(const struct race *race, double a, double b)
@@ -181,13 +184,17 @@ static const struct entrant *best(const struct racing *r, bool control,
     return found;
 }
 
+/* Of a's lead over b; of a alone where b is NULL. */
 static struct interval lead_interval(struct racing *r, const struct entrant *a,
                                      const struct entrant *b)
 {
-    size_t resamples = (size_t)r->options->resamples;
-    for (size_t k = 0; k < resamples; k++)
-        r->scratch[k] = better_by(r->race, a->draws[k], b->draws[k]);
-    return draws_interval(r->scratch, resamples, r->options->level);
+    size_t resamples = (size_t)r->options->resamples, n = r->images;
+    struct interval range = { b ? -r->race->highest : 0, r->race->highest };
+    for (size_t k = 0; k < resamples + (n > 1 ? n : 0); k++)
+        r->scratch[k] = b ? better_by(r->race, a->draws[k], b->draws[k]) : a->draws[k];
+    double value = b ? better_by(r->race, a->value, b->value) : a->value;
+    return figure_interval(value, r->scratch, resamples, r->scratch + resamples, n, range,
+                           r->options->level);
 }
 
 static double share_first(const struct racing *r, const struct entrant *first)
@@ -225,8 +232,7 @@ static void judge(struct racing *r, struct verdicts *out)
                            .stays = share_first(r, first) };
     for (size_t i = 0; i < r->methods; i++)
         v->methods += !result_is_control(r->run->result, r->method[i].method);
-    memcpy(r->scratch, first->draws, (size_t)r->options->resamples * sizeof *r->scratch);
-    v->ci = draws_interval(r->scratch, (size_t)r->options->resamples, r->options->level);
+    v->ci = lead_interval(r, first, NULL);
     if (second) {
         v->second = second->method;
         v->second_value = second->value;
@@ -276,7 +282,7 @@ enum status verdicts_build(const struct run *run, const struct bootstrap_options
                              .explained = main_class(r),
                              .use = calloc(n, 1),
                              .rows = calloc(n, MOST_SUMS * sizeof(double)),
-                             .scratch = calloc((size_t)options->resamples + 1, sizeof(double)),
+                             .scratch = calloc((size_t)options->resamples + n, sizeof(double)),
                              .method = calloc(r->maps + 1, sizeof(struct entrant)),
                              .err = err };
     *out = (struct verdicts){ .of = calloc(RACES, sizeof *out->of) };

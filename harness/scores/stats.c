@@ -1,9 +1,11 @@
 #include "stats.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "interval.h"
 #include "random.h"
 
 const struct bootstrap_options bootstrap_default = { .seed = 1, .resamples = 1000, .level = 0.95 };
@@ -12,16 +14,6 @@ static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
-}
-
-/* Linear between order statistics, as numpy's default. v ascending [n]. */
-static double quantile(const double *v, size_t n, double q)
-{
-    double at = q * (double)(n - 1);
-    size_t below = (size_t)at;
-    if (below + 1 >= n)
-        return v[n - 1];
-    return v[below] + (at - (double)below) * (v[below + 1] - v[below]);
 }
 
 struct resampling {
@@ -77,21 +69,80 @@ enum status bootstrap_draws(const double *rows, size_t n, int columns,
     return n > 0 ? draw_all(&r, drawn, err) : OK;
 }
 
-struct interval draws_interval(double *draws, size_t count, double level)
+enum status bootstrap_left_out(const double *rows, size_t n, int columns,
+                               bootstrap_statistic statistic, int figures, double *out,
+                               struct error *err)
 {
-    for (size_t i = 0; i < count; i++)
+    size_t width = (size_t)columns;
+    double *sums = calloc(2 * width + 1, sizeof *sums), *without = sums;
+    if (sums == NULL)
+        return fail(err, E_NOMEM, "no memory to resample %zu images", n);
+    without += width;
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < width; c++)
+            sums[c] += rows[i * width + c];
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        for (size_t c = 0; c < width; c++)
+            without[c] = sums[c] - rows[i * width + c];
+        statistic(without, n - 1, out + i * (size_t)figures);
+    }
+    free(sums);
+    return OK;
+}
+
+/* Do all images say the same, up to rounding? x [n] */
+static bool agree(const double *x, size_t n)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(x[i]))
+            return false;
+        low = fmin(low, x[i]);
+        high = fmax(high, x[i]);
+    }
+    return high - low <= 1e-12 * fmax(1, fabs(high));
+}
+
+struct interval figure_interval(double value, double *draws, size_t resamples,
+                                const double *left_out, size_t n, struct interval range,
+                                double level)
+{
+    if (n == 0 || resamples == 0)
+        return (struct interval){ NAN, NAN };
+    if (n == 1 || agree(left_out, n))
+        return unseen_interval(value, range.low, range.high, n, level);
+    for (size_t i = 0; i < resamples; i++)
         if (isnan(draws[i]))
             return (struct interval){ NAN, NAN };
-    qsort(draws, count, sizeof *draws, ascending);
-    return (struct interval){ quantile(draws, count, (1 - level) / 2),
-                              quantile(draws, count, (1 + level) / 2) };
+    qsort(draws, resamples, sizeof *draws, ascending);
+    return bca_interval(value, draws, resamples, left_out, n, level);
+}
+
+/* Column `f` of rows [count, width]. */
+static void take_column(const double *rows, size_t count, size_t width, size_t f, double *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = rows[i * width + f];
+}
+
+/* The figures of all images; sums [columns]. */
+static void all_figures(const struct resampling *r, double *sums, double *figures)
+{
+    size_t columns = (size_t)r->columns;
+    memset(sums, 0, columns * sizeof *sums);
+    for (size_t i = 0; i < r->n; i++)
+        for (size_t c = 0; c < columns; c++)
+            sums[c] += r->rows[i * columns + c];
+    r->statistic(sums, r->n, figures);
 }
 
 enum status bootstrap_intervals(const double *rows, size_t n, int columns,
                                 bootstrap_statistic statistic, int figures,
+                                const struct interval *range,
                                 const struct bootstrap_options *options, struct interval *out,
                                 struct error *err)
 {
+    const struct resampling r = { rows, n, columns, figures, statistic, options };
     size_t resamples = options->resamples > 0 ? (size_t)options->resamples : 0;
     size_t width = (size_t)figures;
 
@@ -100,17 +151,26 @@ enum status bootstrap_intervals(const double *rows, size_t n, int columns,
     if (n == 0 || resamples == 0)
         return OK;
     double *drawn = calloc(resamples * width, sizeof *drawn);
-    double *column = malloc(resamples * sizeof *column);
-    enum status status =
-        drawn && column ? bootstrap_draws(rows, n, columns, statistic, figures, options, drawn, err)
-                        : fail(err, E_NOMEM, "no memory for %zu resamples", resamples);
+    double *left_out = malloc(n * width * sizeof *left_out);
+    double *column = malloc((resamples + n) * sizeof *column);
+    double *sums = malloc(((size_t)columns + width) * sizeof *sums);
+    enum status status = drawn && left_out && column && sums
+                             ? draw_all(&r, drawn, err)
+                             : fail(err, E_NOMEM, "no memory for %zu resamples", resamples);
+    if (status == OK)
+        status = bootstrap_left_out(rows, n, columns, statistic, figures, left_out, err);
+    if (status == OK)
+        all_figures(&r, sums, sums + columns);
     for (size_t f = 0; status == OK && f < width; f++) {
-        for (size_t b = 0; b < resamples; b++)
-            column[b] = drawn[b * width + f];
-        out[f] = draws_interval(column, resamples, options->level);
+        take_column(drawn, resamples, width, f, column);
+        take_column(left_out, n > 1 ? n : 0, width, f, column + resamples);
+        out[f] = figure_interval(sums[(size_t)columns + f], column, resamples, column + resamples,
+                                 n, range[f], options->level);
     }
     free(drawn);
+    free(left_out);
     free(column);
+    free(sums);
     return status;
 }
 

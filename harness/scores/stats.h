@@ -24,13 +24,15 @@ struct interval {
  * safe to call from several threads. */
 typedef void (*bootstrap_statistic)(const double *sums, size_t n, double *figures);
 
-/* Percentile intervals of figures(sum of rows). rows [n, columns]: what is summed per image, so
- * that a mean, a ratio of totals, an mIoU or a difference of two runs are all resampled as what
- * they are. out [figures]. NaN where n = 0 or where any resample gave NaN. E_NOMEM. */
+/* Intervals of figures(sum of rows). rows [n, columns]: what is summed per image, so that a mean, a
+ * ratio of totals, an mIoU or a difference of two runs are all resampled as what they are.
+ * Bias-corrected and accelerated, at a level that knows n (interval.h); where all images agree, what
+ * an unseen one could change. range [figures]: the lowest and highest value that each can take.
+ * out [figures]. NaN where n = 0, or where a resample or all images but one gave NaN. E_NOMEM. */
 enum status bootstrap_intervals(const double *rows, size_t n, int columns,
                                 bootstrap_statistic statistic, int figures,
-                                const struct bootstrap_options *, struct interval *out,
-                                struct error *err);
+                                const struct interval *range, const struct bootstrap_options *,
+                                struct interval *out, struct error *err);
 
 /* The same figures of each resample, drawn [resamples, figures]: two methods' draws of the same
  * images and seed are of the same resamples, row by row. Nothing is written where n = 0. E_NOMEM.
@@ -38,8 +40,15 @@ enum status bootstrap_intervals(const double *rows, size_t n, int columns,
 enum status bootstrap_draws(const double *rows, size_t n, int columns,
                             bootstrap_statistic statistic, int figures,
                             const struct bootstrap_options *, double *drawn, struct error *err);
-/* The percentile interval of draws [count], which are sorted; NaN where any of them is. */
-struct interval draws_interval(double *draws, size_t count, double level);
+/* The figures of all images but one, out [n, figures]; nothing is written where n < 2. E_NOMEM. */
+enum status bootstrap_left_out(const double *rows, size_t n, int columns,
+                               bootstrap_statistic statistic, int figures, double *out,
+                               struct error *err);
+/* The interval of a figure, as bootstrap_intervals gives it, from its draws [resamples], which are
+ * sorted, and left_out [n]. `range`: the lowest and highest value that it can take. */
+struct interval figure_interval(double value, double *draws, size_t resamples,
+                                const double *left_out, size_t n, struct interval range,
+                                double level);
 
 struct mcnemar {
     size_t both, only_a, only_b, neither;

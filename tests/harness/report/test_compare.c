@@ -193,8 +193,8 @@ static void paired_figures(void **state)
         assert_true(r->difference.low <= difference && difference <= r->difference.high);
         /* a paired interval is far narrower than those of the two values */
         assert_true(r->difference.high - r->difference.low < 0.5 * want + 4);
-        if (!changed)
-            assert_true(r->difference.high - r->difference.low < 1e-9);
+        if (!changed) /* 0 of 197: up to 1.9 % of others may differ, by 100 points at most */
+            assert_true(r->difference.high - r->difference.low < 4);
     }
     paired_free(&p);
     result_close(a);

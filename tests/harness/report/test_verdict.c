@@ -144,6 +144,7 @@ static void paired_as_one(void **state)
     };
     enum { COLUMNS = 2 * CURVE_POINTS };
     double rows[IMAGES * COLUMNS], *draws = calloc((size_t)options.resamples * 2, sizeof *draws);
+    const struct interval range[2] = { { -90, 90 }, { 0, 1 } };
     struct interval ci[2];
     struct error err;
     size_t used = 0;
@@ -152,8 +153,8 @@ static void paired_as_one(void **state)
             rows[used * COLUMNS + k] =
                 c[k / CURVE_POINTS]->hit[i * CURVE_POINTS + k % CURVE_POINTS] != 0;
     assert_int_equal(v->images, used);
-    assert_int_equal(bootstrap_intervals(rows, used, COLUMNS, lead_of_two, 2, &options, ci, &err),
-                     OK);
+    assert_int_equal(
+        bootstrap_intervals(rows, used, COLUMNS, lead_of_two, 2, range, &options, ci, &err), OK);
     assert_true(fabs(v->lead_ci.low - ci[0].low) < 1e-9);
     assert_true(fabs(v->lead_ci.high - ci[0].high) < 1e-9);
     assert_int_equal(bootstrap_draws(rows, used, COLUMNS, lead_of_two, 2, &options, draws, &err),

@@ -279,6 +279,7 @@ static void bootstrap(void **state)
     (void)state;
     enum { N = 2000 };
     double *rows = malloc(N * 2 * sizeof *rows);
+    const struct interval range[2] = { { 0, 1 }, { 0, 0.5 } };
     struct interval a[2], b[2];
     uint32_t seed = 3;
     for (size_t i = 0; i < N; i++) {
@@ -289,7 +290,7 @@ static void bootstrap(void **state)
     for (size_t i = 0; i < N; i++)
         mean += rows[2 * i] / N;
     assert_int_equal(
-        bootstrap_intervals(rows, N, 2, mean_and_ratio, 2, &bootstrap_default, a, NULL), OK);
+        bootstrap_intervals(rows, N, 2, mean_and_ratio, 2, range, &bootstrap_default, a, NULL), OK);
     /* against the normal approximation, within the sampling error of 1000 resamples */
     double half = 1.96 * sqrt(mean * (1 - mean) / N);
     NEAR(a[0].low, mean - half, 0.1 * half);
@@ -298,15 +299,28 @@ static void bootstrap(void **state)
     NEAR(a[1].high, a[0].high / 2, 1e-12);
 
     assert_int_equal(
-        bootstrap_intervals(rows, N, 2, mean_and_ratio, 2, &bootstrap_default, b, NULL), OK);
+        bootstrap_intervals(rows, N, 2, mean_and_ratio, 2, range, &bootstrap_default, b, NULL), OK);
     assert_memory_equal(a, b, sizeof a);
     struct bootstrap_options other = bootstrap_default;
     other.seed++;
-    assert_int_equal(bootstrap_intervals(rows, N, 2, mean_and_ratio, 2, &other, b, NULL), OK);
+    assert_int_equal(bootstrap_intervals(rows, N, 2, mean_and_ratio, 2, range, &other, b, NULL),
+                     OK);
     assert_true(a[0].low != b[0].low || a[0].high != b[0].high);
     assert_int_equal(
-        bootstrap_intervals(rows, 0, 2, mean_and_ratio, 2, &bootstrap_default, b, NULL), OK);
+        bootstrap_intervals(rows, 0, 2, mean_and_ratio, 2, range, &bootstrap_default, b, NULL), OK);
     assert_true(isnan(b[0].low) && isnan(b[1].high));
+
+    /* one image, and 200 that agree, are not certain */
+    for (size_t i = 0; i < 200; i++)
+        rows[2 * i] = 1;
+    assert_int_equal(
+        bootstrap_intervals(rows, 1, 2, mean_and_ratio, 2, range, &bootstrap_default, a, NULL), OK);
+    assert_int_equal(
+        bootstrap_intervals(rows, 200, 2, mean_and_ratio, 2, range, &bootstrap_default, b, NULL),
+        OK);
+    assert_true(a[0].low < 0.3 && a[0].high == 1);
+    assert_true(b[0].low > 0.97 && b[0].low < 0.99 && b[0].high == 1);
+    NEAR(b[1].low, b[0].low / 2, 1e-12);
     free(rows);
 }
 
