@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "demo_kinds.h"
+#include "ilsvrc2012.h"
 #include "imagenet_kinds.h"
 
 const struct dataset_kind *const dataset_kinds[] = { &dataset_imagenet,     &dataset_imagenet_list,
@@ -46,6 +47,42 @@ enum status dataset_open(const struct dataset_options *options, struct dataset *
         return status;
     }
     *out = dataset;
+    return OK;
+}
+
+enum status dataset_check_labels(const struct dataset *d, size_t count,
+                                 const struct dataset_options *options, int head_classes,
+                                 struct error *err)
+{
+    bool said = options->classes != NULL && options->classes[0] != '\0';
+    int32_t low = INT32_MAX, high = -1;
+    size_t highest = 0;
+    if (!d->has_labels || count == 0)
+        return OK;
+    for (size_t i = 0; i < count; i++) {
+        low = d->labels[i] < low ? d->labels[i] : low;
+        if (d->labels[i] > high) {
+            high = d->labels[i];
+            highest = i;
+        }
+    }
+    if (high >= head_classes && d->labels_are_numbers && low == 1 && high == head_classes &&
+        options->label_base == 0)
+        return fail(err, E_CONFIG,
+                    "image %s has label %d, none has label 0, and the model has the classes 0 to "
+                    "%d: do the labels count from 1? data.label_base = 1 says so",
+                    d->ids[highest], (int)high, head_classes - 1);
+    if (low < 0 || high >= head_classes)
+        return fail(err, E_CONFIG, "image %s has label %d, and the model has the classes 0 to %d",
+                    d->ids[highest], (int)high, head_classes - 1);
+    if (d->labels_are_numbers && !said && head_classes > ILSVRC2012_CLASSES &&
+        high < ILSVRC2012_CLASSES)
+        return fail(err, E_CONFIG,
+                    "the labels are %d to %d, and the model's head has %d classes: they look like "
+                    "those of ILSVRC2012, which have other indices in such a head. data.classes = "
+                    "index says that they are this head's; WordNet ids as labels, with a file of "
+                    "the head's classes under data.classes, leave no doubt",
+                    (int)low, (int)high, head_classes);
     return OK;
 }
 

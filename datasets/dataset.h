@@ -7,6 +7,11 @@ extern const struct dataset_kind *const dataset_kinds[]; /* NULL-terminated */
 
 /* E_CONFIG names what is missing or wrong ("labels.txt:12: no such file 'val/x.JPEG' ..."). */
 enum status dataset_open(const struct dataset_options *, struct dataset **out, struct error *err);
+/* Whether the labels of images 0 to count - 1 can be those of a head of so many classes. E_CONFIG
+ * names an image whose label is past it, or says that numbers are ILSVRC2012's and the head is
+ * not. */
+enum status dataset_check_labels(const struct dataset *, size_t count,
+                                 const struct dataset_options *, int head_classes, struct error *);
 enum status dataset_load(struct dataset *, size_t index, struct sample *, struct error *err);
 void sample_free(struct sample *);
 void dataset_close(struct dataset *);

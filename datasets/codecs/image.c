@@ -49,7 +49,8 @@ enum status image_decode(const uint8_t *bytes, size_t size, const char *name, st
 static enum status read_file(const char *path, uint8_t **bytes, size_t *size, struct error *err)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* A pipe of that name would make a plain open wait for its writer, for ever. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return fail(err, E_IO, "%s: cannot open: %s", path, strerror(errno));
     uint8_t *buffer = NULL;

@@ -14,9 +14,15 @@ struct dataset_options {
                            devkit's ILSVRC2012_validation_ground_truth.txt; NULL: the latter, from
                            the devkit */
     const char *devkit; /* the devkit's folder, or its meta.mat; needed where labels is no list */
-    int demo_images;    /* demo only: how many; 0 = its default */
-    uint64_t demo_seed; /* demo only */
-    int demo_size;      /* demo only: side in pixels; 0 = its default */
+    const char *classes;    /* what says which class is which: "ilsvrc2012", "index",
+                               "ilsvrc2012_id", "folders", or a file of class names; NULL: what can be
+                               told without a guess (class_index.h) */
+    const char *checkpoint; /* of the model, beside which classes.txt may lie; NULL: none */
+    int head_classes;       /* classes that the model's head tells apart; 0: not known */
+    int label_base;         /* what a list's numbers start from: 0 or 1 */
+    int demo_images;        /* demo only: how many; 0 = its default */
+    uint64_t demo_seed;     /* demo only */
+    int demo_size;          /* demo only: side in pixels; 0 = its default */
     const char *demo_split; /* demo only: "plain" or "shortcut" (demo.h); NULL: plain */
 };
 
@@ -44,6 +50,7 @@ struct dataset {
     char **ids;      /* [count] unique names, as stored in /images/id */
     int32_t *labels; /* [count] class index; -1: none */
     bool has_labels, has_masks, has_shortcuts;
+    bool labels_are_numbers; /* as a list has them, so that nothing says of which classes */
     char fingerprint[65]; /* hex SHA-256 over kind, ids, labels and file sizes: what the data set is
                            */
     void *impl;

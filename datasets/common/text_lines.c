@@ -29,7 +29,7 @@ static enum status take_line(char *line, size_t length, size_t number, line_take
     if (number == 1 && strncmp(line, mark, strlen(mark)) == 0)
         line += strlen(mark);
     line += strspn(line, " \t\r");
-    return *line == '\0' || *line == '#' ? OK : take(context, line, number, err);
+    return *line == '\0' ? OK : take(context, line, number, err);
 }
 
 static enum status take_lines(FILE *file, const char *path, line_taker take, void *context,

@@ -43,13 +43,16 @@ static enum status read_options(const struct dataset_options *options, struct de
 
 static enum status read_back(struct demo *demo, struct dataset *dataset, struct error *err)
 {
+    struct class_index classes;
     struct image_list list = { 0 };
+    /* The demo set's own list has its own indices, whatever the options say. */
+    class_index_open(&(struct dataset_options){ .classes = "index" }, &classes);
     char *names = path_join(demo->folder, DEMO_LIST), *mat = path_join(demo->folder, DEMO_MAT);
     enum status status = OK;
     if (names == NULL || mat == NULL)
         status = fail(err, E_NOMEM, "no memory for a path");
     if (status == OK)
-        status = file_list_read(names, demo->folder, &list, NULL, err);
+        status = file_list_read(names, demo->folder, &classes, &list, NULL, err);
     if (status == OK)
         status = gtsegs_open(mat, dataset->has_shortcuts, &demo->masks, err);
     if (status == OK && gtsegs_count(demo->masks) != list.count)
@@ -58,6 +61,7 @@ static enum status read_back(struct demo *demo, struct dataset *dataset, struct 
     if (status == OK)
         status = dataset_take_images(dataset, &list, err);
     image_list_free(&list);
+    class_index_close(&classes);
     free(names);
     free(mat);
     return status;

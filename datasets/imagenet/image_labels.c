@@ -1,15 +1,10 @@
 #include "image_labels.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "file_list.h"
 #include "files.h"
-#include "synsets.h"
 #include "text_lines.h"
 
 #define TRUTH_NAME "ILSVRC2012_validation_ground_truth.txt"
@@ -18,26 +13,6 @@ bool image_labels_given(const struct dataset_options *o)
 {
     return (o->labels != NULL && o->labels[0] != '\0') ||
            (o->devkit != NULL && o->devkit[0] != '\0');
-}
-
-/* A file of the devkit, which lies in its folder data/ or in the folder given; *path malloc'ed. */
-static enum status devkit_file(const char *devkit, const char *name, char **path, struct error *err)
-{
-    *path = text_format("%s/data/%s", devkit, name);
-    if (*path != NULL && access(*path, F_OK) != 0) {
-        free(*path);
-        *path = path_join(devkit, name);
-    }
-    if (*path == NULL)
-        return fail(err, E_NOMEM, "no memory for a path");
-    if (access(*path, F_OK) == 0)
-        return OK;
-    free(*path);
-    *path = NULL;
-    return fail(err, E_CONFIG,
-                "%s: no %s in it or in its folder data; the unpacked ILSVRC2012_devkit_t12 is "
-                "wanted",
-                devkit, name);
 }
 
 /* One ILSVRC2012_ID a line. */
@@ -56,10 +31,10 @@ static void truth_free(struct truth *t)
 static enum status take_id(void *context, char *line, size_t number, struct error *err)
 {
     struct truth *t = context;
-    char *end;
-    errno = 0;
-    long id = strtol(line, &end, 10);
-    if (!isdigit((unsigned char)line[0]) || *end != '\0' || errno != 0 || id < 1 || id > INT32_MAX)
+    if (line[0] == '#')
+        return OK;
+    int32_t id = class_number(line);
+    if (id < 1)
         return fail(err, E_CONFIG,
                     "'%.80s' is no ILSVRC2012_ID; one number from 1 a line is wanted, as in the "
                     "devkit's " TRUTH_NAME,
@@ -74,7 +49,7 @@ static enum status take_id(void *context, char *line, size_t number, struct erro
             return fail(err, E_NOMEM, "no memory for %zu labels", room);
         t->room = room;
     }
-    t->ids[t->count] = (int32_t)id;
+    t->ids[t->count] = id;
     t->lines[t->count++] = number;
     return OK;
 }
@@ -83,6 +58,8 @@ static enum status take_id(void *context, char *line, size_t number, struct erro
 static enum status look_at_first(void *is_truth, char *line, size_t number, struct error *err)
 {
     (void)number;
+    if (line[0] == '#')
+        return OK;
     *(bool *)is_truth = line[strspn(line, "0123456789")] == '\0';
     return fail(err, E_STOPPED, "enough");
 }
@@ -93,108 +70,153 @@ static int by_id(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
-static enum status apply_truth(const struct dataset_options *o, const char *path, const char *where,
+static enum status apply_truth(struct class_index *classes, const char *path, const char *where,
                                struct image_list *list, struct error *err)
 {
     struct truth truth = { 0 };
-    struct synsets synsets = { 0 };
-    struct stat st;
-    char *meta = NULL;
-    if (o->devkit == NULL || o->devkit[0] == '\0')
-        return fail(err, E_CONFIG,
-                    "%s holds ILSVRC2012_IDs; the devkit too is wanted (data.devkit), whose "
-                    "meta.mat says which class an ID is",
-                    path);
     enum status status = text_lines(path, "the devkit's " TRUTH_NAME, take_id, &truth, err);
     if (status == OK && truth.count != list->count)
         status = fail(err, E_CONFIG,
                       "%s: %zu labels for the %zu images in %s; one for each is wanted, in order "
                       "of their names. For a part of the images give a list of 'file label' lines",
                       path, truth.count, list->count, where);
-    if (status == OK && stat(o->devkit, &st) == 0 && S_ISREG(st.st_mode))
-        status = (meta = strdup(o->devkit)) != NULL ? OK : fail(err, E_NOMEM, "no memory");
-    else if (status == OK)
-        status = devkit_file(o->devkit, "meta.mat", &meta, err);
-    if (status == OK)
-        status = synsets_read(meta, &synsets, err);
     for (size_t i = 0; i < list->count && status == OK; i++) {
-        size_t id = (size_t)truth.ids[i];
-        if (id >= synsets.ids || synsets.class_of[id] < 0)
-            status = fail(err, E_CONFIG, "%s:%zu: ILSVRC2012_ID %zu is no class of %s", path,
-                          truth.lines[i], id, meta);
-        else
-            list->items[i].label = synsets.class_of[id];
+        status = class_index_by_id(classes, truth.ids[i], &list->items[i].label, err);
+        if (status != OK)
+            fail_prefix(err, "%s:%zu: ", path, truth.lines[i]);
     }
-    free(meta);
-    synsets_free(&synsets);
     truth_free(&truth);
     return status;
 }
 
-/* Replaces *list by the images that the file names. */
-static enum status apply_list(const char *path, const char *where, struct image_list *list,
-                              size_t *unlisted, struct error *err)
+/* The image that the entry names, whose suffix may be missing; NULL: there is none. */
+static const struct image_entry *find_named(const struct image_list *list,
+                                            const struct image_entry *want, bool bare)
 {
-    struct image_list named = { 0 };
-    size_t *lines = NULL;
-    enum status status = file_list_read(path, NULL, &named, &lines, err);
-    for (size_t i = 0; i < named.count && status == OK; i++) {
-        struct image_entry *want = &named.items[i];
-        const struct image_entry *have =
-            bsearch(want, list->items, list->count, sizeof *list->items, by_id);
-        if (have == NULL) {
-            status = fail(err, E_CONFIG, "%s:%zu: no image '%.300s' in %s, which has '%.200s'",
-                          path, lines[i], want->id, where, list->items[0].id);
-        } else {
-            want->size = have->size;
-            want->offset = have->offset;
-        }
+    const struct image_entry *have =
+        bsearch(want, list->items, list->count, sizeof *list->items, by_id);
+    for (int i = 0; have == NULL && bare && image_suffixes[i] != NULL; i++) {
+        struct image_entry full = { .id = text_format("%s%s", want->id, image_suffixes[i]) };
+        if (full.id != NULL)
+            have = bsearch(&full, list->items, list->count, sizeof *list->items, by_id);
+        free(full.id);
     }
-    free(lines);
-    if (status == OK) {
-        struct image_list all = *list;
-        *unlisted = all.count - named.count;
-        *list = named;
-        named = all;
-    }
-    image_list_free(&named);
-    return status;
+    return have;
 }
 
-enum status image_labels_apply(const struct dataset_options *o, const char *where,
-                               struct image_list *list, size_t *unlisted, struct error *err)
+/* Moves to `out` what `named` names of `all`. */
+static enum status choose_named(const struct image_list *named, const struct list_line *lines,
+                                const char *path, const char *where, const struct image_list *all,
+                                struct image_list *out, struct error *err)
 {
-    bool is_truth = true;
-    char *path = NULL;
-    *unlisted = 0;
-    if (!image_labels_given(o))
-        return fail(err, E_CONFIG,
-                    "%s: nothing says which class its images are; the devkit's folder is wanted "
-                    "(data.devkit), or a list of 'file label' lines (data.labels)",
-                    where);
-    qsort(list->items, list->count, sizeof *list->items, by_id);
+    for (size_t i = 0; i < named->count; i++) {
+        const struct image_entry *want = &named->items[i],
+                                 *have = find_named(all, want, lines[i].bare);
+        if (have == NULL && lines[i].comment)
+            continue;
+        if (have == NULL)
+            return fail(err, E_CONFIG, "%s:%zu: no image '%.300s' in %s, which has '%.200s'", path,
+                        lines[i].number, want->id, where, all->items[0].id);
+        TRY(image_list_add(out, strdup(have->id), want->label, have->size, err));
+        out->items[out->count - 1].offset = have->offset;
+    }
+    if (out->count == 0)
+        return fail(err, E_CONFIG, "%s: names no image in %s", path, where);
+    return OK;
+}
+
+/* Replaces *list by the images that the file names. */
+static enum status apply_list(struct class_index *classes, const char *path, const char *where,
+                              struct image_list *list, size_t *unlisted, struct error *err)
+{
+    struct image_list named = { 0 }, chosen = { 0 };
+    struct list_line *lines = NULL;
+    enum status status = file_list_read(path, NULL, classes, &named, &lines, err);
+    if (status == OK)
+        status = choose_named(&named, lines, path, where, list, &chosen, err);
+    free(lines);
+    image_list_free(&named);
+    if (status != OK) {
+        image_list_free(&chosen);
+        return status;
+    }
+    *unlisted = list->count - chosen.count;
+    image_list_free(list);
+    *list = chosen;
+    return OK;
+}
+
+/* Every name ends in its class's WordNet id. */
+static enum status apply_names(struct class_index *classes, const char *where,
+                               struct image_list *list, struct error *err)
+{
+    char wnid[WNID_LENGTH + 1];
+    for (size_t i = 0; i < list->count; i++) {
+        struct image_entry *e = &list->items[i];
+        if (!wnid_of_name(e->id, wnid))
+            return fail(err, E_CONFIG,
+                        "%s: nothing says which class '%.300s' is; the devkit's folder is wanted "
+                        "(data.devkit), or a list of 'file label' lines (data.labels), or names "
+                        "that end in WordNet ids (x_n01440764.JPEG)",
+                        where, e->id);
+        enum status status = class_index_by_name(classes, wnid, &e->label, err);
+        if (status != OK)
+            return fail_prefix(err, "%s: '%.300s': ", where, e->id);
+    }
+    return OK;
+}
+
+static enum status check_names_differ(const char *where, const struct image_list *list,
+                                      struct error *err)
+{
     for (size_t i = 1; i < list->count; i++)
         if (strcmp(list->items[i - 1].id, list->items[i].id) == 0)
             return fail(err, E_CONFIG,
-                        "%s: two images are called '%.300s'; each name once is "
-                        "wanted",
-                        where, list->items[i].id);
-    if (o->labels == NULL || o->labels[0] == '\0') {
-        TRY(devkit_file(o->devkit, TRUTH_NAME, &path, err));
+                        "%s: two images are called '%.300s'; each name once is wanted", where,
+                        list->items[i].id);
+    return OK;
+}
+
+/* The file that labels the images: as given, or the devkit's; *path is malloc'ed. */
+static enum status find_labels(const struct dataset_options *o, bool *is_truth, char **path,
+                               struct error *err)
+{
+    *is_truth = true;
+    if (o->labels == NULL || o->labels[0] == '\0')
+        return devkit_file(o->devkit, TRUTH_NAME, path, err);
+    enum status first =
+        text_lines(o->labels, "the devkit's " TRUTH_NAME ", or a text file of 'file label' lines",
+                   look_at_first, is_truth, err);
+    if (first == OK)
+        return fail(err, E_CONFIG, "%s: no labels in it", o->labels);
+    if (first != E_STOPPED)
+        return first;
+    *path = strdup(o->labels);
+    return *path != NULL ? OK : fail(err, E_NOMEM, "no memory for a path");
+}
+
+enum status image_labels_apply(const struct dataset_options *o, const char *where,
+                               struct image_list *list, struct applied_labels *out,
+                               struct error *err)
+{
+    bool is_truth;
+    char *path = NULL;
+    struct class_index classes;
+    *out = (struct applied_labels){ 0 };
+    qsort(list->items, list->count, sizeof *list->items, by_id);
+    TRY(check_names_differ(where, list, err));
+    class_index_open(o, &classes);
+    enum status status;
+    if (!image_labels_given(o)) {
+        status = apply_names(&classes, where, list, err);
     } else {
-        enum status first = text_lines(
-            o->labels, "the devkit's " TRUTH_NAME ", or a text file of 'file label' lines",
-            look_at_first, &is_truth, err);
-        if (first == OK)
-            return fail(err, E_CONFIG, "%s: no labels in it", o->labels);
-        if (first != E_STOPPED)
-            return first;
-        path = strdup(o->labels);
-        if (path == NULL)
-            return fail(err, E_NOMEM, "no memory for a path");
+        status = find_labels(o, &is_truth, &path, err);
+        if (status == OK)
+            status = is_truth ? apply_truth(&classes, path, where, list, err)
+                              : apply_list(&classes, path, where, list, &out->unlisted, err);
     }
-    enum status status = is_truth ? apply_truth(o, path, where, list, err)
-                                  : apply_list(path, where, list, unlisted, err);
+    out->are_numbers = classes.numbers;
+    class_index_close(&classes);
     free(path);
     return status;
 }

@@ -1,27 +1,16 @@
 /* kind = imagenet: a folder of class folders, as the ImageNet validation set is handed around, or
- * the images in one folder, labelled by the devkit or a list (SPEC 9). */
+ * the images in one folder, labelled by the devkit, a list or their names (SPEC 9). */
 #include "imagenet_kinds.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "class_folders.h"
 #include "files.h"
 #include "image_labels.h"
-
-/* nXXXXXXXX: a WordNet noun's number. */
-static bool is_wordnet_id(const char *name)
-{
-    if (name[0] != 'n' || strlen(name) != 9)
-        return false;
-    for (int i = 1; i < 9; i++)
-        if (!isdigit((unsigned char)name[i]))
-            return false;
-    return true;
-}
 
 static bool is_folder(const char *path)
 {
@@ -62,8 +51,37 @@ static void listing_free(struct listing *l)
     free(l->names);
 }
 
-/* Ids are folder/name, or the name alone where folder is ".". */
-static enum status add_images(const char *root, const char *folder, int32_t label,
+/* What lies at `path`, through links. A link to nothing may have been a class. */
+static enum status look_up(const char *path, struct stat *st, struct error *err)
+{
+    struct stat link;
+    if (stat(path, st) == 0)
+        return OK;
+    int wrong = errno;
+    if (lstat(path, &link) == 0 && S_ISLNK(link.st_mode))
+        return fail(err, E_CONFIG, "%s: a link that leads nowhere: %s; mend or remove it", path,
+                    strerror(wrong));
+    return fail(err, E_CONFIG, "%s: cannot be looked at: %s", path, strerror(wrong));
+}
+
+static enum status add_image(const char *path, char *id, int32_t folder, struct image_list *list,
+                             struct error *err)
+{
+    struct stat st;
+    enum status status = look_up(path, &st, err);
+    if (status == OK && !S_ISREG(st.st_mode))
+        status = fail(err, E_CONFIG, "%s: not a file, but %s; images are wanted under such names",
+                      path, S_ISDIR(st.st_mode) ? "a folder" : "a pipe, socket or device");
+    if (status != OK) {
+        free(id);
+        return status;
+    }
+    return image_list_add(list, id, folder, (uint64_t)st.st_size, err);
+}
+
+/* Ids are folder/name, or the name alone where folder is ".". The label is the folder's place until
+ * all are known. */
+static enum status add_images(const char *root, const char *folder, int32_t place,
                               struct image_list *list, size_t *others, struct error *err)
 {
     char *path = path_join(root, folder);
@@ -73,60 +91,80 @@ static enum status add_images(const char *root, const char *folder, int32_t labe
     enum status status = list_folder(path, &files, err);
     for (int i = 0; i < files.count && status == OK; i++) {
         const char *name = files.names[i]->d_name;
-        struct stat st;
+        if (!has_image_suffix(name)) {
+            ++*others;
+            continue;
+        }
         char *id = strcmp(folder, ".") == 0 ? strdup(name) : path_join(folder, name);
         char *full = path_join(path, name);
-        bool wanted = full != NULL && has_image_suffix(name);
         if (full == NULL) {
+            free(id);
             status = fail(err, E_NOMEM, "no memory for the path of %s", name);
-        } else if (!wanted) {
-            ++*others;
-        } else if (stat(full, &st) != 0) {
-            status = fail(err, E_CONFIG, "%s: cannot be looked at: %s", full, strerror(errno));
         } else {
-            status = image_list_add(list, id, label, (uint64_t)st.st_size, err);
-            id = NULL;
+            status = add_image(full, id, place, list, err);
         }
         free(full);
-        free(id);
     }
     listing_free(&files);
     free(path);
     return status;
 }
 
-/* Where any folder bears a WordNet number, only those are classes, so that a stray folder beside
- * them does not shift every rank; else all are. Empty class folders count. */
-static enum status add_classes(const char *root, struct image_list *list, int32_t *classes,
-                               size_t *others, struct error *err)
+/* ---- class folders --------------------------------------------------------------------------- */
+
+/* All folders of `root` with their images; *loose counts the images beside them. */
+static enum status find_folders(const char *root, struct image_list *list,
+                                struct class_folders *folders, size_t *others, size_t *loose,
+                                struct error *err)
 {
-    struct listing folders;
-    bool wordnet = false;
-    enum status status = list_folder(root, &folders, err);
-    for (int i = 0; i < folders.count; i++)
-        wordnet = wordnet || is_wordnet_id(folders.names[i]->d_name);
-    for (int i = 0; i < folders.count && status == OK; i++) {
-        const char *name = folders.names[i]->d_name;
+    struct listing found;
+    enum status status = list_folder(root, &found, err);
+    for (int i = 0; i < found.count && status == OK; i++) {
+        const char *name = found.names[i]->d_name;
         char *path = path_join(root, name);
+        struct stat st;
+        size_t before = list->count;
         if (path == NULL)
             status = fail(err, E_NOMEM, "no memory for the path of %s", name);
-        else if ((wordnet && !is_wordnet_id(name)) || !is_folder(path))
-            ++*others;
         else
-            status = add_images(root, name, (*classes)++, list, others, err);
+            status = look_up(path, &st, err);
+        if (status == OK && S_ISDIR(st.st_mode)) {
+            status = add_images(root, name, (int32_t)folders->count, list, others, err);
+            if (status == OK)
+                status = class_folders_add(folders, strdup(name), list->count - before, err);
+        } else if (status == OK) {
+            ++*others;
+            *loose += has_image_suffix(name);
+        }
         free(path);
     }
-    listing_free(&folders);
+    listing_free(&found);
     return status;
 }
 
-/* Images in the folder itself. */
+static enum status take_folders(struct dataset *dataset, const char *root,
+                                const struct class_folders *folders, size_t classes, size_t others,
+                                struct image_list *list, struct error *err)
+{
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i].label = folders->items[list->items[i].label].label;
+    TRY(dataset_take_images(dataset, list, err));
+    dataset->has_labels = true;
+    dataset->description =
+        text_format("%s: %zu images in %zu class folders (%zu other files and folders left out)",
+                    root, dataset->count, classes, others + folders->count - classes);
+    return OK;
+}
+
+/* ---- images in the folder itself ------------------------------------------------------------- */
+
 static enum status open_flat(const struct dataset_options *options, struct dataset *dataset,
                              struct error *err)
 {
     const char *root = dataset->impl;
     struct image_list list = { 0 };
-    size_t others = 0, unlisted = 0;
+    struct applied_labels labels = { 0 };
+    size_t others = 0;
     enum status status = add_images(root, ".", -1, &list, &others, err);
     if (status == OK && list.count == 0)
         status = fail(err, E_CONFIG,
@@ -134,25 +172,52 @@ static enum status open_flat(const struct dataset_options *options, struct datas
                       "those, class folders go without",
                       root);
     if (status == OK)
-        status = image_labels_apply(options, root, &list, &unlisted, err);
+        status = image_labels_apply(options, root, &list, &labels, err);
     if (status == OK)
         status = dataset_take_images(dataset, &list, err);
     image_list_free(&list);
     if (status != OK)
         return status;
     dataset->has_labels = true;
+    dataset->labels_are_numbers = labels.are_numbers;
     dataset->description = text_format("%s: %zu images in one folder (%zu not listed, %zu other "
                                        "files and folders left out)",
-                                       root, dataset->count, unlisted, others);
+                                       root, dataset->count, labels.unlisted, others);
     return OK;
+}
+
+/* Class folders where there are images in any, else the images beside them. */
+static enum status open_root(const struct dataset_options *options, struct dataset *dataset,
+                             struct error *err)
+{
+    const char *root = dataset->impl;
+    struct image_list list = { 0 };
+    struct class_folders folders = { 0 };
+    struct class_index index;
+    size_t others = 0, loose = 0, classes = 0;
+    class_index_open(options, &index);
+    enum status status = find_folders(root, &list, &folders, &others, &loose, err);
+    bool flat = status == OK && (image_labels_given(options) ? loose > 0 || list.count == 0
+                                                             : loose > 0 && list.count == 0);
+    if (status == OK && !flat && list.count == 0)
+        status = fail(err, E_CONFIG,
+                      "%s: no images in class folders; kind = imagenet wants folders nXXXXXXXX "
+                      "with .JPEG, .jpg or .png files in them, or else data.devkit or data.labels "
+                      "for images that lie in the folder itself",
+                      root);
+    if (status == OK && !flat)
+        status = class_folders_resolve(&folders, root, &index, &classes, err);
+    if (status == OK && !flat)
+        status = take_folders(dataset, root, &folders, classes, others, &list, err);
+    class_folders_free(&folders);
+    class_index_close(&index);
+    image_list_free(&list);
+    return flat ? open_flat(options, dataset, err) : status;
 }
 
 static enum status imagenet_open(const struct dataset_options *options, struct dataset *dataset,
                                  struct error *err)
 {
-    struct image_list list = { 0 };
-    int32_t classes = 0;
-    size_t others = 0;
     if (!is_folder(options->path))
         return fail(err, E_CONFIG,
                     "%s: no such folder; kind = imagenet wants one with val/nXXXXXXXX/*.JPEG, or "
@@ -166,31 +231,14 @@ static enum status imagenet_open(const struct dataset_options *options, struct d
     dataset->impl = root;
     if (root == NULL)
         return fail(err, E_NOMEM, "no memory for a path");
-    if (image_labels_given(options))
-        return open_flat(options, dataset, err);
-    enum status status = add_classes(root, &list, &classes, &others, err);
-    if (status == OK && list.count == 0)
-        status = fail(err, E_CONFIG,
-                      "%s: no images in class folders; kind = imagenet wants folders nXXXXXXXX "
-                      "with .JPEG, .jpg or .png files in them, or else data.devkit or data.labels "
-                      "for images that lie in the folder itself",
-                      root);
-    if (status == OK)
-        status = dataset_take_images(dataset, &list, err);
-    image_list_free(&list);
-    if (status != OK)
-        return status;
-    dataset->has_labels = true;
-    dataset->description = text_format("%s: %zu images in %d class folders (%zu other files and "
-                                       "folders left out)",
-                                       root, dataset->count, (int)classes, others);
-    return OK;
+    bool listed = options->labels != NULL && options->labels[0] != '\0';
+    return listed ? open_flat(options, dataset, err) : open_root(options, dataset, err);
 }
 
 const struct dataset_kind dataset_imagenet = {
     .name = "imagenet",
-    .summary = "a folder with val/nXXXXXXXX/*.JPEG, or the class folders themselves (a class's "
-               "index is its folder's rank), or images, with data.devkit or data.labels",
+    .summary = "a folder with val/nXXXXXXXX/*.JPEG, or the class folders themselves, or images "
+               "with data.devkit, data.labels or names that end in WordNet ids",
     .open = imagenet_open,
     .load = files_load,
     .close = files_close,

@@ -28,7 +28,11 @@ static enum status list_open(const struct dataset_options *options, struct datas
     dataset->impl = root;
     if (root == NULL)
         return fail(err, E_NOMEM, "no memory for a path");
-    enum status status = file_list_read(options->path, root, &list, NULL, err);
+    struct class_index classes;
+    class_index_open(options, &classes);
+    enum status status = file_list_read(options->path, root, &classes, &list, NULL, err);
+    dataset->labels_are_numbers = classes.numbers;
+    class_index_close(&classes);
     if (status == OK)
         status = dataset_take_images(dataset, &list, err);
     image_list_free(&list);
@@ -42,7 +46,7 @@ static enum status list_open(const struct dataset_options *options, struct datas
 
 const struct dataset_kind dataset_imagenet_list = {
     .name = "imagenet_list",
-    .summary = "a text file of 'file label' lines",
+    .summary = "a text file of 'file label' lines, or LOC_val_solution.csv",
     .open = list_open,
     .load = files_load,
     .close = files_close,

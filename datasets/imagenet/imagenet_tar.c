@@ -63,7 +63,8 @@ static enum status tar_open(const struct dataset_options *options, struct datase
                             struct error *err)
 {
     struct image_list list = { 0 };
-    size_t others = 0, unlisted = 0;
+    struct applied_labels labels = { 0 };
+    size_t others = 0;
     uint64_t size = 0;
     struct tar *tar = calloc(1, sizeof *tar);
     if (tar == NULL)
@@ -83,16 +84,17 @@ static enum status tar_open(const struct dataset_options *options, struct datase
                       ".tar is wanted",
                       tar->path, others);
     if (status == OK)
-        status = image_labels_apply(options, tar->path, &list, &unlisted, err);
+        status = image_labels_apply(options, tar->path, &list, &labels, err);
     if (status == OK)
         status = fill(dataset, tar, &list, err);
     image_list_free(&list);
     if (status != OK)
         return status;
     dataset->has_labels = true;
+    dataset->labels_are_numbers = labels.are_numbers;
     dataset->description = text_format("%s: %zu images (%zu not listed, %zu other members left "
                                        "out)",
-                                       tar->path, dataset->count, unlisted, others);
+                                       tar->path, dataset->count, labels.unlisted, others);
     return OK;
 }
 

@@ -16,7 +16,7 @@ static const char wanted[] = "the devkit's meta.mat is wanted (MATLAB 5, a struc
                              "with the fields ILSVRC2012_ID, WNID and num_children)";
 
 struct leaf {
-    char wnid[32];
+    struct synset_wnid wnid;
     int32_t id;
 };
 
@@ -61,7 +61,7 @@ static enum status read_synset(struct mat5_span *parts, const struct fields *fie
                                const char *name, struct table *table, struct error *err)
 {
     struct mat5_element cell;
-    struct leaf leaf = { "", 0 };
+    struct leaf leaf = { { "" }, 0 };
     double id = 0, children = 0;
     bool ok = true;
     for (size_t f = 0; f < fields->count && ok; f++) {
@@ -69,7 +69,7 @@ static enum status read_synset(struct mat5_span *parts, const struct fields *fie
         if (ok && (int)f == fields->id)
             ok = mat5_number(&cell, &id);
         if (ok && (int)f == fields->wnid)
-            ok = mat5_text(&cell, leaf.wnid, sizeof leaf.wnid);
+            ok = mat5_text(&cell, leaf.wnid.text, sizeof leaf.wnid.text);
         if (ok && (int)f == fields->children)
             ok = mat5_number(&cell, &children);
     }
@@ -110,7 +110,7 @@ static enum status read_struct(const struct mat5_matrix *m, const char *name, st
 static int by_wnid(const void *a, const void *b)
 {
     const struct leaf *x = a, *y = b;
-    return strcmp(x->wnid, y->wnid);
+    return strcmp(x->wnid.text, y->wnid.text);
 }
 
 static enum status rank_leaves(struct table *table, const char *name, struct synsets *out,
@@ -122,17 +122,19 @@ static enum status rank_leaves(struct table *table, const char *name, struct syn
     out->ids = (size_t)table->max_id + 1;
     out->classes = table->count;
     out->class_of = malloc(out->ids * sizeof *out->class_of);
-    if (out->class_of == NULL)
+    out->wnids = calloc(out->classes, sizeof *out->wnids);
+    if (out->class_of == NULL || out->wnids == NULL)
         return fail(err, E_NOMEM, "%s: no memory for %zu IDs", name, out->ids);
     for (size_t i = 0; i < out->ids; i++)
         out->class_of[i] = -1;
     for (size_t i = 0; i < table->count; i++) {
         const struct leaf *l = &table->leaves[i];
-        if (i > 0 && strcmp(l[-1].wnid, l->wnid) == 0)
-            return fail(err, E_CONFIG, "%s: two synsets have the WNID %s", name, l->wnid);
+        if (i > 0 && strcmp(l[-1].wnid.text, l->wnid.text) == 0)
+            return fail(err, E_CONFIG, "%s: two synsets have the WNID %s", name, l->wnid.text);
         if (out->class_of[l->id] >= 0)
             return fail(err, E_CONFIG, "%s: two synsets have the ILSVRC2012_ID %d", name, l->id);
         out->class_of[l->id] = (int32_t)i;
+        out->wnids[i] = l->wnid;
     }
     return OK;
 }
@@ -210,5 +212,6 @@ enum status synsets_read(const char *path, struct synsets *out, struct error *er
 void synsets_free(struct synsets *s)
 {
     free(s->class_of);
+    free(s->wnids);
     *s = (struct synsets){ 0 };
 }

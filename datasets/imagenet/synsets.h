@@ -11,9 +11,14 @@
 
 #include "status.h"
 
+struct synset_wnid {
+    char text[32]; /* "nXXXXXXXX" */
+};
+
 struct synsets {
-    int32_t *class_of; /* [ids]: class index of ILSVRC2012_ID i, -1 where that is no leaf */
-    size_t ids;        /* the largest ID + 1 */
+    int32_t *class_of;         /* [ids]: class index of ILSVRC2012_ID i, -1 where that is no leaf */
+    struct synset_wnid *wnids; /* [classes], in order of their index */
+    size_t ids;                /* the largest ID + 1 */
     size_t classes;
 };
 

@@ -44,9 +44,9 @@ struct config_values {
         int64_t image_size, heads;
     } model;
     struct {
-        const char *kind, *path, *root, *labels, *devkit, *split;
+        const char *kind, *path, *root, *labels, *devkit, *classes, *split;
         int preprocess; /* enum preprocess */
-        int64_t images, seed, size;
+        int64_t images, seed, size, label_base;
     } data;
     struct {
         struct words methods;

@@ -90,6 +90,12 @@ const struct config_key config_keys[] = {
          "default: that in data.devkit"),
     TEXT("data", "devkit", data.devkit, NULL, NO_RESULT,
          "unpacked ILSVRC2012_devkit_t12, or its meta.mat"),
+    TEXT("data", "classes", data.classes, NULL, NO_RESULT,
+         "which class is which: a file of the model's classes, one a line, or ilsvrc2012; or what "
+         "numbers are: index, ilsvrc2012_id, folders. Default: classes.txt beside the checkpoint, "
+         "else ilsvrc2012 for 1000 classes"),
+    INT("data", "label_base", data.label_base, "0", 0, 1, NULL, 0, NO_RESULT,
+        "what the numbers of a list of labels start from"),
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,
            "stretch (perturbation, segmentation), eval (published top-1) or notebook"),
     TEXT("data", "split", data.split, NULL, RESULT,

@@ -109,7 +109,8 @@ static enum status open_data(struct plan *p, struct error *err)
             return config_fail(p->config, &v->data.kind, err, "not set; kinds are %s", list);
         return config_fail(p->config, &v->data.path, err, "not set; a %s wants one", v->data.kind);
     }
-    const struct dataset_options options = config_dataset(v);
+    struct dataset_options options = config_dataset(v);
+    options.head_classes = p->model != NULL ? p->model->geo.classes : 0;
     enum status status = dataset_open(&options, &p->data, err);
     if (status != OK) {
         bool kind = strstr(err->text, "kinds are") != NULL;
@@ -164,15 +165,10 @@ static enum status check_classes(struct plan *p, struct error *err)
 
 static enum status check_labels(struct plan *p, struct error *err)
 {
-    int classes = p->model->geo.classes;
-    if (!p->data->has_labels)
-        return OK;
-    for (size_t i = 0; i < p->images; i++)
-        if (p->data->labels[i] < 0 || p->data->labels[i] >= classes)
-            return config_fail(p->config, &p->v->data.path, err,
-                               "image %s has label %d, and the model has the classes 0 to %d",
-                               p->data->ids[i], (int)p->data->labels[i], classes - 1);
-    return OK;
+    const struct dataset_options options = config_dataset(p->v);
+    enum status status =
+        dataset_check_labels(p->data, p->images, &options, p->model->geo.classes, err);
+    return status == OK ? OK : config_blame(p->config, &p->v->data.path, err);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -206,11 +202,11 @@ enum {
     STEP_TASKS,
     STEP_METHODS,
     STEP_OUTPUT,
+    STEP_MODEL,
     STEP_DATA,
     STEP_MASKS,
     STEP_PREPROCESS,
     STEP_TARGET,
-    STEP_MODEL,
     STEP_WEIGHTS,
     STEP_SUPPORT,
     STEP_LABELS,
@@ -229,11 +225,12 @@ static const struct step {
     [STEP_TASKS] = { "tasks", find_tasks, 0 },
     [STEP_METHODS] = { "methods", find_methods, 0 },
     [STEP_OUTPUT] = { "output", check_output, 0 },
-    [STEP_DATA] = { "data set", open_data, 0 },
+    [STEP_MODEL] = { "model", plan_open_model, 0 },
+    [STEP_DATA] = { "data set", open_data,
+                    0 }, /* its classes are the model's, where there is one */
     [STEP_MASKS] = { "tasks and data set", check_tasks, AFTER(DATA) },
     [STEP_PREPROCESS] = { "preprocessing", check_preprocess, 0 },
     [STEP_TARGET] = { "explained classes", check_classes, AFTER(DATA) },
-    [STEP_MODEL] = { "model", plan_open_model, 0 },
     [STEP_WEIGHTS] = { "weights", plan_know_weights, AFTER(MODEL) },
     [STEP_SUPPORT] = { "methods of the model", check_methods, AFTER(MODEL) },
     [STEP_LABELS] = { "labels", check_labels, AFTER(DATA) | AFTER(MODEL) },

@@ -98,7 +98,11 @@ static void test_published_readers(void **state)
     (void)state;
     struct dataset_options options = demo_options("shortcut");
     struct dataset *demo = open_or_die(&options);
-    struct dataset_options folder = { .kind = "imagenet", .path = set_folder("shortcut") };
+    const char *source = getenv("EVALH_SOURCE_ROOT");
+    const char *classes = path_of("%s/model/demo/classes.txt", source != NULL ? source : ".");
+    struct dataset_options folder = {
+        .kind = "imagenet", .path = set_folder("shortcut"), .classes = classes, .head_classes = 10
+    };
     struct dataset_options mat = { .kind = "imagenet_seg",
                                    .path = path_of("%s/demo_gtsegs.mat", set_folder("shortcut")) };
     struct dataset *tree = open_or_die(&folder), *masks = open_or_die(&mat);

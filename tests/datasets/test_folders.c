@@ -5,19 +5,21 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *top;
+static char *top, *model; /* beside `model` lies classes.txt */
 
 static int make_tree(void **state)
 {
     (void)state;
     struct image image = make_picture(20, 16, 1);
     top = make_folder();
+    model = strdup(path_of("%s/model.pth", top));
     write_jpeg(path_of("%s/tree/val/n00000020/b.JPEG", top), &image);
     write_jpeg(path_of("%s/tree/val/n00000020/a.jpg", top), &image);
     write_text(path_of("%s/tree/val/n00000020/notes.txt", top), "not an image");
     write_jpeg(path_of("%s/tree/val/n00000030/c d.jpeg", top), &image);
-    write_text(path_of("%s/tree/val/n00000010/.hidden.JPEG", top), ""); /* an empty class counts */
-    write_jpeg(path_of("%s/tree/val/extra/x.JPEG", top), &image);
+    write_text(path_of("%s/tree/val/n00000010/.hidden.JPEG", top), ""); /* an empty class */
+    write_text(path_of("%s/tree/val/extra/x.txt", top), "no image, so no class");
+    write_text(path_of("%s/classes.txt", top), "n00000010 a\nn00000020 b\nn00000030 c\n");
     assert_int_equal(image_write_png(path_of("%s/tree/val/n00000030/e.PNG", top), &image, NULL),
                      OK);
     image_free(&image);
@@ -28,13 +30,16 @@ static int remove_tree(void **state)
 {
     (void)state;
     remove_folder(top);
+    free(model);
     return 0;
 }
 
 static enum status open_kind(const char *kind, const char *path, const char *root,
                              struct dataset **out, struct error *err)
 {
-    const struct dataset_options options = { .kind = kind, .path = path, .root = root };
+    const struct dataset_options options = {
+        .kind = kind, .path = path, .root = root, .checkpoint = model
+    };
     *err = (struct error){ 0 };
     return dataset_open(&options, out, err);
 }
@@ -58,7 +63,7 @@ static void check_tree(struct dataset *d)
     assert_true(d->has_labels);
     assert_false(d->has_masks);
     assert_int_equal(strlen(d->fingerprint), 64);
-    assert_non_null(strstr(d->description, "4 images in 3 class folders (2 other"));
+    assert_non_null(strstr(d->description, "4 images in 3 class folders (3 other"));
 }
 
 static void test_folder(void **state)

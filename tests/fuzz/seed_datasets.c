@@ -106,6 +106,8 @@ static void seed_synsets(void)
 static void seed_texts(void)
 {
     static const char *const lists[] = { "a.JPEG 1\nb.JPEG 999\n",
+                                         "ImageId,PredictionString\na,n01440764 1 2 3 4\n",
+                                         "x_n02102040.JPEG\n#b.JPEG 3\n./a.JPEG n01440764\n",
                                          "\xef\xbb\xbf# x\r\n1\r\n1000\r\n",
                                          "dir/a b.JPEG \t 7\n\n#c\n2147483647 2147483647" };
     static const char *const configs[] = {

@@ -1,0 +1,281 @@
+#include "class_list.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum form { FORM_INDEX, FORM_WNID, FORM_NAME };
+enum { MAX_CLASSES = 1000000 };
+
+/* A line of the text: what it says of one class. */
+struct class_line {
+    long index;
+    char *wnid, *name;
+};
+
+struct reading {
+    const char *source;
+    int line, blank; /* number of the last line; of the first blank one, or 0 */
+    enum form form;
+    struct class_line *lines;
+    size_t count, room;
+};
+
+static bool starts_with_wnid(const char *s)
+{
+    if (s[0] != 'n')
+        return false;
+    for (int i = 1; i < WNID_LENGTH; i++)
+        if (!isdigit((unsigned char)s[i]))
+            return false;
+    return strchr(" \t", s[WNID_LENGTH]) != NULL; /* or the text's end */
+}
+
+bool is_wnid(const char *text)
+{
+    return starts_with_wnid(text) && text[WNID_LENGTH] == '\0';
+}
+
+/* Past a decimal number and the blanks behind it; NULL: there is none. */
+static const char *past_number(const char *s)
+{
+    const char *p = s;
+    while (isdigit((unsigned char)*p))
+        p++;
+    return p > s && (*p == ' ' || *p == '\t') ? p + strspn(p, " \t") : NULL;
+}
+
+static enum form tell_form(const char *line)
+{
+    const char *rest = past_number(line);
+    if (rest != NULL && starts_with_wnid(rest))
+        return FORM_INDEX;
+    return starts_with_wnid(line) ? FORM_WNID : FORM_NAME;
+}
+
+static enum status add_line(struct reading *r, struct class_line l, const char *name,
+                            struct error *err)
+{
+    if (r->count == r->room) {
+        size_t room = 2 * r->room + 64;
+        struct class_line *grown = reallocarray(r->lines, room, sizeof *grown);
+        if (grown != NULL) {
+            r->lines = grown;
+            r->room = room;
+        }
+    }
+    l.name = strdup(name);
+    if (l.name == NULL || r->count == r->room) {
+        free(l.name);
+        free(l.wnid);
+        return fail(err, E_NOMEM, "%s: no memory for class names", r->source);
+    }
+    r->lines[r->count++] = l;
+    return OK;
+}
+
+static enum status read_line(struct reading *r, const char *text, struct error *err)
+{
+    static const char *const forms[] = { "index, WordNet id and name ('0 n01440764 tench')",
+                                         "WordNet id and name ('n01440764 tench')", "a name" };
+    struct class_line l = { .index = (long)r->count };
+    const char *rest = text;
+    if (r->count == 0)
+        r->form = tell_form(text);
+    if (r->form == FORM_INDEX) {
+        rest = past_number(text);
+        l.index = strtol(text, NULL, 10);
+    }
+    if (r->form != FORM_NAME) {
+        if (rest == NULL || !starts_with_wnid(rest))
+            return fail(err, E_CONFIG, "%s:%d: '%.60s': should be %s, as the first line is",
+                        r->source, r->line, text, forms[r->form]);
+        l.wnid = strndup(rest, WNID_LENGTH);
+        if (rest[WNID_LENGTH] != '\0') /* else the id is the name */
+            rest += WNID_LENGTH + strspn(rest + WNID_LENGTH, " \t");
+        if (l.wnid == NULL)
+            return fail(err, E_NOMEM, "%s: no memory for class names", r->source);
+    }
+    if (*rest == '\0' || l.index < 0 || l.index >= MAX_CLASSES) {
+        free(l.wnid);
+        return fail(err, E_CONFIG, "%s:%d: '%.60s': should be %s", r->source, r->line, text,
+                    forms[r->form]);
+    }
+    return add_line(r, l, rest, err);
+}
+
+static enum status read_lines(struct reading *r, FILE *f, struct error *err)
+{
+    char *line = NULL;
+    size_t room = 0;
+    enum status status = OK;
+    ssize_t length;
+    while (status == OK && (length = getline(&line, &room, f)) >= 0) {
+        r->line++;
+        if (memchr(line, '\0', (size_t)length) != NULL) {
+            status = fail(err, E_CONFIG, "%s:%d: not a text file (a NUL byte)", r->source, r->line);
+            break;
+        }
+        while (length > 0 && isspace((unsigned char)line[length - 1]))
+            line[--length] = '\0';
+        if (length == 0)
+            r->blank = r->blank > 0 ? r->blank : r->line;
+        else if (r->blank > 0) /* at the end they are common; here they would shift the indices */
+            status =
+                fail(err, E_CONFIG, "%s:%d: a blank line among class names", r->source, r->blank);
+        else
+            status = read_line(r, line + strspn(line, " \t"), err);
+    }
+    if (status == OK && ferror(f))
+        status = fail(err, E_CONFIG, "%s: cannot be read: %s", r->source, strerror(errno));
+    free(line);
+    return status;
+}
+
+struct keyed {
+    const char *key;
+    int index;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct keyed *x = a, *y = b;
+    int order = strcmp(x->key, y->key);
+    return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+/* A WordNet id stands for one class. Names may be equal: ImageNet has two cranes. */
+static enum status check_unique(const struct class_list *list, struct error *err)
+{
+    struct keyed *keys = calloc((size_t)list->count, sizeof *keys);
+    enum status status = OK;
+    int n = 0;
+    if (keys == NULL)
+        return fail(err, E_NOMEM, "%s: no memory for class names", list->source);
+    for (int i = 0; i < list->count; i++)
+        if (list->wnid[i] != NULL)
+            keys[n++] = (struct keyed){ list->wnid[i], i };
+    qsort(keys, (size_t)n, sizeof *keys, by_key);
+    for (int i = 1; i < n && status == OK; i++)
+        if (strcmp(keys[i - 1].key, keys[i].key) == 0)
+            status = fail(err, E_CONFIG, "%s: the classes %d and %d both are %s", list->source,
+                          keys[i - 1].index, keys[i].index, keys[i].key);
+    free(keys);
+    return status;
+}
+
+/* Lines to their places: every index from 0 on, each once. */
+static enum status place(struct reading *r, struct class_list *out, struct error *err)
+{
+    if (r->count == 0)
+        return fail(err, E_CONFIG, "%s: no class names in it; one a line is expected", r->source);
+    out->name = calloc(r->count, sizeof *out->name);
+    out->wnid = calloc(r->count, sizeof *out->wnid);
+    out->source = strdup(r->source);
+    if (out->name == NULL || out->wnid == NULL || out->source == NULL)
+        return fail(err, E_NOMEM, "%s: no memory for class names", r->source);
+    out->count = (int)r->count;
+    for (size_t i = 0; i < r->count; i++) {
+        struct class_line *l = &r->lines[i];
+        if (l->index >= out->count)
+            return fail(err, E_CONFIG,
+                        "%s: class %ld is named, but there are %d lines: the "
+                        "classes 0 to %d are expected, each once",
+                        r->source, l->index, out->count, out->count - 1);
+        if (out->name[l->index] != NULL)
+            return fail(err, E_CONFIG, "%s: class %ld is named twice", r->source, l->index);
+        out->name[l->index] = l->name;
+        out->wnid[l->index] = l->wnid;
+        l->name = l->wnid = NULL;
+    }
+    return check_unique(out, err);
+}
+
+static enum status read_stream(FILE *f, const char *source, struct class_list *out,
+                               struct error *err)
+{
+    struct reading r = { .source = source };
+    enum status status = read_lines(&r, f, err);
+    if (status == OK)
+        status = place(&r, out, err);
+    for (size_t i = 0; i < r.count; i++) {
+        free(r.lines[i].name);
+        free(r.lines[i].wnid);
+    }
+    free(r.lines);
+    if (status != OK)
+        class_list_free(out);
+    return status;
+}
+
+enum status class_list_read(const char *path, struct class_list *out, struct error *err)
+{
+    struct stat st;
+    *out = (struct class_list){ 0 };
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        return fail(err, E_CONFIG, "%s: not a file; a text file of class names is wanted", path);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return fail(err, E_CONFIG, "%s: cannot read class names: %s", path, strerror(errno));
+    enum status status = read_stream(f, path, out, err);
+    fclose(f);
+    return status;
+}
+
+enum status class_list_parse(const char *text, const char *source, struct class_list *out,
+                             struct error *err)
+{
+    *out = (struct class_list){ 0 };
+    /* "r" never writes */
+    FILE *f = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+    if (f == NULL)
+        return fail(err, E_NOMEM, "%s: no memory for class names", source);
+    enum status status = read_stream(f, source, out, err);
+    fclose(f);
+    return status;
+}
+
+enum status class_list_beside(const char *checkpoint, struct class_list *out, struct error *err)
+{
+    const char *slash = strrchr(checkpoint, '/');
+    int folder = slash != NULL ? (int)(slash + 1 - checkpoint) : 0;
+    struct stat st;
+    char *path;
+    *out = (struct class_list){ 0 };
+    if (asprintf(&path, "%.*sclasses.txt", folder, checkpoint) < 0)
+        return fail(err, E_NOMEM, "no memory for class names");
+    enum status status = stat(path, &st) == 0 ? class_list_read(path, out, err) : OK;
+    free(path);
+    return status;
+}
+
+void class_list_free(struct class_list *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        free(list->name[i]);
+        free(list->wnid[i]);
+    }
+    free(list->name);
+    free(list->wnid);
+    free(list->source);
+    *list = (struct class_list){ 0 };
+}
+
+int class_list_find(const struct class_list *list, const char *text)
+{
+    int found = -1;
+    for (int k = 0; k < list->count; k++) {
+        if (strcmp(list->wnid[k] != NULL ? list->wnid[k] : list->name[k], text) != 0)
+            continue;
+        if (list->wnid[k] != NULL)
+            return k;
+        if (found >= 0)
+            return -1;
+        found = k;
+    }
+    return found;
+}

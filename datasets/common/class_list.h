@@ -1,0 +1,34 @@
+/* The classes that a model's head tells apart, in order of their index. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "status.h"
+
+struct class_list {
+    int count;
+    char **name;  /* [count] */
+    char **wnid;  /* [count] WordNet id, "n01440764"; NULL entries without */
+    char *source; /* where the list is from: a path, "ILSVRC2012"; for messages */
+};
+
+/* One class a line, in any of three forms, told by the first line:
+ *     0 n01440764 tench      index, WordNet id, name; every index from 0 on once, in any order
+ *     n01440764 tench        WordNet id, name; the index is the line's (synset_words.txt)
+ *     tench                  the name; the index is the line's
+ * E_CONFIG names file and line. */
+enum status class_list_read(const char *path, struct class_list *out, struct error *err);
+/* The same of text in memory, which is left as it is; `source` stands for the path. */
+enum status class_list_parse(const char *text, const char *source, struct class_list *out,
+                             struct error *err);
+/* The same from "classes.txt" in a checkpoint's folder; count 0 where there is none. */
+enum status class_list_beside(const char *checkpoint, struct class_list *out, struct error *err);
+void class_list_free(struct class_list *);
+
+/* The index of the class with this WordNet id, or, where the list has none, with this name;
+ * -1: there is none, or two bear the name. */
+int class_list_find(const struct class_list *, const char *text);
+
+/* nXXXXXXXX, and nothing after it. */
+enum { WNID_LENGTH = 9 };
+bool is_wnid(const char *text);

@@ -1,0 +1,351 @@
+/* kind = imagenet: the index of a class is never told by which folders happen to be there. */
+#include "fixtures.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "archives.h"
+#include "class_list.h"
+#include "ilsvrc2012.h"
+
+static char *top;
+static struct class_list imagenet;
+static int trees;
+
+static int make_top(void **state)
+{
+    (void)state;
+    top = make_folder();
+    return class_list_parse(ilsvrc2012_classes, "x", &imagenet, NULL);
+}
+
+static int remove_top(void **state)
+{
+    (void)state;
+    class_list_free(&imagenet);
+    remove_folder(top);
+    return 0;
+}
+
+/* A tree of its own; opening a set decodes nothing, so the images are but bytes. */
+static const char *new_tree(void)
+{
+    static char paths[64][4096];
+    char *tree = paths[trees];
+    snprintf(tree, sizeof paths[0], "%s/tree%d", top, trees++);
+    assert_true(trees < 64);
+    assert_int_equal(mkdir(tree, 0777), 0);
+    return tree;
+}
+
+static void put_image(const char *tree, const char *folder)
+{
+    write_text(path_of("%s/val/%s/image_of_%s.JPEG", tree, folder, folder), folder);
+}
+
+static void put_numbers(const char *tree, int first, int count)
+{
+    for (int i = first; i < first + count; i++)
+        put_image(tree, path_of("%d", i));
+}
+
+struct opening {
+    const char *tree, *classes, *checkpoint, *devkit;
+    int head;
+};
+
+static enum status open_set(const struct opening *o, struct dataset **out, struct error *err)
+{
+    const struct dataset_options options = {
+        .kind = "imagenet",
+        .path = o->tree,
+        .classes = o->classes,
+        .checkpoint = o->checkpoint,
+        .devkit = o->devkit,
+        .head_classes = o->head,
+    };
+    *err = (struct error){ 0 };
+    return dataset_open(&options, out, err);
+}
+
+/* The label of the image in `folder`, of a set that opens. */
+static int label_of(const struct opening *o, const char *folder)
+{
+    struct dataset *d;
+    struct error err;
+    int label = -1;
+    if (open_set(o, &d, &err) != OK)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < d->count; i++)
+        if (strncmp(d->ids[i], folder, strlen(folder)) == 0 && d->ids[i][strlen(folder)] == '/')
+            label = d->labels[i];
+    dataset_close(d);
+    return label;
+}
+
+static void check_refused(const struct opening *o, const char *says, const char *more)
+{
+    struct dataset *d;
+    struct error err;
+    assert_fails(open_set(o, &d, &err), E_CONFIG, &err, o->tree, says, more, NULL);
+    assert_null(d);
+}
+
+/* ---- WordNet ids ----------------------------------------------------------------------------- */
+
+static void test_ilsvrc2012(void **state)
+{
+    (void)state;
+    assert_int_equal(imagenet.count, ILSVRC2012_CLASSES);
+    for (int i = 1; i < imagenet.count; i++)
+        assert_true(strcmp(imagenet.wnid[i - 1], imagenet.wnid[i]) < 0);
+    /* known from everyone's lists */
+    assert_int_equal(class_list_find(&imagenet, "n01440764"), 0);
+    assert_int_equal(class_list_find(&imagenet, "n02102040"), 217);
+    assert_int_equal(class_list_find(&imagenet, "n02979186"), 482);
+    assert_int_equal(class_list_find(&imagenet, "n15075141"), 999);
+    assert_int_equal(class_list_find(&imagenet, "n00000001"), -1);
+}
+
+/* Imagenette: ten of the thousand. */
+static void test_subset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *wnid;
+        int index;
+    } classes[] = { { "n01440764", 0 },   { "n02102040", 217 }, { "n02979186", 482 },
+                    { "n03000684", 491 }, { "n03028079", 497 }, { "n03394916", 566 },
+                    { "n03417042", 569 }, { "n03425413", 571 }, { "n03445777", 574 },
+                    { "n03888257", 701 } };
+    const struct opening o = { .tree = new_tree(), .head = 1000 };
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        put_image(o.tree, classes[i].wnid);
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        assert_int_equal(label_of(&o, classes[i].wnid), classes[i].index);
+    const struct opening ten = { .tree = o.tree, .head = 10 };
+    check_refused(&ten, "10 classes", "data.classes");
+}
+
+/* All but one from the middle: no class behind it moves. */
+static void test_missing(void **state)
+{
+    (void)state;
+    const struct opening o = { .tree = new_tree(), .head = 1000 };
+    for (int i = 0; i < imagenet.count; i++)
+        if (i != 500)
+            put_image(o.tree, imagenet.wnid[i]);
+    struct dataset *d;
+    struct error err;
+    assert_int_equal(open_set(&o, &d, &err), OK);
+    assert_int_equal(d->count, 999);
+    for (size_t i = 0; i < d->count; i++)
+        assert_int_equal(d->labels[i], i < 500 ? i : i + 1);
+    dataset_close(d);
+}
+
+/* Extra, renamed, half renamed: the error says which. */
+static void test_unknown(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "n01440765", "n01440764_old", "tench",
+                                         "N01440764", "n0144076",      "backup" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct opening o = { .tree = new_tree(), .head = 1000 };
+        put_image(o.tree, "n01443537");
+        put_image(o.tree, names[i]);
+        check_refused(&o, path_of("folder '%s' (1 images)", names[i]), "ILSVRC2012");
+    }
+}
+
+static void test_links(void **state)
+{
+    (void)state;
+    const struct opening o = { .tree = new_tree(), .head = 1000 };
+    put_image(o.tree, "n01443537");
+    assert_int_equal(symlink("/no/such/folder", path_of("%s/val/n01440764", o.tree)), 0);
+    check_refused(&o, "val/n01440764", "leads nowhere");
+    unlink(path_of("%s/val/n01440764", o.tree));
+    assert_int_equal(symlink("n01443537", path_of("%s/val/n02979186", o.tree)), 0);
+    assert_int_equal(label_of(&o, "n02979186"), 482);
+    assert_int_equal(symlink("nothing", path_of("%s/val/n01443537/y.JPEG", o.tree)), 0);
+    check_refused(&o, "n01443537/y.JPEG", "leads nowhere");
+}
+
+/* ---- whose classes --------------------------------------------------------------------------- */
+
+static void test_beside_checkpoint(void **state)
+{
+    (void)state;
+    const char *folder = path_of("%s/beside", top);
+    write_text(path_of("%s/classes.txt", folder), "n00000003 c\nn00000001 a\nn00000002 b\n");
+    const struct opening o = { .tree = new_tree(),
+                               .head = 3,
+                               .checkpoint = path_of("%s/model.safetensors", folder) };
+    put_image(o.tree, "n00000001");
+    put_image(o.tree, "n00000003");
+    assert_int_equal(label_of(&o, "n00000001"), 1);
+    assert_int_equal(label_of(&o, "n00000003"), 0);
+    const struct opening four = { o.tree, NULL, o.checkpoint, NULL, 4 };
+    check_refused(&four, "classes.txt names 3 classes", "has 4");
+    put_image(o.tree, "n00000004");
+    check_refused(&o, "folder 'n00000004'", "classes.txt");
+}
+
+static void test_named_file(void **state)
+{
+    (void)state;
+    const char *file = path_of("%s/animals.txt", top);
+    write_text(file, "zebra\ncat\nthe other dog\n");
+    const struct opening o = { .tree = new_tree(), .head = 3, .classes = file };
+    put_image(o.tree, "cat");
+    put_image(o.tree, "the other dog");
+    assert_int_equal(label_of(&o, "cat"), 1);
+    assert_int_equal(label_of(&o, "the other dog"), 2);
+    put_image(o.tree, "cow");
+    check_refused(&o, "folder 'cow'", "animals.txt");
+    const struct opening none = { o.tree, "/no/such/file", NULL, NULL, 3 };
+    struct dataset *d;
+    struct error err;
+    assert_fails(open_set(&none, &d, &err), E_CONFIG, &err, "/no/such/file", NULL);
+}
+
+/* As torchvision's ImageFolder has it, where the user says so. */
+static void test_by_folder(void **state)
+{
+    (void)state;
+    struct opening o = { .tree = new_tree(), .head = 3, .classes = "folders" };
+    put_image(o.tree, "cat");
+    put_image(o.tree, "ant");
+    check_refused(&o, "2 folders", "3 classes");
+    write_text(path_of("%s/val/bee/none.txt", o.tree), "an empty class");
+    assert_int_equal(label_of(&o, "cat"), 2);
+    assert_int_equal(label_of(&o, "ant"), 0);
+    o.classes = NULL;
+    check_refused(&o, "3 classes", "data.classes");
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+static void test_indices(void **state)
+{
+    (void)state;
+    const struct opening all = { .tree = new_tree(), .head = 1000 };
+    put_numbers(all.tree, 0, 1000);
+    for (int i = 0; i < 1000; i += 37)
+        assert_int_equal(label_of(&all, path_of("%d", i)), i);
+    const struct opening twelve = { .tree = new_tree(), .head = 12 };
+    put_numbers(twelve.tree, 0, 12);
+    assert_int_equal(label_of(&twelve, "2"), 2);
+    assert_int_equal(label_of(&twelve, "10"), 10);
+    const struct opening padded = { .tree = new_tree(), .head = 3 };
+    put_image(padded.tree, "000");
+    put_image(padded.tree, "002");
+    put_image(padded.tree, "001");
+    assert_int_equal(label_of(&padded, "002"), 2);
+}
+
+static void test_undecidable(void **state)
+{
+    (void)state;
+    struct opening o = { .tree = new_tree(), .head = 10 };
+    put_numbers(o.tree, 0, 12);
+    check_refused(&o, "12 folders", "data.classes = index");
+    o.head = 1000;
+    check_refused(&o, "12 folders", "data.classes = index");
+    o.classes = "index";
+    assert_int_equal(label_of(&o, "11"), 11);
+    o.head = 10;
+    check_refused(&o, "folder '10'", "0 to 9");
+    struct opening gap = { .tree = new_tree(), .head = 10 };
+    put_numbers(gap.tree, 0, 5);
+    put_numbers(gap.tree, 6, 5);
+    check_refused(&gap, "10 folders", "data.classes");
+    struct opening twice = { .tree = new_tree(), .head = 3 };
+    put_numbers(twice.tree, 0, 3);
+    put_image(twice.tree, "02");
+    check_refused(&twice, "4 folders", "data.classes");
+    struct opening mixed = { .tree = new_tree(), .head = 1000 };
+    put_numbers(mixed.tree, 0, 1000);
+    put_image(mixed.tree, "more");
+    check_refused(&mixed, "folder '0'", "1000 others");
+}
+
+/* ILSVRC2012_IDs run the other way round than the WordNet ids here. */
+static const char *reversed_devkit(void)
+{
+    static char folder[4096];
+    snprintf(folder, sizeof folder, "%s/devkit", top);
+    struct synset *tree = calloc((size_t)imagenet.count, sizeof *tree);
+    for (int i = 0; i < imagenet.count; i++)
+        tree[i] = (struct synset){ 1000 - i, imagenet.wnid[i], 0 };
+    struct bytes mat =
+        mat_file(tree, (size_t)imagenet.count, &(struct mat_style){ .packed = true });
+    write_file(path_of("%s/meta.mat", folder), mat.at, mat.size);
+    bytes_free(&mat);
+    free(tree);
+    return folder;
+}
+
+static void test_ids(void **state)
+{
+    (void)state;
+    struct opening o = { .tree = new_tree(), .head = 1000 };
+    put_numbers(o.tree, 1, 1000);
+    check_refused(&o, "ILSVRC2012_IDs", "data.devkit");
+    o.devkit = reversed_devkit();
+    assert_int_equal(label_of(&o, "1000"), 0);
+    assert_int_equal(label_of(&o, "1"), 999);
+    struct opening part = { .tree = new_tree(), .head = 1000, .devkit = o.devkit };
+    put_numbers(part.tree, 1, 20);
+    check_refused(&part, "20 folders", "ilsvrc2012_id");
+    part.classes = "ilsvrc2012_id";
+    assert_int_equal(label_of(&part, "20"), 980);
+    /* Whose model has its classes in yet another order, which its classes.txt says. */
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    for (int i = 0; i < imagenet.count; i++)
+        fprintf(f, "%s\n", imagenet.wnid[(i + 1) % imagenet.count]);
+    fclose(f);
+    write_text(path_of("%s/shifted/classes.txt", top), text);
+    free(text);
+    o.checkpoint = path_of("%s/shifted/model.pth", top);
+    assert_int_equal(label_of(&o, "1000"), 999);
+    assert_int_equal(label_of(&o, "999"), 0);
+}
+
+/* ---- what is no image ------------------------------------------------------------------------ */
+
+static void test_not_files(void **state)
+{
+    (void)state;
+    const struct opening pipe = { .tree = new_tree(), .head = 1000 };
+    put_image(pipe.tree, "n01440764");
+    assert_int_equal(mkfifo(path_of("%s/val/n01440764/x.JPEG", pipe.tree), 0600), 0);
+    check_refused(&pipe, "n01440764/x.JPEG", "a pipe");
+    const struct opening folder = { .tree = new_tree(), .head = 1000 };
+    put_image(folder.tree, "n01440764");
+    assert_int_equal(mkdir(path_of("%s/val/n01440764/x.jpg", folder.tree), 0700), 0);
+    check_refused(&folder, "n01440764/x.jpg", "a folder");
+    struct image image;
+    struct error err;
+    const char *path = path_of("%s/val/n01440764/x.JPEG", pipe.tree);
+    assert_fails(image_read(path, &image, &err), E_IO, &err, path, "not a regular file", NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ilsvrc2012), cmocka_unit_test(test_subset),
+        cmocka_unit_test(test_missing),    cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_links),      cmocka_unit_test(test_beside_checkpoint),
+        cmocka_unit_test(test_named_file), cmocka_unit_test(test_by_folder),
+        cmocka_unit_test(test_indices),    cmocka_unit_test(test_undecidable),
+        cmocka_unit_test(test_ids),        cmocka_unit_test(test_not_files),
+    };
+    return cmocka_run_group_tests(tests, make_top, remove_top);
+}
