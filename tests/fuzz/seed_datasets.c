@@ -117,10 +117,10 @@ static void seed_texts(void)
         "[model]\narch=vim\ncheckpoint = a b ; c\n[task]\nkind = perturbation, segmentation\n"
         "fill=mean\ndirections = positive\n",
     };
-    for (int i = 0; i < 3; i++) {
-        save("list", i, '\0', lists[i], strlen(lists[i]));
-        save("config", i, '\0', configs[i], strlen(configs[i]));
-    }
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        save("list", (int)i, '\0', lists[i], strlen(lists[i]));
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++)
+        save("config", (int)i, '\0', configs[i], strlen(configs[i]));
 }
 
 static void seed_gtsegs(void)
