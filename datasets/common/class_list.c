@@ -265,6 +265,35 @@ void class_list_free(struct class_list *list)
     *list = (struct class_list){ 0 };
 }
 
+const char *class_list_name(const struct class_list *list, int k, char buffer[32])
+{
+    if (list != NULL && k >= 0 && k < list->count)
+        return list->name[k];
+    snprintf(buffer, 32, "class %d", k);
+    return buffer;
+}
+
+/* The class whose WordNet id the text begins with. */
+static int find_prefix(const struct class_list *list, const char *text)
+{
+    for (int k = 0; k < list->count; k++)
+        if (list->wnid[k] != NULL && strncmp(list->wnid[k], text, WNID_LENGTH) == 0)
+            return k;
+    return -1;
+}
+
+int class_list_of_path(const struct class_list *list, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int k = find_prefix(list, slash != NULL ? slash + 1 : path);
+    if (k >= 0 || slash == NULL)
+        return k;
+    const char *folder = slash;
+    while (folder > path && folder[-1] != '/')
+        folder--;
+    return slash - folder == WNID_LENGTH ? find_prefix(list, folder) : -1;
+}
+
 int class_list_find(const struct class_list *list, const char *text)
 {
     int found = -1;

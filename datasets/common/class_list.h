@@ -29,6 +29,13 @@ void class_list_free(struct class_list *);
  * -1: there is none, or two bear the name. */
 int class_list_find(const struct class_list *, const char *text);
 
+/* "tench", or "class 7" into `buffer` where there are no names (list NULL or empty). */
+const char *class_list_name(const struct class_list *, int k, char buffer[32]);
+
+/* The class that a path tells as ImageNet's do: its folder, or the beginning of its file name, is a
+ * WordNet id ("n01484850/x.jpg", "n01484850_great_white_shark.jpg"). -1: it does not. */
+int class_list_of_path(const struct class_list *, const char *path);
+
 /* nXXXXXXXX, and nothing after it. */
 enum { WNID_LENGTH = 9 };
 bool is_wnid(const char *text);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "class_names.h"
+#include "class_list.h"
 #include "colour.h"
 #include "command.h"
 #include "explain_figure.h"
@@ -107,8 +107,8 @@ static const struct model *unnamed_model(const struct explain_figure *p)
  * in a folder of several models they may be another one's. */
 static enum status find_names(struct explain_figure *p, const struct options *o, struct error *err)
 {
-    enum status status = o->names != NULL ? class_names_read(o->names, &p->names, err)
-                                          : class_names_beside(o->checkpoint, &p->names, err);
+    enum status status = o->names != NULL ? class_list_read(o->names, &p->names, err)
+                                          : class_list_beside(o->checkpoint, &p->names, err);
     const struct model *other = unnamed_model(p);
     if (status == OK && other != NULL)
         status = fail(err, E_CONFIG, "%s names %d classes; %s has %d",
@@ -117,7 +117,7 @@ static enum status find_names(struct explain_figure *p, const struct options *o,
     if (status == OK || o->names != NULL)
         return status;
     log_warn("%s: classes are told by their numbers", err->text);
-    class_names_free(&p->names);
+    class_list_free(&p->names);
     return OK;
 }
 
@@ -158,7 +158,7 @@ static void close_panel(struct explain_figure *p)
         free(p->models[k].maps);
         free(p->models[k].heat);
     }
-    class_names_free(&p->names);
+    class_list_free(&p->names);
 }
 
 /* ---- one image ------------------------------------------------------------------------------- */
@@ -182,7 +182,7 @@ static void print_top(const struct explain_figure *p, const struct explained_mod
                 shown[i] = k;
         }
         printf("  %6.2f %%  %5d  %s\n", 100 * explain_figure_probability(s, shown[i]), shown[i],
-               p->names.count > 0 ? class_name(&p->names, shown[i], buffer) : "");
+               p->names.count > 0 ? class_list_name(&p->names, shown[i], buffer) : "");
     }
 }
 
@@ -192,7 +192,7 @@ static enum status explained_class(const struct explain_figure *p, const struct 
     *out = (int)o->choice;
     if (o->choice != CHOICE_TARGET)
         return OK;
-    *out = p->names.count > 0 ? class_of_path(&p->names, path) : -1;
+    *out = p->names.count > 0 ? class_list_of_path(&p->names, path) : -1;
     return *out >= 0
                ? OK
                : fail(err, E_CONFIG,

@@ -87,7 +87,7 @@ static void put_words(const struct explain_figure *p, const char *image, struct 
         int top = explain_figure_top(&side->inference);
         inference_title(&side->inference, title, sizeof title);
         snprintf(panel->heading[k + 1], sizeof *panel->heading, "%s: %.60s, %.1f %%%s", title,
-                 class_name(&p->names, side->class, buffer),
+                 class_list_name(&p->names, side->class, buffer),
                  100 * explain_figure_probability(&side->inference, side->class),
                  top == side->class ? " (predicted)" : " (not what it predicts)");
     }

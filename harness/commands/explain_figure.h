@@ -1,7 +1,7 @@
 /* The picture of evalh explain: an image beside heat maps, a row for each model. */
 #pragma once
 
-#include "class_names.h"
+#include "class_list.h"
 #include "inference.h"
 
 enum { EXPLAIN_MODELS = 2, EXPLAIN_METHODS = 16 };
@@ -19,7 +19,7 @@ struct explain_figure {
     int model_count;
     const struct explain_method *methods[EXPLAIN_METHODS];
     int method_count;
-    struct class_names names;
+    struct class_list names;
     const char *protocol, *preprocess;
     bool vector;
 };

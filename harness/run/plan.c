@@ -226,8 +226,7 @@ static const struct step {
     [STEP_METHODS] = { "methods", find_methods, 0 },
     [STEP_OUTPUT] = { "output", check_output, 0 },
     [STEP_MODEL] = { "model", plan_open_model, 0 },
-    [STEP_DATA] = { "data set", open_data,
-                    0 }, /* its classes are the model's, where there is one */
+    [STEP_DATA] = { "data set", open_data, 0 }, /* whose classes the model knows, if it is there */
     [STEP_MASKS] = { "tasks and data set", check_tasks, AFTER(DATA) },
     [STEP_PREPROCESS] = { "preprocessing", check_preprocess, 0 },
     [STEP_TARGET] = { "explained classes", check_classes, AFTER(DATA) },

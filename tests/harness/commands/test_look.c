@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "class_names.h"
+#include "class_list.h"
 #include "colour.h"
 #include "demo.h"
 #include "panel.h"
@@ -102,10 +102,10 @@ static const char *write_text(const char *text)
     return path;
 }
 
-static enum status read_text(const char *text, struct class_names *n, struct error *err)
+static enum status read_text(const char *text, struct class_list *n, struct error *err)
 {
     const char *path = write_text(text);
-    enum status status = class_names_read(path, n, err);
+    enum status status = class_list_read(path, n, err);
     unlink(path);
     return status;
 }
@@ -116,20 +116,20 @@ static void three_forms(void **state)
     static const char *const texts[] = { "1 n00000002 big cat\n0 n00000001 dog\n",
                                          "n00000001 dog\nn00000002 big cat\n", "dog\nbig cat\n\n" };
     for (int i = 0; i < 3; i++) {
-        struct class_names n;
+        struct class_list n;
         struct error err;
         char buffer[32];
         assert_int_equal(read_text(texts[i], &n, &err), OK);
         assert_int_equal(n.count, 2);
-        assert_string_equal(class_name(&n, 0, buffer), "dog");
-        assert_string_equal(class_name(&n, 1, buffer), "big cat");
-        assert_string_equal(class_name(&n, 2, buffer), "class 2");
+        assert_string_equal(class_list_name(&n, 0, buffer), "dog");
+        assert_string_equal(class_list_name(&n, 1, buffer), "big cat");
+        assert_string_equal(class_list_name(&n, 2, buffer), "class 2");
         int known = i < 2 ? 1 : -1;
-        assert_int_equal(class_of_path(&n, "/x/n00000002/photo.jpg"), known);
-        assert_int_equal(class_of_path(&n, "n00000002_big_cat.jpg"), known);
-        assert_int_equal(class_of_path(&n, "/x/n00000003/photo.jpg"), -1);
-        assert_int_equal(class_of_path(&n, "/x/n000000021/photo.jpg"), -1);
-        class_names_free(&n);
+        assert_int_equal(class_list_of_path(&n, "/x/n00000002/photo.jpg"), known);
+        assert_int_equal(class_list_of_path(&n, "n00000002_big_cat.jpg"), known);
+        assert_int_equal(class_list_of_path(&n, "/x/n00000003/photo.jpg"), -1);
+        assert_int_equal(class_list_of_path(&n, "/x/n000000021/photo.jpg"), -1);
+        class_list_free(&n);
     }
 }
 
@@ -146,7 +146,7 @@ static void wrong_names_are_told(void **state)
                   { "n00000001 dog\nn2 cat\n", ":2: 'n2 cat': should be WordNet id" },
                   { "99999999999999999999 n00000001 dog\n", "should be index" } };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        struct class_names n;
+        struct class_list n;
         struct error err;
         assert_int_equal(read_text(wrong[i].text, &n, &err), E_CONFIG);
         if (strstr(err.text, wrong[i].says) == NULL)
@@ -158,19 +158,19 @@ static void wrong_names_are_told(void **state)
 static void demo_classes_are_the_generators(void **state)
 {
     (void)state;
-    struct class_names n;
+    struct class_list n;
     struct error err;
     char folder[32];
-    assert_int_equal(class_names_beside(SOURCE_ROOT "/model/demo/vim_demo.safetensors", &n, &err),
+    assert_int_equal(class_list_beside(SOURCE_ROOT "/model/demo/vim_demo.safetensors", &n, &err),
                      OK);
     assert_int_equal(n.count, DEMO_CLASSES);
     for (int k = 0; k < DEMO_CLASSES; k++) {
         assert_string_equal(n.name[k], demo_class_names[k]);
         snprintf(folder, sizeof folder, "val/n%08d/x.JPEG", k);
-        assert_int_equal(class_of_path(&n, folder), k);
+        assert_int_equal(class_list_of_path(&n, folder), k);
     }
-    class_names_free(&n);
-    assert_int_equal(class_names_beside("vim_demo.safetensors", &n, &err), OK);
+    class_list_free(&n);
+    assert_int_equal(class_list_beside("vim_demo.safetensors", &n, &err), OK);
     assert_int_equal(n.count, 0);
 }
 
