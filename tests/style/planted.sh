@@ -40,7 +40,7 @@ END
 
 run() { # run CHECK: its exit code; what it said is in $work/said
     case $1 in
-    headers) babash "$here/headers.sh" "$tree" "$tree/build" ;;
+    headers) bash "$here/headers.sh" "$tree" "$tree/build" ;;
     columns | sizes) bash "$here/layout.sh" "$tree" "$1" ;;
     *) bash "$here/$1.sh" "$tree" ;;
     esac >"$work/said" 2>&1
