@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names.h"
+#include "quote.h"
 #include "randomise.h"
 
 /* The published model of this name, with ImageNet's 1,000 classes; false: there is none. */
@@ -62,9 +64,26 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct tensor_spec *)a)->name, ((const struct tensor_spec *)b)->name);
 }
 
-/* Every tensor that should be there is, with its shape, and nothing else is. */
-static enum status account(const struct checkpoint *ck, const struct arch_type *type,
-                           const struct geometry *geo, struct error *err)
+/* A counter that training leaves behind: a single whole number (num_batches_tracked, n_averaged).
+ */
+static bool is_counter(const struct tensor *t)
+{
+    return t->ndim == 0 && t->whole;
+}
+
+static bool is_listed(const struct tensor_list *list, const char *name)
+{
+    struct tensor_spec key;
+    if (strlen(name) >= sizeof key.name)
+        return false;
+    snprintf(key.name, sizeof key.name, "%s", name);
+    return bsearch(&key, list->specs, list->count, sizeof key, by_name) != NULL;
+}
+
+/* Every tensor that should be there is, with its shape, and nothing else is; counters are left out.
+ */
+static enum status account(struct checkpoint *ck, const struct arch_type *type,
+                           const struct geometry *geo, struct notes *notes, struct error *err)
 {
     struct tensor_list list = { 0 };
     type->list_tensors(geo, &list);
@@ -75,15 +94,17 @@ static enum status account(const struct checkpoint *ck, const struct arch_type *
         s = check_tensor(ck, &list.specs[i], type->name, err);
     if (s == OK)
         qsort(list.specs, list.count, sizeof *list.specs, by_name);
-    for (size_t i = 0; i < ck->count && s == OK; i++) {
-        struct tensor_spec key;
-        snprintf(key.name, sizeof key.name, "%s", ck->tensors[i].name);
-        if (strlen(ck->tensors[i].name) >= sizeof key.name ||
-            bsearch(&key, list.specs, list.count, sizeof key, by_name) == NULL)
-            s = fail(err, E_DATA,
-                     "%s: tensor '%s' is left over: a %s of depth %d has no such "
-                     "tensor",
-                     ck->path, ck->tensors[i].name, type->name, geo->depth);
+    for (size_t i = ck->count; s == OK && i-- > 0;) {
+        const struct tensor *t = &ck->tensors[i];
+        if (is_listed(&list, t->name))
+            continue;
+        if (is_counter(t)) {
+            note(notes, "left out: %s, a counter", quote(t->name).text);
+            checkpoint_remove(ck, t);
+            continue;
+        }
+        s = fail(err, E_DATA, "%s: tensor '%s' is left over: a %s of depth %d has no such tensor",
+                 ck->path, quote(t->name).text, type->name, geo->depth);
     }
     free(list.specs);
     return s;
@@ -92,8 +113,9 @@ static enum status account(const struct checkpoint *ck, const struct arch_type *
 static const struct arch_type *recognise(const struct checkpoint *ck)
 {
     for (int i = 0; arch_types[i] != NULL; i++)
-        if (checkpoint_find(ck, arch_types[i]->mark) != NULL)
-            return arch_types[i];
+        for (const char *const *mark = arch_types[i]->marks; *mark != NULL; mark++)
+            if (checkpoint_find(ck, *mark) != NULL)
+                return arch_types[i];
     return NULL;
 }
 
@@ -105,7 +127,7 @@ static enum status not_recognised(const struct checkpoint *ck, struct error *err
                                  i == 0              ? ""
                                  : arch_types[i + 1] ? ", "
                                                      : " nor ",
-                                 arch_types[i]->title, arch_types[i]->mark);
+                                 arch_types[i]->title, arch_types[i]->marks[0]);
     return fail(err, E_DATA, "%s: neither %s: no such tensor among its %zu", ck->path, marks,
                 ck->count);
 }
@@ -204,9 +226,11 @@ static enum status wanted_arch(const struct model_options *o, const struct arch_
 
 static enum status fill_model(struct model *m, const struct model_options *o, struct error *err)
 {
-    const struct checkpoint *ck = m->checkpoint;
+    struct checkpoint *ck = m->checkpoint;
     const struct arch_type *wanted;
     TRY(wanted_arch(o, &wanted, err));
+    TRY(names_strip_prefix(ck, o, &m->notes, err));
+    TRY(names_refuse_families(ck, err));
     m->type = recognise(ck);
     if (m->type == NULL)
         return not_recognised(ck, err);
@@ -214,12 +238,16 @@ static enum status fill_model(struct model *m, const struct model_options *o, st
     if (wanted != NULL && wanted != m->type)
         return fail(err, E_CONFIG, "%s: model.arch = %s asks for a %s, but this checkpoint is a %s",
                     ck->path, o->arch, wanted->name, m->arch);
-    TRY(m->type->read_geometry(ck, o, &m->geo, err));
-    TRY(account(ck, m->type, &m->geo, err));
+    if (m->type->adopt != NULL)
+        TRY(m->type->adopt(ck, o, &m->notes, err));
+    TRY(m->type->read_geometry(ck, o, &m->geo, &m->notes, err));
+    TRY(account(ck, m->type, &m->geo, &m->notes, err));
     if (o->arch != NULL)
         TRY(check_published(m, o->arch, err));
     for (size_t i = 0; i < ck->count; i++)
         m->parameters += ck->tensors[i].count;
+    if (m->notes.out_of_memory)
+        return fail(err, E_NOMEM, "out of memory");
     return OK;
 }
 
@@ -232,6 +260,7 @@ enum status model_open(struct checkpoint *ck, const struct model_options *o, str
         return fail(err, E_NOMEM, "out of memory");
     }
     m->checkpoint = ck;
+    notes_copy(&m->notes, &ck->notes);
     enum status s = fill_model(m, o, err);
     if (s != OK) {
         model_close(m);
@@ -246,6 +275,7 @@ void model_close(struct model *m)
     if (m == NULL)
         return;
     checkpoint_close(m->checkpoint);
+    notes_free(&m->notes);
     free(m);
 }
 

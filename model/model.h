@@ -22,6 +22,7 @@ struct model {
     struct geometry geo;
     struct checkpoint *checkpoint; /* owned */
     size_t parameters;
+    struct notes notes; /* what the tensors do not settle and was assumed, what was left out */
 };
 
 struct model_options {
@@ -29,7 +30,8 @@ struct model_options {
         *arch;      /* "vim", "vit", a name of SPEC 2 (then checked against the shapes), or NULL */
     int image_size; /* 0: from the checkpoint's shapes */
     int heads;      /* 0: width / 64 as in DeiT */
-    bool heads_if_any; /* an architecture without heads ignores `heads`; else it is an error */
+    const char *prefix; /* of the tensors' names that are meant, where two models stand; or NULL */
+    bool heads_if_any;  /* an architecture without heads ignores `heads`; else it is an error */
 };
 
 /* Takes the checkpoint over, also on failure. E_DATA names the tensor that is missing, left over or

@@ -94,6 +94,8 @@ static void print_geometry(const struct model *m)
     model_describe(m, true, own, sizeof own);
     printf("%s%s\n", own[0] != '\0' ? ", " : "", own);
     printf("  parameters          %zu\n", m->parameters);
+    for (size_t i = 0; i < m->notes.count; i++)
+        printf("  %s %s\n", i == 0 ? "assumed            " : "                   ", m->notes.line[i]);
 }
 
 static enum status info_checkpoint(const char *path, struct error *err)
@@ -157,7 +159,7 @@ static size_t read_start(const char *path, char *out, size_t size)
 static bool is_text(const char *start, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        if ((unsigned char)start[i] < ' ' && !strchr("\t\n\r", start[i]))
+        if ((unsigned char)start[i] < ' ' && !memchr("\t\n\r", start[i], 3))
             return false;
     return size > 0;
 }

@@ -3,7 +3,7 @@
 
 #include "config.h"
 
-enum { CONFIG_KEYS_MAX = 64 };
+enum { CONFIG_KEYS_MAX = 160 };
 
 struct entry {
     const char *text; /* value after expansion; NULL: not set and no default */

@@ -11,16 +11,15 @@
 
 #include "metrics.h"
 #include "status.h"
-#include "words.h"
 
 #define RESULT_MAX_IMAGES 10000000 /* more is taken for a damaged file */
 #define RESULT_MAX_SIDE 4096       /* pixels */
 
 enum explained { EXPLAINED_PREDICTED, EXPLAINED_TARGET, EXPLAINED_CLASSES };
-#define explained_names class_choice_names /* by enum explained: the same order */
+extern const char *const explained_names[EXPLAINED_CLASSES]; /* "predicted", "target" */
 
 enum removal { REMOVE_HOTTEST, REMOVE_COLDEST, REMOVALS }; /* which pixels go first */
-#define removal_names direction_names                      /* by enum removal */
+extern const char *const removal_names[REMOVALS];          /* "positive", "negative" */
 
 struct result_map { /* /explain/METHOD/CLASS */
     char *method;

@@ -38,17 +38,25 @@ struct own_size {
 };
 
 struct arch_type {
-    const char *name;   /* "vim": what model.arch takes and results hold */
-    const char *title;  /* "Vim": in sentences */
-    const char *mark;   /* a tensor that only this architecture has */
+    const char *name;  /* "vim": what model.arch takes and results hold */
+    const char *title; /* "Vim": in sentences */
+    /* Ends of the patch projection's name, its weight, as various code calls it; ends with NULL. */
+    const char *const *stems;
+    /* Tensors that only this architecture has, one of which tells it; ends with NULL. */
+    const char *const *marks;
     const char *layers; /* tensors of layer 3 begin with this and "3." ("blocks.") */
 
     const struct published_model *published; /* ends with a NULL name; NULL: none */
     const struct own_size *own_sizes;        /* ends with a NULL word; NULL: none */
     void (*complete)(struct geometry *);     /* CLS and own sizes, from those of `published` */
 
+    /* Makes the tensors those that list_tensors lists, where other code names or shapes them
+     * otherwise; says so in the notes. NULL: nothing is to be done. */
+    enum status (*adopt)(struct checkpoint *, const struct model_options *, struct notes *,
+                         struct error *);
+    /* What the tensors do not settle goes into the notes, with the key that does. */
     enum status (*read_geometry)(const struct checkpoint *, const struct model_options *,
-                                 struct geometry *, struct error *);
+                                 struct geometry *, struct notes *, struct error *);
     void (*list_tensors)(const struct geometry *, struct tensor_list *);
     /* Its own sizes in words: "3 heads" for a line among others (may be empty), or all of them. */
     void (*describe)(const struct geometry *, bool all, char *text, size_t size);
@@ -85,9 +93,11 @@ struct checkpoint *checkpoint_blank(const struct arch_type *, const struct geome
 /* Shape lookups for read_geometry. E_DATA names the tensor. */
 enum status need_tensor(const struct checkpoint *, const char *name, int ndim,
                         const struct tensor **out, struct error *err);
-/* Grid, stride and image size from the number of patches (SPEC 2). */
-enum status place_patches(struct geometry *, int64_t patches, const struct model_options *,
-                          struct error *err);
+/* Grid, stride and image size from the number of positions, `others` of which are no patches (SPEC
+ * 2). The size is model.image_size, else `size` where whole patches fit it (0: no such size), else
+ * that of patches side by side. */
+enum status place_patches(struct geometry *, int64_t positions, int others, int size,
+                          const struct model_options *, struct error *err);
 
 /* Patch projection, CLS and position: the same in all of them. */
 struct stem {

@@ -5,8 +5,6 @@
 
 #include "arch.h"
 
-enum { PUBLISHED_SIZE = 224 }; /* image side of every published checkpoint (SPEC 2) */
-
 enum status need_tensor(const struct checkpoint *ck, const char *name, int ndim,
                         const struct tensor **out, struct error *err)
 {
@@ -36,18 +34,20 @@ static bool stride_for(const struct geometry *g, int side, int *stride)
     return (side - g->patch) % (g->grid - 1) == 0 && *stride >= 1 && *stride <= g->patch;
 }
 
-enum status place_patches(struct geometry *g, int64_t patches, const struct model_options *o,
-                          struct error *err)
+enum status place_patches(struct geometry *g, int64_t positions, int others, int size,
+                          const struct model_options *o, struct error *err)
 {
+    int64_t patches = positions - others;
     g->grid = 1;
     while ((int64_t)(g->grid + 1) * (g->grid + 1) <= patches)
         g->grid++;
     if ((int64_t)g->grid * g->grid != patches)
-        return fail(err, E_DATA,
-                    "tensor 'pos_embed' has %lld tokens; without CLS that is %lld "
-                    "patches, which is no square",
-                    (long long)patches + 1, (long long)patches);
-    g->tokens = (int)patches + 1;
+        return fail(
+            err, E_DATA,
+            "tensor 'pos_embed' has %lld tokens; without the %d that %s no patch that is %lld "
+            "patches, which is no square",
+            (long long)positions, others, others == 1 ? "is" : "are", (long long)patches);
+    g->tokens = (int)positions;
     if (o->image_size != 0) {
         g->image_size = o->image_size;
         if (!stride_for(g, g->image_size, &g->stride))
@@ -57,8 +57,8 @@ enum status place_patches(struct geometry *g, int64_t patches, const struct mode
                         g->image_size, g->grid, g->grid, g->patch, g->grid * g->patch);
         return OK;
     }
-    g->image_size = PUBLISHED_SIZE;
-    if (!stride_for(g, g->image_size, &g->stride)) {
+    g->image_size = size;
+    if (size == 0 || !stride_for(g, size, &g->stride)) {
         g->image_size = g->grid * g->patch;
         g->stride = g->patch;
     }

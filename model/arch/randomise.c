@@ -92,6 +92,8 @@ enum status model_randomise(const struct model *model, int layers, uint64_t seed
     }
     *m = *model;
     m->checkpoint = ck;
+    m->notes = (struct notes){ 0 };
+    notes_copy(&m->notes, &model->notes);
     uint64_t state = seed;
     for (size_t i = 0; i < ck->count; i++) {
         struct tensor *t = &ck->tensors[i];

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "parts.h"
+#include "quote.h"
 #include "sha256.h"
 
 /* Ten times the largest training checkpoint of SPEC 2 with optimizer and EMA. */
@@ -57,14 +58,14 @@ static enum status not_a_checkpoint(const uint8_t *bytes, size_t size, struct er
 }
 
 static enum status read_any(struct checkpoint *c, const uint8_t *bytes, size_t size,
-                            struct error *err)
+                            const struct checkpoint_options *o, struct error *err)
 {
     if (size == 0)
         return fail(err, E_DATA, "the file is empty");
     if (begins(bytes, size, "PK\3\4", 4) || begins(bytes, size, "PK\5\6", 4))
-        return pth_zip_read(c, bytes, size, err);
+        return pth_zip_read(c, bytes, size, o, err);
     if (pth_stream_detect(bytes, size))
-        return pth_stream_read(c, bytes, size, err);
+        return pth_stream_read(c, bytes, size, o, err);
     /* A text would have to begin with eight characters and a brace, whose length is absurd: seven
      * zero bytes would not be text. */
     if (size > 8 && bytes[8] == '{' && bytes[7] == 0)
@@ -77,17 +78,22 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name);
 }
 
-static void strip_module(struct checkpoint *c)
+/* Parts of a name that wrappers of a module add wherever it stands: DataParallel, torch.compile,
+ * fully sharded data parallelism. */
+static void strip_wrappers(char *name)
 {
-    static const char prefix[] = "module.";
-    const size_t n = sizeof prefix - 1;
-    for (size_t i = 0; i < c->count; i++) {
-        if (strncmp(c->tensors[i].name, prefix, n) != 0 || c->tensors[i].name[n] == '\0')
-            return; /* only where all names have it */
-    }
-    for (size_t i = 0; i < c->count; i++) {
-        char *name = c->tensors[i].name;
-        memmove(name, name + n, strlen(name) - n + 1);
+    static const char *const parts[] = { "module.", "_orig_mod.", "_fsdp_wrapped_module." };
+    for (char *at = name; *at != '\0';) {
+        size_t cut = 0;
+        for (size_t i = 0; i < sizeof parts / sizeof *parts && cut == 0; i++)
+            if (strncmp(at, parts[i], strlen(parts[i])) == 0)
+                cut = strlen(parts[i]);
+        if (cut > 0 && at[cut] != '\0') {
+            memmove(at, at + cut, strlen(at + cut) + 1);
+            continue;
+        }
+        at += strcspn(at, ".");
+        at += *at == '.';
     }
 }
 
@@ -112,33 +118,28 @@ static enum status check_finite(const struct tensor *t, struct error *err)
         rest /= (size_t)t->shape[d];
     }
     return fail(err, E_DATA, "tensor %s: element [%s] is %s in fp32; weights must be finite",
-                t->name, index, isnan(t->data[at]) ? "NaN" : "infinite");
+                quote(t->name).text, index, isnan(t->data[at]) ? "NaN" : "infinite");
 }
 
 static enum status finish(struct checkpoint *c, struct error *err)
 {
-    strip_module(c);
+    for (size_t i = 0; i < c->count; i++)
+        strip_wrappers(c->tensors[i].name);
     qsort(c->tensors, c->count, sizeof *c->tensors, by_name);
     for (size_t i = 0; i + 1 < c->count; i++) {
         if (strcmp(c->tensors[i].name, c->tensors[i + 1].name) == 0)
-            return fail(err, E_DATA, "two tensors are called %s", c->tensors[i].name);
+            return fail(err, E_DATA, "two tensors are called %s", quote(c->tensors[i].name).text);
     }
     for (size_t i = 0; i < c->count; i++)
         TRY(check_finite(&c->tensors[i], err));
     return OK;
 }
 
-/* A name from the file may hold anything; a message is for a terminal. */
-static void make_printable(struct error *err)
-{
-    for (char *p = err == NULL ? NULL : err->text; p != NULL && *p != '\0'; p++) {
-        if ((unsigned char)*p < ' ' || *p == 0x7f)
-            *p = '?';
-    }
-}
+static const struct checkpoint_options defaults;
 
 enum status checkpoint_parse(const char *path, const uint8_t *bytes, size_t size,
-                             struct checkpoint **out, struct error *err)
+                             const struct checkpoint_options *o, struct checkpoint **out,
+                             struct error *err)
 {
     struct sha256 sha;
     *out = NULL;
@@ -150,11 +151,10 @@ enum status checkpoint_parse(const char *path, const uint8_t *bytes, size_t size
     sha256_begin(&sha);
     sha256_add(&sha, bytes, size);
     sha256_end(&sha, c->sha256);
-    enum status s = read_any(c, bytes, size, err);
+    enum status s = read_any(c, bytes, size, o != NULL ? o : &defaults, err);
     if (s == OK)
         s = finish(c, err);
     if (s != OK) {
-        make_printable(err);
         fail_prefix(err, "%s: ", path);
         checkpoint_close(c);
         return s;
@@ -194,7 +194,8 @@ static enum status slurp(const char *path, int fd, uint8_t **out, size_t *size, 
     return OK;
 }
 
-enum status checkpoint_open(const char *path, struct checkpoint **out, struct error *err)
+enum status checkpoint_open_as(const char *path, const struct checkpoint_options *o,
+                               struct checkpoint **out, struct error *err)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
@@ -205,9 +206,14 @@ enum status checkpoint_open(const char *path, struct checkpoint **out, struct er
     enum status s = slurp(path, fd, &bytes, &size, err);
     close(fd);
     if (s == OK)
-        s = checkpoint_parse(path, bytes, size, out, err);
+        s = checkpoint_parse(path, bytes, size, o, out, err);
     free(bytes);
     return s;
+}
+
+enum status checkpoint_open(const char *path, struct checkpoint **out, struct error *err)
+{
+    return checkpoint_open_as(path, NULL, out, err);
 }
 
 void checkpoint_close(struct checkpoint *c)
@@ -219,6 +225,7 @@ void checkpoint_close(struct checkpoint *c)
         free(c->tensors[i].data);
     }
     free(c->tensors);
+    notes_free(&c->notes);
     free(c->path);
     free(c);
 }

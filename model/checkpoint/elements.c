@@ -48,6 +48,11 @@ bool dtype_is_read(enum dtype d)
     return d < DTYPE_C64;
 }
 
+bool dtype_is_whole(enum dtype d)
+{
+    return d >= DTYPE_I64 && d <= DTYPE_BOOL;
+}
+
 bool dtype_of_safetensors(const char *name, enum dtype *out)
 {
     for (int d = 0; d < DTYPE_COUNT; d++) {

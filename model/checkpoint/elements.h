@@ -35,7 +35,8 @@ enum dtype {
 
 size_t dtype_size(enum dtype); /* bytes of an element */
 const char *dtype_name(enum dtype);
-bool dtype_is_read(enum dtype); /* can become fp32 */
+bool dtype_is_read(enum dtype);  /* can become fp32 */
+bool dtype_is_whole(enum dtype); /* integers */
 bool dtype_of_safetensors(const char *name, enum dtype *out);
 /* By the class torch names in a persistent id: "FloatStorage". */
 bool dtype_of_storage(const char *name, size_t size, enum dtype *out);

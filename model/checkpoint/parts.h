@@ -26,7 +26,7 @@ enum status tensor_load(struct tensor *t, const struct view *, const uint8_t *st
 enum status safetensors_read(struct checkpoint *c, const uint8_t *bytes, size_t size,
                              struct error *err);
 enum status pth_zip_read(struct checkpoint *c, const uint8_t *bytes, size_t size,
-                         struct error *err);
+                         const struct checkpoint_options *, struct error *err);
 enum status pth_stream_read(struct checkpoint *c, const uint8_t *bytes, size_t size,
-                            struct error *err);
+                            const struct checkpoint_options *, struct error *err);
 bool pth_stream_detect(const uint8_t *bytes, size_t size);

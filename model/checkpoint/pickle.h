@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "elements.h"
+#include "quote.h"
 #include "status.h"
 
 enum value_kind {
@@ -35,8 +36,8 @@ struct bytes {
     size_t size;
 };
 
-/* For "%.*s" in a message. */
-#define BYTES_SHOWN(b) ((b).size > 100 ? 100 : (int)(b).size), ((b).at == NULL ? "" : (b).at)
+/* For "%s" in a message; quoted, as it comes from the file. */
+#define BYTES_SHOWN(b) (quote_n((b).at, (b).at == NULL ? 0 : (b).size).text)
 
 struct storage {
     struct bytes key;
@@ -70,7 +71,7 @@ struct value {
     } as;
 };
 
-#define VALUE_TEXT 220
+#define VALUE_TEXT 280
 
 struct heap {
     struct heap_chunk *chunks;

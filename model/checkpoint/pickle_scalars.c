@@ -106,7 +106,7 @@ enum status op_number_line(struct machine *m, int op)
     else
         v.as.integer = strtoll(text, &end, 10);
     if (*end != '\0' || end == text || (op != 'F' && errno == ERANGE))
-        return machine_fail(m, "\"%s\" is not a number that is read", text);
+        return machine_fail(m, "\"%s\" is not a number that is read", quote(text).text);
     struct value *p = value_new(m->heap, v.kind);
     if (p != NULL)
         *p = v;

@@ -6,63 +6,13 @@
 #include <string.h>
 
 #include "sizes.h"
+#include "state_dict.h"
 
 struct entry {
     const struct storage *storage;
     struct view view;
     struct tensor *tensor;
 };
-
-static bool holds_tensors(const struct value *v, bool *pure)
-{
-    size_t tensors = 0;
-    if (v->kind != VALUE_DICT)
-        return false;
-    for (size_t i = 0; i < v->as.list.count; i += 2)
-        tensors += v->as.list.items[i + 1]->kind == VALUE_TENSOR;
-    *pure = tensors * 2 == v->as.list.count;
-    return tensors > 0;
-}
-
-/* The dict of tensors: `v` itself, else under a wrapper in the order of SPEC 2.1. A dict that holds
- * more than tensors counts only where no wrapper in it does. */
-static const struct value *find_state_dict(const struct value *v, int depth)
-{
-    static const char *const wrappers[] = { "model", "state_dict", "model_ema", "module" };
-    bool pure = false;
-    const bool has = holds_tensors(v, &pure);
-    if (has && pure)
-        return v;
-    for (size_t i = 0; depth < 3 && i < sizeof wrappers / sizeof *wrappers; i++) {
-        const struct value *inner = dict_find(v, wrappers[i]);
-        inner = inner == NULL ? NULL : find_state_dict(inner, depth + 1);
-        if (inner != NULL)
-            return inner;
-    }
-    return has ? v : NULL;
-}
-
-static enum status no_state_dict(const struct value *root, struct error *err)
-{
-    char keys[500] = "";
-    size_t at = 0;
-    char text[VALUE_TEXT];
-    if (root->kind != VALUE_DICT)
-        return fail(err, E_DATA, "it holds %s, not a state dict; save model.state_dict() instead",
-                    value_describe(root, text));
-    for (size_t i = 0; i < root->as.list.count && at < sizeof keys; i += 2) {
-        const struct value *key = root->as.list.items[i], *v = root->as.list.items[i + 1];
-        const struct bytes name =
-            key->kind == VALUE_STRING ? key->as.text : (struct bytes){ "?", 1 };
-        int n = snprintf(keys + at, sizeof keys - at, "%s%.*s (%s)", i == 0 ? "" : ", ",
-                         BYTES_SHOWN(name), value_describe(v, text));
-        at += n < 0 ? 0 : (size_t)n;
-    }
-    return fail(err, E_DATA,
-                "no state dict: neither the top level nor model, state_dict or model_ema is a "
-                "dict of tensors; the top level has %zu keys: %s",
-                root->as.list.count / 2, keys);
-}
 
 int storage_by_key(const void *a, const void *b)
 {
@@ -82,7 +32,7 @@ enum status storage_check_same(const struct storage *a, const struct storage *b,
     if (a->dtype == b->dtype && a->elements == b->elements)
         return OK;
     return fail(err, E_DATA,
-                "storage %.*s is called %" PRId64 " elements of %s in one place and %" PRId64
+                "storage %s is called %" PRId64 " elements of %s in one place and %" PRId64
                 " of %s in another",
                 BYTES_SHOWN(a->key), a->elements, dtype_name(a->dtype), b->elements,
                 dtype_name(b->dtype));
@@ -101,7 +51,7 @@ static enum status plan(struct checkpoint *c, const struct value *dict, struct e
                         value_kind_name(key->kind));
         if (v->kind != VALUE_TENSOR)
             return fail(err, E_DATA,
-                        "entry %.*s of the state dict is %s; a tensor of at most %d dimensions is "
+                        "entry %s of the state dict is %s; a tensor of at most %d dimensions is "
                         "due (" DTYPES_READ ")",
                         BYTES_SHOWN(key->as.text), value_describe(v, text), TENSOR_MAX_DIMS);
         e->tensor = &c->tensors[i];
@@ -130,7 +80,8 @@ static enum status check_storages(const struct checkpoint *c, const struct entry
             return fail(err, E_DATA,
                         "the storage of tensor %s (%" PRId64 " elements) brings the storages to "
                         "more than %zu bytes, the most that a file of %zu bytes may unfold to",
-                        entries[i].tensor->name, s->elements, memory_budget(file_size), file_size);
+                        quote(entries[i].tensor->name).text, s->elements, memory_budget(file_size),
+                        file_size);
     }
     return OK;
 }
@@ -147,7 +98,7 @@ static enum status load(struct checkpoint *c, const struct value *dict, struct e
         struct entry *e = &entries[i];
         if (i == 0 || entry_by_key(&entries[i - 1], e) != 0) {
             if (source->fetch(source->self, e->storage, &bytes, err) != OK)
-                return fail_prefix(err, "tensor %s: ", e->tensor->name);
+                return fail_prefix(err, "tensor %s: ", quote(e->tensor->name).text);
         }
         TRY(tensor_load(e->tensor, &e->view, bytes, source->swap, err));
     }
@@ -155,11 +106,11 @@ static enum status load(struct checkpoint *c, const struct value *dict, struct e
 }
 
 enum status pth_load(struct checkpoint *c, const struct value *root, size_t file_size,
-                     const struct storage_source *source, struct error *err)
+                     const struct checkpoint_options *o, const struct storage_source *source,
+                     struct error *err)
 {
-    const struct value *dict = find_state_dict(root, 0);
-    if (dict == NULL)
-        return no_state_dict(root, err);
+    const struct value *dict;
+    TRY(find_state_dict(root, o, &dict, &c->notes, err));
     TRY(tensors_reserve(c, dict->as.list.count / 2, err));
     struct entry *entries = calloc(c->count, sizeof *entries);
     if (entries == NULL)

@@ -15,7 +15,8 @@ struct storage_source {
 
 /* Finds the state dict in `root` and loads its tensors; each storage is fetched once. */
 enum status pth_load(struct checkpoint *c, const struct value *root, size_t file_size,
-                     const struct storage_source *source, struct error *err);
+                     const struct checkpoint_options *, const struct storage_source *source,
+                     struct error *err);
 
 /* Orders storages by key (struct storage *const *). */
 int storage_by_key(const void *a, const void *b);

@@ -72,22 +72,22 @@ static enum status place_storage(struct stream *f, struct bytes key, struct erro
     uint64_t elements = 0;
     if (s == NULL)
         return fail(err, E_DATA,
-                    "storage %.*s is listed but no tensor uses it, so its element "
+                    "storage %s is listed but no tensor uses it, so its element "
                     "type is unknown",
                     BYTES_SHOWN(key));
     if (s->data != NULL)
-        return fail(err, E_DATA, "storage %.*s is listed twice", BYTES_SHOWN(key));
+        return fail(err, E_DATA, "storage %s is listed twice", BYTES_SHOWN(key));
     if (f->size - f->at < 8)
-        return fail(err, E_DATA, "truncated before storage %.*s", BYTES_SHOWN(key));
+        return fail(err, E_DATA, "truncated before storage %s", BYTES_SHOWN(key));
     for (int i = 0; i < 8; i++)
         elements |= (uint64_t)f->bytes[f->at + (size_t)i] << (8 * i);
     f->at += 8;
     if (elements != (uint64_t)s->elements)
-        return fail(err, E_DATA, "storage %.*s has %" PRIu64 " elements; the object says %" PRId64,
+        return fail(err, E_DATA, "storage %s has %" PRIu64 " elements; the object says %" PRId64,
                     BYTES_SHOWN(key), elements, s->elements);
     if (elements > (f->size - f->at) / dtype_size(s->dtype))
         return fail(err, E_DATA,
-                    "truncated in storage %.*s: %" PRIu64 " elements of %s are due, "
+                    "truncated in storage %s: %" PRIu64 " elements of %s are due, "
                     "%zu bytes are left",
                     BYTES_SHOWN(key), elements, dtype_name(s->dtype), f->size - f->at);
     s->data = f->bytes + f->at;
@@ -100,12 +100,13 @@ static enum status fetch(void *self, const struct storage *s, const uint8_t **by
 {
     const struct storage *found = find_storage(self, s);
     if (found == NULL || found->data == NULL)
-        return fail(err, E_DATA, "its storage %.*s is not in the file", BYTES_SHOWN(s->key));
+        return fail(err, E_DATA, "its storage %s is not in the file", BYTES_SHOWN(s->key));
     *bytes = found->data;
     return OK;
 }
 
-static enum status read_stream(struct checkpoint *c, struct stream *f, struct error *err)
+static enum status read_stream(struct checkpoint *c, struct stream *f,
+                               const struct checkpoint_options *o, struct error *err)
 {
     struct value *v, *root, *keys;
     TRY(next_pickle(f, "the magic number", &v, err));
@@ -129,15 +130,15 @@ static enum status read_stream(struct checkpoint *c, struct stream *f, struct er
     if (f->at != f->size)
         return fail(err, E_DATA, "%zu bytes follow the last storage", f->size - f->at);
     const struct storage_source source = { .fetch = fetch, .self = f };
-    return pth_load(c, root, f->size, &source, err);
+    return pth_load(c, root, f->size, o, &source, err);
 }
 
 enum status pth_stream_read(struct checkpoint *c, const uint8_t *bytes, size_t size,
-                            struct error *err)
+                            const struct checkpoint_options *o, struct error *err)
 {
     struct stream f = { .bytes = bytes, .size = size };
     c->format = "pth (stream)";
-    enum status s = read_stream(c, &f, err);
+    enum status s = read_stream(c, &f, o, err);
     free(f.storages);
     heap_free(&f.heap);
     return s;

@@ -7,6 +7,7 @@
 #include <zip.h>
 
 #include "pth.h"
+#include "quote.h"
 
 #define MAX_PICKLE ((uint64_t)64 << 20)
 /* Deflate cannot do better than 1032:1; a member that claims more lies about its size. */
@@ -32,16 +33,15 @@ static enum status read_all(struct archive *a, zip_uint64_t index, const char *n
     uint8_t beyond;
     zip_int64_t n;
     if (f == NULL)
-        return fail(err, E_DATA, "zip member %.200s: %s", name, zip_strerror(a->zip));
+        return fail(err, E_DATA, "zip member %s: %s", quote(name).text, zip_strerror(a->zip));
     while (at < size && (n = zip_fread(f, out + at, size - at)) > 0)
         at += (uint64_t)n;
     /* One more read: libzip compares the checksum when it meets the end. */
     n = at == size ? zip_fread(f, &beyond, 1) : -1;
     enum status s = OK;
     if (n != 0)
-        s = fail(err, E_DATA,
-                 "zip member %.200s is damaged: %s after %" PRIu64 " of %" PRIu64 " bytes", name,
-                 n > 0 ? "it goes on" : zip_file_strerror(f), at, size);
+        s = fail(err, E_DATA, "zip member %s is damaged: %s after %" PRIu64 " of %" PRIu64 " bytes",
+                 quote(name).text, n > 0 ? "it goes on" : zip_file_strerror(f), at, size);
     zip_fclose(f);
     return s;
 }
@@ -53,23 +53,23 @@ static enum status read_member(struct archive *a, const char *name, uint64_t mos
     zip_stat_t st;
     zip_int64_t index = zip_name_locate(a->zip, name, 0);
     if (index < 0 || zip_stat_index(a->zip, (zip_uint64_t)index, 0, &st) != 0)
-        return fail(err, E_DATA, "the zip archive has no member %.200s", name);
+        return fail(err, E_DATA, "the zip archive has no member %s", quote(name).text);
     if ((st.valid & (ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE)) != (ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE))
-        return fail(err, E_DATA, "zip member %.200s states no size", name);
+        return fail(err, E_DATA, "zip member %s states no size", quote(name).text);
     if (st.size > most)
         return fail(err, E_DATA,
-                    "zip member %.200s claims %" PRIu64 " bytes; %" PRIu64 " are "
+                    "zip member %s claims %" PRIu64 " bytes; %" PRIu64 " are "
                     "allowed",
-                    name, st.size, most);
+                    quote(name).text, st.size, most);
     if (st.size / MAX_RATIO > st.comp_size)
         return fail(err, E_DATA,
-                    "zip member %.200s claims %" PRIu64 " bytes from %" PRIu64
+                    "zip member %s claims %" PRIu64 " bytes from %" PRIu64
                     " compressed ones, which no honest archive does",
-                    name, st.size, st.comp_size);
+                    quote(name).text, st.size, st.comp_size);
     *out = malloc(st.size == 0 ? 1 : st.size);
     if (*out == NULL)
-        return fail(err, E_NOMEM, "no memory for zip member %.200s (%" PRIu64 " bytes)", name,
-                    st.size);
+        return fail(err, E_NOMEM, "no memory for zip member %s (%" PRIu64 " bytes)",
+                    quote(name).text, st.size);
     *size = st.size;
     enum status s = read_all(a, (zip_uint64_t)index, name, *out, st.size, err);
     if (s != OK) {
@@ -93,9 +93,8 @@ static enum status fetch(void *self, const struct storage *s, const uint8_t **by
     TRY(read_member(a, name, due, &a->storage, &size, err));
     if (size != due)
         return fail(err, E_DATA,
-                    "zip member %.200s has %" PRIu64 " bytes; %" PRId64
-                    " elements of %s need %" PRIu64,
-                    name, size, s->elements, dtype_name(s->dtype), due);
+                    "zip member %s has %" PRIu64 " bytes; %" PRId64 " elements of %s need %" PRIu64,
+                    quote(name).text, size, s->elements, dtype_name(s->dtype), due);
     *bytes = a->storage;
     return OK;
 }
@@ -112,9 +111,9 @@ static enum status find_prefix(struct archive *a, struct error *err)
             continue;
         if (ends_with(name, "/constants.pkl") || strstr(name, "/code/__torch__") != NULL)
             return fail(err, E_DATA,
-                        "a TorchScript archive (torch.jit.save, member %.200s), which "
+                        "a TorchScript archive (torch.jit.save, member %s), which "
                         "holds a program; save model.state_dict() with torch.save instead",
-                        name);
+                        quote(name).text);
         if (ends_with(name, ".npy"))
             return fail(err, E_DATA,
                         "a NumPy archive (.npz), not a checkpoint: .pth or "
@@ -122,8 +121,8 @@ static enum status find_prefix(struct archive *a, struct error *err)
         if (strcmp(name, "data.pkl") != 0 && !ends_with(name, "/data.pkl"))
             continue;
         if (found != NULL)
-            return fail(err, E_DATA, "the zip archive has two data.pkl members: %.200s, %.200s",
-                        found, name);
+            return fail(err, E_DATA, "the zip archive has two data.pkl members: %s, %s",
+                        quote(found).text, quote(name).text);
         found = name;
     }
     if (found == NULL)
@@ -131,9 +130,9 @@ static enum status find_prefix(struct archive *a, struct error *err)
                     count);
     if (strlen(found) > MAX_NAME)
         return fail(err, E_DATA,
-                    "zip member %.100s... has a name of %zu bytes; at most %d are "
+                    "zip member %s has a name of %zu bytes; at most %d are "
                     "read",
-                    found, strlen(found), MAX_NAME);
+                    quote(found).text, strlen(found), MAX_NAME);
     a->prefix = strndup(found, strlen(found) - strlen("data.pkl"));
     return a->prefix != NULL ? OK : fail(err, E_NOMEM, "no memory for a name");
 }
@@ -152,13 +151,13 @@ static enum status read_byteorder(struct archive *a, bool *swap, struct error *e
     *swap = bytes_equal(order, "big");
     enum status s = OK;
     if (!*swap && !bytes_equal(order, "little"))
-        s = fail(err, E_DATA, "zip member %.200s says neither little nor big", name);
+        s = fail(err, E_DATA, "zip member %s says neither little nor big", quote(name).text);
     free(text);
     return s;
 }
 
 static enum status read_archive(struct checkpoint *c, struct archive *a, size_t file_size,
-                                struct error *err)
+                                const struct checkpoint_options *o, struct error *err)
 {
     struct storage_source source = { .fetch = fetch, .self = a };
     struct heap heap = { 0 };
@@ -173,13 +172,14 @@ static enum status read_archive(struct checkpoint *c, struct archive *a, size_t 
     TRY(read_member(a, name, MAX_PICKLE, &pickle, &size, err));
     enum status s = pickle_read(&heap, "data.pkl", pickle, (size_t)size, &root, &used, err);
     if (s == OK)
-        s = pth_load(c, root, file_size, &source, err);
+        s = pth_load(c, root, file_size, o, &source, err);
     heap_free(&heap);
     free(pickle);
     return s;
 }
 
-enum status pth_zip_read(struct checkpoint *c, const uint8_t *bytes, size_t size, struct error *err)
+enum status pth_zip_read(struct checkpoint *c, const uint8_t *bytes, size_t size,
+                         const struct checkpoint_options *o, struct error *err)
 {
     struct archive a = { 0 };
     zip_error_t ze;
@@ -193,7 +193,7 @@ enum status pth_zip_read(struct checkpoint *c, const uint8_t *bytes, size_t size
                  zip_error_strerror(&ze));
         zip_source_free(source);
     } else {
-        s = read_archive(c, &a, size, err);
+        s = read_archive(c, &a, size, o, err);
         zip_discard(a.zip);
     }
     zip_error_fini(&ze);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "parts.h"
+#include "quote.h"
 #include "sizes.h"
 
 /* The format allows 100 MB; parsed JSON takes up to 32 times its text, so we stop earlier. */
@@ -32,16 +33,16 @@ static enum status read_shape(const cJSON *list, const char *name, struct view *
 {
     const cJSON *item;
     if (!cJSON_IsArray(list))
-        return fail(err, E_DATA, "tensor %.200s: \"shape\" must be a list of sizes", name);
+        return fail(err, E_DATA, "tensor %s: \"shape\" must be a list of sizes", name);
     view->ndim = 0;
     cJSON_ArrayForEach(item, list)
     {
         if (view->ndim == TENSOR_MAX_DIMS)
-            return fail(err, E_DATA, "tensor %.200s has more than %d dimensions", name,
+            return fail(err, E_DATA, "tensor %s has more than %d dimensions", name,
                         TENSOR_MAX_DIMS);
         if (!whole(item, &view->shape[view->ndim++]))
-            return fail(err, E_DATA,
-                        "tensor %.200s: \"shape\" must hold whole numbers from 0 to 2^53", name);
+            return fail(err, E_DATA, "tensor %s: \"shape\" must hold whole numbers from 0 to 2^53",
+                        name);
     }
     int64_t stride = 1;
     for (int i = view->ndim - 1; i >= 0; i--) {
@@ -49,19 +50,19 @@ static enum status read_shape(const cJSON *list, const char *name, struct view *
         /* An empty tensor touches nothing, whatever its strides. */
         int64_t size = view->shape[i] > 0 ? view->shape[i] : 1;
         if (__builtin_mul_overflow(stride, size, &stride))
-            return fail(err, E_DATA, "tensor %.200s: its shape overflows", name);
+            return fail(err, E_DATA, "tensor %s: its shape overflows", name);
     }
     return OK;
 }
 
 static enum status read_fields(const cJSON *object, struct entry *e, struct error *err)
 {
-    const char *name = object->string;
+    const struct quoted shown = quote(object->string);
+    const char *name = shown.text;
     const cJSON *item, *dtype = NULL, *shape = NULL, *offsets = NULL;
     int64_t begin, end;
     if (!cJSON_IsObject(object))
-        return fail(err, E_DATA, "tensor %.200s must be an object of dtype, shape, data_offsets",
-                    name);
+        return fail(err, E_DATA, "tensor %s must be an object of dtype, shape, data_offsets", name);
     cJSON_ArrayForEach(item, object)
     {
         const cJSON **field = strcmp(item->string, "dtype") == 0          ? &dtype
@@ -69,20 +70,20 @@ static enum status read_fields(const cJSON *object, struct entry *e, struct erro
                               : strcmp(item->string, "data_offsets") == 0 ? &offsets
                                                                           : NULL;
         if (field == NULL || *field != NULL)
-            return fail(err, E_DATA, "tensor %.200s: %s key \"%.100s\" in the header", name,
-                        field == NULL ? "unknown" : "duplicate", item->string);
+            return fail(err, E_DATA, "tensor %s: %s key \"%s\" in the header", name,
+                        field == NULL ? "unknown" : "duplicate", quote(item->string).text);
         *field = item;
     }
     if (!cJSON_IsString(dtype))
-        return fail(err, E_DATA, "tensor %.200s has no \"dtype\"", name);
+        return fail(err, E_DATA, "tensor %s has no \"dtype\"", name);
     if (!dtype_of_safetensors(dtype->valuestring, &e->view.dtype))
-        return fail(err, E_DATA, "tensor %.200s has dtype \"%.40s\"; " DTYPES_READ, name,
-                    dtype->valuestring);
+        return fail(err, E_DATA, "tensor %s has dtype \"%s\"; " DTYPES_READ, name,
+                    quote(dtype->valuestring).text);
     TRY(read_shape(shape, name, &e->view, err));
     if (cJSON_GetArraySize(offsets) != 2 || !whole(cJSON_GetArrayItem(offsets, 0), &begin) ||
         !whole(cJSON_GetArrayItem(offsets, 1), &end) || begin > end)
         return fail(err, E_DATA,
-                    "tensor %.200s: \"data_offsets\" must be [begin, end] with "
+                    "tensor %s: \"data_offsets\" must be [begin, end] with "
                     "0 <= begin <= end",
                     name);
     e->begin = (size_t)begin;
@@ -106,7 +107,8 @@ static enum status check_layout(const struct checkpoint *c, struct entry *entrie
     qsort(entries, c->count, sizeof *entries, by_begin);
     for (size_t i = 0; i < c->count; i++) {
         const struct entry *e = &entries[i];
-        const char *name = c->tensors[e->tensor].name;
+        const struct quoted shown = quote(c->tensors[e->tensor].name);
+        const char *name = shown.text;
         if (e->end > data_size)
             return fail(err, E_DATA,
                         "tensor %s ends at byte %zu of the data, but the file has only %zu there: "
@@ -143,7 +145,8 @@ static enum status read_tensors(struct checkpoint *c, const cJSON *header, struc
         if (t->count != (e->end - e->begin) / size || (e->end - e->begin) % size != 0)
             return fail(err, E_DATA,
                         "tensor %s: shape and dtype %s need %zu x %zu bytes, data_offsets give %zu",
-                        t->name, dtype_name(e->view.dtype), t->count, size, e->end - e->begin);
+                        quote(t->name).text, dtype_name(e->view.dtype), t->count, size,
+                        e->end - e->begin);
         e->tensor = n++;
     }
     TRY(check_layout(c, entries, data_size, err));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "parts.h"
+#include "quote.h"
 #include "sizes.h"
 
 /* {"name": {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]}, ...}; NULL: no memory */
@@ -50,7 +51,7 @@ static enum status write_tensor(FILE *f, const struct tensor *t, enum checkpoint
             half[i] = half_from_float(t->data[at + i]);
             if ((half[i] & 0x7c00) == 0x7c00)
                 return fail(err, E_DATA, "tensor %s: element %zu is %g, beyond fp16's 65504",
-                            t->name, at + i, (double)t->data[at + i]);
+                            quote(t->name).text, at + i, (double)t->data[at + i]);
         }
         if (fwrite(half, sizeof *half, n, f) != n)
             return fail(err, E_IO, "%s", strerror(errno));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "parts.h"
+#include "quote.h"
 #include "sizes.h"
 
 size_t memory_budget(size_t file_size)
@@ -37,17 +38,18 @@ enum status tensor_plan(struct tensor *t, const char *name, size_t name_size,
 {
     if (name_size == 0 || name_size > MAX_NAME || memchr(name, '\0', name_size) != NULL)
         return fail(err, E_DATA,
-                    "tensor name of %zu bytes \"%.*s\": 1 to %d bytes without NUL are allowed",
-                    name_size, name_size > 100 ? 100 : (int)name_size, name, MAX_NAME);
+                    "tensor name of %zu bytes \"%s\": 1 to %d bytes without NUL are allowed",
+                    name_size, quote_n(name, name_size).text, MAX_NAME);
     t->name = strndup(name, name_size);
     if (t->name == NULL)
         return fail(err, E_NOMEM, "no memory for a tensor's name");
     if (!dtype_is_read(view->dtype)) {
-        return fail(err, E_DATA, "tensor %s has dtype %s; " DTYPES_READ, t->name,
+        return fail(err, E_DATA, "tensor %s has dtype %s; " DTYPES_READ, quote(t->name).text,
                     dtype_name(view->dtype));
     }
     if (view_check(view, elements, &t->count, err) != OK)
-        return fail_prefix(err, "tensor %s: ", t->name);
+        return fail_prefix(err, "tensor %s: ", quote(t->name).text);
+    t->whole = dtype_is_whole(view->dtype);
     t->ndim = view->ndim;
     memcpy(t->shape, view->shape, sizeof t->shape);
     return OK;
@@ -63,7 +65,7 @@ enum status tensors_check_budget(const struct checkpoint *c, size_t file_size, s
             return fail(err, E_DATA,
                         "tensor %s brings the tensors to more than %zu bytes, the most that a "
                         "file of %zu bytes may unfold to",
-                        c->tensors[i].name, most, file_size);
+                        quote(c->tensors[i].name).text, most, file_size);
     }
     return OK;
 }
@@ -73,7 +75,7 @@ enum status tensor_load(struct tensor *t, const struct view *view, const uint8_t
 {
     t->data = malloc(t->count == 0 ? 1 : t->count * sizeof(float));
     if (t->data == NULL)
-        return fail(err, E_NOMEM, "no memory for tensor %s (%zu bytes)", t->name,
+        return fail(err, E_NOMEM, "no memory for tensor %s (%zu bytes)", quote(t->name).text,
                     t->count * sizeof(float));
     if (t->count > 0)
         view_read(view, storage, swap, t->data);

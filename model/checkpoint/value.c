@@ -125,7 +125,7 @@ const char *value_describe(const struct value *v, char text[VALUE_TEXT])
     const struct bytes m = v->as.global.module, n = v->as.global.name;
     if (v->kind != VALUE_OPAQUE && v->kind != VALUE_GLOBAL)
         return value_kind_name(v->kind);
-    snprintf(text, VALUE_TEXT, "%s%.*s.%.*s", v->kind == VALUE_OPAQUE ? "an object of " : "",
+    snprintf(text, VALUE_TEXT, "%s%s.%s", v->kind == VALUE_OPAQUE ? "an object of " : "",
              BYTES_SHOWN(m), BYTES_SHOWN(n));
     return text;
 }

@@ -4,14 +4,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { PUBLISHED_SIZE = 224 }; /* image side of every published checkpoint (SPEC 2) */
+
 /* The backward direction's tensors carry a suffix; A and conv1d carry it inside. */
 static const char *const suffix[2] = { "", "_b" };
 
 static enum status read_geometry(const struct checkpoint *ck, const struct model_options *o,
-                                 struct geometry *g, struct error *err)
+                                 struct geometry *g, struct notes *notes, struct error *err)
 {
     const struct tensor *pos, *proj, *in_proj, *conv, *a, *dt, *head;
     char name[64];
+    if (checkpoint_find(ck, "cls_token") == NULL)
+        return fail(err, E_DATA, "%s: a Vim without a CLS token, which is not supported", ck->path);
     TRY(need_tensor(ck, "pos_embed", 3, &pos, err));
     TRY(need_tensor(ck, "patch_embed.proj.weight", 4, &proj, err));
     TRY(need_tensor(ck, "layers.0.mixer.in_proj.weight", 2, &in_proj, err));
@@ -33,10 +37,15 @@ static enum status read_geometry(const struct checkpoint *ck, const struct model
         return fail(err, E_CONFIG,
                     "model.heads = %d: %s is a Vim, which has no heads; leave it out", o->heads,
                     ck->path);
-    enum status s = place_patches(g, pos->shape[1] - 1, o, err);
+    enum status s = place_patches(g, pos->shape[1], 1, PUBLISHED_SIZE, o, err);
     if (s != OK)
         return fail_prefix(err, "%s: ", ck->path);
     g->cls_at = (g->tokens - 1) / 2;
+    if (o->image_size == 0 && g->stride != g->patch)
+        note(notes,
+             "image: %d pixels with patches every %d of %d, as that fits; no tensor says it "
+             "(model.image_size)",
+             g->image_size, g->stride, g->patch);
     return OK;
 }
 
@@ -322,10 +331,14 @@ static void describe(const struct geometry *g, bool all, char *text, size_t size
                  g->rank);
 }
 
+static const char *const stems[] = { "patch_embed.proj.weight", NULL };
+static const char *const marks[] = { "layers.0.mixer.in_proj.weight", NULL };
+
 const struct arch_type vim_type = {
     .name = "vim",
     .title = "Vim",
-    .mark = "layers.0.mixer.in_proj.weight",
+    .stems = stems,
+    .marks = marks,
     .layers = "layers.",
     .published = published,
     .complete = complete,

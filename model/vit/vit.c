@@ -1,4 +1,4 @@
-#include "vit.h"
+#include "vit_names.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -8,11 +8,13 @@
 enum { HEAD_DIM = 64 }; /* of every published DeiT: H = D / 64 where the config names none */
 
 static enum status read_heads(const struct checkpoint *ck, const struct model_options *o,
-                              struct geometry *g, struct error *err)
+                              struct geometry *g, struct notes *notes, struct error *err)
 {
     g->heads = o->heads;
-    if (g->heads == 0 && g->width % HEAD_DIM == 0)
+    if (g->heads == 0 && g->width % HEAD_DIM == 0) {
         g->heads = g->width / HEAD_DIM;
+        note(notes, "heads: %d, width / %d; no tensor says it (model.heads)", g->heads, HEAD_DIM);
+    }
     if (g->heads == 0)
         return fail(err, E_CONFIG,
                     "%s: width %d is no multiple of %d; set model.heads (the number "
@@ -25,10 +27,12 @@ static enum status read_heads(const struct checkpoint *ck, const struct model_op
 }
 
 static enum status read_geometry(const struct checkpoint *ck, const struct model_options *o,
-                                 struct geometry *g, struct error *err)
+                                 struct geometry *g, struct notes *notes, struct error *err)
 {
     const struct tensor *pos, *proj, *fc1, *head;
     char name[64];
+    if (checkpoint_find(ck, "cls_token") == NULL)
+        return fail(err, E_DATA, "%s: a ViT without a CLS token, which is not supported", ck->path);
     TRY(need_tensor(ck, "pos_embed", 3, &pos, err));
     TRY(need_tensor(ck, "patch_embed.proj.weight", 4, &proj, err));
     TRY(need_tensor(ck, "blocks.0.mlp.fc1.weight", 2, &fc1, err));
@@ -40,8 +44,8 @@ static enum status read_geometry(const struct checkpoint *ck, const struct model
     do
         snprintf(name, sizeof name, "blocks.%d.norm1.weight", ++g->depth);
     while (checkpoint_find(ck, name) != NULL);
-    TRY(read_heads(ck, o, g, err));
-    enum status s = place_patches(g, pos->shape[1] - 1, o, err);
+    TRY(read_heads(ck, o, g, notes, err));
+    enum status s = place_patches(g, pos->shape[1], 1, 0, o, err);
     if (s != OK)
         return fail_prefix(err, "%s: ", ck->path);
     g->cls_at = 0;
@@ -399,7 +403,9 @@ static void describe(const struct geometry *g, bool all, char *text, size_t size
 const struct arch_type vit_type = {
     .name = "vit",
     .title = "ViT",
-    .mark = "blocks.0.attn.qkv.weight",
+    .stems = vit_stems,
+    .marks = vit_marks,
+    .adopt = vit_adopt,
     .layers = "blocks.",
     .published = published,
     .own_sizes = own_sizes,

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "quote.h"
+
 #include "fixtures.h" /* before cmocka, whose macro fail() would meet status.h */
 
 #include <cmocka.h>
@@ -11,9 +13,23 @@ struct checkpoint *expect_loads(const struct buffer *b)
 {
     struct checkpoint *c = NULL;
     struct error err = { 0 };
-    if (checkpoint_parse("memory", b->at, b->size, &c, &err) != OK)
+    if (checkpoint_parse("memory", b->at, b->size, NULL, &c, &err) != OK)
         fail_msg("%s", err.text);
     return c;
+}
+
+void expect_printable(const char *name, const char *text)
+{
+    struct quoted q;
+    for (const char *at = text; *at != '\0';) {
+        size_t n = 1; /* a character of UTF-8 */
+        while (((unsigned char)at[n] & 0xc0) == 0x80)
+            n++;
+        q = quote_n(at, n);
+        if (strncmp(q.text, at, n) != 0 || (q.text[n] != '\0' && *at != '\\'))
+            fail_msg("%s: %s in a message", name, q.text);
+        at += n;
+    }
 }
 
 void expect_refused(const char *name, const struct buffer *b, enum status expected,
@@ -28,6 +44,7 @@ void expect_refused(const char *name, const struct buffer *b, enum status expect
     assert_null(c);
     if (s != expected || err.code != expected || strstr(err.text, path) != err.text)
         fail_msg("%s: status %d, want %d: %s", name, s, expected, err.text);
+    expect_printable(name, err.text);
     char copy[256], *rest = copy;
     snprintf(copy, sizeof copy, "%s", needles);
     for (char *needle; (needle = strsep(&rest, "|")) != NULL;) {

@@ -66,5 +66,7 @@ const char *folder_write(const char *name, const struct buffer *);
 
 /* For cmocka tests (expect.c) */
 struct checkpoint *expect_loads(const struct buffer *);
+/* Whether a message may go to a terminal: UTF-8 without control characters. */
+void expect_printable(const char *name, const char *text);
 /* Opens it as a file: the status, and a message that has the path and every needle ("a|b"). */
 void expect_refused(const char *name, const struct buffer *, enum status, const char *needles);

@@ -150,8 +150,8 @@ static void check_maps(struct fixture *f, const char *protocol, struct error *er
         compare_maps(f, methods, count, protocol, all);
         for (int i = 0; i < f->images; i++)
             if (!isnan(identity[i]))
-                report(identity[i] < 1e-4, "%s %s/%s %s: hidden-attention identity to %.2e", test.backend,
-                       f->name, f->image_names[i], protocol, (double)identity[i]);
+                report(identity[i] < 1e-4, "%s %s/%s %s: hidden-attention identity to %.2e",
+                       test.backend, f->name, f->image_names[i], protocol, (double)identity[i]);
         explainer_close(ex);
     }
     free(all);

@@ -71,6 +71,7 @@ static void test_refusals(void **state)
     o.full_matrix = YES;
     assert_refused(&vit, "rollout", &o, "explain.full_matrix applies to Vim models only");
     o = explain_defaults;
+    o.aggregate_by_protocol = 0;
     o.aggregate = REDUCE_MAX;
     assert_refused(&vit, "rollout", &o, "explain.aggregate applies to Vim models only");
     o = explain_defaults;
@@ -177,7 +178,7 @@ static void test_rollout_arithmetic(void **state)
     rollout_matrix(&t, k, 2, false);
     assert_true(v[0] == 2 && v[1] == 1);
     memcpy(k, (double[4]){ 1, 1, 0, 0 }, sizeof k); /* the call uses it up */
-    rollout_matrix(&t, k, 2, true); /* rows [2/3, 1/3], [0, 1] */
+    rollout_matrix(&t, k, 2, true);                 /* rows [2/3, 1/3], [0, 1] */
     assert_true(fabs(v[0] - 4.0 / 3) < 1e-15 && fabs(v[1] - 5.0 / 3) < 1e-15);
     assert_false(t.zero_row_sum);
     rollout_row(&t, m, 2, true); /* 1 + 0.5 - 1.5 = 0 */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 static enum status read_geometry(const struct checkpoint *ck, const struct model_options *o,
-                                 struct geometry *g, struct error *err)
+                                 struct geometry *g, struct notes *notes, struct error *err)
 {
     const struct tensor *pos, *proj, *head;
     char name[64];
@@ -18,7 +18,8 @@ static enum status read_geometry(const struct checkpoint *ck, const struct model
         snprintf(name, sizeof name, "mix.%d.weight", ++g->depth);
     while (checkpoint_find(ck, name) != NULL);
     g->cls_at = 0;
-    return place_patches(g, pos->shape[1] - 1, o, err);
+    (void)notes;
+    return place_patches(g, pos->shape[1], 1, 0, o, err);
 }
 
 static void list_tensors(const struct geometry *g, struct tensor_list *t)
@@ -145,10 +146,14 @@ static const struct stem *stem_of(const void *weights)
     return &((const struct toy_weights *)weights)->stem;
 }
 
+static const char *const stems[] = { "patch_embed.proj.weight", NULL };
+static const char *const marks[] = { "mix.0.weight", NULL };
+
 const struct arch_type toy_type = {
     .name = "toy",
     .title = "Toy",
-    .mark = "mix.0.weight",
+    .stems = stems,
+    .marks = marks,
     .layers = "mix.",
     .read_geometry = read_geometry,
     .list_tensors = list_tensors,

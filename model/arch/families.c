@@ -1,0 +1,67 @@
+/* Families of models that are not supported, by names that only their tensors have. */
+#include <string.h>
+
+#include "names.h"
+#include "quote.h"
+
+/* A family is told by a name that holds `part`, where `also` is not NULL beside one that holds
+ * that. */
+static const struct family {
+    const char *part, *also, *what;
+} families[] = {
+    { "relative_position_bias_table", "layers.0.blocks", "a Swin Transformer (shifted windows)" },
+    { "relative_position_bias_table", "features.1", "a Swin Transformer (torchvision)" },
+    { "attn.cpb_mlp", NULL, "a Swin Transformer V2" },
+    { "relative_position_bias_table", NULL, "a ViT with relative positions (BEiT)" },
+    { "attn.q_bias", NULL, "a BEiT or EVA (biases of q and v alone)" },
+    { "attn.q_proj.", NULL, "an EVA-02 (separate projections, rotary positions)" },
+    { "mlp.fc1_g", NULL, "an EVA-02 or AIMv2 (gated MLP)" },
+    { "attn_pool.", NULL, "a SigLIP (attention pooling)" },
+    { "attns.0.", NULL, "a ViT with parallel attention" },
+    { "lambda_q1", NULL, "a differential Transformer" },
+    { "attn.norm.", "mlp.norm.", "a BEiT-3 (norms inside the branches)" },
+    { "A_logs", NULL, "a VMamba (cross scan in four directions)" },
+    { "x_proj_weight", NULL, "a VMamba (cross scan in four directions)" },
+    { "levels.2.blocks.0.mixer", NULL, "a MambaVision (Mamba and attention mixed)" },
+    { "embedding.weight", "layers.0.mixer", "a Mamba language model" },
+    { "embeddings.weight", "layers.0.mixer", "a Mamba language model" },
+    { "layer1.0.conv1.weight", NULL, "a ResNet" },
+    { "stages.0.blocks.0.conv_dw", NULL, "a ConvNeXt" },
+    { "downsample_layers.0", NULL, "a ConvNeXt" },
+    { "conv_stem.weight", NULL, "an EfficientNet or MobileNet" },
+    { "visual.transformer.resblocks", NULL, "a CLIP model (two towers, no class head)" },
+    { "vision_model.embeddings", NULL, "a CLIP or SigLIP model (Hugging Face names)" },
+    { "dist_token", NULL, "a distilled DeiT (a second token and head)" },
+    { "distillation_token", NULL, "a distilled DeiT (a second token and head)" },
+    { "reg_token", NULL, "a ViT with register tokens" },
+    { "register_tokens", NULL, "a ViT with register tokens" },
+    { "fc_norm.", NULL, "a ViT that classifies the mean of its patches (fc_norm)" },
+    { "cls_token_head", NULL, "a Vim with two CLS tokens" },
+    { "attn.q_norm", NULL, "a ViT that normalises q and k" },
+    { "norm_pre.", NULL, "a ViT with a norm before its blocks (CLIP)" },
+    { "mlp.w12", NULL, "a ViT with gated MLPs (SwiGLU, DINOv2 giant)" },
+    { "mlp.weights_in", NULL, "a ViT with gated MLPs (SwiGLU, DINOv2 giant)" },
+    { "pre_logits.fc", NULL, "a ViT with a hidden layer before its head (pre_logits)" },
+    { "head.0.running_mean", NULL, "an MAE linear probe (batch norm before the head)" },
+    { "decoder_embed.weight", NULL, "an MAE before fine-tuning (encoder, decoder, no class head)" },
+};
+
+static bool any_name_holds(const struct checkpoint *ck, const char *part)
+{
+    for (size_t i = 0; i < ck->count; i++)
+        if (strstr(ck->tensors[i].name, part) != NULL)
+            return true;
+    return false;
+}
+
+enum status names_refuse_families(const struct checkpoint *ck, struct error *err)
+{
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        const struct family *f = &families[i];
+        if (any_name_holds(ck, f->part) && (f->also == NULL || any_name_holds(ck, f->also)))
+            return fail(err, E_DATA,
+                        "%s: %s, which is not supported (told by its tensor names, '%s')", ck->path,
+                        f->what, f->part);
+    }
+    return OK;
+}

@@ -1,0 +1,153 @@
+#include "names.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "quote.h"
+#include "randomise.h"
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct tensor *)a)->name, ((const struct tensor *)b)->name);
+}
+
+void checkpoint_sort(struct checkpoint *ck)
+{
+    qsort(ck->tensors, ck->count, sizeof *ck->tensors, by_name);
+}
+
+void checkpoint_remove(struct checkpoint *ck, const struct tensor *t)
+{
+    if (t == NULL)
+        return;
+    size_t at = (size_t)(t - ck->tensors);
+    free(ck->tensors[at].name);
+    free(ck->tensors[at].data);
+    memmove(&ck->tensors[at], &ck->tensors[at + 1], (ck->count - at - 1) * sizeof *ck->tensors);
+    ck->count--;
+}
+
+bool tensor_rename(struct tensor *t, const char *name)
+{
+    char *copy = strdup(name);
+    if (copy == NULL)
+        return false;
+    free(t->name);
+    t->name = copy;
+    return true;
+}
+
+bool checkpoint_add_zeros(struct checkpoint *ck, const char *name, int ndim, const int64_t *shape)
+{
+    struct tensor *grown = realloc(ck->tensors, (ck->count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return false;
+    ck->tensors = grown;
+    struct tensor *t = &ck->tensors[ck->count];
+    *t = (struct tensor){ .name = strdup(name), .ndim = ndim, .count = 1 };
+    for (int i = 0; i < ndim; i++) {
+        t->shape[i] = shape[i];
+        t->count *= (size_t)shape[i];
+    }
+    t->data = calloc(t->count, sizeof *t->data);
+    if (t->name == NULL || t->data == NULL) {
+        free(t->name);
+        free(t->data);
+        return false;
+    }
+    ck->count++;
+    return true;
+}
+
+/* ---- the prefix ---- */
+
+/* The length of what stands before a stem in this name; -1: it is no stem's. */
+static int prefix_of_stem(const char *name)
+{
+    for (int i = 0; arch_types[i] != NULL; i++)
+        for (const char *const *stem = arch_types[i]->stems; stem != NULL && *stem != NULL;
+             stem++) {
+            if (!ends_with(name, *stem))
+                continue;
+            size_t n = strlen(name) - strlen(*stem);
+            if (n == 0 || name[n - 1] == '.')
+                return (int)n;
+        }
+    return -1;
+}
+
+/* The one stem, or of several the one under model.prefix. NULL: there is none. */
+static enum status find_stem(const struct checkpoint *ck, const char *wanted,
+                             const struct tensor **out, struct error *err)
+{
+    size_t length = wanted != NULL ? strlen(wanted) : 0;
+    const struct tensor *found = NULL, *second = NULL, *any = NULL;
+    for (size_t i = 0; i < ck->count; i++) {
+        const char *name = ck->tensors[i].name;
+        int n = prefix_of_stem(name);
+        if (n < 0)
+            continue;
+        any = &ck->tensors[i];
+        /* "teacher" leads to teacher.backbone.patch_embed...; it may have led to a dict before */
+        if (length > 0 && !(strncmp(name, wanted, length) == 0 &&
+                            (name[length] == '.' || wanted[length - 1] == '.')))
+            continue;
+        second = found != NULL ? &ck->tensors[i] : second;
+        found = found != NULL ? found : &ck->tensors[i];
+    }
+    *out = found != NULL ? found : any;
+    if (second == NULL)
+        return OK;
+    return fail(
+        err, E_DATA,
+        "%s: two models, at '%s' and '%s'; say which is meant, by what its names begin with: "
+        "model.prefix",
+        ck->path, quote(found->name).text, quote(second->name).text);
+}
+
+/* A class head may stand beside the model that it was put on. */
+static bool is_head(const char *name)
+{
+    static const char *const heads[] = { "head.",           "head_dist.",
+                                         "classifier.",     "fc.",
+                                         "linear.",         "linear_head.",
+                                         "cls_classifier.", "distillation_classifier." };
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (strncmp(name, heads[i], strlen(heads[i])) == 0)
+            return true;
+    return false;
+}
+
+enum status names_strip_prefix(struct checkpoint *ck, const struct model_options *o,
+                               struct notes *notes, struct error *err)
+{
+    const struct tensor *stem;
+    TRY(find_stem(ck, o->prefix, &stem, err));
+    int n = stem != NULL ? prefix_of_stem(stem->name) : 0;
+    if (n <= 0)
+        return OK;
+    char *prefix = strndup(stem->name, (size_t)n);
+    if (prefix == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    size_t dropped = 0;
+    bool chosen = o->prefix != NULL && o->prefix[0] != '\0';
+    for (size_t i = ck->count; i-- > 0;) {
+        char *name = ck->tensors[i].name;
+        if (strncmp(name, prefix, (size_t)n) == 0 && name[n] != '\0') {
+            memmove(name, name + n, strlen(name + n) + 1);
+        } else if (chosen && !is_head(name)) {
+            checkpoint_remove(ck, &ck->tensors[i]); /* the other model */
+            dropped++;
+        }
+    }
+    checkpoint_sort(ck);
+    note(notes, "names: the model stands under '%s'%s", quote(prefix).text,
+         dropped > 0 ? ", as model.prefix says; what is beside it was left out" : "");
+    free(prefix);
+    for (size_t i = 0; i + 1 < ck->count; i++)
+        if (strcmp(ck->tensors[i].name, ck->tensors[i + 1].name) == 0)
+            return fail(err, E_DATA, "%s: two tensors are called '%s' without their prefix",
+                        ck->path, quote(ck->tensors[i].name).text);
+    return OK;
+}
