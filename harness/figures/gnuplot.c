@@ -57,13 +57,35 @@ struct line_style line_style_of(const char *method, size_t index)
         const char *method;
         struct line_style look;
     } known[] = {
-        { "raw", { "#0072B2", 7, "solid" } },         { "rollout", { "#D55E00", 5, "solid" } },
-        { "attribution", { "#009E73", 9, "solid" } }, { "unified", { "#CC79A7", 13, "solid" } },
-        { "mambalrp", { "#E69F00", 11, "solid" } },   { "random", { "#666666", 6, "(6,3)" } },
-        { "center", { "#999999", 4, "(2,2)" } },      { "randomised", { "#000000", 2, "(6,1.5)" } },
+        { "raw", { "#0072B2", 7, "solid", LOOK_PLAIN } },
+        { "rollout", { "#D55E00", 5, "solid", 4 } },
+        { "attribution", { "#009E73", 9, "solid", 5 } },
+        { "unified", { "#CC79A7", 13, "solid", 1 } },
+        { "mambalrp", { "#E69F00", 11, "solid", 6 } },
+        { "genatt", { "#56B4E9", 15, "solid", 7 } },
+        { "gradcam", { "#0072B2", 4, "(8,3)", 5 } },
+        { "hirescam", { "#0072B2", 8, "(3,2)", 1 } },
+        { "ixg", { "#D55E00", 6, "(8,3)", 6 } },
+        { "ig", { "#D55E00", 10, "(3,2)", 7 } },
+        { "attn_gradcam", { "#56B4E9", 12, "(8,3)", 4 } },
+        { "libra", { "#009E73", 4, "(8,3)", 4 } },
+        { "attnlrp", { "#009E73", 6, "(3,2)", LOOK_PLAIN } },
+        { "partial_lrp", { "#E69F00", 8, "(8,3)", 5 } },
+        { "full_lrp", { "#E69F00", 12, "(3,2)", 7 } },
+        { "smoothgrad", { "#CC79A7", 6, "(8,3)", 6 } },
+        { "expected_gradients", { "#CC79A7", 8, "(3,2)", 4 } },
+        { "xvmamba", { "#7F6000", 15, "solid", 5 } },
+        { "random", { "#666666", 6, "(6,3)", 2 } },
+        { "center", { "#999999", 4, "(2,2)", 7 } },
+        { "randomised", { "#000000", 2, "(6,1.5)", LOOK_PLAIN } },
     };
-    static const struct line_style others[] = { { "#56B4E9", 15, "solid" },
-                                                { "#B79F00", 8, "(4,1.5,1,1.5)" } };
+    static const struct line_style others[] = {
+        { "#56B4E9", 7, "solid", 4 },     { "#7F6000", 9, "(8,3)", 6 },
+        { "#8C6BB1", 5, "solid", 5 },     { "#56B4E9", 11, "(3,2)", 1 },
+        { "#7F6000", 13, "(3,2)", 7 },    { "#8C6BB1", 15, "(8,3)", LOOK_PLAIN },
+        { "#56B4E9", 4, "(4,2,1,2)", 5 }, { "#7F6000", 6, "(4,2,1,2)", 4 },
+        { "#8C6BB1", 8, "(4,2,1,2)", 1 },
+    };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(method, known[i].method) == 0)
             return known[i].look;

@@ -17,11 +17,13 @@ void gnuplot_terminal(FILE *script, int kind, const char *stem, double width_cm,
 void gnuplot_quote(FILE *script, const char *text);
 
 #define LOOK_NO_POINT (-1) /* a line alone; gnuplot's number for it too */
+#define LOOK_PLAIN 3       /* no hatching; gnuplot's number for a solid fill */
 struct line_style {        /* how a method is drawn, wherever it is */
     const char
         *colour; /* Okabe and Ito's palette: told apart by the colour-blind; greys for controls */
     int point;   /* of gnuplot; told apart in black and white, as is the dash */
     const char *dash;
+    int hatch; /* gnuplot's pattern over a bar: told apart in black and white */
 };
 /* `index`: of the method in its plot, for names that have no look of their own. */
 struct line_style line_style_of(const char *method, size_t index);

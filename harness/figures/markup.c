@@ -4,27 +4,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quote.h"
+
+const char *markup_next(const char **text, char quoted[MARKUP_QUOTED])
+{
+    const char *from = *text;
+    size_t length = 1;
+    unsigned char first = (unsigned char)*from;
+    if (first >= 0xc0) /* what follows of a sequence; none is longer than four bytes */
+        while (length < 4 && ((unsigned char)from[length] & 0xc0) == 0x80)
+            length++;
+    *text += length;
+    if (first == '\n' || first == '\t' || (first >= ' ' && first < 0x7f))
+        snprintf(quoted, MARKUP_QUOTED, "%c", first);
+    else
+        quote_bytes(quoted, MARKUP_QUOTED, from, length);
+    return quoted;
+}
+
 void html_text(FILE *f, const char *text)
 {
-    for (; *text; text++)
-        switch (*text) {
-        case '&':
-            fputs("&amp;", f);
-            break;
-        case '<':
-            fputs("&lt;", f);
-            break;
-        case '>':
-            fputs("&gt;", f);
-            break;
-        case '"':
-            fputs("&quot;", f);
-            break;
-        default: /* control characters are not of HTML */
-            if ((unsigned char)*text >= ' ' || strchr("\t\n", *text))
-                fputc(*text, f);
-            break;
-        }
+    static const struct {
+        char of;
+        const char *as;
+    } escapes[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" }, { '"', "&quot;" } };
+    char quoted[MARKUP_QUOTED];
+    while (*text) {
+        const char *next = markup_next(&text, quoted);
+        for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
+            if (*next == escapes[i].of)
+                next = escapes[i].as;
+        fputs(next, f);
+    }
 }
 
 static void escaped(FILE *f, const char *format, va_list arguments)
@@ -56,10 +67,9 @@ void html_element(FILE *f, const char *begin, const char *end, const char *forma
     va_end(arguments);
 }
 
-void html_data(FILE *f, const char *type, const unsigned char *bytes, size_t size)
+void html_base64(FILE *f, const unsigned char *bytes, size_t size)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    fprintf(f, "data:%s;base64,", type);
     for (size_t i = 0; i < size; i += 3) {
         unsigned long three = (unsigned long)bytes[i] << 16;
         three |= i + 1 < size ? (unsigned long)bytes[i + 1] << 8 : 0;
@@ -69,4 +79,10 @@ void html_data(FILE *f, const char *type, const unsigned char *bytes, size_t siz
         fputc(i + 1 < size ? digits[three >> 6 & 63] : '=', f);
         fputc(i + 2 < size ? digits[three & 63] : '=', f);
     }
+}
+
+void html_data(FILE *f, const char *type, const unsigned char *bytes, size_t size)
+{
+    fprintf(f, "data:%s;base64,", type);
+    html_base64(f, bytes, size);
 }

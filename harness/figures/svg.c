@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "markup.h"
 
 /* --- frame ----------------------------------------------------------------------------------- */
@@ -21,8 +22,11 @@ double chart_y(const struct chart *c, double value)
 
 void chart_begin(const struct chart *c, const char *name)
 {
-    fprintf(c->f, "<svg class=\"chart\" viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"", c->width,
-            c->height);
+    fprintf(c->f,
+            "<svg class=\"chart\" viewBox=\"0 0 %g %g\" data-frame=\"%g %g %g %g %.9g %.9g %.9g "
+            "%.9g\" role=\"img\" aria-label=\"",
+            c->width, c->height, c->left, c->width - c->right, c->top, c->height - c->bottom,
+            c->x[0], c->x[1], c->y[0], c->y[1]);
     html_text(c->f, name);
     fputs("\">\n", c->f);
 }
@@ -63,7 +67,7 @@ void chart_x_axis(const struct chart *c, double step, const char *label)
     }
     fprintf(c->f,
             "<line class=\"axis\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-            "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
+            "<text class=\"x-name\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">",
             c->left, right, foot, foot, (c->left + right) / 2, c->height - 4);
     html_text(c->f, label);
     fputs("</text>\n", c->f);
@@ -131,10 +135,44 @@ static void put_marker(FILE *f, double x, double y, const struct line_style *loo
             x, y, shapes[i].path, colour_of(look), shapes[i].filled ? colour_of(look) : "none");
 }
 
-void chart_marker(const struct chart *c, double x, double y, const struct line_style *look)
+/* data-says="..." of a mark that says something. */
+static void put_says(FILE *f, const char *says)
 {
-    if (!isnan(x) && !isnan(y))
-        put_marker(c->f, chart_x(c, x), chart_y(c, y), look);
+    if (says)
+        html_element(f, " data-says=\"", "\"", "%s", says);
+}
+
+void chart_marker(const struct chart *c, double x, double y, const struct line_style *look,
+                  const char *says)
+{
+    if (isnan(x) || isnan(y))
+        return;
+    fputs("<g", c->f);
+    put_says(c->f, says);
+    fputc('>', c->f);
+    put_marker(c->f, chart_x(c, x), chart_y(c, y), look);
+    fputs("</g>\n", c->f);
+}
+
+void chart_series(const struct chart *c, const char *name, const struct line_style *look,
+                  const double (*points)[2], const double (*intervals)[2], size_t count,
+                  size_t first, size_t every)
+{
+    fprintf(c->f, "<g class=\"series\" data-colour=\"%s\"", colour_of(look));
+    html_element(c->f, " data-name=\"", "\"", "%s", name);
+    if (intervals)
+        fputs(" data-values=\"", c->f);
+    for (size_t i = 0; intervals && i < count; i++) {
+        char y[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+        fprintf(c->f, "%s%g,%s,%s,%s", i ? " " : "", points[i][0], decimal(y, points[i][1], 1),
+                decimal(low, intervals[i][0], 1), decimal(high, intervals[i][1], 1));
+    }
+    fputs(intervals ? "\">\n" : ">\n", c->f);
+    chart_line(c, points, count, look);
+    for (size_t i = first; i < count; i += every)
+        if (!isnan(points[i][1]))
+            put_marker(c->f, chart_x(c, points[i][0]), chart_y(c, points[i][1]), look);
+    fputs("</g>\n", c->f);
 }
 
 void chart_line(const struct chart *c, const double (*points)[2], size_t count,
@@ -178,14 +216,56 @@ void chart_whisker(const struct chart *c, double x0, double y0, double x1, doubl
             b - dx, q - dy, b + dx, q + dy);
 }
 
+/* gnuplot's patterns, as strokes within a square of 6. */
+static const struct {
+    int hatch;
+    const char *path;
+} hatches[] = {
+    { 1, "M0 0L6 6M0 6L6 0" },          { 2, "M0 0H6M0 3H6" }, { 4, "M-1 1L1-1M0 6L6 0M5 7L7 5" },
+    { 5, "M-1 5L1 7M0 0L6 6M5-1L7 1" }, { 6, "M3 0V6" },       { 7, "M0 3H6" }
+};
+enum { HATCHES = sizeof hatches / sizeof *hatches };
+
+void chart_hatches(FILE *f)
+{
+    fputs("<svg class=\"defs\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\n", f);
+    for (size_t i = 0; i < HATCHES; i++)
+        fprintf(f,
+                "<pattern id=\"hatch-%d\" width=\"6\" height=\"6\" "
+                "patternUnits=\"userSpaceOnUse\"><path d=\"%s\"/></pattern>\n",
+                hatches[i].hatch, hatches[i].path);
+    fputs("</defs></svg>\n", f);
+}
+
+static void put_box(FILE *f, double left, double top, double width, double height,
+                    const struct line_style *look, const char *says)
+{
+    for (int layer = 0; layer < (look->hatch == LOOK_PLAIN ? 1 : 2); layer++) {
+        fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" ", left, top, width,
+                height);
+        if (layer == 0)
+            fprintf(f, "fill=\"%s\"", colour_of(look));
+        else
+            fprintf(f, "fill=\"url(#hatch-%d)\"", look->hatch);
+        put_says(f, says);
+        fputs("/>", f);
+    }
+}
+
 void chart_box(const struct chart *c, double x, double width, double value,
-               const struct line_style *look)
+               const struct line_style *look, const char *says)
 {
     if (isnan(value))
         return;
     double left = chart_x(c, x), right = chart_x(c, x + width), top = chart_y(c, value);
-    fprintf(c->f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"/>", left,
-            top, right - left, fmax(0, c->height - c->bottom - top), colour_of(look));
+    put_box(c->f, left, top, right - left, fmax(0, c->height - c->bottom - top), look, says);
+}
+
+void chart_bar_swatch(FILE *f, const struct line_style *look)
+{
+    fputs("<svg class=\"swatch\" viewBox=\"0 0 28 12\" aria-hidden=\"true\">", f);
+    put_box(f, 4, 0, 20, 12, look, NULL);
+    fputs("</svg>", f);
 }
 
 void chart_swatch(FILE *f, const struct line_style *look)

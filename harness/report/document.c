@@ -67,9 +67,7 @@ static void run_items(const struct writer *w, const struct run *run)
     if (run->segmentations)
         published_item(w, run, "segmentation", &run->segmentation_comparability);
     if (!isnan(run->identity_max))
-        say(w, item,
-            "Hidden-attention identity (the sum of alpha u is y - D u): off by at most %.1e, "
-            "relative",
+        say(w, item, "Hidden attention: the sum of alpha u is y - D u, but for %.1e of it at most",
             run->identity_max);
     if (!r->complete)
         say(w, item,
@@ -368,7 +366,7 @@ enum status document_write(const struct report *report, const struct style *styl
     bool failed = false;
     enum status status = OK;
 
-    style->begin(f);
+    style->begin(f, report);
     if (report->paper)
         paper_write(&w, report, &failed);
     else

@@ -19,14 +19,17 @@ extern const struct format format_md, format_csv, format_latex, format_json, for
 /* A report for reading is a sequence of blocks, the same in every format; a style writes them.
  * Texts are plain UTF-8, escaped by the style. */
 struct style {
-    void (*begin)(FILE *);
+    void (*begin)(FILE *, const struct report *);
     void (*heading)(FILE *, int level, const char *text); /* level 1, 2 */
     void (*item)(FILE *, const char *text); /* of a list; consecutive ones belong together */
     void (*paragraph)(FILE *, const char *text);
     void (*table)(FILE *, const char *caption, const struct grid *);
     void (*end)(FILE *);
-    /* What one format alone has, or NULL: before the ledger's table; between what is said of all
-     * runs and of each; before a run's blocks, before its tables, after them. */
+    /* What one format alone has, or NULL: around the summary; before the ledger's table; between
+     * what is said of all runs and of each; before a run's blocks, before its tables, after them.
+     */
+    void (*summary_begin)(FILE *);
+    void (*summary_end)(FILE *);
     void (*ledger_figures)(FILE *, const struct report *);
     void (*runs_begin)(FILE *, const struct report *);
     void (*run_begin)(FILE *, size_t run);

@@ -1,5 +1,5 @@
-/* One page that holds everything it shows: no network, no script. Blocks are document.c's; figures,
- * pictures and the config are added to each run. */
+/* One page that holds everything it shows: no network; a script that only eases reading. Blocks are
+ * document.c's; figures, pictures and the config are added to each run. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -7,24 +7,63 @@
 
 #include "document.h"
 #include "html.h"
+#include "svg.h"
 
 /* --- blocks ---------------------------------------------------------------------------------- */
 
-static void begin(FILE *f)
+/* Whatever a text on the page might say, nothing is loaded from anywhere. */
+static const char policy[] = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+                             "script-src 'unsafe-inline'";
+
+static void page_title(FILE *f, const struct report *report)
 {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-          "<meta name=\"color-scheme\" content=\"light dark\">\n"
-          "<meta name=\"generator\" content=\"evalh report\">\n"
-          "<title>evalh report</title>\n<style>\n",
-          f);
-    fputs(html_css, f);
-    fputs("</style>\n</head>\n<body>\n<main>\n<h1>evalh report</h1>\n", f);
+    char subject[RESULT_TITLE_SIZE];
+    html_text(f, report->paper ? "evalh report: the paper's tables" : "evalh report");
+    if (report->paper || report->runs == 0)
+        return;
+    if (report->runs == 1) {
+        result_title(report->run[0].result, subject, sizeof subject);
+        html_format(f, ": %s", subject);
+    } else {
+        html_format(f, ": %zu runs", report->runs);
+    }
+}
+
+static void begin(FILE *f, const struct report *report)
+{
+    fprintf(f,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"%s\">\n"
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+            "<meta name=\"color-scheme\" content=\"light dark\">\n"
+            "<meta name=\"generator\" content=\"evalh report\">\n<title>",
+            policy);
+    page_title(f, report);
+    fputs("</title>\n<style>\n", f);
+    fputs(page_css, f);
+    fputs("</style>\n</head>\n<body>\n<main>\n<h1>", f);
+    page_title(f, report);
+    fputs("</h1>\n", f);
+    chart_hatches(f);
 }
 
 static void end(FILE *f)
 {
-    fputs("</main>\n</body>\n</html>\n", f);
+    fputs("</main>\n", f);
+    html_colours(f);
+    fputs("<script>\n", f);
+    fputs(page_script, f);
+    fputs("</script>\n</body>\n</html>\n", f);
+}
+
+static void summary_begin(FILE *f)
+{
+    fputs("<div class=\"short\">\n", f);
+}
+
+static void summary_end(FILE *f)
+{
+    fputs("</div>\n", f);
 }
 
 static void heading(FILE *f, int level, const char *text)
@@ -146,6 +185,8 @@ static const struct style style = { .begin = begin,
                                     .paragraph = paragraph,
                                     .table = table,
                                     .end = end,
+                                    .summary_begin = summary_begin,
+                                    .summary_end = summary_end,
                                     .ledger_figures = html_ledger,
                                     .runs_begin = runs_begin,
                                     .run_begin = run_begin,

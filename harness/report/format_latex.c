@@ -48,8 +48,9 @@ static void escaped(FILE *f, const char *text)
 
 /* In this document a table stands where it is written, beside its notes; pasted into another one it
  * is a float as any. */
-static void begin(FILE *f)
+static void begin(FILE *f, const struct report *report)
 {
+    (void)report;
     fputs("% Made by evalh report. The tables need booktabs, graphicx and textcomp; long ones "
           "longtable.\n"
           "\\documentclass{article}\n"

@@ -1,7 +1,13 @@
 /* Markdown, with columns aligned so that it also reads well in a terminal. */
 #include "format.h"
 
-static void begin(FILE *f)
+static void begin(FILE *f, const struct report *report)
+{
+    (void)f;
+    (void)report;
+}
+
+static void end(FILE *f)
 {
     (void)f;
 }
@@ -32,7 +38,7 @@ static const struct style style = { .begin = begin,
                                     .item = item,
                                     .paragraph = paragraph,
                                     .table = table,
-                                    .end = begin };
+                                    .end = end };
 
 static enum status write_md(const struct report *report, FILE *f, struct error *err)
 {

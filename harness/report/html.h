@@ -1,14 +1,17 @@
 /* Shared by the parts of the page: format_html.c (tables, the whole), html_figures.c,
- * html_ledger.c, html_images.c. */
+ * html_ledger.c, html_images.c, html_data.c. */
 #pragma once
 
 #include <stdio.h>
 
+#include "html_pictures.h"
 #include "markup.h"
 #include "pictures.h"
 #include "report.h"
+#include "result_classes.h"
 
-extern const char html_css[];
+/* What the page carries with it, from the folder page/. */
+extern const char page_css[], page_script[];
 
 /* "vim_tiny on demo, protocol released, predicted class, n = 197", escaped. */
 void html_subject(FILE *, const struct run *, enum explained, size_t images);
@@ -20,7 +23,14 @@ enum status html_figures(FILE *, const struct run *, const struct pictures *, st
 /* What every protocol switch does to every score. The report has a ledger. */
 void html_ledger(FILE *, const struct report *);
 
-/* The images that the methods explain best and worst, with their heat maps; and the scores of every
- * image. `index`: of the run. */
+/* The images that the methods explain best and worst, with their heat maps; and all others, to be
+ * browsed. `index`: of the run. */
 enum status html_images(FILE *, const struct report *, size_t index, const struct pictures *,
                         struct error *err);
+/* What is browsed: pictures and masks (once, where this is the first run with them), as
+ * <image id="pRUN-IMAGE">, "...-mask"; records and maps as JSON for the page's script. */
+enum status html_image_data(FILE *, const struct report *, size_t index, const struct pictures *,
+                            const struct carried *, const struct shown_maps *,
+                            const struct result_classes *, struct error *err);
+/* The colours of heat, for the script. */
+void html_colours(FILE *);

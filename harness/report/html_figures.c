@@ -18,15 +18,29 @@ void html_subject(FILE *f, const struct run *run, enum explained explained, size
                 run->result->attribute[ATTR_PROTOCOL], explained_names[explained], images);
 }
 
-static void legend_item(FILE *f, const struct line_style *look, const char *method, double value)
+/* `bar`: the swatch of a bar, else that of a line. value NaN: none is shown. */
+static void legend_item(FILE *f, const struct line_style *look, bool bar, const char *method,
+                        double value)
 {
     char text[DECIMAL_SIZE];
-    fputs("<li>", f);
-    chart_swatch(f, look);
+    html_element(f, "<li data-name=\"", "\">", "%s", method);
+    if (bar)
+        chart_bar_swatch(f, look);
+    else
+        chart_swatch(f, look);
     html_format(f, " %s ", method);
     if (!isnan(value))
         fprintf(f, "<b>%s</b>", decimal(text, value, 1));
     fputs("</li>\n", f);
+}
+
+/* "raw, mIoU: 40.2 [39.6, 40.8]": what a bar says when it is pointed at. */
+static void bar_says(char *out, size_t size, const char *method, const char *figure,
+                     const struct figure *x)
+{
+    char value[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+    snprintf(out, size, "%s, %s: %s [%s, %s]", method, figure, decimal(value, x->value, 2),
+             decimal(low, x->ci.low, 2), decimal(high, x->ci.high, 2));
 }
 
 /* --- perturbation ---------------------------------------------------------------------------- */
@@ -49,23 +63,21 @@ static double highest_accuracy(const struct run *run, enum explained explained)
 }
 
 /* band: its opacity, or 0 for the line. */
-static void curve(const struct chart *c, const struct direction_scores *s,
+static void curve(const struct chart *c, const char *method, const struct direction_scores *s,
                   const struct line_style *look, double band)
 {
-    double points[CURVE_POINTS][2], bands[CURVE_POINTS][3];
+    double points[CURVE_POINTS][2], bands[CURVE_POINTS][3], intervals[CURVE_POINTS][2];
     for (int k = 0; k < CURVE_POINTS; k++) {
         points[k][0] = bands[k][0] = 10 * k;
         points[k][1] = 100 * s->accuracy[k];
-        bands[k][1] = 100 * s->band[k].low;
-        bands[k][2] = 100 * s->band[k].high;
+        bands[k][1] = intervals[k][0] = 100 * s->band[k].low;
+        bands[k][2] = intervals[k][1] = 100 * s->band[k].high;
     }
-    if (band > 0) {
+    if (band > 0)
         chart_band(c, (const double(*)[3])bands, CURVE_POINTS, look, band);
-        return;
-    }
-    chart_line(c, (const double(*)[2])points, CURVE_POINTS, look);
-    for (int k = 0; k < CURVE_POINTS; k++)
-        chart_marker(c, points[k][0], points[k][1], look);
+    else
+        chart_series(c, method, look, (const double(*)[2])points, (const double(*)[2])intervals,
+                     CURVE_POINTS, 0, 1);
 }
 
 static void perturbation_panel(FILE *f, const struct run *run, enum explained explained,
@@ -90,7 +102,7 @@ static void perturbation_panel(FILE *f, const struct run *run, enum explained ex
             const struct perturbation_row *row = &run->perturbation[i];
             struct line_style look = line_style_of(row->method, i);
             if (shown_perturbation(row, explained) && row->direction[d].present)
-                curve(&c, &row->direction[d], &look, layer == 0 ? faint : 0);
+                curve(&c, row->method, &row->direction[d], &look, layer == 0 ? faint : 0);
         }
     chart_end(&c);
     fputs("<ul class=\"legend\"><li>area under the curve:</li>\n", f);
@@ -98,7 +110,7 @@ static void perturbation_panel(FILE *f, const struct run *run, enum explained ex
         const struct perturbation_row *row = &run->perturbation[i];
         struct line_style look = line_style_of(row->method, i);
         if (shown_perturbation(row, explained) && row->direction[d].present)
-            legend_item(f, &look, row->method, row->direction[d].auc.value);
+            legend_item(f, &look, false, row->method, row->direction[d].auc.value);
     }
     fputs("</ul></div>\n", f);
 }
@@ -125,10 +137,12 @@ static bool shown_segmentation(const struct segmentation_row *row, enum explaine
     return row->stratum == STRATUM_ALL && row->explained == explained;
 }
 
+static const char *const metric_names[SEGMENTATION_METRICS] = { "pixel accuracy", "mAP", "mIoU" };
+
 static void segmentation_bars(const struct chart *c, const struct run *run,
                               enum explained explained, size_t bars)
 {
-    static const struct line_style published = { "#000000", 12, "solid" };
+    static const struct line_style published = { "#000000", 12, "solid", LOOK_PLAIN };
     double width = 0.8 / (double)(bars ? bars : 1);
     size_t bar = 0;
     for (size_t i = 0; i < run->segmentations; i++) {
@@ -139,10 +153,12 @@ static void segmentation_bars(const struct chart *c, const struct run *run,
         for (int m = 0; m < SEGMENTATION_METRICS; m++) {
             const struct figure *x = &row->figure[m];
             double left = m - 0.4 + (double)bar * width, middle = left + width / 2;
-            chart_box(c, left + 0.05 * width, 0.9 * width, x->value, &look);
+            char says[200];
+            bar_says(says, sizeof says, row->method, metric_names[m], x);
+            chart_box(c, left + 0.05 * width, 0.9 * width, x->value, &look, says);
             chart_whisker(c, middle, x->ci.low, middle, x->ci.high, NULL);
             if (!isnan(x->published))
-                chart_marker(c, middle, x->published, &published);
+                chart_marker(c, middle, x->published, &published, NULL);
         }
         bar++;
     }
@@ -150,21 +166,20 @@ static void segmentation_bars(const struct chart *c, const struct run *run,
 
 static void segmentation_legend(FILE *f, const struct run *run, enum explained explained)
 {
-    static const struct line_style published = { "#000000", 12, "solid" };
+    static const struct line_style published = { "#000000", 12, "solid", LOOK_PLAIN };
     bool any = false;
     fputs("<ul class=\"legend\">\n", f);
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct line_style look = { line_style_of(row->method, i).colour, 5,
-                                   "solid" }; /* the bar's */
+        struct line_style look = line_style_of(row->method, i);
         if (!shown_segmentation(row, explained))
             continue;
-        legend_item(f, &look, row->method, NAN);
+        legend_item(f, &look, true, row->method, NAN);
         for (int m = 0; m < SEGMENTATION_METRICS; m++)
             any = any || !isnan(row->figure[m].published);
     }
     if (any)
-        legend_item(f, &published,
+        legend_item(f, &published, false,
                     run->segmentation_comparability.why[0] ? "published, under other conditions"
                                                            : "published",
                     NAN);
@@ -173,7 +188,6 @@ static void segmentation_legend(FILE *f, const struct run *run, enum explained e
 
 static void segmentation(FILE *f, const struct run *run, enum explained explained)
 {
-    static const char *const names[] = { "pixel accuracy", "mAP", "mIoU" };
     const struct chart c = { f, 440, 280, 36, 8, 22, 24, { -0.5, 2.5 }, { 0, 100 } };
     size_t images = 0, bars = 0;
     for (size_t i = 0; i < run->segmentations; i++)
@@ -188,7 +202,7 @@ static void segmentation(FILE *f, const struct run *run, enum explained explaine
     chart_y_axis(&c, 20, "percent, with 95 % interval; higher is better");
     for (int m = 0; m < SEGMENTATION_METRICS; m++)
         fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n", chart_x(&c, m),
-                c.height - 6, names[m]);
+                c.height - 6, metric_names[m]);
     segmentation_bars(&c, run, explained, bars);
     chart_end(&c);
     segmentation_legend(f, run, explained);
@@ -199,7 +213,7 @@ static void segmentation(FILE *f, const struct run *run, enum explained explaine
 
 static void shortcut(FILE *f, const struct run *run, enum explained explained)
 {
-    static const struct line_style chance = { "#000000", LOOK_NO_POINT, "(2,2)" };
+    static const struct line_style chance = { "#000000", LOOK_NO_POINT, "(2,2)", LOOK_PLAIN };
     size_t images = 0, bar = 0, bars = plots_shortcut_bars(run, explained);
     const struct chart c = {
         f, 440, 280, 36, 8, 22, 24, { 0, bars ? (double)bars : 1 }, { 0, 100 }
@@ -218,7 +232,9 @@ static void shortcut(FILE *f, const struct run *run, enum explained explained)
         struct line_style look = line_style_of(row->method, i);
         if (!shown_segmentation(row, explained) || row->shortcut_images == 0)
             continue;
-        chart_box(&c, (double)bar + 0.15, 0.7, row->shortcut.value, &look);
+        char says[200];
+        bar_says(says, sizeof says, row->method, "heat in the shortcut", &row->shortcut);
+        chart_box(&c, (double)bar + 0.15, 0.7, row->shortcut.value, &look, says);
         chart_whisker(&c, (double)bar + 0.5, row->shortcut.ci.low, (double)bar + 0.5,
                       row->shortcut.ci.high, NULL);
         area = row->shortcut_area;
@@ -230,11 +246,11 @@ static void shortcut(FILE *f, const struct run *run, enum explained explained)
     fputs("<ul class=\"legend\">\n", f);
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct line_style look = { line_style_of(row->method, i).colour, 5, "solid" };
+        struct line_style look = line_style_of(row->method, i);
         if (shown_segmentation(row, explained) && row->shortcut_images > 0)
-            legend_item(f, &look, row->method, row->shortcut.value);
+            legend_item(f, &look, true, row->method, row->shortcut.value);
     }
-    legend_item(f, &chance, "area of the patch", area);
+    legend_item(f, &chance, false, "area of the patch", area);
     fputs("</ul></figure>\n", f);
 }
 
@@ -243,7 +259,10 @@ static void shortcut(FILE *f, const struct run *run, enum explained explained)
 static void recall_panel(FILE *f, const struct run *run, const struct recall *r,
                          enum explained explained)
 {
+    static const struct line_style chance = { "#000000", LOOK_NO_POINT, "(2,2)", LOOK_PLAIN };
     const struct chart c = { f, 440, 300, 36, 12, 22, 38, { 0, 100 }, { 0, 100 } };
+    const double base[2][2] = { { 0, 100 * r->foreground }, { 100, 100 * r->foreground } };
+    char share[DECIMAL_SIZE];
     fputs("<figure class=\"plot\"><figcaption>Precision and recall of the foreground: ", f);
     html_subject(f, run, explained, r->images);
     fprintf(f, "; all pixels of all images pooled, at %d × %d</figcaption>\n", r->side, r->side);
@@ -258,20 +277,26 @@ static void recall_panel(FILE *f, const struct run *run, const struct recall *r,
             points[i][0] = 100 * curve->recall[i];
             points[i][1] = 100 * curve->precision[i];
         }
-        if (!recall_shown(curve, explained))
-            continue;
-        chart_line(&c, (const double(*)[2])points, curve->levels, &look);
-        for (size_t i = curve->levels / 16; i < curve->levels; i += 1 + curve->levels / 8)
-            chart_marker(&c, points[i][0], points[i][1], &look); /* told apart without colour */
+        if (recall_shown(curve, explained)) /* marked: told apart without colour */
+            chart_series(&c, curve->method, &look, (const double(*)[2])points, NULL, curve->levels,
+                         curve->levels / 16, 1 + curve->levels / 8);
     }
+    chart_line(&c, base, 2, &chance);
     chart_end(&c);
-    fputs("<ul class=\"legend\"><li>average precision, %:</li>\n", f);
+    fputs("<ul class=\"legend\"><li>foreground AP, %:</li>\n", f);
     for (size_t k = 0; k < r->curves; k++) {
         struct line_style look = line_style_of(r->curve[k].method, k);
         if (recall_shown(&r->curve[k], explained))
-            legend_item(f, &look, r->curve[k].method, 100 * r->curve[k].area);
+            legend_item(f, &look, false, r->curve[k].method, 100 * r->curve[k].area);
     }
-    fputs("</ul></figure>\n", f);
+    legend_item(f, &chance, false, "share of the foreground", 100 * r->foreground);
+    fputs("</ul>\n", f);
+    html_element(
+        f, "<p class=\"note\">", "</p></figure>\n",
+        "Average precision of the foreground alone, over the pixels of all images at once; "
+        "heat that knows nothing gets the share of the foreground, %s %%. The table's mAP "
+        "is another: per image, of foreground and background together, where 50 is chance.",
+        decimal(share, 100 * r->foreground, 1));
 }
 
 static enum status recall(FILE *f, const struct run *run, const struct pictures *pictures,
@@ -293,11 +318,9 @@ static enum status recall(FILE *f, const struct run *run, const struct pictures 
                      pictures->data ? why.text : pictures->why);
         return OK;
     }
-    fputs("<div class=\"pair\">\n", f);
     for (int c = 0; c < EXPLAINED_CLASSES; c++)
         if (recall_has(&r, (enum explained)c))
             recall_panel(f, run, &r, (enum explained)c);
-    fputs("</div>\n", f);
     recall_free(&r);
     return OK;
 }
@@ -308,13 +331,14 @@ enum status html_figures(FILE *f, const struct run *run, const struct pictures *
     for (int c = 0; c < EXPLAINED_CLASSES; c++)
         if (plots_has_perturbation(run, (enum explained)c))
             perturbation(f, run, (enum explained)c);
-    fputs("<div class=\"pair\">\n", f); /* the two classes beside each other */
+    fputs("<div class=\"pair\">\n", f); /* two beside each other */
     for (int c = 0; c < EXPLAINED_CLASSES; c++)
         if (plots_has_segmentation(run, (enum explained)c))
             segmentation(f, run, (enum explained)c);
     for (int c = 0; c < EXPLAINED_CLASSES; c++)
         if (plots_has_shortcut(run, (enum explained)c))
             shortcut(f, run, (enum explained)c);
+    enum status status = recall(f, run, pictures, err);
     fputs("</div>\n", f);
-    return recall(f, run, pictures, err);
+    return status;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "decimal.h"
 #include "ledger.h"
 #include "svg.h"
 
@@ -58,7 +59,12 @@ static void entry_row(const struct chart *c, const struct ledger_entry *e, const
         if (!row)
             continue;
         chart_whisker(c, row->difference.low, y, row->difference.high, y, &look);
-        chart_marker(c, row->value[1] - row->value[0], y, &look);
+        char says[300], by[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+        snprintf(says, sizeof says, "%s, %s: %s [%s, %s]", e->key, methods[m],
+                 decimal_signed(by, row->value[1] - row->value[0], 2),
+                 decimal_signed(low, row->difference.low, 2),
+                 decimal_signed(high, row->difference.high, 2));
+        chart_marker(c, row->value[1] - row->value[0], y, &look, says);
     }
 }
 
@@ -105,7 +111,7 @@ static void ledger_figure(FILE *f, const struct report *report, enum explained e
     fputs("</div><ul class=\"legend\">\n", f);
     for (size_t m = 0; m < in_legend; m++) {
         struct line_style look = line_style_of(legend[m], m);
-        fputs("<li>", f);
+        html_element(f, "<li data-name=\"", "\">", "%s", legend[m]);
         chart_swatch(f, &look);
         html_element(f, " ", "</li>\n", "%s", legend[m]);
     }

@@ -27,12 +27,10 @@ static void add(struct line *l, const char *format, ...)
     va_end(arguments);
 }
 
-/* ", " before every part of an enumeration but the first; " and " before the last. */
-static void next_part(struct line *l, size_t parts, const char *comma)
+/* Before every part of an enumeration. */
+static void next_part(struct line *l)
 {
-    if (l->parts > 0)
-        add(l, "%s", l->parts + 1 == parts ? " and " : comma);
-    l->parts++;
+    add(l, "%s", l->parts++ > 0 ? "; " : "");
 }
 
 /* --- sentences ------------------------------------------------------------------------------- */
@@ -71,15 +69,12 @@ static size_t count_firsts(const struct verdicts *all, const char *method)
 static void who_is_first(const struct writer *w, const struct verdicts *all)
 {
     struct line l = { "First: ", 0 };
-    size_t winners = 0;
-    for (size_t i = 0; i < all->count; i++)
-        winners += is_new(all, i);
     for (size_t i = 0; i < all->count; i++) {
         const char *method = all->of[i].first;
         size_t wins = count_firsts(all, method), part = 0;
         if (!is_new(all, i))
             continue;
-        next_part(&l, winners, "; ");
+        next_part(&l);
         add(&l, "%s in ", method);
         for (size_t k = i; k < all->count; k++) {
             char value[DECIMAL_SIZE];
@@ -115,16 +110,13 @@ static void how_surely(const struct writer *w, const struct verdicts *all)
 {
     for (int settled = 1; settled >= 0; settled--) {
         struct line l = { 0 };
-        size_t parts = 0;
         add(&l, "%s: ", settled ? "Surely" : "Not settled");
         for (size_t i = 0; i < all->count; i++)
-            parts += all->of[i].second && verdict_settled(&all->of[i]) == (settled == 1);
-        for (size_t i = 0; i < all->count; i++)
             if (all->of[i].second && verdict_settled(&all->of[i]) == (settled == 1)) {
-                next_part(&l, parts, "; ");
+                next_part(&l);
                 lead(&l, &all->of[i]);
             }
-        if (parts > 0)
+        if (l.parts > 0)
             w->style->item(w->f, l.text);
     }
 }
@@ -147,7 +139,7 @@ static void against_controls(const struct writer *w, const struct verdicts *all)
         char by[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
         if (!v->control || v->over_control_ci.low > 0)
             continue;
-        next_part(&l, known - beaten, "; ");
+        next_part(&l);
         add(&l, "in %s no method is surely ahead of %s (%s by %s [%s, %s])", v->figure, v->control,
             v->first, decimal_signed(by, v->over_control, 2),
             decimal_signed(low, v->over_control_ci.low, 2),
@@ -158,12 +150,15 @@ static void against_controls(const struct writer *w, const struct verdicts *all)
 
 /* --- the table ------------------------------------------------------------------------------- */
 
-static void lead_cells(struct grid *g, const char *method, double by, struct interval ci)
+/* "+2.10 [-0.05, 4.20]", or a dash. */
+static void with_interval(struct grid *g, bool has, bool sign, double value, struct interval ci)
 {
-    char text[DECIMAL_SIZE];
-    grid_cell(g, "%s", method ? method : "–");
-    grid_cell(g, "%s", method ? decimal_signed(text, by, 2) : "–");
-    interval_cell(g, ci);
+    char text[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
+    if (has)
+        grid_cell(g, "%s [%s, %s]", (sign ? decimal_signed : decimal)(text, value, 2),
+                  decimal(low, ci.low, 2), decimal(high, ci.high, 2));
+    else
+        grid_cell(g, "–");
 }
 
 static void verdict_cells(struct grid *g, const struct run *run, size_t runs,
@@ -173,25 +168,25 @@ static void verdict_cells(struct grid *g, const struct run *run, size_t runs,
     if (runs > 1)
         grid_cell(g, "%s", base_name(run->result->path));
     grid_cell(g, "%s %s", v->figure, v->lower_better ? "↓" : "↑");
-    grid_cell(g, "%zu", v->images);
     grid_cell(g, "%s", v->first);
-    number_cell(g, v->value);
-    interval_cell(g, v->ci);
-    lead_cells(g, v->second, v->lead, v->lead_ci);
+    with_interval(g, true, false, v->value, v->ci);
+    grid_cell(g, "%s", v->second ? v->second : "–");
+    with_interval(g, v->second != NULL, true, v->lead, v->lead_ci);
     if (v->second)
         grid_cell(g, "%s %%", decimal(stays, 100 * v->stays, 1));
     else
         grid_cell(g, "–");
-    lead_cells(g, v->control, v->over_control, v->over_control_ci);
+    grid_cell(g, "%s", v->control ? v->control : "–");
+    with_interval(g, v->control != NULL, true, v->over_control, v->over_control_ci);
 }
 
 static void begin_table(struct grid *g, size_t runs)
 {
-    grid_begin(g, runs > 1 ? "llrlrrlrrrlrr" : "lrlrrlrrrlrr");
+    grid_begin(g, runs > 1 ? "lllrlrrlr" : "llrlrrlr");
     if (runs > 1)
         HEADER(g, "run");
-    HEADER(g, "figure", "images", "first", "value", "95 % CI", "next", "ahead by", "95 % CI",
-           "stays first", "best control", "ahead by", "95 % CI");
+    HEADER(g, "figure", "first", "value", "next", "ahead by", "stays first", "best control",
+           "ahead by");
 }
 
 static void notes(const struct writer *w, const struct report *report)
@@ -204,6 +199,13 @@ static void notes(const struct writer *w, const struct report *report)
         "know nothing of what the model has learned: a method that does not beat them has shown "
         "nothing.",
         report->bootstrap.resamples);
+}
+
+static void begin_block(const struct writer *w)
+{
+    if (w->style->summary_begin)
+        w->style->summary_begin(w->f);
+    w->style->heading(w->f, 1, "In short");
 }
 
 enum status in_short(const struct writer *w, const struct report *report, bool *failed,
@@ -221,7 +223,7 @@ enum status in_short(const struct writer *w, const struct report *report, bool *
             return status;
         }
         if (rows == 0 && all.count > 0)
-            w->style->heading(w->f, 1, "In short");
+            begin_block(w);
         if (all.count > 0 && report->runs <= MOST_SENTENCES) {
             if (report->runs > 1)
                 w->style->heading(w->f, 2, base_name(run->result->path));
@@ -238,6 +240,8 @@ enum status in_short(const struct writer *w, const struct report *report, bool *
     if (rows > 0) {
         put_table(w, &g, failed, "Which method comes first");
         notes(w, report);
+        if (w->style->summary_end)
+            w->style->summary_end(w->f);
     } else {
         grid_end(&g);
     }

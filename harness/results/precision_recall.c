@@ -1,6 +1,7 @@
 #include "precision_recall.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "pixels.h"
 
@@ -46,6 +47,16 @@ static void finish_curve(const struct counter *c, struct recall_curve *out)
     }
 }
 
+/* The masks are the same for every map. */
+static double foreground_share(const struct counter *c)
+{
+    uint64_t all[2] = { 0, 0 };
+    for (int of = 0; of < 2; of++)
+        for (size_t k = 0; k < RECALL_LEVELS; k++)
+            all[of] += c->count[of][k];
+    return (double)all[1] / (double)(all[0] + all[1]);
+}
+
 enum status recall_build(const struct run *run, const struct pictures *pictures, struct recall *out,
                          struct error *err)
 {
@@ -63,6 +74,8 @@ enum status recall_build(const struct run *run, const struct pictures *pictures,
         c[k].map = p.map[k].map;
         finish_curve(&c[k], &out->curve[out->curves++]);
     }
+    if (status == OK && p.maps > 0)
+        out->foreground = foreground_share(&c[0]);
     free(c);
     pixels_close(&p);
     if (status != OK)
@@ -75,10 +88,28 @@ bool recall_shown(const struct recall_curve *c, enum explained explained)
     return c->levels > 0 && (c->explained == explained || c->agnostic);
 }
 
+static bool same_curve(const struct recall_curve *a, const struct recall_curve *b)
+{
+    size_t bytes = a->levels * sizeof *a->precision;
+    return a->levels == b->levels && memcmp(a->precision, b->precision, bytes) == 0 &&
+           memcmp(a->recall, b->recall, bytes) == 0;
+}
+
+/* Where the predicted class is the target in every image, the curves of both are the same. */
+static bool repeats(const struct recall *r, const struct recall_curve *c)
+{
+    for (size_t k = 0; c->explained == EXPLAINED_TARGET && k < r->curves; k++)
+        if (r->curve[k].explained == EXPLAINED_PREDICTED &&
+            strcmp(r->curve[k].method, c->method) == 0 && same_curve(&r->curve[k], c))
+            return true;
+    return false;
+}
+
 bool recall_has(const struct recall *r, enum explained explained)
 {
     for (size_t k = 0; k < r->curves; k++)
-        if (r->curve[k].levels > 0 && r->curve[k].explained == explained)
+        if (r->curve[k].levels > 0 && r->curve[k].explained == explained &&
+            !repeats(r, &r->curve[k]))
             return true;
     return false;
 }

@@ -19,15 +19,18 @@ struct recall_curve {
 struct recall {
     struct recall_curve *curve;
     size_t curves;
-    size_t images; /* that were looked at */
-    int side;      /* S */
+    size_t images;     /* that were looked at */
+    int side;          /* S */
+    double foreground; /* share of the labelled pixels, 0-1: the precision of heat that knows
+                          nothing */
 };
 
 /* All pixels of all scored images pooled; those labelled -1 are in no count. The pictures must be
  * open and have masks. E_NOMEM, E_DATA, E_IO. */
 enum status recall_build(const struct run *, const struct pictures *, struct recall *out,
                          struct error *err);
-/* Does a class's figure show the curve; is there a figure of that class? */
+/* Does a class's figure show the curve; is there a figure of that class, and does it show what the
+ * predicted class's does not? */
 bool recall_shown(const struct recall_curve *, enum explained);
 bool recall_has(const struct recall *, enum explained);
 void recall_free(struct recall *);

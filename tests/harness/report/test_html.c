@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "check_page.h"
+#include "image_scores.h"
+#include "json_rows.h"
 #include "ledger.h"
 #include "make_result.h"
 #include "precision_recall.h"
@@ -52,7 +54,10 @@ static void page(void **state)
                                         "n = 57",
                                         "No precision-recall figure",
                                         "Heat maps alone",
-                                        "data:image/png;base64,iVBOR",
+                                        "data:image/jpeg;base64,/9j/",
+                                        "In short",
+                                        "Which method comes first",
+                                        "<h3>All images</h3>",
                                         "[explain]",
                                         "57 images scored, 3 skipped",
                                         "image_00059.JPEG" };
@@ -60,7 +65,8 @@ static void page(void **state)
         if (!strstr(html.out, says[i]))
             fail_msg("no '%s' in the page", says[i]);
     assert_int_equal(count_of(html.out, "<svg class=\"chart\""), 2 * 2 + 2);
-    assert_int_equal(count_of(html.out, "<caption>"), 8);
+    assert_int_equal(count_of(html.out, "<caption>"), 7);
+    assert_int_equal(count_of(html.out, "class=\"series\""), 2 * 2 * 5);
     assert_null(strstr(html.out, ">nan"));
     assert_null(strstr(html.out, "\"nan"));
     outcome_free(&html);
@@ -177,9 +183,13 @@ static void pictures(void **state)
     assert_int_equal(r.code, 0);
     check_page(r.out);
     check_sealed(r.out);
-    /* four best and four worst in each of two tasks, each with a mask and four maps */
-    assert_int_equal(count_of(r.out, "data:image/jpeg;base64,/9j/"), 16);
-    assert_int_equal(count_of(r.out, "data:image/png;base64,iVBOR"), 16 * 5);
+    /* every image and its mask once; four best and four worst in each of two tasks, with four maps
+     * each, over the pictures that are there */
+    assert_int_equal(count_of(r.out, "<image id=\"p1-"), 10 * 2);
+    assert_int_equal(count_of(r.out, "data:image/png;base64,iVBOR"), 10);
+    assert_int_equal(count_of(r.out, "data:image/jpeg;base64,/9j/"), 10 + 16 * 4);
+    assert_int_equal(count_of(r.out, "<use href=\"#p1-"), 16 * 2);
+    assert_int_equal(count_of(r.out, "<use class=\"mask\" href=\"#p1-"), 16);
     assert_int_equal(count_of(r.out, "Precision and recall of the foreground"), 2);
     assert_non_null(strstr(r.out, "at 64 × 64"));
     outcome_free(&r);
@@ -190,9 +200,127 @@ static void pictures(void **state)
     r = REPORT(path, "--format", "html");
     assert_int_equal(r.code, 0);
     assert_non_null(strstr(r.out, "is another data set by now"));
-    assert_null(strstr(r.out, "data:image/jpeg"));
+    assert_null(strstr(r.out, "<image id="));
+    assert_null(strstr(r.out, "<use "));
+    assert_int_equal(count_of(r.out, "data:image/jpeg;base64,/9j/"), 16 * 4); /* heat alone */
     outcome_free(&r);
     dataset_close(data);
+}
+
+/* The JSON that the script of run `index` reads. */
+static cJSON *browsed(const char *page, int index)
+{
+    static const char begin[] = "<script type=\"application/json\" class=\"images\">";
+    const char *at = strstr(page, begin);
+    for (int i = 0; i < index; i++)
+        at = strstr(at + 1, begin);
+    at += strlen(begin);
+    const char *end = strstr(at, "</script>");
+    char *text = strndup(at, (size_t)(end - at));
+    assert_null(strpbrk(text, "<>&")); /* whatever is in a name */
+    cJSON *json = cJSON_Parse(text);
+    assert_non_null(json);
+    free(text);
+    return json;
+}
+
+/* Every image with its records, and maps of the size that is said. */
+static void check_browsed(const cJSON *json, const struct result *r)
+{
+    const cJSON *rows = get(json, "rows"), *methods = get(json, "methods");
+    int count = cJSON_GetArraySize(methods);
+    struct error err;
+    assert_int_equal(cJSON_GetArraySize(rows), r->images);
+    for (size_t i = 0; i < r->images; i++) {
+        const cJSON *row = cJSON_GetArrayItem(rows, (int)i);
+        assert_string_equal(cJSON_GetArrayItem(row, 0)->valuestring, r->id[i]);
+        assert_int_equal(cJSON_GetArrayItem(row, 1)->valueint, r->label[i]);
+        assert_int_equal(cJSON_GetArrayItem(row, 2)->valueint, r->predicted[i]);
+        for (int k = 0; k < 2 * count; k++) {
+            const char *method =
+                get(cJSON_GetArrayItem(methods, k % count), "name")->valuestring;
+            struct run run = { .result = r };
+            double want = image_measures[k / count].score(&run, method, EXPLAINED_PREDICTED, i);
+            const cJSON *score = cJSON_GetArrayItem(row, 5 + k);
+            assert_true(r->status[i] ? cJSON_IsNull(score)
+                                     : fabs(score->valuedouble - want) <= 5e-4 * fabs(want));
+        }
+    }
+    float *maps;
+    assert_int_equal(result_read_maps(r, &r->map[0], &maps, &err), OK);
+    int cells = r->map[0].grid * r->map[0].grid;
+    const char *base64 = cJSON_GetArrayItem(get(json, "maps"), 0)->valuestring;
+    size_t shown = (size_t)cJSON_GetArraySize(get(json, "shown"));
+    assert_int_equal(strlen(base64), (shown * (size_t)cells + 2) / 3 * 4);
+    free(maps);
+}
+
+/* Two runs on one set of pictures carry it once; on other pictures, each its own. */
+static void shared_pictures(void **state)
+{
+    (void)state;
+    struct dataset *data;
+    struct result *r;
+    struct error err;
+    const char *path = demo_result(&data);
+    struct outcome page = REPORT(path, path, "--format", "html", "--resamples", "20");
+    assert_int_equal(page.code, 0);
+    check_page(page.out);
+    assert_int_equal(count_of(page.out, "<image id=\"p1-"), 10 * 2);
+    assert_int_equal(count_of(page.out, "<image id=\"p2-"), 0);
+    assert_int_equal(result_open(path, &r, &err), OK);
+    for (int i = 0; i < 2; i++) {
+        cJSON *json = browsed(page.out, i);
+        assert_string_equal(get(json, "set")->valuestring, "p1");
+        assert_int_equal(get(json, "run")->valueint, i + 1);
+        check_browsed(json, r);
+        cJSON_Delete(json);
+    }
+    result_close(r);
+    outcome_free(&page);
+    dataset_close(data);
+}
+
+/* Of many images some are carried with their maps: the ends of the ranking, and a spread; all rows
+ * are. A name may hold anything. */
+static void chosen_images(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    struct result *r;
+    struct error err;
+    o.images = 1500;
+    o.methods = "raw <\"b\\>";
+    o.segmentation = true;
+    const char *path = made("chosen.h5", &o);
+    struct outcome page = REPORT(path, "--format", "html", "--resamples", "10");
+    assert_int_equal(page.code, 0);
+    cJSON *json = browsed(page.out, 0);
+    assert_int_equal(result_open(path, &r, &err), OK);
+    check_browsed(json, r);
+    const cJSON *shown = get(json, "shown"), *at = NULL;
+    assert_int_equal(cJSON_GetArraySize(shown), 400);
+    assert_true(cJSON_IsNull(get(json, "set")));
+    int before = -1, gap = 0;
+    cJSON_ArrayForEach(at, shown)
+    {
+        gap = at->valueint - before > gap ? at->valueint - before : gap;
+        before = at->valueint;
+    }
+    assert_true(gap <= 8 && before >= 1490); /* 1500 / 400 is 3.75 */
+    struct run run = { .result = r };
+    struct image_place *ranked = calloc(r->images, sizeof *ranked);
+    size_t count = image_rank(&run, &image_measures[0], ranked);
+    for (int end = 0; end < 2; end++) {
+        bool found = false;
+        cJSON_ArrayForEach(at, shown) found |=
+            (size_t)at->valueint == ranked[end ? count - 1 : 0].image;
+        assert_true(found);
+    }
+    free(ranked);
+    result_close(r);
+    cJSON_Delete(json);
+    outcome_free(&page);
 }
 
 /* Against the ranking of every pixel by itself. */
@@ -309,6 +437,8 @@ int main(void)
         cmocka_unit_test(odd_pages),
         cmocka_unit_test(large_page),
         cmocka_unit_test(pictures),
+        cmocka_unit_test(shared_pictures),
+        cmocka_unit_test(chosen_images),
         cmocka_unit_test(precision_and_recall),
         cmocka_unit_test(ledger),
     };
