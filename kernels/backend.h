@@ -17,14 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ops.h"
 #include "status.h"
 
-typedef struct real real;
-
 enum precision { PRECISION_FP32, PRECISION_TF32, PRECISION_BF16, PRECISION_DOUBLE };
-
-struct backend;
-#include "ops.h"
 
 struct backend_options {
     enum precision precision; /* of matrix products; everything else keeps the array type */

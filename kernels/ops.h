@@ -16,6 +16,8 @@
 
 #include "ops_methods.h"
 
+struct backend;
+typedef struct real real; /* an element of an array: float or double, see backend.h */
 struct weight; /* a matrix W [out, in] in the backend's own packing; see weight_new */
 
 enum weight_use {

@@ -3,35 +3,8 @@
  * Methods are a const table; each method is one file. The harness knows none by name. */
 #pragma once
 
+#include "explain_options.h"
 #include "model.h"
-
-enum class_choice { CLASS_PREDICTED, CLASS_TARGET, CLASS_CHOICES }; /* "predicted", "target" */
-
-enum tristate { BY_PROTOCOL = -1, NO = 0, YES = 1 };
-
-/* The [explain] section. Each difference between the two protocols is a switch of its own; the
- * protocols are sets of them (SPEC 5.1, 5.2). */
-struct explain_options {
-    const char *protocol;      /* "released" or "paper" */
-    int start_layer;           /* first layer that enters the aggregation; -1: by protocol */
-    enum tristate own_decay;   /* decay of the CLS token itself enters the products */
-    enum tristate diagonal;    /* entry (c, c) kept */
-    enum tristate full_matrix; /* whole mixing matrices; else the CLS row added to every row of I */
-    enum tristate row_norm;    /* rows divided by their sum */
-    enum tristate gated_gradient; /* gradient at the gated output, as row weights; else at the
-                                     mixer's output, as column weights */
-    enum tristate minmax;         /* min-max normalisation of scores and of gradients */
-    enum tristate clamp_map;      /* negative entries of the finished map become 0 */
-    enum reduction aggregate;     /* over channels */
-    int aggregate_by_protocol;    /* 1: `aggregate` is not set */
-    double discard;               /* fraction of the smallest scores set to zero */
-    enum sign_rule negatives;
-    int negatives_by_protocol;
-    enum precision precision; /* PRECISION_FP32 or PRECISION_DOUBLE */
-    int precision_auto;       /* 1: the method's own choice (SPEC 6) */
-    int randomise_layers;     /* control: last n layers (and the head) re-initialised; -1 off */
-    uint64_t seed;
-};
 
 struct explain_method {
     const char *name;    /* "attribution" */
@@ -40,9 +13,6 @@ struct explain_method {
     bool needs_double;   /* with precision auto */
     bool control;        /* no explanation, but what explanations are compared with (SPEC 5.6) */
 };
-
-/* All BY_PROTOCOL, `released`, everything else at its default. */
-extern const struct explain_options explain_defaults;
 
 extern const struct explain_method *const explain_methods[]; /* NULL-terminated */
 const struct explain_method *explain_find(const char *name); /* NULL: unknown */

@@ -5,8 +5,8 @@
 
 Recomputes the maps of raw, rollout, attribution, unified, mambalrp and center (demo_maps.py, in
 double) and, for every method of the file, the heat map, the perturbed images, their classes, the
-segmentation scores and the heat in the shortcut (PyTorch, scikit-learn), from SPEC.md and the
-pictures on disk; no code and no number of evalh is used, but for the maps of `random` and
+segmentation scores and the heat in the shortcut (PyTorch, scikit-learn), from docs/spec.md and
+the pictures on disk; no code and no number of evalh is used, but for the maps of `random` and
 `randomised`, whose random numbers are evalh's. FOLDER is what evalh wrote the
 pictures to (the one with labels.txt). Prints a table and exits with 1 where the two differ by
 more than 0.3 in an AUC, 0.1 in mIoU, or in more than 0.5 % of the hits.

@@ -106,7 +106,7 @@ static enum status print_explanations(const struct model *m, const struct argume
             if (!defined || (twice && !wants_double) ||
                 (a->only != NULL && strcmp(a->only, names[i]) != 0))
                 continue;
-            eo.precision_auto = twice;
+            eo.precision = twice ? EXPLAIN_AUTO : EXPLAIN_FP32;
             eo.precision = PRECISION_FP32;
             TRY(bench_explain(m, &a->o, &eo, methods, count, &explain, &forward, &bytes, err));
             printf("| %s | %s | %.2f | %.2f | %.0f |\n", names[i], twice ? "auto (double)" : "fp32",

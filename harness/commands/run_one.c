@@ -102,7 +102,6 @@ static void list_controls(const struct plan *plan, char *out, size_t size)
 /* Provenance beside what the store knows itself. */
 static enum status merge(struct run *r, struct error *err)
 {
-    static const char *const precisions[] = { "fp32", "tf32", "bf16", "double" };
     const struct plan *plan = r->plan;
     char created[32];
     struct tm utc;
@@ -115,13 +114,13 @@ static enum status merge(struct run *r, struct error *err)
     struct store_attribute attributes[] = {
         { "evalh_version", EVALH_VERSION, 0, false },
         { "git_commit", EVALH_COMMIT, 0, false },
-        { "protocol", plan->v->run.protocol == PROTOCOL_PAPER ? "paper" : "released", 0, false },
+        { "protocol", protocol_names[plan->v->run.protocol], 0, false },
         { "arch", plan->weights.name, 0, false },
         { "model", plan->weights.title, 0, false },
         { "checkpoint", slash != NULL ? slash + 1 : plan->model->checkpoint->path, 0, false },
         { "dataset", plan->data->kind->name, 0, false },
         { "preprocess", preprocess_names[plan->v->data.preprocess], 0, false },
-        { "precision", precisions[plan->backend->precision], 0, false },
+        { "precision", precision_names[plan->backend->precision], 0, false },
         { "created_utc", created, 0, false },
         { "controls", controls, 0, false },
         { "image_size", NULL, plan->model->geo.image_size, true },

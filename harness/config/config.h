@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "explain_options.h"
 #include "status.h"
 
 struct dataset_options; /* dataset.h */
@@ -30,7 +31,6 @@ enum protocol { PROTOCOL_RELEASED, PROTOCOL_PAPER };
 enum order { ORDER_POSITIVE, ORDER_NEGATIVE, ORDERS }; /* SPEC 7 */
 enum fill { FILL_BLACK, FILL_MEAN, FILL_BLUR };
 enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_REF };
-enum explain_precision { EXPLAIN_AUTO, EXPLAIN_FP32, EXPLAIN_DOUBLE };
 
 struct config_values {
     struct {
@@ -51,16 +51,8 @@ struct config_values {
     } data;
     struct {
         struct words methods;
-        unsigned classes; /* bits of enum class_choice */
-        int precision;    /* enum explain_precision */
-        int ties;         /* enum ties */
-        int64_t start_layer;
-        int aggregate; /* enum reduction, -1 by protocol */
-        double discard;
-        int negatives; /* enum sign_rule, -1 by protocol */
-        int own_decay, diagonal, full_matrix, row_norm, gated_gradient, minmax,
-            clamp_map; /* enum tristate */
-        int64_t randomise_layers;
+        unsigned classes;               /* bits of enum class_choice */
+        struct explain_options options; /* the switches; protocol and seed are of [run] */
     } explain;
     struct {
         struct words kinds;

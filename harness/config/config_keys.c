@@ -3,22 +3,11 @@
 
 #include "image.h"
 
-static const char *const protocols[] = { "released", "paper", NULL };
-static const char *const classes[] = { "predicted", "target", NULL };
-static const char *const explain_precisions[] = { "auto", "fp32", "double", NULL };
-static const char *const tie_orders[] = { "index", "reverse", "random", NULL };
-static const char *const aggregates[] = { "protocol", "mean", "max", "min", "product", NULL };
-static const char *const sign_rules[] = { "protocol", "keep", "clamp", "abs", NULL };
-static const char *const switches[] = { "protocol", "no", "yes", NULL };
-static const char *const directions[] = { "positive", "negative", NULL };
 static const char *const fills[] = { "black", "mean", "blur", NULL };
 static const char *const weight_copies[] = { "plain", "ema", NULL };
 static const char *const devices[] = { "auto", "cpu", "cuda", "ref", NULL };
-static const char *const precisions[] = { "fp32", "tf32", "bf16", NULL };
 static const char *const word_all[] = { "all", NULL };
 static const char *const word_auto[] = { "auto", NULL };
-static const char *const word_off[] = { "off", NULL };
-static const char *const word_protocol[] = { "protocol", NULL };
 
 #define AT(field) offsetof(struct config_values, field)
 #define RESULT true
@@ -48,7 +37,17 @@ static const char *const word_protocol[] = { "protocol", NULL };
     {                                                                                              \
         s, k, KEY_SET, initial, 0, 0, names, 0, shapes, AT(field), doc                             \
     }
-#define SWITCH(k, field, doc) CHOICE("explain", k, field, "protocol", switches, -1, RESULT, doc)
+/* Rows of EXPLAIN_SWITCHES. A word that stands for a number outside the range is the default. */
+#define SWITCH_AT(field) explain.options.field
+#define EXPLAIN_CHOICE(NAME, field, initial, value, words, first, published, ablation, doc)        \
+    CHOICE("explain", #field, SWITCH_AT(field), initial, words, first, RESULT, doc),
+#define EXPLAIN_WHOLE(NAME, field, initial, value, low, high, published, ablation, doc)            \
+    INT("explain", #field, SWITCH_AT(field), initial, low, high,                                   \
+        ((const char *const[]){ initial, NULL }), value, RESULT, doc),
+#define EXPLAIN_REAL(NAME, field, initial, value, low, high, published, ablation, doc)             \
+    REAL("explain", #field, SWITCH_AT(field), initial, low, high, RESULT, doc),
+#define EXPLAIN_SWITCH(NAME, field, published, doc)                                                \
+    CHOICE("explain", #field, SWITCH_AT(field), "protocol", tristate_names, -1, RESULT, doc),
 
 #define SEED_MAX                                                                                   \
     9007199254740991.0 /* 2^53 - 1: exact in every format that results pass through                \
@@ -60,7 +59,7 @@ const struct config_key config_keys[] = {
          "what tables and plots call this run; default: the config's file name"),
     TEXT("run", "output", run.output, NULL, NO_RESULT,
          "result file; default: results/NAME.h5. Shards lie in OUTPUT.parts/ until it is whole"),
-    CHOICE("run", "protocol", run.protocol, "released", protocols, 0, RESULT,
+    CHOICE("run", "protocol", run.protocol, "released", protocol_names, 0, RESULT,
            "reading of the paper: its released code, or its equations"),
     INT("run", "seed", run.seed, "1", 0, SEED_MAX, NULL, 0, RESULT,
         "of the random control, random tie order and re-initialised layers"),
@@ -115,42 +114,22 @@ const struct config_key config_keys[] = {
 
     WORDS("explain", "methods", explain.methods, "raw, rollout", RESULT,
           "explanation methods (see evalh run --methods)"),
-    SET("explain", "class", explain.classes, "predicted", classes, RESULT,
+    SET("explain", "class", explain.classes, "predicted", class_choice_names, RESULT,
         "which class is explained: the predicted one, the label (target), or both"),
-    CHOICE("explain", "precision", explain.precision, "auto", explain_precisions, 0, RESULT,
-           "auto: double where a method needs it; fp32 imitates the released code there"),
-    CHOICE("explain", "ties", explain.ties, "index", tie_orders, 0, RESULT,
-           "which of equally hot pixels goes first"),
-    INT("explain", "start_layer", explain.start_layer, "protocol", 0, 4096, word_protocol, -1,
-        RESULT, "first layer that enters the aggregation"),
-    CHOICE("explain", "aggregate", explain.aggregate, "protocol", aggregates, -1, RESULT,
-           "how channels are put together"),
-    REAL("explain", "discard", explain.discard, "0", 0, 0.99, RESULT,
-         "fraction of the smallest scores set to zero"),
-    CHOICE("explain", "negatives", explain.negatives, "protocol", sign_rules, -1, RESULT,
-           "what becomes of negative scores"),
-    SWITCH("own_decay", explain.own_decay, "the CLS token's own decay enters the products"),
-    SWITCH("diagonal", explain.diagonal, "the CLS token's own entry is kept"),
-    SWITCH("full_matrix", explain.full_matrix,
-           "whole mixing matrices; else the CLS row added to every row of I"),
-    SWITCH("row_norm", explain.row_norm, "rows are divided by their sum"),
-    SWITCH("gated_gradient", explain.gated_gradient,
-           "gradient at the gated output, as row weights; else at the mixer's, as column weights"),
-    SWITCH("minmax", explain.minmax, "scores and gradients are min-max normalised"),
-    SWITCH("clamp_map", explain.clamp_map, "negative entries of the finished map become 0"),
-    INT("explain", "randomise_layers", explain.randomise_layers, "off", 0, 4096, word_off, -1,
-        RESULT, "control: head and last n layers re-initialised before explaining"),
+    /* clang-format off */
+    EXPLAIN_SWITCHES(EXPLAIN_CHOICE, EXPLAIN_WHOLE, EXPLAIN_REAL, EXPLAIN_SWITCH)
+    /* clang-format on */
 
     WORDS("task", "kind", task.kinds, "perturbation", RESULT,
           "perturbation, segmentation, or both"),
-    SET("task", "directions", task.directions, "positive, negative", directions, RESULT,
+    SET("task", "directions", task.directions, "positive, negative", direction_names, RESULT,
         "perturbation: most important pixels first (positive), least (negative), or both"),
     CHOICE("task", "fill", task.fill, "black", fills, 0, RESULT,
            "perturbation: what removed pixels become"),
 
     CHOICE("compute", "device", compute.device, "auto", devices, 0, NO_RESULT,
            "auto: a GPU where there is one; ref: the slow reference"),
-    CHOICE("compute", "precision", compute.precision, "fp32", precisions, 0, RESULT,
+    CHOICE("compute", "precision", compute.precision, "fp32", run_precision_names, 0, RESULT,
            "of matrix products in the forward passes"),
     INT("compute", "batch", compute.batch, "auto", 1, 4096, word_auto, 0, NO_RESULT,
         "images that are explained at a time"),

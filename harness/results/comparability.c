@@ -25,39 +25,16 @@ static void add_reason(struct comparability *s, const char *format, ...)
 
 /* --- the config ------------------------------------------------------------------------------ */
 
-/* Every key that shapes results must be at its default, but for these: a key that is judged
- * elsewhere or changes no figure that was published (no values), a value that says what the default
- * does, and an ablation that has published figures of its own. */
-static const struct exception {
+/* Every key that shapes results must be at its default, but for those that are judged elsewhere or
+ * change no figure that was published; and for switches of [explain] at a value that says what the
+ * protocol does, or that have published figures of their own: their rows say so. */
+static const struct {
     const char *section, *name;
-    const char *same[3]; /* values that leave the conditions as published; none: any value does */
-    const char *arch;    /* that they are for; NULL: both */
-    bool variant;        /* other values are ablations */
-} exceptions[] = {
-    { "run", "protocol", { NULL }, NULL, false },
-    { "run", "seed", { NULL }, NULL, false }, /* of the controls and of random tie orders */
-    { "run", "limit", { NULL }, NULL, false },
-    { "model", "image_size", { NULL }, NULL, false },
-    { "model", "heads", { NULL }, NULL, false },
-    { "data", "kind", { NULL }, NULL, false },
-    { "data", "preprocess", { NULL }, NULL, false },
-    { "explain", "methods", { NULL }, NULL, false },
-    { "explain", "class", { NULL }, NULL, false },
-    { "explain", "precision", { "fp32", "double" }, NULL, false }, /* the released code: fp32 */
-    { "explain", "aggregate", { "mean" }, NULL, true },
-    { "explain", "discard", { "0.0" }, NULL, true },
-    { "explain", "negatives", { "clamp" }, NULL, true },
-    { "explain", "start_layer", { "15" }, "vim", false }, /* of 24 */
-    { "explain", "start_layer", { "1" }, "vit", false },
-    { "explain", "own_decay", { "no" }, "vim", false },
-    { "explain", "diagonal", { "no" }, "vim", false },
-    { "explain", "full_matrix", { "no" }, "vim", false },
-    { "explain", "row_norm", { "yes" }, "vim", false },
-    { "explain", "gated_gradient", { "no" }, "vim", false },
-    { "explain", "minmax", { "yes" }, "vim", false },
-    { "explain", "clamp_map", { "yes" }, "vim", false },
-    { "task", "kind", { NULL }, NULL, false },
-    { "task", "directions", { NULL }, NULL, false },
+} judged_elsewhere[] = {
+    { "run", "protocol" },  { "run", "seed" }, /* of the controls and of random tie orders */
+    { "run", "limit" },     { "model", "image_size" }, { "model", "heads" },
+    { "data", "kind" },     { "data", "preprocess" },  { "explain", "methods" },
+    { "explain", "class" }, { "task", "kind" },        { "task", "directions" },
 };
 
 struct reading {
@@ -73,14 +50,21 @@ static const struct config_key *find_key(const char *section, const char *name)
     return NULL;
 }
 
-static bool leaves_conditions(const struct exception *e, const char *value)
+static bool is_judged_elsewhere(const char *section, const char *name)
 {
-    if (e->same[0] == NULL)
-        return true;
-    for (int k = 0; k < 3 && e->same[k] != NULL; k++)
-        if (strcmp(value, e->same[k]) == 0)
+    for (size_t i = 0; i < sizeof judged_elsewhere / sizeof *judged_elsewhere; i++)
+        if (strcmp(section, judged_elsewhere[i].section) == 0 &&
+            strcmp(name, judged_elsewhere[i].name) == 0)
             return true;
     return false;
+}
+
+static const struct explain_switch_info *find_switch(const char *section, const char *name)
+{
+    for (int i = 0; strcmp(section, "explain") == 0 && i < EXPLAIN_SWITCH_COUNT; i++)
+        if (strcmp(explain_switch_infos[i].key, name) == 0)
+            return &explain_switch_infos[i];
+    return NULL;
 }
 
 static int on_key(void *context, const char *section, const char *name, const char *value)
@@ -88,20 +72,12 @@ static int on_key(void *context, const char *section, const char *name, const ch
     const struct reading *r = context;
     struct comparability *s = r->to;
     const struct config_key *key = find_key(section, name);
-    bool variant = false;
-    if (key != NULL &&
-        (!key->shapes_result || (key->initial != NULL && strcmp(key->initial, value) == 0)))
+    const struct explain_switch_info *info = find_switch(section, name);
+    bool is_default = key != NULL && key->initial != NULL && strcmp(key->initial, value) == 0;
+    if ((key != NULL && !key->shapes_result) || is_default || is_judged_elsewhere(section, name) ||
+        (info != NULL && explain_switch_published(info, value, r->arch)))
         return 1;
-    for (size_t i = 0; i < sizeof exceptions / sizeof *exceptions; i++) {
-        const struct exception *e = &exceptions[i];
-        if (strcmp(section, e->section) != 0 || strcmp(name, e->name) != 0 ||
-            (e->arch != NULL && strcmp(e->arch, r->arch) != 0))
-            continue;
-        if (leaves_conditions(e, value))
-            return 1;
-        variant |= e->variant;
-    }
-    if (variant && s->variant[0] == '\0')
+    if (info != NULL && info->ablation && s->variant[0] == '\0')
         snprintf(s->variant, sizeof s->variant, "%s=%s", name, value);
     else
         add_reason(s, "%s.%s = %s", section, name, value);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const explained_names[EXPLAINED_CLASSES] = { "predicted", "target" };
-const char *const removal_names[REMOVALS] = { "positive", "negative" };
 const char *const attribute_names[RESULT_ATTRIBUTES] = {
     "evalh_version", "git_commit",        "config",      "config_hash",         "protocol",
     "arch",          "checkpoint_sha256", "dataset",     "dataset_fingerprint", "preprocess",

@@ -11,15 +11,16 @@
 
 #include "metrics.h"
 #include "status.h"
+#include "words.h"
 
 #define RESULT_MAX_IMAGES 10000000 /* more is taken for a damaged file */
 #define RESULT_MAX_SIDE 4096       /* pixels */
 
 enum explained { EXPLAINED_PREDICTED, EXPLAINED_TARGET, EXPLAINED_CLASSES };
-extern const char *const explained_names[EXPLAINED_CLASSES]; /* "predicted", "target" */
+#define explained_names class_choice_names /* by enum explained: the same order */
 
 enum removal { REMOVE_HOTTEST, REMOVE_COLDEST, REMOVALS }; /* which pixels go first */
-extern const char *const removal_names[REMOVALS];          /* "positive", "negative" */
+#define removal_names direction_names                      /* by enum removal */
 
 struct result_map { /* /explain/METHOD/CLASS */
     char *method;

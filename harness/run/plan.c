@@ -10,8 +10,6 @@
 #include "suggest.h"
 #include "task.h"
 
-const char *const class_choice_names[] = { "predicted", "target", NULL };
-
 const struct plan_place plan_alone = { .device = 0, .sharers = 1 };
 
 enum class_choice plan_first_class(const struct plan *p)

@@ -76,4 +76,3 @@ size_t plan_shard_size(const struct plan *, int ranks);
 bool plan_has_own(const struct plan *, int method, enum class_choice c);
 /* The first class asked for. */
 enum class_choice plan_first_class(const struct plan *);
-extern const char *const class_choice_names[]; /* "predicted", "target" */

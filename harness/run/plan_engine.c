@@ -69,26 +69,8 @@ static enum status open_backend(struct plan *p, struct error *err)
 
 static struct explain_options explain_section(const struct config_values *v)
 {
-    struct explain_options o = explain_defaults;
-    o.protocol = v->run.protocol == PROTOCOL_PAPER ? "paper" : "released";
-    o.start_layer = (int)v->explain.start_layer;
-    o.own_decay = (enum tristate)v->explain.own_decay;
-    o.diagonal = (enum tristate)v->explain.diagonal;
-    o.full_matrix = (enum tristate)v->explain.full_matrix;
-    o.row_norm = (enum tristate)v->explain.row_norm;
-    o.gated_gradient = (enum tristate)v->explain.gated_gradient;
-    o.minmax = (enum tristate)v->explain.minmax;
-    o.clamp_map = (enum tristate)v->explain.clamp_map;
-    o.aggregate_by_protocol = v->explain.aggregate < 0;
-    if (!o.aggregate_by_protocol)
-        o.aggregate = (enum reduction)v->explain.aggregate;
-    o.discard = v->explain.discard;
-    o.negatives_by_protocol = v->explain.negatives < 0;
-    if (!o.negatives_by_protocol)
-        o.negatives = (enum sign_rule)v->explain.negatives;
-    o.precision_auto = v->explain.precision == EXPLAIN_AUTO;
-    o.precision = v->explain.precision == EXPLAIN_DOUBLE ? PRECISION_DOUBLE : PRECISION_FP32;
-    o.randomise_layers = (int)v->explain.randomise_layers;
+    struct explain_options o = v->explain.options;
+    o.protocol = protocol_names[v->run.protocol];
     o.seed = (uint64_t)v->run.seed;
     return o;
 }

@@ -39,7 +39,7 @@ static void print_explain(const struct plan *p, FILE *to)
     for (int c = 0, any = 0; c < CLASS_CHOICES; c++)
         if (p->classes[c])
             fprintf(to, "%s%s", any++ ? ", " : "", class_choice_names[c]);
-    fprintf(to, "; protocol %s\n", p->v->run.protocol == PROTOCOL_PAPER ? "paper" : "released");
+    fprintf(to, "; protocol %s\n", protocol_names[p->v->run.protocol]);
 }
 
 static void print_work(const struct plan *p, FILE *to)
@@ -56,7 +56,6 @@ static void print_work(const struct plan *p, FILE *to)
 
 void plan_print(const struct plan *p, int ranks, FILE *to)
 {
-    static const char *const precisions[] = { "fp32", "tf32", "bf16", "double" };
     fprintf(to, "%s\n", p->v->run.name);
     print_model(p, to);
     fprintf(to, "  data       %s", p->data->description);
@@ -68,9 +67,9 @@ void plan_print(const struct plan *p, int ranks, FILE *to)
     fprintf(to,
             "  engine     %s, %d thread%s, %s, batch %d; %.1f MiB weights, %.1f MiB "
             "activations, %.1f MiB explanations\n",
-            p->device, p->threads, p->threads == 1 ? "" : "s", precisions[p->backend->precision],
-            p->batch, mebibytes(net_weight_bytes(p->net)), mebibytes(net_workspace_bytes(p->net)),
-            mebibytes(explainer_bytes(p->explainer)));
+            p->device, p->threads, p->threads == 1 ? "" : "s",
+            precision_names[p->backend->precision], p->batch, mebibytes(net_weight_bytes(p->net)),
+            mebibytes(net_workspace_bytes(p->net)), mebibytes(explainer_bytes(p->explainer)));
     fprintf(to, "  output     %s, in shards of %zu images\n", p->v->run.output,
             plan_shard_size(p, ranks));
 }

@@ -125,7 +125,7 @@ static enum status run_order(struct scratch *s, const struct plan *plan, const s
                               .pixels = (int)pixel_count(plan),
                               .heat = visit->heat_device,
                               .ascending = order == ORDER_NEGATIVE,
-                              .ties = (enum ties)plan->v->explain.ties,
+                              .ties = (enum ties)plan->v->explain.options.ties,
                               .seeds = visit->seeds,
                               .rank = s->rank,
                               .largest_tie = s->ties };

@@ -78,6 +78,22 @@ __device__ __forceinline__ float flash_sum(float v)
     return v + __shfl_xor_sync(0xffffffffu, v, 2);
 }
 
+/* The A operand of the scores: 16 queries, zeros past the last token. */
+template <int DIM>
+__device__ __forceinline__ void flash_queries(const struct attention_args &a, int query, int lane,
+                                              unsigned (&q)[DIM / 16][4])
+{
+#pragma unroll
+    for (int k = 0; k < DIM / 16; k++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const int token = query + i % 2 * 8;
+            q[k][i] = token < a.len ? flash_word(flash_row<DIM>(a, 0, token) + k * 16 + i / 2 * 8 +
+                                                 lane % 4 * 2)
+                                    : 0;
+        }
+}
+
 /* Scores of 16 queries and the tile's keys, times scale log2(e); -inf past the last token. */
 template <int DIM>
 __device__ __forceinline__ void flash_scores(const unsigned (&q)[DIM / 16][4], const unsigned *keys,
@@ -101,6 +117,28 @@ __device__ __forceinline__ void flash_scores(const unsigned (&q)[DIM / 16][4], c
     }
 }
 
+/* out += the tile's weights times its values. Two tiles of scores are one of the next A. */
+template <int DIM>
+__device__ __forceinline__ void flash_values(const float (&s)[FLASH_KEYS / 8][4],
+                                             const unsigned *values, int lane,
+                                             float (&out)[DIM / 8][4])
+{
+#pragma unroll
+    for (int k = 0; k < FLASH_KEYS / 16; k++) {
+        const unsigned p[4] = { pack_bf16(s[2 * k][0], s[2 * k][1]),
+                                pack_bf16(s[2 * k][2], s[2 * k][3]),
+                                pack_bf16(s[2 * k + 1][0], s[2 * k + 1][1]),
+                                pack_bf16(s[2 * k + 1][2], s[2 * k + 1][3]) };
+#pragma unroll
+        for (int n = 0; n < DIM / 8; n++) {
+            const unsigned *row =
+                values + (n * 8 + lane / 4) * flash_stride(FLASH_KEYS) + k * 8 + lane % 4;
+            const unsigned b[2] = { row[0], row[4] };
+            mma_bf16(out[n], p, b);
+        }
+    }
+}
+
 /* Grid: (blocks of queries, heads, images). d[n][i] of a product is row lane / 4 + 8 (i / 2). */
 template <int DIM>
 static __global__ void __launch_bounds__(FLASH_THREADS)
@@ -112,15 +150,7 @@ static __global__ void __launch_bounds__(FLASH_THREADS)
     const int query = blockIdx.x * FLASH_QUERIES + threadIdx.x / 32 * 16 + lane / 4;
     const float scale = (float)(a.scale * LOG2E);
     unsigned q[DIM / 16][4];
-#pragma unroll
-    for (int k = 0; k < DIM / 16; k++)
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            const int token = query + i % 2 * 8;
-            q[k][i] = token < a.len ? flash_word(flash_row<DIM>(a, 0, token) + k * 16 + i / 2 * 8 +
-                                                 lane % 4 * 2)
-                                    : 0;
-        }
+    flash_queries<DIM>(a, query, lane, q);
     float out[DIM / 8][4] = {}, s[FLASH_KEYS / 8][4];
     float top[2] = { -INFINITY, -INFINITY }, sum[2] = { 0, 0 };
     for (int first = 0; first < a.len; first += FLASH_KEYS) {
@@ -151,20 +181,7 @@ static __global__ void __launch_bounds__(FLASH_THREADS)
                     sum[half] += s[n][2 * half + i];
                 }
         }
-#pragma unroll
-        for (int k = 0; k < FLASH_KEYS / 16; k++) { /* two tiles of scores are one of the next A */
-            const unsigned p[4] = { pack_bf16(s[2 * k][0], s[2 * k][1]),
-                                    pack_bf16(s[2 * k][2], s[2 * k][3]),
-                                    pack_bf16(s[2 * k + 1][0], s[2 * k + 1][1]),
-                                    pack_bf16(s[2 * k + 1][2], s[2 * k + 1][3]) };
-#pragma unroll
-            for (int n = 0; n < DIM / 8; n++) {
-                const unsigned *row =
-                    values + (n * 8 + lane / 4) * flash_stride(FLASH_KEYS) + k * 8 + lane % 4;
-                const unsigned b[2] = { row[0], row[4] };
-                mma_bf16(out[n], p, b);
-            }
-        }
+        flash_values<DIM>(s, values, lane, out);
     }
 #pragma unroll
     for (int half = 0; half < 2; half++) {

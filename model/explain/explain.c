@@ -78,7 +78,7 @@ static int pass_for(const struct method *m, const struct explain_options *o, con
                     const struct model *model)
 {
     bool wants = explain_in_double(&m->info, model);
-    bool twice = o->precision_auto ? wants : o->precision == PRECISION_DOUBLE;
+    bool twice = o->precision == EXPLAIN_AUTO ? wants : o->precision == EXPLAIN_DOUBLE;
     const char *double_name = backend_double_name(backend);
     if (double_name != NULL && strcmp(double_name, backend) == 0)
         twice = false; /* all passes are double already */

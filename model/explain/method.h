@@ -23,22 +23,6 @@ struct rules {
     double discard;
 };
 
-/* Keys of [explain] that an architecture may have a use for (arch_explain.switches). */
-enum explain_switch {
-    EXPLAIN_START_LAYER = 1 << 0,
-    EXPLAIN_OWN_DECAY = 1 << 1,
-    EXPLAIN_DIAGONAL = 1 << 2,
-    EXPLAIN_FULL_MATRIX = 1 << 3,
-    EXPLAIN_ROW_NORM = 1 << 4,
-    EXPLAIN_GATED_GRADIENT = 1 << 5,
-    EXPLAIN_MINMAX = 1 << 6,
-    EXPLAIN_CLAMP_MAP = 1 << 7,
-    EXPLAIN_AGGREGATE = 1 << 8,
-    EXPLAIN_NEGATIVES = 1 << 9,
-    EXPLAIN_DISCARD = 1 << 10,
-    EXPLAIN_ALL_SWITCHES = (1 << 11) - 1
-};
-
 /* One map in the making: one image, one method, one class. */
 struct track {
     double *v; /* the method's own: a rollout's row or a running sum over tokens, [L]; of a method

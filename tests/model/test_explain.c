@@ -71,7 +71,6 @@ static void test_refusals(void **state)
     o.full_matrix = YES;
     assert_refused(&vit, "rollout", &o, "explain.full_matrix applies to Vim models only");
     o = explain_defaults;
-    o.aggregate_by_protocol = 0;
     o.aggregate = REDUCE_MAX;
     assert_refused(&vit, "rollout", &o, "explain.aggregate applies to Vim models only");
     o = explain_defaults;

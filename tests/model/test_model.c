@@ -72,68 +72,69 @@ static void test_geometry(void **state)
 }
 
 /* Published sizes, by shape alone: tokens, stride and heads of SPEC 2. */
+static const struct {
+    struct micro micro;
+    const char *arch;
+    int tokens, cls, stride, heads;
+} published_cases[] = {
+    { { .type = &vim_type,
+        .width = 192,
+        .depth = 24,
+        .grid = 14,
+        .patch = 16,
+        .classes = 10,
+        .inner = 384,
+        .state = 16,
+        .taps = 4,
+        .rank = 12 },
+      "vim_tiny",
+      197,
+      98,
+      16,
+      0 },
+    { { .type = &vim_type,
+        .width = 192,
+        .depth = 24,
+        .grid = 27,
+        .patch = 16,
+        .classes = 10,
+        .inner = 384,
+        .state = 16,
+        .taps = 4,
+        .rank = 12 },
+      "vim_tiny_s8",
+      730,
+      364,
+      8,
+      0 },
+    { { .type = &vit_type,
+        .width = 384,
+        .depth = 12,
+        .grid = 14,
+        .patch = 16,
+        .classes = 10,
+        .mlp = 1536 },
+      "deit_small",
+      197,
+      0,
+      16,
+      6 },
+};
+
 static void test_published_geometry(void **state)
 {
-    static const struct {
-        struct micro micro;
-        const char *arch;
-        int tokens, cls, stride, heads;
-    } cases[] = {
-        { { .type = &vim_type,
-            .width = 192,
-            .depth = 24,
-            .grid = 14,
-            .patch = 16,
-            .classes = 10,
-            .inner = 384,
-            .state = 16,
-            .taps = 4,
-            .rank = 12 },
-          "vim_tiny",
-          197,
-          98,
-          16,
-          0 },
-        { { .type = &vim_type,
-            .width = 192,
-            .depth = 24,
-            .grid = 27,
-            .patch = 16,
-            .classes = 10,
-            .inner = 384,
-            .state = 16,
-            .taps = 4,
-            .rank = 12 },
-          "vim_tiny_s8",
-          730,
-          364,
-          8,
-          0 },
-        { { .type = &vit_type,
-            .width = 384,
-            .depth = 12,
-            .grid = 14,
-            .patch = 16,
-            .classes = 10,
-            .mlp = 1536 },
-          "deit_small",
-          197,
-          0,
-          16,
-          6 },
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof published_cases / sizeof published_cases[0]; i++) {
         struct error err = { 0 };
         struct model *m = NULL;
-        const struct model_options o = { .arch = cases[i].arch };
-        if (model_open(micro_checkpoint(&cases[i].micro), &o, &m, &err) != OK)
-            fail_msg("%s: %s", cases[i].arch, err.text);
+        const struct model_options o = { .arch = published_cases[i].arch };
+        if (model_open(micro_checkpoint(&published_cases[i].micro), &o, &m, &err) != OK)
+            fail_msg("%s: %s", published_cases[i].arch, err.text);
         assert_int_equal(m->geo.image_size, 224);
-        assert_int_equal(m->geo.tokens, cases[i].tokens);
-        assert_int_equal(m->geo.cls_at, cases[i].cls);
-        assert_int_equal(m->geo.stride, cases[i].stride);
-        assert_int_equal(m->geo.heads, cases[i].heads);
+        assert_int_equal(m->geo.tokens, published_cases[i].tokens);
+        assert_int_equal(m->geo.cls_at, published_cases[i].cls);
+        assert_int_equal(m->geo.stride, published_cases[i].stride);
+        assert_int_equal(m->geo.heads, published_cases[i].heads);
         model_close(m);
     }
 }

@@ -52,11 +52,11 @@ static void values_are_read(void **state)
     assert_int_equal(v->explain.methods.count, 3);
     assert_string_equal(v->explain.methods.word[2], "attribution");
     assert_int_equal(v->explain.classes, 3);
-    assert_true(v->explain.discard == 0.2);
-    assert_int_equal(v->explain.row_norm, 1);
-    assert_int_equal(v->explain.diagonal, -1);
-    assert_int_equal(v->explain.negatives, 2); /* SIGN_ABS */
-    assert_int_equal(v->explain.start_layer, 3);
+    assert_true(v->explain.options.discard == 0.2);
+    assert_int_equal(v->explain.options.row_norm, 1);
+    assert_int_equal(v->explain.options.diagonal, -1);
+    assert_int_equal(v->explain.options.negatives, 2); /* SIGN_ABS */
+    assert_int_equal(v->explain.options.start_layer, 3);
     assert_int_equal(v->task.directions, 1u << ORDER_NEGATIVE);
     assert_true(config_is_set(c, &v->run.seed));
     assert_false(config_is_set(c, &v->run.limit));
@@ -244,6 +244,41 @@ static void defaults_follow_the_file(void **state)
     config_free(c);
 }
 
+/* What the table says as a text and as a value is one thing, for every switch of [explain]. */
+static void switches_begin_at_their_defaults(void **state)
+{
+    (void)state;
+    struct config *c;
+    assert_int_equal(config_new(&c, NULL), OK);
+    const struct explain_options *o = &config_values(c)->explain.options;
+    for (int i = 0; i < EXPLAIN_SWITCH_COUNT; i++)
+        if (explain_switch_is_set(o, i))
+            fail_msg("explain.%s = %s is not its default value", explain_switch_infos[i].key,
+                     explain_switch_infos[i].initial);
+    assert_int_equal(config_set(c, "explain.ties=random", NULL), OK);
+    assert_true(explain_switch_is_set(o, EXPLAIN_TIES_AT));
+    config_free(c);
+}
+
+static void published_values_of_switches(void **state)
+{
+    (void)state;
+    const struct explain_switch_info *start = &explain_switch_infos[EXPLAIN_START_LAYER_AT],
+                                     *sum = &explain_switch_infos[EXPLAIN_ROW_NORM_AT],
+                                     *twice = &explain_switch_infos[EXPLAIN_PRECISION_AT];
+    assert_true(explain_switch_published(start, "protocol", ""));
+    assert_true(explain_switch_published(start, "15", "vim"));
+    assert_false(explain_switch_published(start, "15", "vit"));
+    assert_true(explain_switch_published(start, "1", "vit"));
+    assert_false(explain_switch_published(start, "1", "vim"));
+    assert_false(explain_switch_published(start, "1", ""));
+    assert_true(explain_switch_published(sum, "yes", "vim"));
+    assert_false(explain_switch_published(sum, "no", "vim"));
+    assert_true(explain_switch_published(twice, "double", "") &&
+                explain_switch_published(twice, "fp32", "vit"));
+    assert_false(explain_switch_published(twice, "fp", "vit"));
+}
+
 int main(void)
 {
     int fd = mkstemp(path);
@@ -251,6 +286,8 @@ int main(void)
         return 1;
     close(fd);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(switches_begin_at_their_defaults),
+        cmocka_unit_test(published_values_of_switches),
         cmocka_unit_test(values_are_read),
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(odd_files_are_refused),

@@ -1,0 +1,54 @@
+#include "explain_options.h"
+
+#include <string.h>
+
+const char *const explain_precision_names[] = { "auto", "fp32", "double", NULL };
+const char *const tie_names[] = { "index", "reverse", "random", NULL };
+const char *const aggregate_names[] = { "protocol", "mean", "max", "min", "product", NULL };
+const char *const sign_names[] = { "protocol", "keep", "clamp", "abs", NULL };
+const char *const tristate_names[] = { "protocol", "no", "yes", NULL };
+
+#define DEFAULT(NAME, field, initial, value, ...) .field = value,
+#define DEFAULT_SWITCH(NAME, field, ...) .field = BY_PROTOCOL,
+const struct explain_options explain_defaults = {
+    .protocol = "released", EXPLAIN_SWITCHES(DEFAULT, DEFAULT, DEFAULT, DEFAULT_SWITCH)
+};
+
+#define CHOICE(NAME, field, initial, value, words, first, published, ablation, help)               \
+    { #field, initial, published, ablation },
+#define NUMBER(NAME, field, initial, value, low, high, published, ablation, help)                  \
+    { #field, initial, published, ablation },
+#define SWITCH(NAME, field, published, help) { #field, "protocol", published, false },
+const struct explain_switch_info explain_switch_infos[] = { EXPLAIN_SWITCHES(CHOICE, NUMBER, NUMBER,
+                                                                             SWITCH) };
+
+bool explain_switch_is_set(const struct explain_options *o, int position)
+{
+#define IS_SET(NAME, field, ...)                                                                   \
+    case EXPLAIN_##NAME##_AT:                                                                      \
+        return o->field != explain_defaults.field;
+    switch (position) {
+        EXPLAIN_SWITCHES(IS_SET, IS_SET, IS_SET, IS_SET)
+    default:
+        return false;
+    }
+}
+
+bool explain_switch_published(const struct explain_switch_info *s, const char *value,
+                              const char *arch)
+{
+    if (strcmp(value, s->initial) == 0)
+        return true;
+    size_t length = strlen(value), prefix = strlen(arch);
+    for (const char *at = s->published; *at != '\0'; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " "), colon = strcspn(at, " :");
+        bool qualified = colon < word;
+        const char *rest = qualified ? at + colon + 1 : at;
+        size_t left = word - (size_t)(rest - at);
+        if ((!qualified || (colon == prefix && strncmp(at, arch, colon) == 0)) && left == length &&
+            strncmp(rest, value, left) == 0)
+            return true;
+        at += word;
+    }
+    return false;
+}

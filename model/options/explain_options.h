@@ -1,0 +1,96 @@
+/* The switches of the [explain] section. One row of EXPLAIN_SWITCHES is one switch: its field, its
+ * values, those under which the published figures hold, its help. The config, the settling of
+ * rules, comparability and the man page follow from the row. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "words.h"
+
+enum tristate { BY_PROTOCOL = -1, NO = 0, YES = 1 };
+enum explain_precision { EXPLAIN_AUTO, EXPLAIN_FP32, EXPLAIN_DOUBLE };
+
+extern const char *const explain_precision_names[]; /* by enum explain_precision */
+extern const char *const tie_names[];               /* by enum ties (ops.h) */
+extern const char *const aggregate_names[];         /* "protocol" (-1), then by enum reduction */
+extern const char *const sign_names[];              /* "protocol" (-1), then by enum sign_rule */
+extern const char *const tristate_names[];          /* "protocol", "no", "yes": by enum tristate */
+
+/* CHOICE(NAME, field, default, its value, words, value of words[0], published, ablation, help)
+ * WHOLE (NAME, field, default, its value, low, high, published, ablation, help): the default's word
+ *        stands for a value outside the range
+ * REAL  (NAME, field, default, its value, low, high, published, ablation, help)
+ * SWITCH(NAME, field, published, help): by the protocol, no, yes; settles the rule of its name
+ *
+ * The key in a config is the field's name. published: values, besides the default, under which the
+ * published figures hold; "vim:15": only for a Vim. ablation: the paper has figures for other
+ * values, too. */
+#define EXPLAIN_SWITCHES(CHOICE, WHOLE, REAL, SWITCH)                                              \
+    CHOICE(PRECISION, precision, "auto", EXPLAIN_AUTO, explain_precision_names, 0, "fp32 double",  \
+           false, "auto: double where a method needs it; fp32 imitates the released code there")   \
+    CHOICE(TIES, ties, "index", 0, tie_names, 0, "", false,                                        \
+           "which of equally hot pixels goes first")                                               \
+    WHOLE(START_LAYER, start_layer, "protocol", -1, 0, 4096, "vim:15 vit:1", false,                \
+          "first layer that enters the aggregation")                                               \
+    CHOICE(AGGREGATE, aggregate, "protocol", -1, aggregate_names, -1, "mean", true,                \
+           "how channels are put together")                                                        \
+    REAL(DISCARD, discard, "0", 0, 0, 0.99, "0.0", true,                                           \
+         "fraction of the smallest scores set to zero")                                            \
+    CHOICE(NEGATIVES, negatives, "protocol", -1, sign_names, -1, "clamp", true,                    \
+           "what becomes of negative scores")                                                      \
+    SWITCH(OWN_DECAY, own_decay, "vim:no", "the CLS token's own decay enters the products")        \
+    SWITCH(DIAGONAL, diagonal, "vim:no", "the CLS token's own entry is kept")                      \
+    SWITCH(FULL_MATRIX, full_matrix, "vim:no",                                                     \
+           "whole mixing matrices; else the CLS row added to every row of I")                      \
+    SWITCH(ROW_NORM, row_norm, "vim:yes", "rows are divided by their sum")                         \
+    SWITCH(GATED_GRADIENT, gated_gradient, "vim:no",                                               \
+           "gradient at the gated output, as row weights; else at the mixer's, as column weights") \
+    SWITCH(MINMAX, minmax, "vim:yes", "scores and gradients are min-max normalised")               \
+    SWITCH(CLAMP_MAP, clamp_map, "vim:yes", "negative entries of the finished map become 0")       \
+    WHOLE(RANDOMISE_LAYERS, randomise_layers, "off", -1, 0, 4096, "", false,                       \
+          "control: head and last n layers re-initialised before explaining")
+
+/* Positions of the switches, and bits of them: arch_explain.switches. */
+#define EXPLAIN_POSITION_(NAME, ...) EXPLAIN_##NAME##_AT,
+enum {
+    EXPLAIN_SWITCHES(EXPLAIN_POSITION_, EXPLAIN_POSITION_, EXPLAIN_POSITION_, EXPLAIN_POSITION_)
+        EXPLAIN_SWITCH_COUNT
+};
+#define EXPLAIN_BIT_(NAME, ...) EXPLAIN_##NAME = 1 << EXPLAIN_##NAME##_AT,
+enum explain_switch {
+    EXPLAIN_SWITCHES(EXPLAIN_BIT_, EXPLAIN_BIT_, EXPLAIN_BIT_, EXPLAIN_BIT_)
+    /* mean the same to every architecture */
+    EXPLAIN_COMMON = EXPLAIN_PRECISION | EXPLAIN_TIES | EXPLAIN_RANDOMISE_LAYERS,
+    EXPLAIN_ALL_SWITCHES = (1 << EXPLAIN_SWITCH_COUNT) - 1
+};
+
+/* Each difference between the two protocols is a switch of its own; the protocols are sets of them
+ * (SPEC 5.1, 5.2). */
+#define EXPLAIN_INT_FIELD_(NAME, field, ...) int field;
+#define EXPLAIN_WHOLE_FIELD_(NAME, field, ...) int64_t field;
+#define EXPLAIN_REAL_FIELD_(NAME, field, ...) double field;
+struct explain_options {
+    const char *protocol; /* of protocol_names */
+    uint64_t seed;
+    EXPLAIN_SWITCHES(EXPLAIN_INT_FIELD_, EXPLAIN_WHOLE_FIELD_, EXPLAIN_REAL_FIELD_,
+                     EXPLAIN_INT_FIELD_)
+};
+
+/* `released`, everything else at its default. */
+extern const struct explain_options explain_defaults;
+
+/* A switch as readers of results need it. */
+struct explain_switch_info {
+    const char *key, *initial, *published;
+    bool ablation;
+};
+extern const struct explain_switch_info explain_switch_infos[EXPLAIN_SWITCH_COUNT];
+
+/* Whether a switch differs from its default in these options. */
+bool explain_switch_is_set(const struct explain_options *, int position);
+/* Whether the published figures hold under this value: its default, or one of `published` for the
+ * architecture ("vim", "vit"; "" for one that is not known). */
+bool explain_switch_published(const struct explain_switch_info *, const char *value,
+                              const char *arch);

@@ -1,0 +1,127 @@
+#!/bin/bash
+# planted.sh CC: a small clean tree passes the checks of this folder; with one fault of each kind
+# planted, they find it and name its place.
+set -u
+CC=$1
+here=$(cd "$(dirname "$0")" && pwd -P)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+tree=$(cd "$work" && mkdir tree && cd tree && pwd -P)
+failed=0
+
+clean_tree() {
+    rm -rf "${tree:?}"/*
+    mkdir -p "$tree"/{docs/spec,configs,kernels/base,model,harness/commands,build}
+    cd "$tree" || exit 1
+    printf '# The specification\n' >docs/spec.md
+    printf '## 1 Notation\n\nSection 2.1 has files.\n\n## 2 Models\n\n### 2.1 Files\n' >docs/spec/protocol.md
+    printf '# Demo\n\nThe first section has 2 lines.\n' >README.md
+    printf '; a key\n[run]\nname = 1\n' >configs/demo.ini
+    # What is no fault: words in comments and strings, a quote in a character, a long line by bytes alone.
+    cat >model/vim.c <<'END'
+/* The scan (SPEC 2.1, 1 and
+ * 2). It could printf("..."), "abort()" or exit(1), but does not. */
+#include "vim.h"
+
+const char *vim_text = "never printf(\"x\") or // SPECTRUM 5"; // 'abort()' puts("")
+char vim_quote = '"', vim_escape = '\'';
+/* äöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöü äöüäöüäöüäöüäöü */
+
+int vim_fail(int n)
+{
+    return n;
+}
+END
+    printf '#pragma once\n#include <stddef.h>\nint vim_fail(int n);\nextern size_t vim_size;\n' >model/vim.h
+    printf '#include <stdio.h>\nint info(void)\n{\n    return printf("2 sections\\n");\n}\n' >harness/commands/info.c
+    printf '[{\n"directory": "%s",\n"command": "%s -I../model -c ../model/vim.c",\n"file": "../model/vim.c"\n}]\n' \
+        "$tree/build" "$CC" >build/compile_commands.json
+}
+
+run() { # run CHECK: its exit code; what it said is in $work/said
+    case $1 in
+    headers) bash "$here/headers.sh" "$tree" "$tree/build" ;;
+    columns | sizes) bash "$here/layout.sh" "$tree" "$1" ;;
+    *) bash "$here/$1.sh" "$tree" ;;
+    esac >"$work/said" 2>&1
+}
+
+passes() { # passes CHECK
+    run "$1" && return
+    echo "FAIL: $1 finds a fault in the clean tree:"
+    sed 's/^/    /' "$work/said"
+    failed=1
+}
+
+finds() { # finds CHECK PLACE: after a fault was planted
+    if run "$1"; then
+        echo "FAIL: $1 does not find the fault in $2"
+        failed=1
+    elif ! grep -q "^$2" "$work/said"; then
+        echo "FAIL: $1 fails, but does not name $2:"
+        sed 's/^/    /' "$work/said"
+        failed=1
+    else
+        echo "ok: $1: $(grep -m 1 "^$2" "$work/said")"
+    fi
+    clean_tree
+}
+
+clean_tree
+for check in citations messages columns sizes libraries headers; do
+    passes $check
+done
+
+echo '/* SPEC 2.2 */' >>model/vim.c
+finds citations model/vim.c:13
+printf '/* SPEC 1,\n * 2 and 7: the list goes on in the next line */\n' >>model/vim.c
+finds citations model/vim.c:14
+echo '# SPEC 3' >scripts.sh
+finds citations scripts.sh:1
+echo 'As section 9 says.' >>docs/spec/protocol.md
+finds citations docs/spec/protocol.md:8
+echo '## 2 Again' >>docs/spec/protocol.md
+finds citations docs/spec/protocol.md:8
+echo '/* as SPEC''.md says */' >>model/vim.c
+finds citations model/vim.c:13
+
+echo 'const char *vim_cited = "a scan (SPEC 2.1)";' >>model/vim.c
+finds messages model/vim.c:13
+printf 'const char *vim_cited = "a scan (SPEC "\n    "2.1)";\n' >>model/vim.c
+finds messages model/vim.c:13
+echo '; see section 2' >>configs/demo.ini
+finds messages configs/demo.ini:4
+echo 'As in § 2.' >>README.md
+finds messages README.md:4
+
+printf '/* %0100d */\n' 1 >>model/vim.c
+finds columns model/vim.c:13
+awk 'BEGIN { for (i = 0; i < 440; i++) print "" }' >>model/vim.c
+finds sizes model/vim.c:452
+awk 'BEGIN { print "int vim_long(int n)\n{"; for (i = 0; i < 60; i++) print "    n++;"; print "    return n;\n}" }' >>model/vim.c
+finds sizes model/vim.c:14
+
+printf 'void vim_end(void)\n{\n    abort();\n}\n' >>model/vim.c
+finds libraries model/vim.c:15
+printf 'void vim_say(void)\n{\n    fputs("x", stderr);\n}\n' >>model/vim.c
+finds libraries model/vim.c:15
+printf 'void vim_say(void)\n{\n    /* a */ log_warn("x"); // b\n}\n' >>model/vim.c
+finds libraries model/vim.c:15
+
+printf 'bool vim_is(void);\n' >>model/vim.h
+finds headers model/vim.h
+
+if command -v clang-format >/dev/null; then
+    cp "$here/../../.clang-format" .
+    run format
+    if [ $? = 77 ]; then
+        cat "$work/said"
+    else
+        clang-format -i model/*.[ch] harness/commands/info.c
+        passes format
+        printf 'int vim_wide( int n );\n' >>model/vim.c
+        finds format model/vim.c:13
+    fi
+fi
+[ $failed = 0 ] && echo "all planted faults were found"
+exit $failed
