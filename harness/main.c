@@ -1,6 +1,8 @@
 /* evalh: finds the subcommand. The only place that ends the program. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "log.h"
@@ -63,8 +65,21 @@ static int dispatch(int argc, char **argv)
     return unknown_command(argv[1]);
 }
 
+/* Threads that wait at a barrier soon sleep, unless the environment says otherwise. By default
+ * libgomp lets them spin for milliseconds, which on a machine that is shared takes the very core
+ * that the awaited thread wants: with two busy processes beside it on two cores a forward pass took
+ * four to six times as long. libgomp reads this before main begins, hence the second start. */
+static void wait_gracefully(char **argv)
+{
+    if (getenv("GOMP_SPINCOUNT") != NULL || getenv("OMP_WAIT_POLICY") != NULL ||
+        setenv("GOMP_SPINCOUNT", "1000", 1) != 0) /* some 10 microseconds */
+        return;
+    execv("/proc/self/exe", argv); /* where it fails, this process goes on as it is */
+}
+
 int main(int argc, char **argv)
 {
+    wait_gracefully(argv);
     int code = dispatch(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         log_error("cannot write to standard output");
