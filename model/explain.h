@@ -45,8 +45,8 @@ int explainer_side(const struct explainer *, int method);
 /* Bytes of device memory that it holds: weights and workspaces of all its passes. */
 size_t explainer_bytes(const struct explainer *);
 
-struct explain_subject {
-    const uint8_t *rgb; /* [S, S, 3], host */
+struct explain_image {
+    const uint8_t *rgb; /* [S, S, 3], uploaded to the device of the explainer's backends */
     int32_t label;      /* true class: the target */
     int32_t predicted;  /* class to explain as the predicted one; -1: this model's own */
     uint64_t id_hash;   /* of the image's id: seeds `random` */
@@ -63,5 +63,5 @@ struct explain_result {    /* arrays by the caller, for n images */
     uint8_t *zero_row_sum; /* [n] a rollout met a row sum of exactly 0 */
 };
 
-enum status explainer_run(struct explainer *, const struct explain_subject *, int n,
+enum status explainer_run(struct explainer *, const struct explain_image *, int n,
                           const struct explain_result *, struct error *err);

@@ -9,7 +9,7 @@
  * probabilities from 0 to the largest shown. Returns that largest. */
 static double normalise(const struct attn_model *s, int tokens, float *out)
 {
-    int len = s->inference.model->geo.tokens;
+    int len = s->model->geo.tokens;
     double low = INFINITY, high = 0;
     for (int i = 0; i < tokens; i++)
         for (int j = 0; j < tokens; j++) {
@@ -17,7 +17,7 @@ static double normalise(const struct attn_model *s, int tokens, float *out)
             low = fmin(low, x);
             high = fmax(high, x);
         }
-    if (inspect_kind(s->inference.model)->probabilities)
+    if (inspect_kind(s->model)->probabilities)
         low = 0;
     for (int i = 0; i < tokens; i++)
         for (int j = 0; j < tokens; j++) {
@@ -58,17 +58,17 @@ static void put_words(struct attn_figure *f, const struct attn_options *o)
     snprintf(panel->note[0], sizeof *panel->note,
              "row: token that attends; column: token attended to; first %d tokens; n = 1 image, %s "
              "preprocessing",
-             f->tokens, preprocess_names[o->cli.inference.preprocess]);
-    const char *first = inspect_kind(f->models[0].inference.model)->drawn, *second = first;
+             f->tokens, preprocess_names[o->cli.preprocess]);
+    const char *first = inspect_kind(f->models[0].model)->drawn, *second = first;
     if (f->model_count > 1)
-        second = inspect_kind(f->models[1].inference.model)->drawn;
+        second = inspect_kind(f->models[1].model)->drawn;
     bool two = strcmp(first, second) != 0;
     snprintf(panel->note[1], sizeof *panel->note, "%s%s%s", first, two ? "; " : "",
              two ? second : "");
     for (int k = 0, used = 0; k < f->model_count; k++)
         used += snprintf(panel->note[2] + used, sizeof *panel->note - (size_t)used, "%s%.12s",
                          k > 0 ? ", " : "sha256 of the checkpoint: ",
-                         f->models[k].inference.model->checkpoint->sha256);
+                         f->models[k].model->checkpoint->sha256);
     panel->scale = "attention";
     panel->scale_low = "min";
     panel->scale_high = "max";
@@ -84,7 +84,7 @@ enum status attn_figure_open(struct attn_figure *f, const struct attn_options *o
         rows += s->drawn;
         columns = s->layer_count > columns ? s->layer_count : columns;
         f->tokens =
-            s->inference.model->geo.tokens < f->tokens ? s->inference.model->geo.tokens : f->tokens;
+            s->model->geo.tokens < f->tokens ? s->model->geo.tokens : f->tokens;
     }
     TRY(panel_open(&f->panel, rows, columns, err));
     put_words(f, o);

@@ -11,6 +11,7 @@ enum { ATTN_MEAN = -1 }; /* among channels, as inspect_matrix has it */
 
 struct attn_model { /* one model */
     struct inference inference;
+    const struct model *model; /* the inference's */
     struct inspector *inspector;
     char title[96];
     int layers[ATTN_LAYERS], layer_count;

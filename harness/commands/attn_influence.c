@@ -20,6 +20,7 @@ enum { SIDES = 2, CURVES = 4 };
 struct side { /* one model over its data set */
     struct config *config;
     struct plan *plan;
+    const struct model *model; /* the plan's */
     struct inspector *inspector;
     size_t images, broken;
     double *absolute, *mean; /* [Λ, L]: sums over images of mean_d |a| and mean_d a of row c */
@@ -45,9 +46,9 @@ static enum status open_side(struct side *s, const struct attn_options *o, const
     TRY(config_finish(s->config, err));
     TRY(plan_open(s->config, &s->plan, err));
     const struct plan *p = s->plan;
-    const struct geometry *g = &p->model->geo;
-    const struct backend_options bo = { .threads = p->threads, .simd = "" };
-    TRY(inspect_open(p->model, p->device, &bo, &p->format, &s->inspector, err));
+    TRY(engine_inspect(p->engine, &s->inspector, err));
+    s->model = engine_model(p->engine);
+    const struct geometry *g = &s->model->geo;
     size_t len = (size_t)g->tokens, cells = (size_t)g->depth * len, side = (size_t)g->image_size;
     s->absolute = calloc(cells, sizeof *s->absolute);
     s->mean = calloc(cells, sizeof *s->mean);
@@ -74,7 +75,7 @@ static void close_side(struct side *s)
 /* Adds row c of the layer last inspected. */
 static enum status add_layer(struct side *s, int layer, struct error *err)
 {
-    size_t len = (size_t)s->plan->model->geo.tokens, at = (size_t)layer * len;
+    size_t len = (size_t)s->model->geo.tokens, at = (size_t)layer * len;
     TRY(inspect_influence(s->inspector, s->layer[0], s->layer[1], err));
     for (size_t j = 0; j < len; j++) {
         s->absolute[at + j] += s->layer[0][j];
@@ -88,16 +89,16 @@ static enum status add_image(struct side *s, size_t index, struct error *err)
     const struct plan *p = s->plan;
     struct sample sample;
     enum status status = dataset_load(p->data, index, &sample, err);
-    if (status == E_DATA) {
+    if (status == E_DATA || status == E_IO) {
         log_warn("image %s is left out: %s", p->data->ids[index], err->text);
         s->broken++;
         return OK;
     }
     TRY(status);
     status = image_preprocess(&sample.image, (enum preprocess)p->v->data.preprocess,
-                              p->model->geo.image_size, s->rgb, err);
+                              p->engine->info.image_size, s->rgb, err);
     sample_free(&sample);
-    for (int layer = 0; layer < p->model->geo.depth && status == OK; layer++) {
+    for (int layer = 0; layer < s->model->geo.depth && status == OK; layer++) {
         status = inspect_layer(s->inspector, s->rgb, layer, err);
         if (status == OK)
             status = add_layer(s, layer, err);
@@ -111,9 +112,9 @@ static enum status measure(struct side *s, struct error *err)
     for (size_t i = 0; i < s->plan->images; i++)
         TRY(add_image(s, i, err));
     if (s->images == 0)
-        return fail(err, E_DATA, "%s: none of %zu images can be decoded", config_path(s->config),
+        return fail(err, E_DATA, "%s: none of %zu images can be read", config_path(s->config),
                     s->plan->images);
-    size_t cells = (size_t)s->plan->model->geo.depth * (size_t)s->plan->model->geo.tokens;
+    size_t cells = (size_t)s->model->geo.depth * (size_t)s->model->geo.tokens;
     for (size_t i = 0; i < cells; i++) {
         s->absolute[i] /= (double)s->images;
         s->mean[i] /= (double)s->images;
@@ -151,8 +152,8 @@ static enum status write_matrix(hid_t file, const char *path, const double *valu
 static enum status write_side(hid_t file, const struct side *s, const char *group,
                               struct error *err)
 {
-    const struct geometry *g = &s->plan->model->geo;
-    const struct checkpoint *ck = s->plan->model->checkpoint;
+    const struct geometry *g = &s->model->geo;
+    const struct checkpoint *ck = s->model->checkpoint;
     char path[64];
     snprintf(path, sizeof path, "%s/absolute", group);
     TRY(write_matrix(file, path, s->absolute, g->depth, g->tokens, err));
@@ -197,7 +198,7 @@ static enum status write_file(const struct side *models, int count, const char *
 /* A patch's influence in multiples of what it would be if all had the same. */
 static double share(const struct side *s, int layer, int token)
 {
-    const struct geometry *g = &s->plan->model->geo;
+    const struct geometry *g = &s->model->geo;
     const double *row = s->absolute + (size_t)layer * (size_t)g->tokens;
     double sum = 0;
     for (int j = 0; j < g->tokens; j++)
@@ -208,7 +209,7 @@ static double share(const struct side *s, int layer, int token)
 /* Layers of the curves: a quarter, a half, three quarters, the last. */
 static int curve_layer(const struct side *s, int i)
 {
-    int depth = s->plan->model->geo.depth, layer = depth * (i + 1) / CURVES;
+    int depth = s->model->geo.depth, layer = depth * (i + 1) / CURVES;
     return layer < depth ? layer : depth - 1;
 }
 
@@ -216,7 +217,7 @@ static int curve_layer(const struct side *s, int i)
  */
 static void put_data(FILE *f, const struct side *s, int k)
 {
-    const struct geometry *g = &s->plan->model->geo;
+    const struct geometry *g = &s->model->geo;
     fprintf(f, "$map_%d << EOD\n", k);
     for (int layer = 0; layer < g->depth; layer++) {
         for (int j = 0; j < g->tokens; j++)
@@ -253,7 +254,7 @@ static void put_title(FILE *f, const struct side *s)
 {
     char title[300];
     const struct plan *p = s->plan;
-    const struct geometry *g = &p->model->geo;
+    const struct geometry *g = &s->model->geo;
     snprintf(title, sizeof title, "%s (%d layers, width %d) on %s, %s, n = %zu", p->weights.name,
              g->depth, g->width, p->data->kind->name, preprocess_names[p->v->data.preprocess],
              s->images);
@@ -269,7 +270,7 @@ static void put_side(FILE *f, const struct side *s, int k, int kind)
                                                "lc rgb '#31688e' dt (10,3)",
                                                "lc rgb '#35b779' dt (6,2)",
                                                "lc rgb '#c7a500' dt (3,1)" };
-    const struct geometry *g = &s->plan->model->geo;
+    const struct geometry *g = &s->model->geo;
     put_title(f, s);
     fprintf(f,
             "set xrange [-0.5:%g]\nset yrange [-0.5:%g]\nset xtics autofreq\nset ytics autofreq\n"
@@ -339,7 +340,7 @@ static enum status run(struct side *models, int count, const struct attn_options
     TRY(make_directory(o->cli.out, err));
     *begun = true;
     for (int k = 0; k < count; k++) {
-        attn_print_counts(models[k].plan->model, models[k].plan->weights.name);
+        attn_print_counts(models[k].model, models[k].plan->weights.name);
         TRY(measure(&models[k], err));
     }
     int length = snprintf(stem, sizeof stem, "%s/%s-influence", o->cli.out,

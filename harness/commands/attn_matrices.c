@@ -43,7 +43,7 @@ static enum status read_layers(struct attn_model *s, const char *list, struct er
             status = fail(err, E_CONFIG, "--layers: more than %d", ATTN_LAYERS);
         else
             status =
-                read_layer(w, s->inference.model->geo.depth, &s->layers[s->layer_count++], err);
+                read_layer(w, s->model->geo.depth, &s->layers[s->layer_count++], err);
     }
     free(words);
     for (int i = 0; i < s->layer_count && status == OK; i++)
@@ -58,7 +58,7 @@ static enum status read_layers(struct attn_model *s, const char *list, struct er
 
 static enum status read_channel(struct attn_model *s, const char *word, struct error *err)
 {
-    int most = inspect_count(s->inference.model);
+    int most = inspect_count(s->model);
     char *end;
     long n = strtol(word, &end, 10);
     if (strcmp(word, "mean") == 0)
@@ -72,14 +72,14 @@ static enum status read_channel(struct attn_model *s, const char *word, struct e
         return fail(err, E_CONFIG,
                     "--channels: '%s': a %s from 0 to %d, 'mean' or 'all' is expected "
                     "for %s",
-                    word, inspect_kind(s->inference.model)->unit, most - 1, s->title);
+                    word, inspect_kind(s->model)->unit, most - 1, s->title);
     return OK;
 }
 
 static enum status read_channels(struct attn_model *s, const char *list, bool two,
                                  struct error *err)
 {
-    int most = inspect_count(s->inference.model);
+    int most = inspect_count(s->model);
     const char *standard = two ? "mean" : most > 1 ? "0,1,mean" : "0";
     char *words = strdup(list != NULL ? list : standard), *rest = words;
     /* every word may be "all" */
@@ -106,10 +106,11 @@ static enum status open_side(struct attn_model *s, const struct attn_options *o,
                              const char *checkpoint, const struct image *image, struct error *err)
 {
     TRY(inference_cli_open(&o->cli, checkpoint, o->beside != NULL, &s->inference, err));
-    inference_title(&s->inference, s->title, sizeof s->title);
-    const struct model *m = s->inference.model;
-    TRY(inspect_open(m, s->inference.device, &s->inference.backend_options, &input_imagenet,
-                     &s->inspector, err));
+    const struct engine *e = s->inference.engine;
+    const struct model *m = engine_model(e);
+    snprintf(s->title, sizeof s->title, "%s", e->info.title);
+    s->model = m;
+    TRY(engine_inspect(e, &s->inspector, err));
     TRY(read_layers(s, o->layers, err));
     TRY(read_channels(s, o->channels, o->beside != NULL, err));
     s->matrix = malloc((size_t)m->geo.tokens * (size_t)m->geo.tokens * sizeof *s->matrix);
@@ -132,16 +133,16 @@ static void close_side(struct attn_model *s)
 static enum status describe(const struct attn_figure *f, const struct attn_model *s,
                             const char *name, const struct attn_options *o, struct error *err)
 {
-    const struct geometry *g = &s->inference.model->geo;
-    const struct attention_kind *kind = inspect_kind(s->inference.model);
+    const struct geometry *g = &s->model->geo;
+    const struct attention_kind *kind = inspect_kind(s->model);
     hid_t group = H5Gopen2(f->file, name, H5P_DEFAULT);
     const struct {
         const char *name, *value;
-    } texts[] = { { "arch", model_name(s->inference.model) },
-                  { "checkpoint", s->inference.model->checkpoint->path },
-                  { "checkpoint_sha256", s->inference.model->checkpoint->sha256 },
+    } texts[] = { { "arch", model_name(s->model) },
+                  { "checkpoint", s->model->checkpoint->path },
+                  { "checkpoint_sha256", s->model->checkpoint->sha256 },
                   { "image", o->image },
-                  { "preprocess", preprocess_names[o->cli.inference.preprocess] },
+                  { "preprocess", preprocess_names[o->cli.preprocess] },
                   { "what", kind->what } };
     const struct {
         const char *name;
@@ -150,8 +151,8 @@ static enum status describe(const struct attn_figure *f, const struct attn_model
                     { "cls_at", g->cls_at },
                     { "layers", g->depth },
                     { "directions", kind->directions },
-                    { "matrices_per_direction", inspect_count(s->inference.model) },
-                    { "inner_matrices", inspect_inner_count(s->inference.model) } };
+                    { "matrices_per_direction", inspect_count(s->model) },
+                    { "inner_matrices", inspect_inner_count(s->model) } };
     enum status status = OK;
     for (size_t i = 0; i < sizeof texts / sizeof *texts && status == OK; i++)
         status = h5_put_text(group, texts[i].name, texts[i].value, err);
@@ -179,7 +180,7 @@ static enum status write_column(const struct attn_figure *f, const char *group, 
 static enum status run_layer(struct attn_figure *f, struct attn_model *s, const char *group, int at,
                              int row, struct error *err)
 {
-    int len = s->inference.model->geo.tokens;
+    int len = s->model->geo.tokens;
     char path[64];
     snprintf(path, sizeof path, "%s/layer_%02d/matrix", group, s->layers[at]);
     const struct column c = { .path = path,
@@ -211,14 +212,14 @@ static enum status run_side(struct attn_figure *f, int k, int row, const struct 
     for (int i = 0; i < s->layer_count; i++)
         TRY(run_layer(f, s, group, i, row, err));
     for (int i = 0; i < s->drawn; i++) {
-        const char *kind = inspect_kind(s->inference.model)->unit;
+        const char *kind = inspect_kind(s->model)->unit;
         char which[40];
         if (s->channels[i] == ATTN_MEAN)
             snprintf(which, sizeof which, "mean of %ss", kind);
         else
             snprintf(which, sizeof which, "%s %d", kind, s->channels[i]);
         snprintf(f->panel.row_titles[row + i], sizeof *f->panel.row_titles, "%.80s%s%s",
-                 f->model_count > 1 ? s->inference.model->arch : "", f->model_count > 1 ? ", " : "",
+                 f->model_count > 1 ? s->model->arch : "", f->model_count > 1 ? ", " : "",
                  which);
     }
     TRY(write_column(f, group, "layers", s->layers, s->layer_count, err));

@@ -69,13 +69,12 @@ static double best_copy(struct backend *be, const real *x, real *y, int repeats)
     return 2.0 * COPY_ELEMENTS * (double)be->real_size / best;
 }
 
-enum status bench_ceiling(const struct bench_options *o, struct ceiling *out, struct error *err)
+enum status bench_ceiling(struct bench *b, struct ceiling *out, struct error *err)
 {
-    struct backend *be;
-    TRY(backend_open(o->backend, &o->be, &be, err));
-    size_t bytes = (size_t)COPY_ELEMENTS * be->real_size;
+    struct backend *be = b->engine->backend;
     float *host = calloc((size_t)MATMUL * MATMUL, sizeof *host);
-    real *x = be->alloc(be, bytes), *y = be->alloc(be, bytes);
+    real *x = engine_alloc(b->engine, COPY_ELEMENTS, be->real_size);
+    real *y = engine_alloc(b->engine, COPY_ELEMENTS, be->real_size);
     uint64_t state = 1;
     for (size_t i = 0; host != NULL && i < (size_t)MATMUL * MATMUL; i++)
         host[i] = (float)(next_random(&state) >> 40) * 0x1p-24f - 0.5f;
@@ -87,158 +86,152 @@ enum status bench_ceiling(const struct bench_options *o, struct ceiling *out, st
     } else {
         for (size_t at = 0; at < COPY_ELEMENTS; at += (size_t)MATMUL * MATMUL)
             be_write_floats(be, be_at(be, x, at), host, (size_t)MATMUL * MATMUL);
-        out->flops = best_matmul(be, w, x, y, o->repeats);
-        out->bytes = best_copy(be, x, y, o->repeats);
+        out->flops = best_matmul(be, w, x, y, b->repeats);
+        out->bytes = best_copy(be, x, y, b->repeats);
         status = be->sync(be, err);
     }
     be->op.weight_free(be, w);
-    if (x != NULL)
-        be->free(be, x);
-    if (y != NULL)
-        be->free(be, y);
+    engine_free(b->engine, x);
+    engine_free(b->engine, y);
     free(host);
-    backend_close(be);
     return status;
 }
 
 /* ---- a batch of random images ---------------------------------------------------------------- */
 
-struct rig {
-    struct backend *be;
-    struct net *net;
-    size_t image_bytes;
-    uint8_t *host, *device; /* [batch, S, S, 3] */
-    struct view *views;
-    float *logits;
-};
-
-static enum status rig_open(struct rig *r, const struct model *m, const struct bench_options *o,
-                            bool timed, struct error *err)
+static enum status take_images(struct bench *b, struct error *err)
 {
-    size_t n = (size_t)o->batch;
-    *r = (struct rig){ .image_bytes = 3 * (size_t)m->geo.image_size * (size_t)m->geo.image_size };
-    TRY(backend_open(o->backend, &o->be, &r->be, err));
-    if (o->be.precision != PRECISION_FP32 && r->be->precision != o->be.precision)
-        return fail(err, E_CONFIG,
-                    "--precision: the engine '%s' has no such matrix products on this machine (on "
-                    "a CPU bf16 needs avx512_bf16, and tf32 a GPU), so fp32 would be measured",
-                    o->backend);
-    if (timed)
-        TRY(profile_begin(r->be, err));
-    TRY(net_open(m, r->be, &input_imagenet, o->batch, &r->net, err));
-    r->host = malloc(n * r->image_bytes);
-    r->device = r->be->alloc(r->be, n * r->image_bytes);
-    r->views = calloc(n, sizeof *r->views);
-    r->logits = malloc(n * (size_t)m->geo.classes * sizeof *r->logits);
-    if (r->host == NULL || r->device == NULL || r->views == NULL || r->logits == NULL)
-        return fail(err, E_NOMEM, "%s: no memory for %d images", r->be->name, o->batch);
+    const struct engine_info *info = &b->engine->info;
+    size_t n = (size_t)b->batch;
+    b->image_bytes = 3 * (size_t)info->image_size * (size_t)info->image_size;
+    uint8_t *host = malloc(n * b->image_bytes);
+    b->rgb = engine_alloc(b->engine, n, b->image_bytes);
+    b->views = calloc(n, sizeof *b->views);
+    b->logits = malloc(n * (size_t)info->classes * sizeof *b->logits);
+    enum status status = OK;
+    if (host == NULL || b->rgb == NULL || b->views == NULL || b->logits == NULL)
+        status = fail(err, E_NOMEM, "%s: no memory for %d images", info->device, b->batch);
     uint64_t state = 7;
-    for (size_t i = 0; i < n * r->image_bytes; i++)
-        r->host[i] = (uint8_t)(next_random(&state) >> 56);
-    r->be->upload(r->be, r->device, r->host, n * r->image_bytes);
-    for (size_t i = 0; i < n; i++)
-        r->views[i] = (struct view){ .rgb = r->device + i * r->image_bytes };
-    return OK;
+    for (size_t i = 0; status == OK && i < n * b->image_bytes; i++)
+        host[i] = (uint8_t)(next_random(&state) >> 56);
+    if (status == OK)
+        engine_upload(b->engine, b->rgb, host, n * b->image_bytes);
+    for (size_t i = 0; status == OK && i < n; i++)
+        b->views[i] = (struct view){ .rgb = b->rgb + i * b->image_bytes };
+    free(host);
+    return status;
 }
 
-static void rig_close(struct rig *r)
+/* The precision that was asked for is the one that is measured. */
+static enum status check_precision(const struct bench *b, const struct engine_options *options,
+                                   struct error *err)
 {
-    net_close(r->net);
-    if (r->device != NULL)
-        r->be->free(r->be, r->device);
-    backend_close(r->be);
-    free(r->host);
-    free(r->views);
-    free(r->logits);
+    const struct engine_info *info = &b->engine->info;
+    if (options->precision == PRECISION_FP32 || info->precision == options->precision)
+        return OK;
+    return fail(err, E_CONFIG,
+                "--precision: the engine '%s' has no such matrix products on this machine (on a "
+                "CPU bf16 needs avx512_bf16, and tf32 a GPU), so fp32 would be measured",
+                info->device);
 }
 
-static enum status forward_once(struct rig *r, int batch, double *seconds, struct error *err)
+enum status bench_open(struct bench *b, const struct engine_options *options, int repeats,
+                       struct error *err)
+{
+    *b = (struct bench){ .repeats = repeats };
+    enum status status = engine_open(options, &b->engine, err);
+    if (status == OK)
+        status = engine_start(b->engine, err);
+    if (status == OK) {
+        b->batch = b->engine->info.batch;
+        status = check_precision(b, options, err);
+    }
+    if (status == OK)
+        status = take_images(b, err);
+    if (status != OK)
+        bench_close(b);
+    return status;
+}
+
+void bench_close(struct bench *b)
+{
+    if (b->engine != NULL)
+        engine_free(b->engine, b->rgb);
+    engine_close(b->engine);
+    free(b->views);
+    free(b->logits);
+    *b = (struct bench){ 0 };
+}
+
+/* ---- forward passes -------------------------------------------------------------------------- */
+
+static enum status forward_once(struct bench *b, double *seconds, struct error *err)
 {
     double start = now();
-    TRY(net_forward(r->net, r->views, (size_t)batch, r->logits, err));
+    TRY(engine_classify(b->engine, b->views, (size_t)b->batch, b->logits, err));
     *seconds = now() - start;
     return OK;
 }
 
-static enum status measure_forward(struct rig *r, const struct bench_options *o, double *seconds,
-                                   struct error *err)
+enum status bench_forward(struct bench *b, struct timing *out, struct error *err)
 {
-    const int warm = r->be->repeat != NULL ? 2 : 1; /* the second pass may be recorded */
-    for (int i = 0; i < warm; i++)
-        TRY(forward_once(r, o->batch, &seconds[0], err));
-    for (int i = 0; i < o->repeats; i++)
-        TRY(forward_once(r, o->batch, &seconds[i], err));
-    return OK;
-}
-
-static enum status measure_operations(const struct model *m, const struct bench_options *o,
-                                      struct profile_row *rows, struct error *err)
-{
-    struct rig r;
-    double seconds;
-    enum status status = rig_open(&r, m, o, true, err);
+    const int warm = b->engine->backend->repeat != NULL ? 2 : 1; /* the second may be recorded */
+    double *seconds = calloc((size_t)b->repeats + 1, sizeof *seconds);
+    enum status status = seconds == NULL ? fail(err, E_NOMEM, "out of memory") : OK;
+    for (int i = 0; i < warm && status == OK; i++)
+        status = forward_once(b, &seconds[0], err);
+    for (int i = 0; i < b->repeats && status == OK; i++)
+        status = forward_once(b, &seconds[i], err);
     if (status == OK)
-        status = forward_once(&r, o->batch, &seconds, err);
-    if (status == OK) {
-        profile_reset(r.be);
-        status = forward_once(&r, o->batch, &seconds, err);
-        profile_read(r.be, rows);
-    }
-    rig_close(&r);
+        *out = summarise(seconds, b->repeats);
+    free(seconds);
     return status;
 }
 
-enum status bench_forward(const struct model *m, const struct bench_options *o,
-                          struct bench_forward *out, struct error *err)
+enum status bench_operations(const struct engine_options *options,
+                             struct profile_row rows[PROFILE_ROWS], struct error *err)
 {
-    struct rig r;
-    double *seconds = calloc((size_t)o->repeats + 1, sizeof *seconds);
-    enum status status =
-        seconds == NULL ? fail(err, E_NOMEM, "out of memory") : rig_open(&r, m, o, false, err);
-    if (seconds == NULL)
-        return status;
-    if (status == OK)
-        status = measure_forward(&r, o, seconds, err);
+    struct engine_options profiled = *options;
+    struct bench b;
+    double seconds;
+    profiled.profiled = true;
+    TRY(bench_open(&b, &profiled, 1, err));
+    enum status status = forward_once(&b, &seconds, err);
     if (status == OK) {
-        out->time = summarise(seconds, o->repeats);
-        out->repeats = r.be->repeat != NULL;
-        out->passes = r.be->pass_counts;
-        out->weight_bytes = net_weight_bytes(r.net);
-        out->workspace_bytes = net_workspace_bytes(r.net);
+        profile_reset(b.engine->backend);
+        status = forward_once(&b, &seconds, err);
+        profile_read(b.engine->backend, rows);
     }
-    rig_close(&r);
-    free(seconds);
-    return status == OK ? measure_operations(m, o, out->ops, err) : status;
+    bench_close(&b);
+    return status;
 }
 
 /* ---- explanations ---------------------------------------------------------------------------- */
 
 struct maps {
-    struct explain_subject *subjects;
+    struct explain_image *images;
     struct explain_result result;
 };
 
-static bool maps_take(struct maps *x, const struct rig *r, int batch, size_t values)
+static bool maps_take(struct maps *x, const struct bench *b)
 {
-    size_t n = (size_t)batch;
-    x->subjects = calloc(n, sizeof *x->subjects);
+    size_t n = (size_t)b->batch;
+    x->images = calloc(n, sizeof *x->images);
     x->result.predicted = calloc(n, sizeof *x->result.predicted);
-    x->result.maps = calloc(n * values, sizeof *x->result.maps);
+    x->result.maps = calloc(n * engine_map_values(b->engine), sizeof *x->result.maps);
     x->result.identity_error = calloc(n, sizeof *x->result.identity_error);
     x->result.zero_row_sum = calloc(n, sizeof *x->result.zero_row_sum);
-    if (!x->subjects || !x->result.predicted || !x->result.maps || !x->result.identity_error ||
+    if (!x->images || !x->result.predicted || !x->result.maps || !x->result.identity_error ||
         !x->result.zero_row_sum)
         return false;
     for (size_t i = 0; i < n; i++)
-        x->subjects[i] = (struct explain_subject){ .rgb = r->host + i * r->image_bytes,
-                                                   .label = 0,
-                                                   .predicted = 1 };
+        x->images[i] = (struct explain_image){ .rgb = b->views[i].rgb, .label = 0, .predicted = 1 };
     return true;
 }
 
 static void maps_free(struct maps *x)
 {
-    free(x->subjects);
+    free(x->images);
     free(x->result.predicted);
     free(x->result.maps);
     free(x->result.identity_error);
@@ -246,49 +239,37 @@ static void maps_free(struct maps *x)
 }
 
 /* Forward and explanation in turn, so that both see the same machine. */
-static enum status alternate(struct rig *r, struct explainer *ex, const struct maps *x,
-                             const struct bench_options *o, double *explain, double *forward,
-                             struct error *err)
+static enum status alternate(struct bench *b, const struct maps *x, double *explain,
+                             double *forward, struct error *err)
 {
-    for (int i = -1; i < o->repeats; i++) {
+    for (int i = -1; i < b->repeats; i++) {
         int at = i < 0 ? 0 : i; /* the first round warms up */
-        TRY(forward_once(r, o->batch, &forward[at], err));
+        TRY(forward_once(b, &forward[at], err));
         double start = now();
-        TRY(explainer_run(ex, x->subjects, o->batch, &x->result, err));
+        TRY(engine_explain(b->engine, x->images, b->batch, &x->result, err));
         explain[at] = now() - start;
     }
     return OK;
 }
 
-enum status bench_explain(const struct model *m, const struct bench_options *o,
-                          const struct explain_options *eo,
-                          const struct explain_method *const *methods, int method_count,
-                          struct timing *explain, struct timing *forward, size_t *bytes,
-                          struct error *err)
+enum status bench_explain(struct bench *b, const struct explain_options *options,
+                          const struct engine_method *const *methods, int method_count,
+                          struct timing *explain, struct timing *forward, struct error *err)
 {
     const bool classes[CLASS_CHOICES] = { true, false };
-    struct rig r;
     struct maps x = { 0 };
-    struct explainer *ex = NULL;
-    double *seconds = calloc(2 * (size_t)o->repeats, sizeof *seconds);
-    if (seconds == NULL)
-        return fail(err, E_NOMEM, "out of memory");
-    enum status status = rig_open(&r, m, o, false, err);
-    if (status == OK)
-        status = explainer_open(m, o->backend, &o->be, &input_imagenet, eo, methods, method_count,
-                                classes, o->batch, &ex, err);
-    if (status == OK && !maps_take(&x, &r, o->batch, explainer_map_values(ex)))
+    TRY(engine_prepare(b->engine, methods, method_count, classes, options, err));
+    double *seconds = calloc(2 * (size_t)b->repeats, sizeof *seconds);
+    enum status status = OK;
+    if (seconds == NULL || !maps_take(&x, b))
         status = fail(err, E_NOMEM, "out of memory");
     if (status == OK)
-        status = alternate(&r, ex, &x, o, seconds, seconds + o->repeats, err);
+        status = alternate(b, &x, seconds, seconds + b->repeats, err);
     if (status == OK) {
-        *explain = summarise(seconds, o->repeats);
-        *forward = summarise(seconds + o->repeats, o->repeats);
-        *bytes = explainer_bytes(ex);
+        *explain = summarise(seconds, b->repeats);
+        *forward = summarise(seconds + b->repeats, b->repeats);
     }
-    explainer_close(ex);
     maps_free(&x);
-    rig_close(&r);
     free(seconds);
     return status;
 }

@@ -1,42 +1,43 @@
 /* Measurements of `evalh bench`: everything in one process, side by side, medians. */
 #pragma once
 
-#include "explain.h"
+#include "engine.h"
 #include "profile.h"
 
-struct bench_options {
-    const char *backend;
-    struct backend_options be;
+/* An engine with a batch of random images in its memory. */
+struct bench {
+    struct engine *engine;
+    size_t image_bytes;
+    uint8_t *rgb; /* [batch, S, S, 3], engine memory */
+    struct view *views;
+    float *logits;
     int batch, repeats;
 };
 
-struct ceiling {  /* of this machine, through this backend, measured now */
+/* The model's engine with options->batch images. */
+enum status bench_open(struct bench *, const struct engine_options *options, int repeats,
+                       struct error *err);
+void bench_close(struct bench *);
+
+struct ceiling {  /* of this machine, through this engine, measured now */
     double flops; /* a second: a large matrix product, in the run's precision */
     double bytes; /* a second: a large copy, read and write counted */
 };
 
-enum status bench_ceiling(const struct bench_options *, struct ceiling *out, struct error *err);
+enum status bench_ceiling(struct bench *, struct ceiling *out, struct error *err);
 
 struct timing { /* seconds for one batch */
     double median, least, most;
 };
 
-struct bench_forward {
-    struct timing time;
-    struct profile_row ops[PROFILE_ROWS]; /* of one batch */
-    bool repeats;                         /* the backend records passes; how many it did: */
-    struct pass_counts passes;
-    size_t weight_bytes, workspace_bytes;
-};
-
-/* Forward passes of random images. Operations are timed in passes of their own. */
-enum status bench_forward(const struct model *, const struct bench_options *,
-                          struct bench_forward *out, struct error *err);
+/* Forward passes. */
+enum status bench_forward(struct bench *, struct timing *out, struct error *err);
+/* Where a forward pass spends its time, by operation; on an engine of its own, that is profiled. */
+enum status bench_operations(const struct engine_options *, struct profile_row rows[PROFILE_ROWS],
+                             struct error *err);
 
 /* Explanations by `methods` (predicted class) of the same batch, alternating with forward passes,
  * in `forward`. */
-enum status bench_explain(const struct model *, const struct bench_options *,
-                          const struct explain_options *,
-                          const struct explain_method *const *methods, int method_count,
-                          struct timing *explain, struct timing *forward, size_t *bytes,
-                          struct error *err);
+enum status bench_explain(struct bench *, const struct explain_options *,
+                          const struct engine_method *const *methods, int method_count,
+                          struct timing *explain, struct timing *forward, struct error *err);

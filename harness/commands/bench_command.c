@@ -1,6 +1,5 @@
 /* evalh bench: how fast a model runs and is explained here, beside what the machine can do. */
 #include <errno.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,57 +10,60 @@
 #include "command.h"
 #include "log.h"
 #include "progress.h"
+#include "suggest.h"
 
 struct arguments {
-    const char *model, *plot, *save, *precision, *only;
-    struct bench_options o;
-    int heads, image_size;
+    const char *model, *plot, *save, *only;
+    struct engine_options engine;
+    int repeats;
     bool forward_only, help;
 };
 
 static const char *const precisions[] = { "fp32", "tf32", "bf16", NULL };
 
-/* A checkpoint file, or a published geometry with random weights. */
-static enum status open_model(const struct arguments *a, struct model **out, struct error *err)
+/* A published geometry with random weights, or a checkpoint file; then `options` say which. */
+static enum status open_model(const struct arguments *a, struct engine_options *options,
+                              struct bench *out, struct error *err)
 {
-    struct checkpoint *ck;
-    if (model_synthesise(a->model, 1, out, err) == OK) {
-        if (a->save == NULL)
-            return OK;
-        return checkpoint_write_safetensors(a->save, (*out)->checkpoint, CHECKPOINT_FP16, err);
-    }
-    if (strpbrk(a->model, "./") == NULL)
-        return err->code;
-    TRY(checkpoint_open(a->model, &ck, err));
-    const struct model_options o = { .heads = a->heads, .image_size = a->image_size };
-    return model_open(ck, &o, out, err);
+    *options = a->engine;
+    options->model.arch = a->model;
+    enum status status = bench_open(out, options, a->repeats, err);
+    if (status == OK && a->save != NULL)
+        return checkpoint_write_safetensors(a->save, engine_model(out->engine)->checkpoint,
+                                            CHECKPOINT_FP16, err);
+    if (status != E_CONFIG || strpbrk(a->model, "./") == NULL)
+        return status;
+    options->model.arch = NULL;
+    options->checkpoint = a->model;
+    return bench_open(out, options, a->repeats, err);
 }
 
-static void print_forward(const struct bench_forward *f, const struct arguments *a)
+static void print_forward(const struct bench *b, const struct timing *t)
 {
-    double n = a->o.batch;
+    const struct backend *be = b->engine->backend;
+    double n = b->batch;
     printf("\n| pass | ms an image | least | most | images/s |\n"
            "| --- | ---: | ---: | ---: | ---: |\n"
            "| forward | %.2f | %.2f | %.2f | %.1f |\n",
-           1e3 * f->time.median / n, 1e3 * f->time.least / n, 1e3 * f->time.most / n,
-           n / f->time.median);
-    if (f->repeats && f->passes.given_up.code != OK)
-        printf("\nCUDA graphs: given up: %s\n", f->passes.given_up.text);
-    else if (f->repeats)
+           1e3 * t->median / n, 1e3 * t->least / n, 1e3 * t->most / n, n / t->median);
+    if (be->repeat != NULL && be->pass_counts.given_up.code != OK)
+        printf("\nCUDA graphs: given up: %s\n", be->pass_counts.given_up.text);
+    else if (be->repeat != NULL)
         printf("\nCUDA graphs: %llu of %llu passes launched as one, after %llu recorded\n",
-               (unsigned long long)f->passes.replayed, (unsigned long long)f->passes.passes,
-               (unsigned long long)f->passes.recorded);
+               (unsigned long long)be->pass_counts.replayed,
+               (unsigned long long)be->pass_counts.passes,
+               (unsigned long long)be->pass_counts.recorded);
 }
 
-static void print_operations(const struct bench_forward *f, const struct ceiling *c, int threads)
+static void print_operations(const struct profile_row *rows, const struct ceiling *c, int threads)
 {
     double total = 0;
     for (int i = 0; i < PROFILE_ROWS; i++)
-        total += f->ops[i].seconds;
+        total += rows[i].seconds;
     printf("\n| operation | share | calls | ms | GFLOP/s | of ceiling | GB/s | of ceiling |\n"
            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (int i = 0; i < PROFILE_ROWS; i++) {
-        const struct profile_row *r = &f->ops[i];
+        const struct profile_row *r = &rows[i];
         if (r->calls == 0)
             continue;
         double seconds = r->seconds / threads; /* threads worked side by side */
@@ -76,77 +78,103 @@ static void print_operations(const struct bench_forward *f, const struct ceiling
     }
 }
 
-static enum status print_explanations(const struct model *m, const struct arguments *a,
-                                      struct error *err)
+/* One row, or two: where explain.precision = auto means double, in that and in fp32. */
+static enum status print_explanation(struct bench *b, const char *name,
+                                     const struct engine_method *const *methods, int count,
+                                     struct error *err)
 {
-    static const char *const sets[][4] = {
-        { "raw", NULL },         { "rollout", NULL },
-        { "attribution", NULL }, { "raw", "rollout", "attribution" },
-        { "unified", NULL },     { "mambalrp", NULL }
-    };
-    static const char *const names[] = { "raw",         "rollout",
-                                         "attribution", "raw + rollout + attribution",
-                                         "unified",     "mambalrp" };
+    struct explain_options options = explain_defaults;
+    struct timing explain, forward;
+    bool in_double = false;
+    for (int i = 0; i < count; i++)
+        in_double |= methods[i]->in_double;
+    for (int twice = 0; twice <= in_double; twice++) {
+        options.precision = twice ? EXPLAIN_AUTO : EXPLAIN_FP32;
+        TRY(bench_explain(b, &options, methods, count, &explain, &forward, err));
+        printf("| %s | %s | %.2f | %.2f | %.0f |\n", name, twice ? "auto (double)" : "fp32",
+               1e3 * explain.median / b->batch, explain.median / forward.median,
+               (double)b->engine->info.explain_bytes / 1048576.0);
+        fflush(stdout);
+    }
+    return OK;
+}
+
+static enum status print_explanations(struct bench *b, const struct arguments *a, struct error *err)
+{
+    enum { TOGETHER = 3 };
+    static const char *const together[TOGETHER] = { "raw", "rollout", "attribution" };
+    const struct engine_method *methods[TOGETHER];
+    const struct engine *e = b->engine;
+    int count = 0;
     printf("\n| explanation (predicted class) | precision | ms an image | in forward passes | MiB "
            "held |\n"
            "| --- | --- | ---: | ---: | ---: |\n");
-    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
-        for (int twice = 0; twice < 2; twice++) {
-            const struct explain_method *methods[4];
-            struct explain_options eo = explain_defaults;
-            struct timing explain, forward;
-            size_t bytes;
-            int count = 0;
-            bool defined = true, wants_double = false;
-            for (; count < 4 && sets[i][count] != NULL; count++) {
-                methods[count] = explain_find(sets[i][count]);
-                defined = defined && explain_supports(methods[count], m);
-                wants_double = wants_double || explain_in_double(methods[count], m);
-            }
-            if (!defined || (twice && !wants_double) ||
-                (a->only != NULL && strcmp(a->only, names[i]) != 0))
-                continue;
-            eo.precision = twice ? EXPLAIN_AUTO : EXPLAIN_FP32;
-            eo.precision = PRECISION_FP32;
-            TRY(bench_explain(m, &a->o, &eo, methods, count, &explain, &forward, &bytes, err));
-            printf("| %s | %s | %.2f | %.2f | %.0f |\n", names[i], twice ? "auto (double)" : "fp32",
-                   1e3 * explain.median / a->o.batch, explain.median / forward.median,
-                   (double)bytes / 1048576.0);
-            fflush(stdout);
-        }
+    for (int i = 0; i < e->method_count; i++) {
+        const struct engine_method *m = &e->methods[i];
+        if (a->only != NULL ? strcmp(a->only, m->name) == 0 : !m->control)
+            TRY(print_explanation(b, m->name, &m, 1, err));
+    }
+    while (a->only == NULL && count < TOGETHER &&
+           (methods[count] = engine_method(e, together[count])) != NULL)
+        count++;
+    return count < TOGETHER
+               ? OK
+               : print_explanation(b, "raw + rollout + attribution", methods, count, err);
+}
+
+/* --method names one that this model has. */
+static enum status check_method(const struct engine *e, const char *name, struct error *err)
+{
+    const char *names[32];
+    char list[300];
+    size_t count = 0;
+    if (name == NULL || engine_method(e, name) != NULL)
+        return OK;
+    for (; count < (size_t)e->method_count && count < 32; count++)
+        names[count] = e->methods[count].name;
+    join_words(list, sizeof list, names, count);
+    return fail(err, E_CONFIG, "--method %s: is not defined for a %s; methods that are: %s", name,
+                e->info.arch, list);
+}
+
+static enum status measure(struct bench *b, const struct arguments *a,
+                           const struct engine_options *options, struct error *err)
+{
+    struct profile_row rows[PROFILE_ROWS];
+    struct timing forward;
+    struct ceiling c;
+    const struct engine_info *info = &b->engine->info;
+    char what[300];
+    TRY(check_method(b->engine, a->only, err));
+    snprintf(what, sizeof what, "%.200s: %s, %s, batch %d, %d threads", a->model, info->device,
+             precisions[info->precision], info->batch, info->threads);
+    printf("# %s, %d repeats (medians)\n", what, a->repeats);
+    TRY(bench_ceiling(b, &c, err));
+    TRY(bench_forward(b, &forward, err));
+    TRY(bench_operations(options, rows, err));
+    printf("\nCeilings measured now: %.1f GFLOP/s (matrix product of 2048), %.1f GB/s (copy)\n",
+           1e-9 * c.flops, 1e-9 * c.bytes);
+    print_forward(b, &forward);
+    print_operations(rows, &c, info->threads);
+    fflush(stdout);
+    if (a->plot != NULL)
+        TRY(bench_roofline(a->plot, what, rows, &c, info->threads, err));
+    if (!a->forward_only)
+        TRY(print_explanations(b, a, err));
+    printf("\nMemory: %.1f MiB weights, %.1f MiB activations; peak of this process %.0f MiB\n",
+           (double)info->weight_bytes / 1048576.0, (double)info->workspace_bytes / 1048576.0,
+           peak_memory_mib());
     return OK;
 }
 
 static enum status run(const struct arguments *a, struct error *err)
 {
-    struct model *m;
-    struct bench_forward f;
-    struct ceiling c;
-    TRY(open_model(a, &m, err));
-    int threads = a->o.be.threads;
-    char what[300];
-    snprintf(what, sizeof what, "%.200s: %s, %s, batch %d, %d threads", a->model, a->o.backend,
-             precisions[a->o.be.precision], a->o.batch, threads);
-    printf("# %s, %d repeats (medians)\n", what, a->o.repeats);
-    enum status status = bench_ceiling(&a->o, &c, err);
+    struct engine_options options;
+    struct bench b;
+    enum status status = open_model(a, &options, &b, err);
     if (status == OK)
-        status = bench_forward(m, &a->o, &f, err);
-    if (status == OK) {
-        printf("\nCeilings measured now: %.1f GFLOP/s (matrix product of 2048), %.1f GB/s (copy)\n",
-               1e-9 * c.flops, 1e-9 * c.bytes);
-        print_forward(&f, a);
-        print_operations(&f, &c, threads);
-        fflush(stdout);
-        if (a->plot != NULL)
-            status = bench_roofline(a->plot, what, &f, &c, threads, err);
-    }
-    if (status == OK && !a->forward_only)
-        status = print_explanations(m, a, err);
-    if (status == OK)
-        printf("\nMemory: %.1f MiB weights, %.1f MiB activations; peak of this process %.0f MiB\n",
-               (double)f.weight_bytes / 1048576.0, (double)f.workspace_bytes / 1048576.0,
-               peak_memory_mib());
-    model_close(m);
+        status = measure(&b, a, &options, err);
+    bench_close(&b);
     return status;
 }
 
@@ -184,7 +212,7 @@ static error_t set_precision(struct arguments *a, const char *text)
 {
     for (int i = 0; precisions[i] != NULL; i++)
         if (strcmp(precisions[i], text) == 0) {
-            a->o.be.precision = (enum precision)i;
+            a->engine.precision = (enum precision)i;
             return 0;
         }
     log_error("--precision %s: should be fp32, tf32 or bf16", text);
@@ -196,28 +224,28 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct arguments *a = state->input;
     switch (key) {
     case 'b':
-        return whole(state, "batch", arg, 1, 4096, &a->o.batch);
+        return whole(state, "batch", arg, 1, 4096, &a->engine.batch);
     case 'p':
         return set_precision(a, arg);
     case 't':
-        return whole(state, "threads", arg, 1, 1024, &a->o.be.threads);
+        return whole(state, "threads", arg, 1, 1024, &a->engine.threads);
     case 'd':
-        a->o.backend = arg;
+        a->engine.device = arg;
         return 0;
     case 'r':
-        return whole(state, "repeats", arg, 1, 1000, &a->o.repeats);
+        return whole(state, "repeats", arg, 1, 1000, &a->repeats);
     case 'o':
         a->plot = arg;
         return 0;
     case KEY_HEADS:
-        return whole(state, "heads", arg, 1, 4096, &a->heads);
+        return whole(state, "heads", arg, 1, 4096, &a->engine.model.heads);
     case KEY_SIZE:
-        return whole(state, "image-size", arg, 1, 4096, &a->image_size);
+        return whole(state, "image-size", arg, 1, 4096, &a->engine.model.image_size);
     case KEY_FORWARD:
         a->forward_only = true;
         return 0;
     case KEY_NO_GRAPHS:
-        a->o.be.no_graphs = true;
+        a->engine.no_graphs = true;
         return 0;
     case KEY_METHOD:
         if (explain_find(arg) == NULL) {
@@ -247,16 +275,11 @@ static const struct argp argp = {
 
 static int main_bench(int argc, char **argv)
 {
-    struct arguments a = {
-        .o = { .backend = "cpu", .be = { .simd = "" }, .batch = 16, .repeats = 7 }
-    };
+    struct arguments a = { .engine = { .device = "cpu", .batch = 16 }, .repeats = 7 };
     struct error err = { 0 };
     int code;
     if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
         return code;
-    if (a.o.be.threads == 0)
-        a.o.be.threads = omp_get_num_procs();
-    omp_set_num_threads(a.o.be.threads);
     if (run(&a, &err) == OK)
         return EXIT_DONE;
     log_error("%s", err.text);

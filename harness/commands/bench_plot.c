@@ -6,11 +6,11 @@
 
 #include "gnuplot.h"
 
-static void write_points(FILE *f, const struct bench_forward *b, int threads)
+static void write_points(FILE *f, const struct profile_row *rows, int threads)
 {
     fprintf(f, "$points << EOD\n");
     for (int i = 0; i < PROFILE_ROWS; i++) {
-        const struct profile_row *r = &b->ops[i];
+        const struct profile_row *r = &rows[i];
         if (r->calls == 0 || r->bytes == 0 || r->flops == 0)
             continue;
         fprintf(f, "%.6g %.6g \"%s\"\n", r->flops / r->bytes,
@@ -19,7 +19,7 @@ static void write_points(FILE *f, const struct bench_forward *b, int threads)
     fprintf(f, "EOD\n");
 }
 
-enum status bench_roofline(const char *stem, const char *what, const struct bench_forward *b,
+enum status bench_roofline(const char *stem, const char *what, const struct profile_row *rows,
                            const struct ceiling *c, int threads, struct error *err)
 {
     char path[4200];
@@ -27,7 +27,7 @@ enum status bench_roofline(const char *stem, const char *what, const struct benc
     FILE *f = fopen(path, "w");
     if (f == NULL)
         return fail(err, E_IO, "%s: cannot write: %s", path, strerror(errno));
-    write_points(f, b, threads);
+    write_points(f, rows, threads);
     fprintf(f,
             "flops = %.6g\nbytes = %.6g\n"
             "set logscale xy\nset grid\nset key bottom right\n"

@@ -20,7 +20,7 @@ static const struct published_entry *find_published(const struct published *p, c
 /* A file that bears a released checkpoint's name, but another hash, is not that checkpoint. */
 static void compare_hash(struct doctor *d, const struct published *p)
 {
-    const struct checkpoint *c = d->plan->model->checkpoint;
+    const struct checkpoint *c = engine_model(d->plan->engine)->checkpoint;
     const char *slash = strrchr(c->path, '/');
     const char *file = slash != NULL ? slash + 1 : c->path;
     for (size_t i = 0; i < p->entries; i++) {
@@ -39,10 +39,13 @@ static void compare_hash(struct doctor *d, const struct published *p)
 
 void doctor_checkpoint(struct doctor *d)
 {
-    const struct model *m = d->plan->model;
+    const struct engine *e = d->plan->engine;
+    const struct model *m = e != NULL ? engine_model(e) : NULL;
     struct published p;
     char path[PUBLISHED_PATH];
     struct error err;
+    if (e != NULL && m == NULL)
+        doctor_good(d, "model", "%s: %s; %s", e->info.name, e->info.about, e->info.source);
     if (m == NULL)
         return;
     const struct geometry *g = &m->geo;
@@ -97,8 +100,8 @@ void doctor_data(struct doctor *d)
         low = data->labels[i] < low ? data->labels[i] : low;
         high = data->labels[i] > high ? data->labels[i] : high;
     }
-    const struct model *m = d->plan->model;
-    if (m == NULL || (low >= 0 && high < m->geo.classes)) /* else the step "labels" has said so */
+    const struct engine *e = d->plan->engine;
+    if (e == NULL || (low >= 0 && high < e->info.classes)) /* else the step "labels" has said so */
         doctor_good(d, "labels", "from %d to %d", (int)low, (int)high);
 }
 
@@ -115,13 +118,13 @@ struct sampling {
 static enum status take_memory(struct sampling *s, struct error *err)
 {
     const struct plan *p = s->doctor->plan;
-    if (p->net == NULL || !p->data->has_labels)
+    if (p->engine == NULL || !p->engine->started || !p->data->has_labels)
         return OK;
-    int side = p->model->geo.image_size;
+    int side = p->engine->info.image_size;
     size_t bytes = (size_t)side * (size_t)side * 3;
     s->picture = (struct image){ side, side, malloc(bytes) };
-    s->logits = malloc((size_t)p->model->geo.classes * sizeof *s->logits);
-    s->rgb_device = p->backend->alloc(p->backend, bytes);
+    s->logits = malloc((size_t)p->engine->info.classes * sizeof *s->logits);
+    s->rgb_device = engine_alloc(p->engine, bytes, 1);
     if (s->picture.rgb == NULL || s->logits == NULL || s->rgb_device == NULL)
         return fail(err, E_NOMEM, "no memory for an image of %d x %d pixels", side, side);
     return OK;
@@ -131,14 +134,14 @@ static enum status classify(struct sampling *s, const struct sample *sample, int
                             struct error *err)
 {
     const struct plan *p = s->doctor->plan;
-    if (s->rgb_device == NULL || label < 0 || label >= p->model->geo.classes)
+    if (s->rgb_device == NULL || label < 0 || label >= p->engine->info.classes)
         return OK;
     int side = s->picture.width;
     const struct view view = { .rgb = s->rgb_device };
     TRY(image_preprocess(&sample->image, PREPROCESS_EVAL, side, s->picture.rgb, err));
-    p->backend->upload(p->backend, s->rgb_device, s->picture.rgb, (size_t)side * (size_t)side * 3);
-    TRY(net_forward(p->net, &view, 1, s->logits, err));
-    s->right += top_class(s->logits, p->model->geo.classes) == label;
+    engine_upload(p->engine, s->rgb_device, s->picture.rgb, (size_t)side * (size_t)side * 3);
+    TRY(engine_classify(p->engine, &view, 1, s->logits, err));
+    s->right += top_class(s->logits, p->engine->info.classes) == label;
     s->classified++;
     return OK;
 }
@@ -167,7 +170,7 @@ static void compare_accuracy(struct sampling *s)
         return;
     double accuracy = 100 * (double)s->right / (double)s->classified;
     bool imagenet = strncmp(p->data->kind->name, "imagenet", 8) == 0 &&
-                    p->model->geo.classes == IMAGENET_CLASSES;
+                    p->engine->info.classes == IMAGENET_CLASSES;
     const struct published_entry *e = NULL;
     if (published_load(published_directory(path), &published, &err) != OK)
         published = (struct published){ 0 };
@@ -236,7 +239,7 @@ void doctor_sample(struct doctor *d)
     if (status == OK)
         compare_accuracy(&s);
     if (s.rgb_device != NULL)
-        p->backend->free(p->backend, s.rgb_device);
+        engine_free(p->engine, s.rgb_device);
     image_free(&s.picture);
     free(s.logits);
 }

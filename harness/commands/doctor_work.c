@@ -82,7 +82,7 @@ static void print_duration(struct doctor *d, double each, size_t measured)
     doctor_good(d, "duration",
                 "%.3f s an image (measured on %zu, with %d threads on %s): about %.1f %s for %zu "
                 "images%s; peak memory so far %.0f MiB",
-                each, measured, p->threads, p->device, shown, unit, p->images,
+                each, measured, p->threads, p->engine->info.device, shown, unit, p->images,
                 runs > 1 ? " in each run of run.vary" : "", peak_memory_mib());
 }
 
@@ -90,9 +90,7 @@ static void print_duration(struct doctor *d, double each, size_t measured)
 static enum status measure(struct plan *p, struct runner *r, double *each, size_t *measured,
                            struct error *err)
 {
-    size_t count = (size_t)(p->backend->lanes > 2 ? p->backend->lanes : 2);
-    if (p->backend->lane_images == 0) /* a GPU: a whole batch at once */
-        count = (size_t)p->batch;
+    size_t count = (size_t)(p->engine->info.busy > 2 ? p->engine->info.busy : 2);
     count = count < p->images ? count : p->images;
     for (int round = 0; round < 2; round++) {
         struct progress progress;
@@ -121,7 +119,8 @@ void doctor_work(struct doctor *d)
         doctor_note(d, "duration", "not measured: the faults above come first");
         return;
     }
-    size_t rows = (size_t)p->batch < p->images ? (size_t)p->batch : p->images;
+    size_t rows =
+        (size_t)p->engine->info.batch < p->images ? (size_t)p->engine->info.batch : p->images;
     enum status status = runner_open(p, rows, &r, &err);
     if (status == OK) {
         check_disk(d, result_bytes(p, runner_records(r)));

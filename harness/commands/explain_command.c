@@ -27,46 +27,45 @@ struct options {
 
 /* ---- methods --------------------------------------------------------------------------------- */
 
-static enum status unknown_method(const char *typed, const struct model *model, struct error *err)
+static enum status unknown_method(const char *typed, const struct engine *e, struct error *err)
 {
     const char *names[EXPLAIN_METHODS];
     size_t count = 0;
     char list[300];
-    for (int i = 0; explain_methods[i] != NULL && count < EXPLAIN_METHODS; i++)
-        if (explain_supports(explain_methods[i], model))
-            names[count++] = explain_methods[i]->name;
+    for (int i = 0; i < e->method_count && count < EXPLAIN_METHODS; i++)
+        names[count++] = e->methods[i].name;
     join_words(list, sizeof list, names, count);
     const char *near = suggest(typed, names, count);
     return fail(err, E_CONFIG, "--methods: '%s' is not a method for a %s%s%s%s; those are %s",
-                typed, model->arch, near ? "; did you mean '" : "", near ? near : "",
+                typed, e->info.arch, near ? "; did you mean '" : "", near ? near : "",
                 near ? "'?" : "", list);
 }
 
-/* "raw, rollout" -> methods that every side has; without --methods all that explain anything. */
+/* "raw, rollout" -> methods that every model has; without --methods all that explain anything. */
 static enum status choose_methods(struct explain_figure *p, const struct options *o,
                                   struct error *err)
 {
+    const struct engine *first = p->models[0].inference.engine;
     if (o->methods == NULL) {
-        for (int i = 0; explain_methods[i] != NULL && p->method_count < EXPLAIN_METHODS; i++) {
-            bool all = !explain_methods[i]->control;
-            for (int k = 0; k < p->model_count; k++)
-                all &= explain_supports(explain_methods[i], p->models[k].inference.model);
+        for (int i = 0; i < first->method_count && p->method_count < EXPLAIN_METHODS; i++) {
+            bool all = !first->methods[i].control;
+            for (int k = 1; k < p->model_count; k++)
+                all &= engine_method(p->models[k].inference.engine, first->methods[i].name) != NULL;
             if (all)
-                p->methods[p->method_count++] = explain_methods[i];
+                p->methods[p->method_count++] = first->methods[i].name;
         }
         return OK;
     }
     char *words = strdup(o->methods), *rest = words;
     enum status status = words != NULL ? OK : fail(err, E_NOMEM, "out of memory");
     for (char *w; status == OK && (w = strtok_r(rest, ", ", &rest)) != NULL;) {
-        const struct explain_method *m = explain_find(w);
         for (int k = 0; status == OK && k < p->model_count; k++)
-            if (m == NULL || !explain_supports(m, p->models[k].inference.model))
-                status = unknown_method(w, p->models[k].inference.model, err);
+            if (engine_method(p->models[k].inference.engine, w) == NULL)
+                status = unknown_method(w, p->models[k].inference.engine, err);
         if (status == OK && p->method_count == EXPLAIN_METHODS)
             status = fail(err, E_CONFIG, "--methods: more than %d", EXPLAIN_METHODS);
         if (status == OK)
-            p->methods[p->method_count++] = m;
+            p->methods[p->method_count++] = engine_method(first, w)->name;
     }
     free(words);
     if (status == OK && p->method_count == 0)
@@ -74,32 +73,33 @@ static enum status choose_methods(struct explain_figure *p, const struct options
     return status;
 }
 
-/* ---- models: one model each -------------------------------------------------------------------
- */
+/* ---- models ---------------------------------------------------------------------------------- */
 
-static enum status open_explainer(struct explain_figure *p, struct explained_model *side,
-                                  const struct options *o, struct error *err)
+static enum status prepare(struct explain_figure *p, struct explained_model *side,
+                           const struct options *o, struct error *err)
 {
     static const bool classes[CLASS_CHOICES] = { [CLASS_PREDICTED] = true };
-    const struct inference *s = &side->inference;
+    struct engine *e = side->inference.engine;
+    const struct engine_method *methods[EXPLAIN_METHODS];
     struct explain_options eo = explain_defaults;
     eo.protocol = o->protocol;
-    size_t pixels = (size_t)s->model->geo.image_size * (size_t)s->model->geo.image_size;
-    TRY(explainer_open(s->model, s->device, &s->backend_options, &input_imagenet, &eo, p->methods,
-                       p->method_count, classes, 1, &side->explainer, err));
-    side->maps = malloc(explainer_map_values(side->explainer) * sizeof(float));
+    for (int i = 0; i < p->method_count; i++)
+        methods[i] = engine_method(e, p->methods[i]);
+    TRY(engine_prepare(e, methods, p->method_count, classes, &eo, err));
+    size_t pixels = (size_t)e->info.image_size * (size_t)e->info.image_size;
+    side->maps = calloc(engine_map_values(e), sizeof *side->maps);
     side->heat = malloc((size_t)p->method_count * pixels * sizeof(float));
     if (side->maps == NULL || side->heat == NULL)
         return fail(err, E_NOMEM, "no memory for %d heat maps", p->method_count);
     return OK;
 }
 
-/* The first side that has another number of classes than are named; NULL: none. */
-static const struct model *unnamed_model(const struct explain_figure *p)
+/* The first model that has another number of classes than are named; NULL: none. */
+static const struct engine *unnamed_model(const struct explain_figure *p)
 {
     for (int k = 0; k < p->model_count && p->names.count > 0; k++)
-        if (p->models[k].inference.model->geo.classes != p->names.count)
-            return p->models[k].inference.model;
+        if (p->models[k].inference.engine->info.classes != p->names.count)
+            return p->models[k].inference.engine;
     return NULL;
 }
 
@@ -109,11 +109,11 @@ static enum status find_names(struct explain_figure *p, const struct options *o,
 {
     enum status status = o->names != NULL ? class_list_read(o->names, &p->names, err)
                                           : class_list_beside(o->checkpoint, &p->names, err);
-    const struct model *other = unnamed_model(p);
+    const struct engine *other = unnamed_model(p);
     if (status == OK && other != NULL)
         status = fail(err, E_CONFIG, "%s names %d classes; %s has %d",
                       o->names != NULL ? o->names : "classes.txt", p->names.count,
-                      other->checkpoint->path, other->geo.classes);
+                      other->options.checkpoint, other->info.classes);
     if (status == OK || o->names != NULL)
         return status;
     log_warn("%s: classes are told by their numbers", err->text);
@@ -125,10 +125,10 @@ static enum status check_choice(const struct explain_figure *p, const struct opt
                                 struct error *err)
 {
     for (int k = 0; k < p->model_count; k++)
-        if (o->choice >= p->models[k].inference.model->geo.classes)
+        if (o->choice >= p->models[k].inference.engine->info.classes)
             return fail(err, E_CONFIG, "--class %ld: %s has the classes 0 to %d", o->choice,
-                        p->models[k].inference.model->checkpoint->path,
-                        p->models[k].inference.model->geo.classes - 1);
+                        p->models[k].inference.engine->options.checkpoint,
+                        p->models[k].inference.engine->info.classes - 1);
     return OK;
 }
 
@@ -136,7 +136,7 @@ static enum status open_panel(struct explain_figure *p, const struct options *o,
 {
     p->model_count = o->beside != NULL ? 2 : 1;
     p->protocol = o->protocol;
-    p->preprocess = preprocess_names[o->cli.inference.preprocess];
+    p->preprocess = preprocess_names[o->cli.preprocess];
     p->vector = o->cli.vector;
     TRY(inference_cli_open(&o->cli, o->checkpoint, o->beside != NULL, &p->models[0].inference,
                            err));
@@ -146,14 +146,13 @@ static enum status open_panel(struct explain_figure *p, const struct options *o,
     TRY(check_choice(p, o, err));
     TRY(choose_methods(p, o, err));
     for (int k = 0; k < p->model_count; k++)
-        TRY(open_explainer(p, &p->models[k], o, err));
+        TRY(prepare(p, &p->models[k], o, err));
     return OK;
 }
 
 static void close_panel(struct explain_figure *p)
 {
     for (int k = 0; k < EXPLAIN_MODELS; k++) {
-        explainer_close(p->models[k].explainer);
         inference_close(&p->models[k].inference);
         free(p->models[k].maps);
         free(p->models[k].heat);
@@ -168,10 +167,9 @@ static void print_top(const struct explain_figure *p, const struct explained_mod
                       const char *path)
 {
     const struct inference *s = &side->inference;
-    int classes = s->model->geo.classes, shown[TOP], count = classes < TOP ? classes : TOP;
-    char title[96], buffer[32];
-    inference_title(s, title, sizeof title);
-    printf("%s: %s\n", path, title);
+    int classes = s->engine->info.classes, shown[TOP], count = classes < TOP ? classes : TOP;
+    char buffer[32];
+    printf("%s: %s\n", path, s->engine->info.title);
     for (int i = 0; i < count; i++) {
         shown[i] = -1;
         for (int k = 0; k < classes; k++) {
@@ -181,7 +179,7 @@ static void print_top(const struct explain_figure *p, const struct explained_mod
             if (!taken && (shown[i] < 0 || s->logits[k] > s->logits[shown[i]]))
                 shown[i] = k;
         }
-        printf("  %6.2f %%  %5d  %s\n", 100 * explain_figure_probability(s, shown[i]), shown[i],
+        printf("  %6.2f %%  %5d  %s\n", 100 * inference_probability(s, shown[i]), shown[i],
                p->names.count > 0 ? class_list_name(&p->names, shown[i], buffer) : "");
     }
 }
@@ -202,27 +200,21 @@ static enum status explained_class(const struct explain_figure *p, const struct 
                       path);
 }
 
-static enum status explain_side(struct explain_figure *p, struct explained_model *side, int class,
-                                struct error *err)
+static enum status explain_model(struct explained_model *side, int class, struct error *err)
 {
     struct inference *s = &side->inference;
-    size_t pixels = (size_t)s->model->geo.image_size * (size_t)s->model->geo.image_size;
     int32_t predicted;
     float identity;
     uint8_t zero_row_sum;
-    const struct explain_subject subject = {
-        .rgb = s->picture.rgb, .label = 0, .predicted = class >= 0 ? class : explain_figure_top(s)
-    };
+    const struct explain_image image = { .rgb = s->rgb,
+                                         .label = 0,
+                                         .predicted = class >= 0 ? class : inference_top(s) };
     const struct explain_result result = { &predicted, side->maps, &identity, &zero_row_sum };
-    side->class = subject.predicted;
-    TRY(explainer_run(side->explainer, &subject, 1, &result, err));
+    side->class = image.predicted;
+    TRY(engine_explain(s->engine, &image, 1, &result, err));
     if (zero_row_sum)
         log_warn("a rollout met rows whose sum is 0; those rows are not divided by it");
-    for (int m = 0; m < p->method_count; m++)
-        TRY(inference_heat(s, side->maps + explainer_map_at(side->explainer, 0, m, CLASS_PREDICTED),
-                           explainer_side(side->explainer, m), side->heat + (size_t)m * pixels,
-                           err));
-    return OK;
+    return inference_heat(s, side->maps, CLASS_PREDICTED, side->heat, err);
 }
 
 /* FOLDER/NAME, and FOLDER/NAME-2 for the second image of that name. */
@@ -260,7 +252,7 @@ static enum status explain_image(struct explain_figure *p, const struct options 
         if (status == OK)
             print_top(p, &p->models[k], path);
         if (status == OK)
-            status = explain_side(p, &p->models[k], class, err);
+            status = explain_model(&p->models[k], class, err);
     }
     image_free(&image);
     return status == OK ? draw(p, o, index, err) : status;

@@ -9,23 +9,6 @@
 #include "log.h"
 #include "panel.h"
 
-int explain_figure_top(const struct inference *s)
-{
-    int top = 0;
-    for (int k = 1; k < s->model->geo.classes; k++)
-        if (s->logits[k] > s->logits[top])
-            top = k;
-    return top;
-}
-
-double explain_figure_probability(const struct inference *s, int class)
-{
-    double top = s->logits[explain_figure_top(s)], sum = 0;
-    for (int k = 0; k < s->model->geo.classes; k++)
-        sum += exp((double)s->logits[k] - top);
-    return exp((double)s->logits[class] - top) / sum;
-}
-
 void explain_figure_stem(const char *path, char *out, size_t size)
 {
     const char *slash = strrchr(path, '/');
@@ -45,7 +28,7 @@ static int count_columns(const struct explain_figure *p)
 static enum status put_heat(const struct explain_figure *p, const struct explained_model *side,
                             int m, int cell, struct panel *panel, struct error *err)
 {
-    int s = side->inference.model->geo.image_size;
+    int s = side->inference.engine->info.image_size;
     size_t pixels = (size_t)s * (size_t)s;
     uint8_t *rgb = panel_picture(panel, cell / panel->columns, cell % panel->columns, s);
     if (rgb == NULL)
@@ -54,7 +37,7 @@ static enum status put_heat(const struct explain_figure *p, const struct explain
     for (size_t i = 1; i < pixels; i++)
         same &= side->heat[(size_t)m * pixels + i] == side->heat[(size_t)m * pixels];
     colour_overlay(side->inference.picture.rgb, side->heat + (size_t)m * pixels, pixels, rgb);
-    snprintf(panel->cells[cell].title, sizeof panel->cells->title, "%s%s", p->methods[m]->name,
+    snprintf(panel->cells[cell].title, sizeof panel->cells->title, "%s%s", p->methods[m],
              same ? " (constant)" : "");
     return OK;
 }
@@ -63,14 +46,15 @@ static enum status put_side(const struct explain_figure *p, int k, struct panel 
                             struct error *err)
 {
     const struct explained_model *side = &p->models[k];
-    int s = side->inference.model->geo.image_size, row = k; /* two models: all in one row */
+    int s = side->inference.engine->info.image_size, row = k; /* two models: all in one row */
     uint8_t *rgb = panel_picture(panel, row, 0, s);
     if (rgb == NULL)
         return fail(err, E_NOMEM, "no memory for a picture");
     memcpy(rgb, side->inference.picture.rgb, (size_t)s * (size_t)s * 3);
     snprintf(panel->cells[row * panel->columns].title, sizeof panel->cells->title, "image");
     if (p->model_count > 1)
-        inference_title(&side->inference, panel->row_titles[row], sizeof *panel->row_titles);
+        snprintf(panel->row_titles[row], sizeof *panel->row_titles, "%s",
+                 side->inference.engine->info.title);
     for (int m = 0; m < p->method_count; m++)
         TRY(put_heat(p, side, m, row * panel->columns + 1 + m, panel, err));
     return OK;
@@ -79,16 +63,15 @@ static enum status put_side(const struct explain_figure *p, int k, struct panel 
 /* Data, model, method, protocol and n are in every figure. */
 static void put_words(const struct explain_figure *p, const char *image, struct panel *panel)
 {
-    char buffer[32], title[96], stem[128];
+    char buffer[32], stem[128];
     explain_figure_stem(image, stem, sizeof stem);
     snprintf(panel->heading[0], sizeof *panel->heading, "%s", stem);
     for (int k = 0; k < p->model_count; k++) {
         const struct explained_model *side = &p->models[k];
-        int top = explain_figure_top(&side->inference);
-        inference_title(&side->inference, title, sizeof title);
-        snprintf(panel->heading[k + 1], sizeof *panel->heading, "%s: %.60s, %.1f %%%s", title,
-                 class_list_name(&p->names, side->class, buffer),
-                 100 * explain_figure_probability(&side->inference, side->class),
+        int top = inference_top(&side->inference);
+        snprintf(panel->heading[k + 1], sizeof *panel->heading, "%.80s: %.60s, %.1f %%%s",
+                 side->inference.engine->info.title, class_list_name(&p->names, side->class, buffer),
+                 100 * inference_probability(&side->inference, side->class),
                  top == side->class ? " (predicted)" : " (not what it predicts)");
     }
     snprintf(panel->note[0], sizeof *panel->note,
@@ -97,7 +80,7 @@ static void put_words(const struct explain_figure *p, const char *image, struct 
     for (int k = 0, used = 0; k < p->model_count; k++)
         used += snprintf(panel->note[1] + used, sizeof *panel->note - (size_t)used, "%s%.12s",
                          k > 0 ? ", " : "sha256 of the checkpoint: ",
-                         p->models[k].inference.model->checkpoint->sha256);
+                         engine_fingerprint(p->models[k].inference.engine));
 }
 
 enum status explain_figure_draw(const struct explain_figure *p, const char *image, const char *stem,

@@ -8,8 +8,7 @@ enum { EXPLAIN_MODELS = 2, EXPLAIN_METHODS = 16 };
 
 struct explained_model { /* a model */
     struct inference inference;
-    struct explainer *explainer;
-    float *maps; /* [methods, g, g] of the last picture; room for CLASS_CHOICES times as many */
+    float *maps; /* of the last picture, as engine_map_at has them */
     float *heat; /* [methods, S, S] */
     int class;   /* that was explained */
 };
@@ -17,16 +16,12 @@ struct explained_model { /* a model */
 struct explain_figure {
     struct explained_model models[EXPLAIN_MODELS];
     int model_count;
-    const struct explain_method *methods[EXPLAIN_METHODS];
+    const char *methods[EXPLAIN_METHODS]; /* names, of methods that all models have */
     int method_count;
     struct class_list names;
     const char *protocol, *preprocess;
     bool vector;
 };
-
-/* The largest logit's class, the lowest of equal ones; and the softmax of a class. */
-int explain_figure_top(const struct inference *);
-double explain_figure_probability(const struct inference *, int class);
 
 /* "/x/photo.jpg" -> "photo" */
 void explain_figure_stem(const char *path, char *out, size_t size);

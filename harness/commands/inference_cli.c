@@ -36,12 +36,12 @@ error_t inference_cli_parse(int key, char *value, struct argp_state *state, stru
     switch (key) {
     case 'p':
         bad = inference_cli_word(state, "preprocess", value, preprocess_names, &word);
-        c->inference.preprocess = (enum preprocess)word;
+        c->preprocess = (enum preprocess)word;
         return bad;
     case INFERENCE_HEADS:
-        return whole(state, "heads", value, 4096, &c->inference.heads);
+        return whole(state, "heads", value, 4096, &c->engine.model.heads);
     case INFERENCE_SIZE:
-        return whole(state, "image-size", value, 4096, &c->inference.image_size);
+        return whole(state, "image-size", value, 4096, &c->engine.model.image_size);
     case 'o':
         c->out = value;
         return 0;
@@ -49,10 +49,10 @@ error_t inference_cli_parse(int key, char *value, struct argp_state *state, stru
         c->vector = true;
         return 0;
     case INFERENCE_DEVICE:
-        c->inference.device = value;
+        c->engine.device = value;
         return inference_cli_word(state, "device", value, devices, &word);
     case INFERENCE_THREADS:
-        return whole(state, "threads", value, 1024, &c->inference.threads);
+        return whole(state, "threads", value, 1024, &c->engine.threads);
     case CLI_HELP:
         c->help = true;
         return 0;
@@ -64,8 +64,8 @@ error_t inference_cli_parse(int key, char *value, struct argp_state *state, stru
 enum status inference_cli_open(const struct inference_cli *c, const char *checkpoint, bool two,
                                struct inference *s, struct error *err)
 {
-    struct inference_options o = c->inference;
+    struct engine_options o = c->engine;
     o.checkpoint = checkpoint;
-    o.heads_if_any = two;
-    return inference_open(s, &o, err);
+    o.model.heads_if_any = two;
+    return inference_open(s, &o, c->preprocess, err);
 }

@@ -13,7 +13,8 @@ enum {
 };
 
 struct inference_cli {
-    struct inference_options inference;
+    struct engine_options engine;
+    enum preprocess preprocess;
     const char *out; /* folder of the pictures */
     bool vector, help;
 };
@@ -31,7 +32,7 @@ struct inference_cli {
 /* What a struct inference_cli starts from. */
 #define INFERENCE_CLI_START(folder)                                                                \
     {                                                                                              \
-        .inference = { .device = "auto", .preprocess = PREPROCESS_NOTEBOOK }, .out = folder        \
+        .engine = { .device = "auto" }, .preprocess = PREPROCESS_NOTEBOOK, .out = folder           \
     }
 
 /* Takes one of the options above, or ARGP_ERR_UNKNOWN. */

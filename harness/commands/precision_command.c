@@ -13,6 +13,7 @@
 #include "progress.h"
 #include "runner.h"
 #include "stop.h"
+#include "task.h"
 
 enum { FP32, DOUBLE, SIDES };
 
@@ -39,47 +40,32 @@ struct distance {
     size_t images;
 };
 
-static void make_heat(const struct plan *p, const float *map, float *heat)
+/* The order in which a map of a method removes pixels: rank [S*S]. */
+static enum status rank_map(const struct plan *p, int method, const float *map, uint32_t *rank,
+                            struct error *err)
 {
-    struct backend *be = p->backend;
-    int grid = p->model->geo.grid, side = p->model->geo.image_size;
-    size_t cells = (size_t)grid * (size_t)grid, pixels = (size_t)side * (size_t)side;
-    float *d_map = be->alloc(be, cells * sizeof *d_map),
-          *d_heat = be->alloc(be, pixels * sizeof *d_heat);
-    if (d_map != NULL && d_heat != NULL) {
-        be->upload(be, d_map, map, cells * sizeof *map);
-        const struct heat_args h = {
-            .n = 1, .grid = grid, .side = side, .maps = d_map, .heat = d_heat
-        };
-        be->op.heat(be, &h);
-        be->download(be, heat, d_heat, pixels * sizeof *heat);
-        be_wait(be);
+    struct engine *e = p->engine;
+    int side = p->methods[method]->side;
+    size_t cells = (size_t)side * (size_t)side, pixels = pixel_count(p);
+    float *d_map = engine_alloc(e, cells, sizeof *d_map);
+    float *d_heat = engine_alloc(e, pixels, sizeof *d_heat);
+    uint32_t *d_rank = engine_alloc(e, pixels, sizeof *d_rank);
+    const struct rank_args r = { .n = 1, .pixels = (int)pixels, .heat = d_heat, .rank = d_rank };
+    enum status status = OK;
+    if (d_map == NULL || d_heat == NULL || d_rank == NULL) {
+        status = fail(err, E_NOMEM, "%s: no memory for a heat map of %zu pixels", e->info.device,
+                      pixels);
+    } else {
+        engine_upload(e, d_map, map, cells * sizeof *map);
+        engine_heat(e, d_map, 1, side, d_heat);
+        engine_rank(e, &r);
+        engine_download(e, rank, d_rank, pixels * sizeof *rank);
+        status = engine_sync(e, err);
     }
-    if (d_map != NULL)
-        be->free(be, d_map);
-    if (d_heat != NULL)
-        be->free(be, d_heat);
-}
-
-static void rank_pixels(const struct plan *p, const float *heat, uint32_t *rank)
-{
-    struct backend *be = p->backend;
-    size_t pixels = (size_t)p->model->geo.image_size * (size_t)p->model->geo.image_size;
-    float *d_heat = be->alloc(be, pixels * sizeof *d_heat);
-    uint32_t *d_rank = be->alloc(be, pixels * sizeof *d_rank);
-    if (d_heat != NULL && d_rank != NULL) {
-        be->upload(be, d_heat, heat, pixels * sizeof *heat);
-        const struct rank_args r = {
-            .n = 1, .pixels = (int)pixels, .heat = d_heat, .rank = d_rank
-        };
-        be->op.rank(be, &r);
-        be->download(be, rank, d_rank, pixels * sizeof *rank);
-        be_wait(be);
-    }
-    if (d_heat != NULL)
-        be->free(be, d_heat);
-    if (d_rank != NULL)
-        be->free(be, d_rank);
+    engine_free(e, d_map);
+    engine_free(e, d_heat);
+    engine_free(e, d_rank);
+    return status;
 }
 
 static double overlap(const uint32_t *a, const uint32_t *b, size_t pixels)
@@ -95,19 +81,19 @@ static double overlap(const uint32_t *a, const uint32_t *b, size_t pixels)
     return sum / (CURVE_POINTS - 1);
 }
 
-static enum status measure_maps(const struct side *s, int columns[SIDES], size_t images,
+static enum status measure_maps(const struct side *s, int method, int columns[SIDES], size_t images,
                                 struct distance *out, struct error *err)
 {
-    const struct geometry *g = &s[FP32].plan->model->geo;
-    size_t cells = (size_t)g->grid * (size_t)g->grid;
-    size_t pixels = (size_t)g->image_size * (size_t)g->image_size;
-    float *heat = malloc(pixels * sizeof *heat);
+    size_t pixels = pixel_count(s[FP32].plan);
+    size_t map_side = (size_t)s[FP32].plan->methods[method]->side, cells = map_side * map_side;
     uint32_t *rank[SIDES] = { malloc(pixels * sizeof *rank[0]), malloc(pixels * sizeof *rank[0]) };
     *out = (struct distance){ .lowest_overlap = 1 };
-    bool ok = heat != NULL && rank[FP32] != NULL && rank[DOUBLE] != NULL;
-    for (size_t i = 0; ok && i < images; i++) {
-        const float *a = records_at(runner_records(s[FP32].runner), columns[FP32], i);
-        const float *b = records_at(runner_records(s[DOUBLE].runner), columns[DOUBLE], i);
+    enum status status = OK;
+    if (rank[FP32] == NULL || rank[DOUBLE] == NULL)
+        status = fail(err, E_NOMEM, "out of memory");
+    for (size_t i = 0; status == OK && i < images; i++) {
+        const float *a = records_f32(runner_records(s[FP32].runner), columns[FP32], i);
+        const float *b = records_f32(runner_records(s[DOUBLE].runner), columns[DOUBLE], i);
         double error = 0, size = 0;
         for (size_t k = 0; k < cells; k++) {
             error = fmax(error, fabs((double)a[k] - (double)b[k]));
@@ -115,10 +101,11 @@ static enum status measure_maps(const struct side *s, int columns[SIDES], size_t
         }
         if (!(size > 0)) /* an unreadable image, or a map of zeros */
             continue;
-        make_heat(s[FP32].plan, a, heat);
-        rank_pixels(s[FP32].plan, heat, rank[FP32]);
-        make_heat(s[DOUBLE].plan, b, heat);
-        rank_pixels(s[DOUBLE].plan, heat, rank[DOUBLE]);
+        status = rank_map(s[FP32].plan, method, a, rank[FP32], err);
+        if (status == OK)
+            status = rank_map(s[DOUBLE].plan, method, b, rank[DOUBLE], err);
+        if (status != OK)
+            break;
         double same = overlap(rank[FP32], rank[DOUBLE], pixels);
         out->largest = fmax(out->largest, error / size);
         out->mean += error / size;
@@ -128,10 +115,9 @@ static enum status measure_maps(const struct side *s, int columns[SIDES], size_t
     }
     out->mean /= (double)out->images;
     out->overlap /= (double)out->images;
-    free(heat);
     free(rank[FP32]);
     free(rank[DOUBLE]);
-    return ok ? OK : fail(err, E_NOMEM, "out of memory");
+    return status;
 }
 
 static enum status print_maps(const struct side *s, size_t images, struct error *err)
@@ -151,7 +137,7 @@ static enum status print_maps(const struct side *s, size_t images, struct error 
                      class_choice_names[c]);
             for (int k = 0; k < SIDES; k++)
                 columns[k] = records_find(runner_records(s[k].runner), path);
-            TRY(measure_maps(s, columns, images, &d, err));
+            TRY(measure_maps(s, m, columns, images, &d, err));
             printf("| %s | %s | %zu | %.3g %% | %.3g %% | %.2f %% | %.2f %% |\n",
                    p->methods[m]->name, class_choice_names[c], d.images, 100 * d.mean,
                    100 * d.largest, 100 * d.overlap, 100 * d.lowest_overlap);
@@ -172,8 +158,8 @@ static void print_curves(const struct side *s, const char *path, size_t images, 
     snprintf(name, sizeof name, "%.*spredicted", (int)(strlen(path) - strlen("hit")), path);
     for (int k = 0; k < SIDES; k++) {
         const struct records *r = runner_records(s[k].runner);
-        hit[k] = records_at(r, records_find(r, path), 0);
-        class[k] = records_at(r, records_find(r, name), 0);
+        hit[k] = records_u8(r, records_find(r, path), 0);
+        class[k] = records_i32(r, records_find(r, name), 0);
         n = accuracy_curve(hit[k], use, images, curve);
         auc[k] = curve_auc(curve, AUC_TRAPEZOID);
     }
@@ -201,9 +187,9 @@ static void print_counts(const struct side *s, const char *path, size_t images, 
         for (size_t i = 0; i < images; i++) {
             if (!use[i])
                 continue;
-            accuracy[k] += *(const int32_t *)records_at(r, right, i);
-            ap[k] += (double)*(const float *)records_at(r, aps, i);
-            labelled += k == FP32 ? *(const int32_t *)records_at(r, all, i) : 0;
+            accuracy[k] += *records_i32(r, right, i);
+            ap[k] += (double)*records_f32(r, aps, i);
+            labelled += k == FP32 ? *records_i32(r, all, i) : 0;
             n += k == FP32;
         }
     }
@@ -230,7 +216,7 @@ static enum status print_scores(const struct side *s, size_t images, struct erro
     if (use == NULL)
         return fail(err, E_NOMEM, "out of memory");
     for (size_t i = 0; i < images; i++)
-        use[i] = *(const uint8_t *)records_at(k, records_find(k, "images/status"), i) == 0;
+        use[i] = *records_u8(k, records_find(k, "images/status"), i) == 0;
     printf(
         "\n| score | fp32 | double | difference | hits that differ | predictions that differ | of "
         "masked images |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");

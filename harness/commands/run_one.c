@@ -108,29 +108,34 @@ static enum status merge(struct run *r, struct error *err)
     time_t now = time(NULL);
     gmtime_r(&now, &utc);
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    const struct engine_info *info = &plan->engine->info;
     char controls[512];
     list_controls(plan, controls, sizeof controls);
-    const char *slash = strrchr(plan->model->checkpoint->path, '/');
-    struct store_attribute attributes[] = {
+    struct store_attribute attributes[ENGINE_IDENTITIES + 16] = {
         { "evalh_version", EVALH_VERSION, 0, false },
         { "git_commit", EVALH_COMMIT, 0, false },
         { "protocol", protocol_names[plan->v->run.protocol], 0, false },
         { "arch", plan->weights.name, 0, false },
         { "model", plan->weights.title, 0, false },
-        { "checkpoint", slash != NULL ? slash + 1 : plan->model->checkpoint->path, 0, false },
         { "dataset", plan->data->kind->name, 0, false },
         { "preprocess", preprocess_names[plan->v->data.preprocess], 0, false },
-        { "precision", precision_names[plan->backend->precision], 0, false },
+        { "precision", precision_names[info->precision], 0, false },
         { "created_utc", created, 0, false },
         { "controls", controls, 0, false },
-        { "image_size", NULL, plan->model->geo.image_size, true },
-        /* Last, as it is left out where earlier runs had a part in the time. */
-        { "seconds", NULL, progress_seconds(&r->progress), false },
+        { "image_size", NULL, info->image_size, true },
     };
-    size_t count = sizeof attributes / sizeof attributes[0];
+    size_t count = 0;
+    while (attributes[count].name != NULL)
+        count++;
+    for (int i = 0; i < info->identity_count; i++) /* the store writes those that decide */
+        if (!info->identity[i].decides)
+            attributes[count++] = (struct store_attribute){ .name = info->identity[i].name,
+                                                            .text = info->identity[i].text };
+    if (r->progress.before == 0) /* else earlier runs had a part in the time */
+        attributes[count++] =
+            (struct store_attribute){ .name = "seconds", .number = progress_seconds(&r->progress) };
     TRY(store_await(r->store, err));
-    return store_merge(r->store, runner_records(r->runner), attributes,
-                       r->progress.before > 0 ? count - 1 : count, summary_add, err);
+    return store_merge(r->store, runner_records(r->runner), attributes, count, summary_add, err);
 }
 
 static void tell_speed(const struct run *r)
@@ -142,7 +147,7 @@ static void tell_speed(const struct run *r)
     log_info("%s: %zu images in %.1f s%s, %.3f s an image; peak memory %.0f MiB%s", p->name,
              p->done, progress_seconds(p), ranks, progress_seconds(p) / (double)p->done,
              r->peak_mib, *ranks != '\0' ? " in a rank" : "");
-    const struct error *given_up = &r->plan->backend->pass_counts.given_up;
+    const struct error *given_up = &r->plan->engine->backend->pass_counts.given_up;
     if (given_up->code != OK) /* the numbers are the same, the time may not be */
         log_warn("%s: passes could not be recorded as CUDA graphs: %s", p->name, given_up->text);
 }
@@ -188,6 +193,19 @@ struct opened {
     size_t shard_size;
 };
 
+/* What the run works on: the model and the data set. */
+static void list_sources(const struct plan *plan, struct store_identity *id)
+{
+    const struct engine_info *info = &plan->engine->info;
+    for (int i = 0; i < info->identity_count; i++)
+        if (info->identity[i].decides)
+            id->source[id->source_count++] =
+                (struct store_source){ info->identity[i].name, info->identity[i].text,
+                                       info->identity[i].noun };
+    id->source[id->source_count++] =
+        (struct store_source){ "dataset_fingerprint", plan->data->fingerprint, "data set" };
+}
+
 /* Rank 0 takes hold of the store; the others join it, unless it is complete: their *store is then
  * NULL. */
 static enum status open_store(struct run *r, bool fresh, bool *complete, struct error *err)
@@ -196,12 +214,11 @@ static enum status open_store(struct run *r, bool fresh, bool *complete, struct 
     const char *output = plan->v->run.output;
     struct opened opened = { .complete = false };
     struct store_identity id = { .config = plan->config,
-                                 .checkpoint_sha256 = plan->model->checkpoint->sha256,
-                                 .dataset_fingerprint = plan->data->fingerprint,
-                                 .device = plan->device,
+                                 .device = plan->engine->info.device,
                                  .images = plan->images,
                                  .shard_size = plan_shard_size(plan, ranks_count(r->ranks)) };
     enum status status = OK;
+    list_sources(plan, &id);
     if (ranks_lead(r->ranks))
         status = store_open(output, &id, fresh, &r->store, err);
     TRY(ranks_agree(r->ranks, status, err));

@@ -6,15 +6,9 @@
 #include "log.h"
 #include "task.h"
 
-static size_t pixel_count(const struct plan *plan)
-{
-    size_t side = (size_t)plan->model->geo.image_size;
-    return side * side;
-}
-
 enum status loaded_open(const struct plan *plan, struct loaded *l, struct error *err)
 {
-    size_t pixels = pixel_count(plan), batch = (size_t)plan->batch;
+    size_t pixels = pixel_count(plan), batch = (size_t)plan->engine->info.batch;
     bool masks = false;
     *l = (struct loaded){ 0 };
     for (int i = 0; i < plan->task_count; i++)
@@ -27,7 +21,7 @@ enum status loaded_open(const struct plan *plan, struct loaded *l, struct error 
     if (l->rgb == NULL || l->status == NULL || (masks && l->masks == NULL) ||
         (shortcuts && l->shortcuts == NULL))
         return fail(err, E_NOMEM, "no memory for %d images; a smaller compute.batch would fit",
-                    plan->batch);
+                    plan->engine->info.batch);
     return OK;
 }
 
@@ -45,7 +39,7 @@ static enum status load_one(const struct plan *plan, size_t index, uint8_t *rgb,
                             int8_t *shortcut, struct error *err)
 {
     struct sample sample = { 0 };
-    int side = plan->model->geo.image_size;
+    int side = plan->engine->info.image_size;
     TRY(dataset_load(plan->data, index, &sample, err));
     enum status status =
         image_preprocess(&sample.image, (enum preprocess)plan->v->data.preprocess, side, rgb, err);

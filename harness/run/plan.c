@@ -57,36 +57,43 @@ static enum status find_tasks(struct plan *p, struct error *err)
 static enum status find_methods(struct plan *p, struct error *err)
 {
     const struct words *wanted = &p->v->explain.methods;
-    const char *names[PLAN_METHODS];
+    const char *const *names = plan_method_names(p);
+    enum status status = OK;
     size_t count = 0;
-    for (; explain_methods[count] != NULL && count < PLAN_METHODS; count++)
-        names[count] = explain_methods[count]->name;
-    for (size_t i = 0; i < wanted->count && i < PLAN_METHODS; i++) {
-        const struct explain_method *m = explain_find(wanted->word[i]);
-        if (m == NULL)
-            return unknown_name(p, wanted, "method", wanted->word[i], names, count, err);
-        p->methods[p->method_count++] = m;
+    while (names != NULL && names[count] != NULL)
+        count++;
+    if (wanted->count > PLAN_METHODS)
+        return config_fail(p->config, wanted, err, "more than %d methods", PLAN_METHODS);
+    for (size_t i = 0; i < wanted->count; i++) {
+        size_t k = 0;
+        while (k < count && strcmp(names[k], wanted->word[i]) != 0)
+            k++;
+        if (names == NULL || k < count)
+            p->wanted[p->method_count++] = wanted->word[i];
+        else if (status == OK)
+            status = unknown_name(p, wanted, "method", wanted->word[i], names, count, err);
     }
     p->classes[CLASS_PREDICTED] = (p->v->explain.classes >> CLASS_PREDICTED & 1) != 0;
     p->classes[CLASS_TARGET] = (p->v->explain.classes >> CLASS_TARGET & 1) != 0;
-    return OK;
+    return status;
 }
 
 static enum status check_methods(struct plan *p, struct error *err)
 {
+    const struct engine *e = p->engine;
     for (int i = 0; i < p->method_count; i++) {
-        if (explain_supports(p->methods[i], p->model))
-            continue;
         const char *can[PLAN_METHODS];
         char list[500];
         size_t count = 0;
-        for (int k = 0; explain_methods[k] != NULL && k < PLAN_METHODS; k++)
-            if (explain_supports(explain_methods[k], p->model))
-                can[count++] = explain_methods[k]->name;
+        p->methods[i] = engine_method(e, p->wanted[i]);
+        if (p->methods[i] != NULL)
+            continue;
+        for (; count < (size_t)e->method_count && count < PLAN_METHODS; count++)
+            can[count] = e->methods[count].name;
         join_words(list, sizeof list, can, count);
         return config_fail(p->config, &p->v->explain.methods, err,
-                           "'%s' is not defined for a %s; methods that are: %s",
-                           p->methods[i]->name, p->model->arch, list);
+                           "'%s' is not defined for a %s; methods that are: %s", p->wanted[i],
+                           e->info.arch, list);
     }
     return OK;
 }
@@ -108,7 +115,7 @@ static enum status open_data(struct plan *p, struct error *err)
         return config_fail(p->config, &v->data.path, err, "not set; a %s wants one", v->data.kind);
     }
     struct dataset_options options = config_dataset(v);
-    options.head_classes = p->model != NULL ? p->model->geo.classes : 0;
+    options.head_classes = p->engine != NULL ? p->engine->info.classes : 0;
     enum status status = dataset_open(&options, &p->data, err);
     if (status != OK) {
         bool kind = strstr(err->text, "kinds are") != NULL;
@@ -165,7 +172,7 @@ static enum status check_labels(struct plan *p, struct error *err)
 {
     const struct dataset_options options = config_dataset(p->v);
     enum status status =
-        dataset_check_labels(p->data, p->images, &options, p->model->geo.classes, err);
+        dataset_check_labels(p->data, p->images, &options, p->engine->info.classes, err);
     return status == OK ? OK : config_blame(p->config, &p->v->data.path, err);
 }
 
@@ -293,10 +300,7 @@ void plan_close(struct plan *p)
 {
     if (p == NULL)
         return;
-    explainer_close(p->explainer);
-    net_close(p->net);
-    backend_close(p->backend);
-    model_close(p->model);
+    engine_close(p->engine);
     if (p->data != NULL)
         dataset_close(p->data);
     free(p);

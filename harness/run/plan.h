@@ -6,7 +6,7 @@
 
 #include "config.h"
 #include "dataset.h"
-#include "explain.h"
+#include "engine.h"
 #include "published.h"
 #include "records.h"
 
@@ -26,25 +26,20 @@ struct plan {
     const struct config_values *v;
     struct dataset *data;
     size_t images; /* of the data set, after run.limit */
-    struct model *model;
     struct plan_weights {
         enum weights_known how; /* unknown: `published` is empty */
         struct published_entry published;
-        char name[32], title[96]; /* "deit_small", or "vit"; and in words */
+        char name[80], title[96]; /* "deit_small", or "vit"; and in words */
     } weights;
-    const char *device;      /* name of the engine: "cpu" */
-    struct backend *backend; /* of `net`; also for heat maps and ranks */
-    struct net *net;         /* classifies views */
-    struct explainer *explainer;
-    const struct explain_method *methods[PLAN_METHODS];
+    struct engine *engine; /* classifies, explains; images, masks and heat lie in its memory */
+    const char *wanted[PLAN_METHODS];                  /* names of explain.methods */
+    const struct engine_method *methods[PLAN_METHODS]; /* the same, once the engine is open */
     int method_count;
     bool classes[CLASS_CHOICES];
     const struct task *tasks[PLAN_TASKS];
     int task_count;
     struct plan_place place;
-    int threads, batch;
-    bool halved; /* the batch is, as memory ran out */
-    struct input_format format;
+    int threads;
 };
 
 /* E_CONFIG and others: the message names file and line of the key, and what would be right. */
@@ -52,10 +47,6 @@ enum status plan_open(const struct config *, struct plan **out, struct error *er
 enum status plan_open_at(const struct config *, const struct plan_place *, struct plan **out,
                          struct error *err);
 void plan_close(struct plan *); /* accepts NULL */
-
-/* After a step failed with *err, E_NOMEM, on a GPU: halves the batch, once in a run, and opens anew
- * what works on it. OK: try again. Else E_NOMEM or what else went wrong then. */
-enum status plan_halve(struct plan *, struct error *err);
 
 /* The same, going on after a step that fails with all those that do not need it. `listener` hears
  * how each step went. *out holds what could be opened, NULL elsewhere. Returns the first failure.

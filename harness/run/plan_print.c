@@ -8,17 +8,8 @@ static double mebibytes(size_t bytes)
 
 static void print_model(const struct plan *p, FILE *to)
 {
-    const struct model *m = p->model;
-    const struct geometry *g = &m->geo;
-    char own[200];
-    fprintf(to, "  model      %s: %d x %d pixels, %d layers, width %d, %d tokens (CLS at %d), ",
-            p->weights.name, g->image_size, g->image_size, g->depth, g->width, g->tokens,
-            g->cls_at);
-    if (*model_describe(m, false, own, sizeof own) != '\0')
-        fprintf(to, "%s, ", own);
-    fprintf(to, "%d classes; %.2f million parameters\n", g->classes, (double)m->parameters / 1e6);
-    fprintf(to, "  checkpoint %s (%s), sha256 %.16s...\n", m->checkpoint->path,
-            m->checkpoint->format, m->checkpoint->sha256);
+    const struct engine_info *info = &p->engine->info;
+    fprintf(to, "  model      %s: %s\n  %s\n", p->weights.name, info->about, info->source);
     const struct published_entry *known = &p->weights.published;
     if (p->weights.how == WEIGHTS_UNKNOWN)
         fprintf(to, "  weights    none of the published ones: no published figure stands beside "
@@ -26,8 +17,8 @@ static void print_model(const struct plan *p, FILE *to)
     else
         fprintf(to, "  weights    %s; published top-1 %.1f %% (%s, %s mean and std)\n",
                 p->weights.title, known->top1, known->resize, known->norm);
-    for (size_t i = 0; i < m->notes.count; i++)
-        fprintf(to, "  %s %s\n", i == 0 ? "assumed   " : "          ", m->notes.line[i]);
+    for (size_t i = 0; info->notes != NULL && i < info->notes->count; i++)
+        fprintf(to, "  %s %s\n", i == 0 ? "assumed   " : "          ", info->notes->line[i]);
 }
 
 static void print_explain(const struct plan *p, FILE *to)
@@ -56,6 +47,7 @@ static void print_work(const struct plan *p, FILE *to)
 
 void plan_print(const struct plan *p, int ranks, FILE *to)
 {
+    const struct engine_info *info = &p->engine->info;
     fprintf(to, "%s\n", p->v->run.name);
     print_model(p, to);
     fprintf(to, "  data       %s", p->data->description);
@@ -67,9 +59,9 @@ void plan_print(const struct plan *p, int ranks, FILE *to)
     fprintf(to,
             "  engine     %s, %d thread%s, %s, batch %d; %.1f MiB weights, %.1f MiB "
             "activations, %.1f MiB explanations\n",
-            p->device, p->threads, p->threads == 1 ? "" : "s",
-            precision_names[p->backend->precision], p->batch, mebibytes(net_weight_bytes(p->net)),
-            mebibytes(net_workspace_bytes(p->net)), mebibytes(explainer_bytes(p->explainer)));
+            info->device, p->threads, p->threads == 1 ? "" : "s", precision_names[info->precision],
+            info->batch, mebibytes(info->weight_bytes), mebibytes(info->workspace_bytes),
+            mebibytes(info->explain_bytes));
     fprintf(to, "  output     %s, in shards of %zu images\n", p->v->run.output,
             plan_shard_size(p, ranks));
 }

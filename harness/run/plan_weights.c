@@ -7,8 +7,14 @@
 enum status plan_know_weights(struct plan *p, struct error *err)
 {
     struct plan_weights *w = &p->weights;
-    const struct model *m = p->model;
+    const struct engine_info *info = &p->engine->info;
+    const struct model *m = engine_model(p->engine);
     struct published published;
+    if (m == NULL) { /* nothing was published of a model that only its engine knows */
+        snprintf(w->name, sizeof w->name, "%s", info->name);
+        snprintf(w->title, sizeof w->title, "%s", info->title);
+        return OK;
+    }
     const struct published_entry *entry = NULL;
     char path[PUBLISHED_PATH];
     if (published_load(published_directory(path), &published, err) != OK) {

@@ -18,10 +18,10 @@ static uint64_t hash_id(const char *id)
 
 static void upload_blurred(struct runner *r, int k, const uint8_t *rgb)
 {
-    struct backend *be = r->plan->backend;
+    struct engine *e = r->plan->engine;
     uint8_t *to = r->blurred_device + (size_t)k * r->rgb_stride;
-    blur_image(rgb, r->plan->model->geo.image_size, r->blur_scratch, r->blur_host);
-    be->upload(be, to, r->blur_host, r->rgb_stride);
+    blur_image(rgb, e->info.image_size, r->blur_scratch, r->blur_host);
+    engine_upload(e, to, r->blur_host, r->rgb_stride);
     r->blurred[k] = to;
 }
 
@@ -34,15 +34,15 @@ static int take_images(struct runner *r, const struct loaded *l, int from, int n
     for (int i = from; i < from + n; i++) {
         size_t index = l->first + (size_t)i, at = row + (size_t)i;
         const char *id = p->data->ids[index];
-        memcpy(records_at(&r->records, r->id, at), id, strlen(id));
+        memcpy(records_text(&r->records, r->id, at), id, strlen(id));
         int32_t label = p->data->has_labels ? p->data->labels[index] : -1;
-        *(int32_t *)records_at(&r->records, r->label, at) = label;
-        *(uint8_t *)records_at(&r->records, r->status, at) = l->status[i];
+        *records_i32(&r->records, r->label, at) = label;
+        *records_u8(&r->records, r->status, at) = l->status[i];
         if (l->status[i] != IMAGE_OK)
             continue;
         const uint8_t *rgb = l->rgb + (size_t)i * r->rgb_stride;
         uint8_t *to = r->rgb_device + (size_t)k * r->rgb_stride;
-        p->backend->upload(p->backend, to, rgb, r->rgb_stride);
+        engine_upload(p->engine, to, rgb, r->rgb_stride);
         if (r->blurred != NULL)
             upload_blurred(r, k, rgb);
         if (r->masks != NULL)
@@ -54,8 +54,7 @@ static int take_images(struct runner *r, const struct loaded *l, int from, int n
         r->labels[k] = label;
         r->rgb[k] = to;
         r->views[k] = (struct view){ .rgb = to };
-        r->subjects[k] =
-            (struct explain_subject){ .rgb = rgb, .label = label, .id_hash = hash_id(id) };
+        r->images[k] = (struct explain_image){ .rgb = to, .label = label, .id_hash = hash_id(id) };
         k++;
     }
     return k;
@@ -64,57 +63,83 @@ static int take_images(struct runner *r, const struct loaded *l, int from, int n
 /* The 0 % image: its top class is the prediction, and the class that is explained. */
 static enum status classify(struct runner *r, int n, struct error *err)
 {
-    int classes = r->plan->model->geo.classes;
-    TRY(net_forward(r->plan->net, r->views, (size_t)n, r->logits, err));
+    int classes = r->plan->engine->info.classes;
+    TRY(engine_classify(r->plan->engine, r->views, (size_t)n, r->logits, err));
     for (int i = 0; i < n; i++) {
         r->predictions[i] = top_class(r->logits + (size_t)i * (size_t)classes, classes);
-        r->subjects[i].predicted = r->predictions[i];
-        *(int32_t *)records_at(&r->records, r->predicted, r->row[i]) = r->predictions[i];
+        r->images[i].predicted = r->predictions[i];
+        *records_i32(&r->records, r->predicted, r->row[i]) = r->predictions[i];
     }
     return OK;
 }
 
 static enum status explain(struct runner *r, int n, struct error *err)
 {
-    TRY(explainer_run(r->plan->explainer, r->subjects, n, &r->explained, err));
+    TRY(engine_explain(r->plan->engine, r->images, n, &r->explained, err));
     for (int i = 0; i < n; i++) {
-        *(float *)records_at(&r->records, r->identity_error, r->row[i]) =
-            r->explained.identity_error[i];
-        *(uint8_t *)records_at(&r->records, r->zero_row_sum, r->row[i]) =
-            r->explained.zero_row_sum[i];
+        *records_f32(&r->records, r->identity_error, r->row[i]) = r->explained.identity_error[i];
+        *records_u8(&r->records, r->zero_row_sum, r->row[i]) = r->explained.zero_row_sum[i];
     }
     return OK;
 }
 
-/* The visit's distinct maps, and for which classes each stands. */
+static size_t map_cells(const struct plan *p, int method)
+{
+    size_t side = (size_t)p->methods[method]->side;
+    return side * side;
+}
+
+/* The distinct maps of one image by one method, and for which classes each stands. */
+static int list_maps_of(struct runner *r, int image, int method, int count)
+{
+    const struct plan *p = r->plan;
+    size_t cells = map_cells(p, method);
+    int shared = -1; /* the map of the predicted class */
+    for (int c = 0; c < CLASS_CHOICES; c++) {
+        if (!p->classes[c] || !plan_has_own(p, method, (enum class_choice)c))
+            continue;
+        if (shared >= 0 && r->labels[image] == r->predictions[image]) {
+            r->maps[shared].classes[c] = true;
+            continue;
+        }
+        shared = count;
+        r->maps[count] = (struct visit_map){ .image = image, .method = method };
+        r->maps[count].classes[c] = true;
+        /* Odd multiples keep run.seed and the id from cancelling. */
+        r->seeds[count] =
+            r->images[image].id_hash ^ ((uint64_t)p->v->run.seed * 0x9e3779b97f4a7c15u);
+        memcpy(r->map_values + r->map_at[count],
+               r->explained.maps + engine_map_at(p->engine, image, method, (enum class_choice)c),
+               cells * sizeof *r->map_values);
+        r->map_at[count + 1] = r->map_at[count] + cells;
+        count++;
+    }
+    return count;
+}
+
+/* The least side of a method's maps above `above`; 0: there is none. */
+static int next_side(const struct plan *p, int above)
+{
+    int next = 0;
+    for (int m = 0; m < p->method_count; m++) {
+        int side = p->methods[m]->side;
+        if (side > above && (next == 0 || side < next))
+            next = side;
+    }
+    return next;
+}
+
+/* All of the visit's distinct maps. Maps of one side lie together: they become heat in one go. */
 static int list_maps(struct runner *r, int n)
 {
     const struct plan *p = r->plan;
     int count = 0;
-    for (int i = 0; i < n; i++)
-        for (int m = 0; m < p->method_count; m++) {
-            const float *of =
-                r->explained.maps +
-                ((size_t)i * (size_t)p->method_count + (size_t)m) * CLASS_CHOICES * r->cells;
-            int shared = -1; /* the map of the predicted class */
-            for (int c = 0; c < CLASS_CHOICES; c++) {
-                if (!p->classes[c] || !plan_has_own(p, m, (enum class_choice)c))
-                    continue;
-                if (shared >= 0 && r->labels[i] == r->predictions[i]) {
-                    r->maps[shared].classes[c] = true;
-                    continue;
-                }
-                shared = count;
-                r->maps[count] = (struct visit_map){ .image = i, .method = m };
-                r->maps[count].classes[c] = true;
-                /* Odd multiples keep run.seed and the id from cancelling. */
-                r->seeds[count] =
-                    r->subjects[i].id_hash ^ ((uint64_t)p->v->run.seed * 0x9e3779b97f4a7c15u);
-                memcpy(r->map_values + (size_t)count * r->cells, of + (size_t)c * r->cells,
-                       r->cells * sizeof *of);
-                count++;
-            }
-        }
+    r->map_at[0] = 0;
+    for (int side = next_side(p, 0); side > 0; side = next_side(p, side))
+        for (int i = 0; i < n; i++)
+            for (int m = 0; m < p->method_count; m++)
+                if (p->methods[m]->side == side)
+                    count = list_maps_of(r, i, m, count);
     return count;
 }
 
@@ -134,37 +159,40 @@ static uint8_t inspect_map(const float *map, size_t cells)
 static void store_map(struct runner *r, int i)
 {
     const struct visit_map *map = &r->maps[i];
-    size_t row = r->row[map->image];
+    size_t row = r->row[map->image], cells = map_cells(r->plan, map->method);
     for (int c = 0; c < CLASS_CHOICES; c++) {
         if (!map->classes[c])
             continue;
-        memcpy(records_at(&r->records, r->map[map->method][c], row),
-               r->map_values + (size_t)i * r->cells, r->cells * sizeof *r->map_values);
-        *(uint8_t *)records_at(&r->records, r->constant[map->method][c], row) = r->flags[i];
-        *(int32_t *)records_at(&r->records, r->largest_tie[map->method][c], row) = r->ties[i];
+        memcpy(records_f32(&r->records, r->map[map->method][c], row), r->map_values + r->map_at[i],
+               cells * sizeof *r->map_values);
+        *records_u8(&r->records, r->constant[map->method][c], row) = r->flags[i];
+        *records_i32(&r->records, r->largest_tie[map->method][c], row) = r->ties[i];
     }
 }
 
 /* A map that is not finite becomes heat of 0, as a constant one does. */
 static enum status make_heat(struct runner *r, int count, struct error *err)
 {
-    struct backend *be = r->plan->backend;
-    size_t bytes = r->cells * sizeof *r->map_values;
-    be->upload(be, r->map_device, r->map_values, (size_t)count * bytes);
+    const struct plan *p = r->plan;
+    struct engine *e = p->engine;
+    engine_upload(e, r->map_device, r->map_values, r->map_at[count] * sizeof *r->map_values);
     for (int i = 0; i < count; i++) {
-        r->flags[i] = inspect_map(r->map_values + (size_t)i * r->cells, r->cells);
+        size_t cells = map_cells(p, r->maps[i].method);
+        r->flags[i] = inspect_map(r->map_values + r->map_at[i], cells);
         if (r->flags[i] == MAP_NOT_FINITE)
-            be->upload(be, r->map_device + (size_t)i * r->cells, r->flat_map, bytes);
+            engine_upload(e, r->map_device + r->map_at[i], r->flat_map,
+                          cells * sizeof *r->flat_map);
     }
-    struct heat_args args = { .n = count,
-                              .grid = r->plan->model->geo.grid,
-                              .side = r->plan->model->geo.image_size,
-                              .maps = r->map_device,
-                              .heat = r->heat_device };
-    be->op.heat(be, &args);
+    for (int from = 0, to; from < count; from = to) {
+        int side = p->methods[r->maps[from].method]->side;
+        for (to = from + 1; to < count && p->methods[r->maps[to].method]->side == side; to++)
+            ;
+        engine_heat(e, r->map_device + r->map_at[from], to - from, side,
+                    r->heat_device + (size_t)from * r->pixels);
+    }
     if (r->heat != NULL)
-        be->download(be, r->heat, r->heat_device, (size_t)count * r->pixels * sizeof *r->heat);
-    return be->sync(be, err);
+        engine_download(e, r->heat, r->heat_device, (size_t)count * r->pixels * sizeof *r->heat);
+    return engine_sync(e, err);
 }
 
 /* By sorting the heat maps; for a run none of whose tasks does that anyway. */
@@ -218,11 +246,12 @@ static enum status visit_loaded(struct runner *r, const struct loaded *l, size_t
                                 struct error *err)
 {
     for (int from = 0, n; from < l->n; from += n) {
-        n = l->n - from < r->plan->batch ? l->n - from : r->plan->batch;
+        int batch = r->plan->engine->info.batch;
+        n = l->n - from < batch ? l->n - from : batch;
         int whole = take_images(r, l, from, n, row);
         enum status status = whole > 0 ? visit_batch(r, whole, err) : OK;
         if (status == E_NOMEM) {
-            TRY(plan_halve(r->plan, err));
+            TRY(engine_halve(r->plan->engine, err));
             n = 0;
         } else {
             TRY(status);
@@ -234,7 +263,7 @@ static enum status visit_loaded(struct runner *r, const struct loaded *l, size_t
 enum status runner_shard(struct runner *r, size_t first, size_t count, runner_progress *progress,
                          void *context, struct error *err)
 {
-    size_t batch = (size_t)r->plan->batch;
+    size_t batch = (size_t)r->plan->engine->info.batch;
     for (size_t row = 0; row < count; row++)
         records_blank(&r->records, row);
     bool go_on = true;

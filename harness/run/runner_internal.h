@@ -11,7 +11,8 @@ struct runner {
     void *state[PLAN_TASKS];
     struct loaded loaded[2]; /* the batch at hand; where it is ahead, the next */
     bool ahead;              /* the next batch is loaded while the GPU works on this one */
-    size_t pixels, cells;    /* S*S, g*g */
+    size_t pixels;           /* S*S */
+    int largest_side;        /* of any method's maps */
     size_t rgb_stride;       /* bytes between images in device memory */
 
     /* Columns every run has. */
@@ -24,23 +25,24 @@ struct runner {
     int32_t *labels, *predictions;
     struct view *views;
     const uint8_t **rgb, **blurred;
-    int8_t *masks, *shortcuts;        /* [batch, S*S], compacted */
-    float *logits;                    /* [batch, classes] */
-    struct explain_subject *subjects; /* [batch] */
+    int8_t *masks, *shortcuts;    /* [batch, S*S], compacted */
+    float *logits;                /* [batch, classes] */
+    struct explain_image *images; /* [batch] */
     struct explain_result explained;
     uint8_t *rgb_device, *blurred_device;
 
     /* Its distinct maps: at most [batch * methods * classes]. */
-    struct visit_map *maps;
+    struct visit_map *maps; /* in ascending order of side */
     uint64_t *seeds;
-    float *map_values; /* [maps, g*g] */
-    uint8_t *flags;    /* [maps] constant */
-    float *flat_map;   /* [g*g] of 0 */
-    int32_t *ties;     /* [maps] */
-    bool own_ties;     /* no task counts them */
-    bool reads_heat;   /* a task does, on the host */
-    float *heat;       /* [maps, S*S]; NULL where nothing on the host looks at it */
-    float *map_device, *heat_device;
+    size_t *map_at;                  /* [maps + 1] where a map [side, side] begins in map_values */
+    float *map_values;               /* maps one behind the other */
+    uint8_t *flags;                  /* [maps] MAP_... */
+    float *flat_map;                 /* [largest_side²] of 0 */
+    int32_t *ties;                   /* [maps] */
+    bool own_ties;                   /* no task counts them */
+    bool reads_heat;                 /* a task does, on the host */
+    float *heat;                     /* [maps, S*S]; NULL where nothing on the host looks at it */
+    float *map_device, *heat_device; /* as map_values; [maps, S*S] */
     float *blur_scratch;
     uint8_t *blur_host;
 };

@@ -18,14 +18,16 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
 {
     const struct plan *p = r->plan;
     struct records *k = &r->records;
-    int grid = p->model->geo.grid;
     TRY(records_add(k, COLUMN_TEXT, (int)longest_id(p), 0, &r->id, err, "images/id"));
     TRY(records_add(k, COLUMN_I32, 0, 0, &r->label, err, "images/label"));
     TRY(records_add(k, COLUMN_I32, 0, 0, &r->predicted, err, "images/predicted"));
     TRY(records_add(k, COLUMN_U8, 0, 0, &r->status, err, "images/status"));
     TRY(records_add(k, COLUMN_F32, 0, 0, &r->identity_error, err, "images/identity_error"));
     TRY(records_add(k, COLUMN_U8, 0, 0, &r->zero_row_sum, err, "images/zero_row_sum"));
-    TRY(task_columns(p, k, COLUMN_F32, grid, grid, "explain", "map", r->map, err));
+    for (int m = 0; m < p->method_count; m++) {
+        int side = p->methods[m]->side;
+        TRY(task_method_columns(p, k, m, COLUMN_F32, side, side, "explain", "map", r->map[m], err));
+    }
     TRY(task_columns(p, k, COLUMN_U8, 0, 0, "explain", "constant", r->constant, err));
     TRY(task_columns(p, k, COLUMN_I32, 0, 0, "explain", "largest_tie", r->largest_tie, err));
     r->own_ties = true;
@@ -50,8 +52,7 @@ static void *take(size_t count, size_t size, bool *failed)
 
 static void *take_device(const struct plan *plan, size_t count, size_t size, bool *failed)
 {
-    size_t bytes;
-    void *p = size_mul(count, size, &bytes) ? plan->backend->alloc(plan->backend, bytes) : NULL;
+    void *p = engine_alloc(plan->engine, count, size);
     *failed |= p == NULL;
     return p;
 }
@@ -59,29 +60,32 @@ static void *take_device(const struct plan *plan, size_t count, size_t size, boo
 static enum status take_memory(struct runner *r, struct error *err)
 {
     const struct plan *p = r->plan;
-    size_t n = (size_t)p->batch, maps = n * (size_t)p->method_count * CLASS_CHOICES;
+    size_t n = (size_t)p->engine->info.batch, maps = n * (size_t)p->method_count * CLASS_CHOICES;
+    size_t values = n * engine_map_values(p->engine);
+    size_t largest = (size_t)r->largest_side * (size_t)r->largest_side;
     bool failed = false;
     r->row = take(n, sizeof *r->row, &failed);
     r->labels = take(n, sizeof *r->labels, &failed);
     r->predictions = take(n, sizeof *r->predictions, &failed);
     r->views = take(n, sizeof *r->views, &failed);
     r->rgb = take(n, sizeof *r->rgb, &failed);
-    r->logits = take(n * (size_t)p->model->geo.classes, sizeof *r->logits, &failed);
-    r->subjects = take(n, sizeof *r->subjects, &failed);
+    r->logits = take(n * (size_t)p->engine->info.classes, sizeof *r->logits, &failed);
+    r->images = take(n, sizeof *r->images, &failed);
     r->explained.predicted = take(n, sizeof *r->explained.predicted, &failed);
-    r->explained.maps = take(maps * r->cells, sizeof *r->explained.maps, &failed);
+    r->explained.maps = take(values, sizeof *r->explained.maps, &failed);
     r->explained.identity_error = take(n, sizeof *r->explained.identity_error, &failed);
     r->explained.zero_row_sum = take(n, sizeof *r->explained.zero_row_sum, &failed);
     r->maps = take(maps, sizeof *r->maps, &failed);
     r->seeds = take(maps, sizeof *r->seeds, &failed);
-    r->map_values = take(maps * r->cells, sizeof *r->map_values, &failed);
+    r->map_at = take(maps + 1, sizeof *r->map_at, &failed);
+    r->map_values = take(values, sizeof *r->map_values, &failed);
     r->flags = take(maps, sizeof *r->flags, &failed);
     r->ties = take(maps, sizeof *r->ties, &failed);
-    r->flat_map = take(r->cells, sizeof *r->flat_map, &failed);
+    r->flat_map = take(largest, sizeof *r->flat_map, &failed);
     if (r->own_ties || r->reads_heat)
         r->heat = take(maps * r->pixels, sizeof *r->heat, &failed);
     r->rgb_device = take_device(p, n, r->rgb_stride, &failed);
-    r->map_device = take_device(p, maps * r->cells, sizeof *r->map_device, &failed);
+    r->map_device = take_device(p, values, sizeof *r->map_device, &failed);
     r->heat_device = take_device(p, maps * r->pixels, sizeof *r->heat_device, &failed);
     if (r->loaded[0].masks != NULL)
         r->masks = take(n * r->pixels, sizeof *r->masks, &failed);
@@ -97,19 +101,21 @@ static enum status take_memory(struct runner *r, struct error *err)
         return fail(err, E_NOMEM,
                     "no memory for the maps of %d images; a smaller compute.batch "
                     "would fit",
-                    p->batch);
+                    p->engine->info.batch);
     return OK;
 }
 
 static enum status open_runner(struct runner *r, size_t shard_rows, struct error *err)
 {
-    const struct geometry *g = &r->plan->model->geo;
-    r->pixels = (size_t)g->image_size * (size_t)g->image_size;
-    r->cells = (size_t)g->grid * (size_t)g->grid;
+    const struct plan *p = r->plan;
+    r->pixels = pixel_count(p);
+    for (int m = 0; m < p->method_count; m++)
+        if (p->methods[m]->side > r->largest_side)
+            r->largest_side = p->methods[m]->side;
     r->rgb_stride = r->pixels * 3;
     TRY(lay_out_columns(r, err));
     TRY(records_alloc(&r->records, shard_rows, err));
-    r->ahead = r->plan->backend->memory != NULL;
+    r->ahead = !p->engine->info.on_host;
     for (int i = 0; i < (r->ahead ? 2 : 1); i++)
         TRY(loaded_open(r->plan, &r->loaded[i], err));
     return take_memory(r, err);
@@ -128,7 +134,7 @@ enum status runner_open(struct plan *plan, size_t shard_rows, struct runner **ou
         runner_close(r);
         if (status != E_NOMEM)
             return status;
-        TRY(plan_halve(plan, err)); /* not again after that */
+        TRY(engine_halve(plan->engine, err)); /* not again after that */
         return runner_open(plan, shard_rows, out, err);
     }
     *out = r;
@@ -139,7 +145,6 @@ void runner_close(struct runner *r)
 {
     if (r == NULL)
         return;
-    struct backend *be = r->plan->backend;
     for (int i = 0; i < r->plan->task_count; i++) {
         if (r->state[i] != NULL)
             r->plan->tasks[i]->close(r->state[i], r->plan);
@@ -147,8 +152,7 @@ void runner_close(struct runner *r)
     }
     void *device[] = { r->rgb_device, r->blurred_device, r->map_device, r->heat_device };
     for (size_t i = 0; i < sizeof device / sizeof device[0]; i++)
-        if (device[i] != NULL)
-            be->free(be, device[i]);
+        engine_free(r->plan->engine, device[i]);
     void *host[] = { r->row,
                      r->labels,
                      r->predictions,
@@ -158,13 +162,14 @@ void runner_close(struct runner *r)
                      r->masks,
                      r->shortcuts,
                      r->logits,
-                     r->subjects,
+                     r->images,
                      r->explained.predicted,
                      r->explained.maps,
                      r->explained.identity_error,
                      r->explained.zero_row_sum,
                      r->maps,
                      r->seeds,
+                     r->map_at,
                      r->map_values,
                      r->flags,
                      r->flat_map,

@@ -54,6 +54,14 @@ enum status task_columns(const struct plan *, struct records *, enum column_type
                          const char *prefix, const char *suffix,
                          int index[PLAN_METHODS][CLASS_CHOICES], struct error *);
 
+/* The same for one method. */
+enum status task_method_columns(const struct plan *, struct records *, int method, enum column_type,
+                                int d0, int d1, const char *prefix, const char *suffix,
+                                int index[CLASS_CHOICES], struct error *);
+
+/* S*S, of the model's input. */
+size_t pixel_count(const struct plan *);
+
 /* Softmax of one entry, in double: exp(x_k) / Σ exp(x). */
 double softmax_of(const float *logits, int classes, int k);
 /* Index of the largest logit, the lowest where several are equal. */

@@ -29,20 +29,14 @@ static bool asked(const struct plan *plan, int order)
 
 static size_t most_maps(const struct plan *plan)
 {
-    return (size_t)plan->batch * (size_t)plan->method_count * CLASS_CHOICES;
-}
-
-static size_t pixel_count(const struct plan *plan)
-{
-    size_t side = (size_t)plan->model->geo.image_size;
-    return side * side;
+    return (size_t)plan->engine->info.batch * (size_t)plan->method_count * CLASS_CHOICES;
 }
 
 static enum status open_perturbation(void *state, const struct plan *plan, struct records *r,
                                      struct error *err)
 {
     struct scratch *s = state;
-    size_t maps = most_maps(plan), classes = (size_t)plan->model->geo.classes;
+    size_t maps = most_maps(plan), classes = (size_t)plan->engine->info.classes;
     for (int o = 0; o < ORDERS; o++) {
         char path[32], *hit = path;
         if (!asked(plan, o))
@@ -55,26 +49,24 @@ static enum status open_perturbation(void *state, const struct plan *plan, struc
         snprintf(path, sizeof path, "%s/predicted", order_names[o]);
         TRY(task_columns(plan, r, COLUMN_I32, CURVE_POINTS, 0, at, path, s->predicted[o], err));
     }
-    s->slice = (size_t)plan->batch * 8;
-    s->rank = plan->backend->alloc(plan->backend, maps * pixel_count(plan) * sizeof *s->rank);
-    s->ties = plan->backend->alloc(plan->backend, maps * sizeof *s->ties);
+    s->slice = (size_t)plan->engine->info.batch * 8;
+    s->rank = engine_alloc(plan->engine, maps * pixel_count(plan), sizeof *s->rank);
+    s->ties = engine_alloc(plan->engine, maps, sizeof *s->ties);
     s->views = calloc(maps * STEPS, sizeof *s->views);
     s->logits = malloc(s->slice * classes * sizeof *s->logits);
     if (s->rank == NULL || s->ties == NULL || s->views == NULL || s->logits == NULL)
         return fail(err, E_NOMEM,
                     "no memory for the masks of %d images; a smaller compute.batch "
                     "would fit",
-                    plan->batch);
+                    plan->engine->info.batch);
     return OK;
 }
 
 static void close_perturbation(void *state, const struct plan *plan)
 {
     struct scratch *s = state;
-    void *device[] = { s->rank, s->ties };
-    for (size_t i = 0; i < sizeof device / sizeof device[0]; i++)
-        if (device[i] != NULL)
-            plan->backend->free(plan->backend, device[i]);
+    engine_free(plan->engine, s->rank);
+    engine_free(plan->engine, s->ties);
     free(s->views);
     free(s->logits);
 }
@@ -84,16 +76,16 @@ static void store_point(const struct scratch *s, const struct plan *plan, const 
                         struct records *r, const struct visit_map *map, int order, int point,
                         const float *logits)
 {
-    int classes = plan->model->geo.classes;
+    int classes = plan->engine->info.classes;
     int32_t label = visit->label[map->image], top = top_class(logits, classes);
     float prob = (float)softmax_of(logits, classes, label);
     size_t row = visit->row[map->image];
     for (int c = 0; c < CLASS_CHOICES; c++) {
         if (!map->classes[c])
             continue;
-        uint8_t *hit = records_at(r, s->hit[order][map->method][c], row);
-        float *probs = records_at(r, s->prob[order][map->method][c], row);
-        int32_t *predicted = records_at(r, s->predicted[order][map->method][c], row);
+        uint8_t *hit = records_u8(r, s->hit[order][map->method][c], row);
+        float *probs = records_f32(r, s->prob[order][map->method][c], row);
+        int32_t *predicted = records_i32(r, s->predicted[order][map->method][c], row);
         hit[point] = top == label;
         probs[point] = prob;
         predicted[point] = top;
@@ -120,7 +112,7 @@ static void lay_out_views(struct scratch *s, const struct plan *plan, const stru
 static enum status run_order(struct scratch *s, const struct plan *plan, const struct visit *visit,
                              struct records *r, int order, struct error *err)
 {
-    int classes = plan->model->geo.classes;
+    int classes = plan->engine->info.classes;
     struct rank_args args = { .n = visit->map_count,
                               .pixels = (int)pixel_count(plan),
                               .heat = visit->heat_device,
@@ -129,7 +121,7 @@ static enum status run_order(struct scratch *s, const struct plan *plan, const s
                               .seeds = visit->seeds,
                               .rank = s->rank,
                               .largest_tie = s->ties };
-    plan->backend->op.rank(plan->backend, &args);
+    engine_rank(plan->engine, &args);
     lay_out_views(s, plan, visit);
     for (int i = 0; i < visit->map_count; i++) /* the 0 % image is the unmasked one */
         store_point(s, plan, visit, r, &visit->maps[i], order, 0,
@@ -139,7 +131,7 @@ static enum status run_order(struct scratch *s, const struct plan *plan, const s
         size_t n = count - at < s->slice ? count - at : s->slice;
         if (stop_requested())
             return fail(err, E_STOPPED, "stopped");
-        TRY(net_forward(plan->net, s->views + at, n, s->logits, err));
+        TRY(engine_classify(plan->engine, s->views + at, n, s->logits, err));
         /* A softmax of 1,000 classes takes 10 us of a core, a GPU's forward pass less than 100. */
 #pragma omp parallel for num_threads(plan->threads)
         for (size_t i = 0; i < n; i++)
@@ -153,14 +145,13 @@ static enum status run_perturbation(void *state, const struct plan *plan, const 
                                     struct records *r, struct error *err)
 {
     struct scratch *s = state;
-    struct backend *be = plan->backend;
     for (int order = 0; order < ORDERS; order++)
         if (asked(plan, order))
             TRY(run_order(s, plan, visit, r, order, err));
     /* The same in both orders. */
-    be->download(be, visit->largest_tie, s->ties,
-                 (size_t)visit->map_count * sizeof *visit->largest_tie);
-    return be->sync(be, err);
+    engine_download(plan->engine, visit->largest_tie, s->ties,
+                    (size_t)visit->map_count * sizeof *visit->largest_tie);
+    return engine_sync(plan->engine, err);
 }
 
 static size_t count_forwards(const struct plan *plan)

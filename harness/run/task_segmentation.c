@@ -35,15 +35,15 @@ static void close_segmentation(void *state, const struct plan *plan)
 static void store_score(const struct columns *k, struct records *r, size_t row, int m, int c,
                         const struct segmentation_score *s)
 {
-    *(int32_t *)records_at(r, k->correct[m][c], row) = s->correct;
-    *(int32_t *)records_at(r, k->labelled[m][c], row) = s->labelled;
-    int32_t *intersection = records_at(r, k->intersection[m][c], row);
-    int32_t *united = records_at(r, k->united[m][c], row);
+    *records_i32(r, k->correct[m][c], row) = s->correct;
+    *records_i32(r, k->labelled[m][c], row) = s->labelled;
+    int32_t *intersection = records_i32(r, k->intersection[m][c], row);
+    int32_t *united = records_i32(r, k->united[m][c], row);
     for (int i = 0; i < 2; i++) {
         intersection[i] = s->intersection[i];
         united[i] = s->united[i];
     }
-    *(float *)records_at(r, k->ap[m][c], row) = s->ap;
+    *records_f32(r, k->ap[m][c], row) = s->ap;
 }
 
 static void store_shortcut(const struct columns *k, struct records *r, const struct visit *visit,
@@ -53,7 +53,7 @@ static void store_shortcut(const struct columns *k, struct records *r, const str
     double share = heat_share(heat, inside, pixels);
     for (int c = 0; c < CLASS_CHOICES; c++)
         if (map->classes[c])
-            *(float *)records_at(r, k->shortcut_share[map->method][c], visit->row[map->image]) =
+            *records_f32(r, k->shortcut_share[map->method][c], visit->row[map->image]) =
                 (float)share;
 }
 
@@ -61,10 +61,10 @@ static enum status run_segmentation(void *state, const struct plan *plan, const 
                                     struct records *r, struct error *err)
 {
     const struct columns *k = state;
-    size_t pixels = (size_t)plan->model->geo.image_size * (size_t)plan->model->geo.image_size;
+    size_t pixels = pixel_count(plan);
     enum status status = OK;
     for (int i = 0; visit->shortcuts != NULL && i < visit->n; i++)
-        *(float *)records_at(r, k->shortcut_area, visit->row[i]) =
+        *records_f32(r, k->shortcut_area, visit->row[i]) =
             (float)area_share(visit->shortcuts + (size_t)i * pixels, pixels);
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < visit->map_count; i++) {

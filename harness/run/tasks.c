@@ -6,27 +6,40 @@ extern const struct task task_perturbation, task_segmentation;
 
 const struct task *const tasks[] = { &task_perturbation, &task_segmentation, NULL };
 
+enum status task_method_columns(const struct plan *plan, struct records *r, int method,
+                                enum column_type type, int d0, int d1, const char *prefix,
+                                const char *suffix, int index[CLASS_CHOICES], struct error *err)
+{
+    const char *name = plan->methods[method]->name;
+    enum class_choice first = plan_first_class(plan);
+    for (int c = 0; c < CLASS_CHOICES; c++) {
+        if (!plan->classes[c])
+            continue;
+        if (plan_has_own(plan, method, (enum class_choice)c)) {
+            TRY(records_add(r, type, d0, d1, &index[c], err, "%s/%s/%s/%s", prefix, name,
+                            class_choice_names[c], suffix));
+        } else {
+            index[c] = index[first];
+            TRY(records_link(r, index[first], err, "%s/%s/%s/%s", prefix, name,
+                             class_choice_names[c], suffix));
+        }
+    }
+    return OK;
+}
+
 enum status task_columns(const struct plan *plan, struct records *r, enum column_type type, int d0,
                          int d1, const char *prefix, const char *suffix,
                          int index[PLAN_METHODS][CLASS_CHOICES], struct error *err)
 {
-    for (int m = 0; m < plan->method_count; m++) {
-        const char *method = plan->methods[m]->name;
-        for (int c = 0; c < CLASS_CHOICES; c++) {
-            if (!plan->classes[c])
-                continue;
-            enum class_choice first = plan_first_class(plan);
-            if (plan_has_own(plan, m, (enum class_choice)c)) {
-                TRY(records_add(r, type, d0, d1, &index[m][c], err, "%s/%s/%s/%s", prefix, method,
-                                class_choice_names[c], suffix));
-            } else {
-                index[m][c] = index[m][first];
-                TRY(records_link(r, index[m][first], err, "%s/%s/%s/%s", prefix, method,
-                                 class_choice_names[c], suffix));
-            }
-        }
-    }
+    for (int m = 0; m < plan->method_count; m++)
+        TRY(task_method_columns(plan, r, m, type, d0, d1, prefix, suffix, index[m], err));
     return OK;
+}
+
+size_t pixel_count(const struct plan *plan)
+{
+    size_t side = (size_t)plan->engine->info.image_size;
+    return side * side;
 }
 
 double softmax_of(const float *logits, int classes, int k)

@@ -1,5 +1,6 @@
 #include "records.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,15 +84,12 @@ void records_blank(struct records *r, size_t row)
         if (c->same_as >= 0)
             continue;
         size_t n = c->row_bytes / element_bytes[c->type];
-        void *at = records_at(r, i, row);
-        for (size_t k = 0; k < n; k++) {
-            if (c->type == COLUMN_F32)
-                ((float *)at)[k] = NAN;
-            else if (c->type == COLUMN_I32)
-                ((int32_t *)at)[k] = -1;
-            else
-                ((uint8_t *)at)[k] = 0;
-        }
+        for (size_t k = 0; k < n && c->type == COLUMN_F32; k++)
+            records_f32(r, i, row)[k] = NAN;
+        for (size_t k = 0; k < n && c->type == COLUMN_I32; k++)
+            records_i32(r, i, row)[k] = -1;
+        if (c->type == COLUMN_U8 || c->type == COLUMN_TEXT)
+            memset(records_at(r, i, row), 0, n);
     }
 }
 
@@ -109,6 +107,33 @@ void *records_at(const struct records *r, int column, size_t row)
 {
     const struct column *c = &r->columns[column];
     return (char *)c->data + row * c->row_bytes;
+}
+
+static void *at_typed(const struct records *r, int column, size_t row, enum column_type type)
+{
+    assert(r->columns[column].type == type);
+    (void)type;
+    return records_at(r, column, row);
+}
+
+float *records_f32(const struct records *r, int column, size_t row)
+{
+    return at_typed(r, column, row, COLUMN_F32);
+}
+
+int32_t *records_i32(const struct records *r, int column, size_t row)
+{
+    return at_typed(r, column, row, COLUMN_I32);
+}
+
+uint8_t *records_u8(const struct records *r, int column, size_t row)
+{
+    return at_typed(r, column, row, COLUMN_U8);
+}
+
+char *records_text(const struct records *r, int column, size_t row)
+{
+    return at_typed(r, column, row, COLUMN_TEXT);
 }
 
 int records_find(const struct records *r, const char *path)

@@ -40,6 +40,12 @@ enum status records_alloc(struct records *, size_t rows, struct error *err);
 void records_blank(struct records *, size_t row);
 void records_free(struct records *);
 
+/* Row `row` of a column, whatever its type; and of a column of one type (another one is a mistake
+ * in the program: an assertion). */
 void *records_at(const struct records *, int column, size_t row);
+float *records_f32(const struct records *, int column, size_t row);
+int32_t *records_i32(const struct records *, int column, size_t row);
+uint8_t *records_u8(const struct records *, int column, size_t row);
+char *records_text(const struct records *, int column, size_t row);
 /* Index of a column by path (a link's is that of its data), or -1. */
 int records_find(const struct records *, const char *path);

@@ -218,11 +218,11 @@ static void make_run_id(struct store *s)
     char hash[65];
     struct sha256 sha;
     config_hash(s->id.config, hash);
-    const char *parts[] = { hash, s->id.checkpoint_sha256, s->id.dataset_fingerprint,
-                            s->id.device };
     sha256_begin(&sha);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        sha256_add(&sha, parts[i], strlen(parts[i]) + 1);
+    sha256_add(&sha, hash, strlen(hash) + 1);
+    for (int i = 0; i < s->id.source_count; i++)
+        sha256_add(&sha, s->id.source[i].text, strlen(s->id.source[i].text) + 1);
+    sha256_add(&sha, s->id.device, strlen(s->id.device) + 1);
     sha256_end(&sha, s->run_id);
 }
 

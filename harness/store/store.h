@@ -17,10 +17,18 @@
 #include "config.h"
 #include "records.h"
 
+/* Something that a run works on, and an attribute that tells it from others. */
+struct store_source {
+    const char *name, *text; /* "checkpoint_sha256", 64 digits */
+    const char *noun;        /* what it tells apart, for messages: "checkpoint" */
+};
+enum { STORE_SOURCES = 80 };
+
 /* What two runs must have in common to share shards. Texts are borrowed until store_close. */
 struct store_identity {
     const struct config *config;
-    const char *checkpoint_sha256, *dataset_fingerprint;
+    struct store_source source[STORE_SOURCES];
+    int source_count;
     const char *device; /* of the engine that computes: another one rounds differently */
     size_t images, shard_size;
 };

@@ -30,8 +30,9 @@ enum status store_put_identity(const struct store *s, hid_t file, struct error *
     free(text);
     TRY(status);
     TRY(h5_put_text(file, "config_hash", hash, err));
-    TRY(h5_put_text(file, "checkpoint_sha256", s->id.checkpoint_sha256, err));
-    return h5_put_text(file, "dataset_fingerprint", s->id.dataset_fingerprint, err);
+    for (int i = 0; i < s->id.source_count; i++)
+        TRY(h5_put_text(file, s->id.source[i].name, s->id.source[i].text, err));
+    return OK;
 }
 
 /* The text that config_text() made, back into a config. Not the way that a file goes, whose lines
@@ -88,9 +89,10 @@ static enum status compare(struct store *s, const char *path, hid_t file, struct
 {
     char hash[65], *stored_hash, *stored;
     config_hash(s->id.config, hash);
-    TRY(compare_text(path, file, "checkpoint_sha256", s->id.checkpoint_sha256, "checkpoint", err));
-    TRY(compare_text(path, file, "dataset_fingerprint", s->id.dataset_fingerprint, "data set",
-                     err));
+    for (int i = 0; i < s->id.source_count; i++) {
+        const struct store_source *x = &s->id.source[i];
+        TRY(compare_text(path, file, x->name, x->text, x->noun, err));
+    }
     TRY(compare_text(path, file, "device", s->id.device, "compute.device", err));
     TRY(h5_get_text(file, "config_hash", 64, &stored_hash, err));
     bool same = strcmp(hash, stored_hash) == 0;

@@ -27,7 +27,6 @@ struct pass {
     struct where *wheres;
     int job_count;
     struct view *views; /* [batch] */
-    uint8_t *rgb;       /* [batch, S, S, 3] device memory */
 };
 
 enum { PASS_PLAIN, PASS_DOUBLE, PASS_RANDOM, PASS_RANDOM_DOUBLE, PASSES };
@@ -170,9 +169,7 @@ static enum status open_pass(struct explainer *ex, int index, const char *backen
     p->lane_batch = p->be->lane_images > 0 ? p->be->lane_images : ex->batch;
     p->sweeps = calloc((size_t)p->be->lanes, sizeof *p->sweeps);
     p->views = calloc((size_t)ex->batch, sizeof *p->views);
-    size_t side = (size_t)ex->model->geo.image_size;
-    p->rgb = p->be->alloc(p->be, (size_t)ex->batch * side * side * 3);
-    if (p->sweeps == NULL || p->views == NULL || p->rgb == NULL)
+    if (p->sweeps == NULL || p->views == NULL)
         return fail(err, E_NOMEM, "%s: no memory for %d images", name, ex->batch);
     for (int i = 0; i < p->be->lanes; i++)
         TRY(sweep_open(p->model, p->be, p->weights, &ex->format, p->jobs, p->job_count,
@@ -223,8 +220,6 @@ static void close_pass(struct pass *p)
         for (int i = 0; p->sweeps != NULL && i < p->be->lanes; i++)
             sweep_close(p->sweeps[i]);
         p->model->type->unbind(p->weights, p->be);
-        if (p->rgb != NULL)
-            p->be->free(p->be, p->rgb);
     }
     backend_close(p->be);
     model_close(p->own_model);
@@ -306,15 +301,12 @@ static void run_chunk(struct explainer *ex, struct pass *p, struct sweep *s, con
     collect(ex, p, s, at, r);
 }
 
-static enum status run_pass(struct explainer *ex, struct pass *p, const struct explain_subject *sub,
+static enum status run_pass(struct explainer *ex, struct pass *p, const struct explain_image *images,
                             const int32_t *target, int n, const struct explain_result *r,
                             struct error *err)
 {
-    size_t side = (size_t)ex->model->geo.image_size, bytes = side * side * 3;
-    for (int i = 0; i < n; i++) {
-        p->be->upload(p->be, p->rgb + (size_t)i * bytes, sub[i].rgb, bytes);
-        p->views[i] = (struct view){ .rgb = p->rgb + (size_t)i * bytes };
-    }
+    for (int i = 0; i < n; i++)
+        p->views[i] = (struct view){ .rgb = images[i].rgb };
     int step = p->lane_batch;
     if (p->be->lanes == 1 || n <= step) { /* no parallel region around it: see net_forward */
         for (int at = 0; at < n; at += step)
@@ -329,19 +321,19 @@ static enum status run_pass(struct explainer *ex, struct pass *p, const struct e
 
 /* Maps that were not computed because they are known: class-agnostic ones, and the target's where
  * the target is the predicted class. */
-static void copy_known(const struct explainer *ex, const struct explain_subject *sub, int n,
+static void copy_known(const struct explainer *ex, const struct explain_image *images, int n,
                        const struct explain_result *r)
 {
     if (!ex->classes[CLASS_PREDICTED] || !ex->classes[CLASS_TARGET])
         return;
     for (int i = 0; i < n; i++)
         for (int m = 0; m < ex->method_count; m++)
-            if (ex->methods[m]->class_agnostic || sub[i].label == r->predicted[i])
+            if (ex->methods[m]->class_agnostic || images[i].label == r->predicted[i])
                 memcpy(map_at(ex, r, i, m, CLASS_TARGET), map_at(ex, r, i, m, CLASS_PREDICTED),
                        map_size(ex, m) * sizeof(float));
 }
 
-static enum status check_subjects(const struct explainer *ex, const struct explain_subject *sub,
+static enum status check_images(const struct explainer *ex, const struct explain_image *images,
                                   int n, struct error *err)
 {
     if (n > ex->batch)
@@ -351,43 +343,43 @@ static enum status check_subjects(const struct explainer *ex, const struct expla
         ex->passes[PASS_RANDOM].job_count + ex->passes[PASS_RANDOM_DOUBLE].job_count > 0;
     for (int i = 0; i < n; i++) {
         int classes = ex->model->geo.classes;
-        if (sub[i].predicted >= classes || (sub[i].predicted < 0 && !plain && randomised))
-            return fail(err, E_CONFIG, "predicted class %d, should be 0 to %d", sub[i].predicted,
+        if (images[i].predicted >= classes || (images[i].predicted < 0 && !plain && randomised))
+            return fail(err, E_CONFIG, "predicted class %d, should be 0 to %d", images[i].predicted,
                         classes - 1);
-        if (ex->classes[CLASS_TARGET] && (sub[i].label < 0 || sub[i].label >= classes))
+        if (ex->classes[CLASS_TARGET] && (images[i].label < 0 || images[i].label >= classes))
             return fail(err, E_CONFIG, "explain.class = target needs labels of 0 to %d, not %d",
-                        classes - 1, sub[i].label);
+                        classes - 1, images[i].label);
     }
     return OK;
 }
 
-enum status explainer_run(struct explainer *ex, const struct explain_subject *sub, int n,
+enum status explainer_run(struct explainer *ex, const struct explain_image *images, int n,
                           const struct explain_result *r, struct error *err)
 {
-    TRY(check_subjects(ex, sub, n, err));
+    TRY(check_images(ex, images, n, err));
     int32_t *target = calloc((size_t)n + 1, sizeof *target);
     if (target == NULL)
         return fail(err, E_NOMEM, "out of memory");
     for (int i = 0; i < n; i++) {
-        r->predicted[i] = sub[i].predicted;
+        r->predicted[i] = images[i].predicted;
         r->identity_error[i] = NAN;
         r->zero_row_sum[i] = 0;
-        target[i] = sub[i].label >= 0 && sub[i].label < ex->model->geo.classes ? sub[i].label : 0;
+        target[i] = images[i].label >= 0 && images[i].label < ex->model->geo.classes ? images[i].label : 0;
     }
     enum status s = OK;
     for (int i = 0; s == OK && i < PASSES; i++)
         if (ex->passes[i].job_count > 0)
-            s = run_pass(ex, &ex->passes[i], sub, target, n, r, err);
+            s = run_pass(ex, &ex->passes[i], images, target, n, r, err);
     free(target);
     for (int m = 0; s == OK && m < ex->method_count; m++) {
         const struct method *method = method_of(ex->methods[m]);
         for (int i = 0; method->map != NULL && i < n; i++)
             for (int c = 0; c < CLASS_CHOICES; c++)
                 if (ex->classes[c])
-                    method->map(&ex->model->geo, ex->seed, sub[i].id_hash,
+                    method->map(&ex->model->geo, ex->seed, images[i].id_hash,
                                 map_at(ex, r, i, m, (enum class_choice)c));
     }
     if (s == OK)
-        copy_known(ex, sub, n, r);
+        copy_known(ex, images, n, r);
     return s;
 }

@@ -31,7 +31,7 @@ expect 0 "engine     cuda" run "$c" "${small[@]}" --set compute.device=auto --fr
 EVALH_EMULATED=devices=0 expect 0 "engine     cpu" run "$c" "${small[@]}" \
     --set compute.device=auto --fresh
 silent "compute.device"
-EVALH_EMULATED=memory=1 expect 0 "compute.device = auto: GPU 0: " run "$c" "${small[@]}" \
+EVALH_EMULATED=memory=1 expect 0 "device auto: GPU 0: " run "$c" "${small[@]}" \
     --set compute.device=auto --fresh
 grep -q "engine     cpu" "$work/stderr" || fail "auto does not go on with the CPU"
 

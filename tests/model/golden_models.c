@@ -73,13 +73,9 @@ static void check_logits(struct fixture *f, struct backend *be, struct error *er
     struct net *net;
     const struct geometry *g = &f->model->geo;
     struct view views[MAX_IMAGES];
-    size_t bytes = (size_t)g->image_size * (size_t)g->image_size * 3;
     float *logits = calloc((size_t)f->images * (size_t)g->classes, sizeof *logits);
-    for (int i = 0; i < f->images; i++) {
-        uint8_t *rgb = be->alloc(be, bytes);
-        be->upload(be, rgb, f->rgb[i], bytes);
-        views[i] = (struct view){ .rgb = rgb };
-    }
+    for (int i = 0; i < f->images; i++)
+        views[i] = (struct view){ .rgb = f->rgb[i] };
     if (net_open(f->model, be, &input_imagenet, 2, &net, err) != OK ||
         net_forward(net, views, (size_t)f->images, logits, err) != OK) {
         report(false, "%s %s: %s", test.backend, f->name, err->text);
@@ -89,8 +85,6 @@ static void check_logits(struct fixture *f, struct backend *be, struct error *er
                     3e-5);
         net_close(net);
     }
-    for (int i = 0; i < f->images; i++)
-        be->free(be, (void *)(uintptr_t)views[i].rgb);
     free(logits);
 }
 
@@ -131,7 +125,7 @@ static void check_maps(struct fixture *f, const char *protocol, struct error *er
     struct explain_options o = explain_defaults;
     o.protocol = protocol;
     struct explainer *ex;
-    struct explain_subject subjects[MAX_IMAGES];
+    struct explain_image images[MAX_IMAGES];
     int32_t predicted[MAX_IMAGES];
     float identity[MAX_IMAGES];
     uint8_t zero[MAX_IMAGES];
@@ -139,13 +133,12 @@ static void check_maps(struct fixture *f, const char *protocol, struct error *er
     float *all = calloc((size_t)f->images * (size_t)count * CLASS_CHOICES * cells, sizeof *all);
     const struct explain_result r = { predicted, all, identity, zero };
     for (int i = 0; i < f->images; i++)
-        subjects[i] =
-            (struct explain_subject){ .rgb = f->rgb[i], .label = TARGET, .predicted = -1 };
+        images[i] = (struct explain_image){ .rgb = f->rgb[i], .label = TARGET, .predicted = -1 };
     if (explainer_open(f->model, test.backend, &bo, &input_imagenet, &o, methods, count, classes,
                        f->images, &ex, err) != OK) {
         report(false, "%s %s: %s", test.backend, f->name, err->text);
     } else {
-        if (explainer_run(ex, subjects, f->images, &r, err) != OK)
+        if (explainer_run(ex, images, f->images, &r, err) != OK)
             report(false, "%s %s: %s", test.backend, f->name, err->text);
         compare_maps(f, methods, count, protocol, all);
         for (int i = 0; i < f->images; i++)
@@ -167,6 +160,17 @@ static herr_t add_image(hid_t group, const char *name, const H5L_info_t *info, v
     return 0;
 }
 
+static uint8_t *upload_image(struct backend *be, const char *name, int side, struct error *err)
+{
+    size_t bytes = (size_t)side * (size_t)side * 3;
+    uint8_t *host = golden_image(test.shared, name, side, err);
+    uint8_t *rgb = host != NULL ? be->alloc(be, bytes) : NULL;
+    if (rgb != NULL)
+        be->upload(be, rgb, host, bytes);
+    free(host);
+    return rgb;
+}
+
 static void check_model(struct fixture *f, const char *name)
 {
     struct error err = { 0 };
@@ -180,9 +184,11 @@ static void check_model(struct fixture *f, const char *name)
     bool ok = golden_model(test.shared, test.file, name, &f->model, &err) == OK &&
               backend_open(test.backend, NULL, &be, &err) == OK;
     for (int i = 0; ok && i < f->images; i++) {
-        f->rgb[i] = golden_image(test.shared, f->image_names[i], f->model->geo.image_size, &err);
+        f->rgb[i] = upload_image(be, f->image_names[i], f->model->geo.image_size, &err);
         ok = f->rgb[i] != NULL;
     }
+    if (ok)
+        ok = be->sync(be, &err) == OK;
     if (ok) {
         check_logits(f, be, &err);
         check_maps(f, "released", &err);
@@ -192,7 +198,8 @@ static void check_model(struct fixture *f, const char *name)
     }
     for (int i = 0; i < f->images; i++) {
         free(f->image_names[i]);
-        free(f->rgb[i]);
+        if (f->rgb[i] != NULL)
+            be->free(be, f->rgb[i]);
         f->rgb[i] = NULL;
     }
     backend_close(be);

@@ -90,24 +90,35 @@ static float *explain(const struct model *m, const struct images *im, const stru
     const bool classes[CLASS_CHOICES] = { true, false };
     struct explain_options o = explain_defaults;
     struct explainer *ex;
-    struct explain_subject subjects[MAX_IMAGES];
+    struct explain_image images[MAX_IMAGES];
     int32_t predicted[MAX_IMAGES];
     float identity[MAX_IMAGES];
     uint8_t zero[MAX_IMAGES];
     size_t cells = (size_t)m->geo.grid * (size_t)m->geo.grid;
+    size_t bytes = (size_t)m->geo.image_size * (size_t)m->geo.image_size * 3;
     float *all = calloc((size_t)im->count * CLASS_CHOICES * cells, sizeof *all);
     const struct explain_result r = { predicted, all, identity, zero };
     const struct backend_options bo = { .simd = "" };
     o.protocol = method->protocol;
-    for (int i = 0; i < im->count; i++)
-        subjects[i] = (struct explain_subject){ .rgb = im->rgb[i], .label = -1, .predicted = -1 };
-    if (explainer_open(m, test.backend, &bo, &input_imagenet, &o, list, 1, classes, im->count, &ex,
-                       err) != OK) {
-        free(all);
-        return NULL;
+    struct backend *be = NULL;
+    enum status s = backend_open(test.backend, &bo, &be, err);
+    for (int i = 0; s == OK && i < im->count; i++) {
+        uint8_t *rgb = be->alloc(be, bytes);
+        be->upload(be, rgb, im->rgb[i], bytes);
+        images[i] = (struct explain_image){ .rgb = rgb, .label = -1, .predicted = -1 };
     }
-    enum status s = explainer_run(ex, subjects, im->count, &r, err);
-    explainer_close(ex);
+    if (s == OK)
+        s = be->sync(be, err);
+    if (s == OK)
+        s = explainer_open(m, test.backend, &bo, &input_imagenet, &o, list, 1, classes, im->count,
+                           &ex, err);
+    if (s == OK) {
+        s = explainer_run(ex, images, im->count, &r, err);
+        explainer_close(ex);
+    }
+    for (int i = 0; be != NULL && i < im->count; i++)
+        be->free(be, (void *)(uintptr_t)images[i].rgb);
+    backend_close(be);
     for (int i = 1; i < im->count; i++)
         memmove(all + (size_t)i * cells, all + (size_t)i * CLASS_CHOICES * cells,
                 cells * sizeof *all);

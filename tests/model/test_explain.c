@@ -82,13 +82,13 @@ static void test_refusals(void **state)
     assert_null(explain_find("attributions"));
 }
 
-static void fill_subjects(struct explain_subject *s, uint8_t *rgb, size_t bytes)
+static void fill_images(struct explain_image *s, uint8_t *rgb, size_t bytes)
 {
     uint64_t random = 99;
     for (size_t i = 0; i < IMAGES * bytes; i++)
         rgb[i] = (uint8_t)random_next(&random);
     for (int i = 0; i < IMAGES; i++)
-        s[i] = (struct explain_subject){ .rgb = rgb + (size_t)i * bytes,
+        s[i] = (struct explain_image){ .rgb = rgb + (size_t)i * bytes,
                                          .label = i,
                                          .predicted = i == 1 ? 1 : -1,
                                          .id_hash = (uint64_t)i };
@@ -107,8 +107,8 @@ static void check_batches(const struct micro *micro, const char *method)
     float *together = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *together);
     float *apart = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *apart), identity[IMAGES];
     int32_t predicted[IMAGES];
-    struct explain_subject s[IMAGES];
-    fill_subjects(s, rgb, bytes);
+    struct explain_image s[IMAGES];
+    fill_images(s, rgb, bytes);
     assert_int_equal(open_one(m, method, &explain_defaults, IMAGES, &ex, &err), OK);
     struct explain_result r = { predicted, together, identity, zero };
     for (int i = 0; i < IMAGES; i++)

@@ -121,13 +121,13 @@ static void test_numbers(void **state)
         assert_true(fabs((double)logits[c] - want[c]) < 1e-5);
     net_close(net);
     backend_close(be);
-    const struct explain_subject subject = { .rgb = rgb, .predicted = -1 };
+    const struct explain_image image = { .rgb = rgb, .predicted = -1 };
     const struct explain_result r = { &predicted, maps, &identity, &zero };
     const struct backend_options bo = { .simd = "" };
     if (explainer_open(m, "cpu", &bo, &input_imagenet, &explain_defaults, methods, 1, classes, 1,
                        &ex, &err) != OK)
         fail_msg("%s", err.text);
-    assert_int_equal(explainer_run(ex, &subject, 1, &r, &err), OK);
+    assert_int_equal(explainer_run(ex, &image, 1, &r, &err), OK);
     explainer_close(ex);
     for (int t = 1; t < TOKENS; t++)
         largest = fmax(largest, fabs(agree[t]));

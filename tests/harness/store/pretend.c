@@ -75,12 +75,12 @@ void pretend_layout(struct records *r, size_t rows)
 static void fill_row(struct records *r, size_t row, size_t image)
 {
     records_blank(r, row);
-    snprintf(records_at(r, 0, row), 12, "img%zu", image);
-    *(int32_t *)records_at(r, 1, row) = (int32_t)(image * 7 % 5);
-    float *map = records_at(r, 2, row);
+    snprintf(records_text(r, 0, row), 12, "img%zu", image);
+    *records_i32(r, 1, row) = (int32_t)(image * 7 % 5);
+    float *map = records_f32(r, 2, row);
     for (int k = 0; k < MAP * MAP; k++)
         map[k] = (float)image + (float)k / 16;
-    uint8_t *hit = records_at(r, 4, row);
+    uint8_t *hit = records_u8(r, 4, row);
     for (int k = 0; k < 10; k++)
         hit[k] = (uint8_t)((image + (size_t)k) & 1);
 }
@@ -89,8 +89,9 @@ enum status pretend_open(const char *path, struct config *c, const char *checkpo
                          size_t shard_size, bool fresh, struct store **s, struct error *err)
 {
     struct store_identity id = { .config = c,
-                                 .checkpoint_sha256 = checkpoint,
-                                 .dataset_fingerprint = "f",
+                                 .source = { { "checkpoint_sha256", checkpoint, "checkpoint" },
+                                             { "dataset_fingerprint", "f", "data set" } },
+                                 .source_count = 2,
                                  .device = "cpu",
                                  .images = IMAGES,
                                  .shard_size = shard_size };

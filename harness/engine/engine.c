@@ -1,0 +1,256 @@
+#include "engine.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_kinds.h"
+#include "log.h"
+#include "profile.h"
+#include "sizes.h"
+
+/* The first that serves is taken. */
+static const struct engine_kind *const engine_kinds[] = { &engine_native };
+
+static const struct engine_kind *kind_for(const struct engine_options *o)
+{
+    const size_t last = sizeof engine_kinds / sizeof engine_kinds[0] - 1;
+    for (size_t i = 0; i < last; i++)
+        if (engine_kinds[i]->serves(o))
+            return engine_kinds[i];
+    return engine_kinds[last];
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+enum status engine_open(const struct engine_options *o, struct engine **out, struct error *err)
+{
+    *out = NULL;
+    struct engine *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    e->kind = kind_for(o);
+    e->options = *o;
+    if (o->device == NULL)
+        e->options.device = "auto";
+    enum status status = e->kind->open(e, err);
+    if (status != OK) {
+        engine_close(e);
+        return status;
+    }
+    *out = e;
+    return OK;
+}
+
+void engine_close(struct engine *e)
+{
+    if (e == NULL)
+        return;
+    e->kind->close(e);
+    backend_close(e->backend);
+    free(e->methods);
+    free(e->prepared);
+    free(e->map_offset);
+    free(e);
+}
+
+static enum status open_backend(struct engine *e, const struct backend_options *options,
+                                struct error *err)
+{
+    static const char *const automatic[] = { "cuda", "cpu", NULL };
+    const char *const named[] = { e->options.device, NULL };
+    const char *const *names = strcmp(named[0], "auto") == 0 ? automatic : named;
+    enum status status = E_CONFIG;
+    for (int i = 0; status != OK && names[i] != NULL; i++) {
+        bool last = names[i + 1] == NULL;
+        if (!last && !backend_known(names[i]))
+            continue;
+        e->info.device = names[i];
+        status = backend_open(names[i], options, &e->backend, err);
+        /* No GPU is no surprise. One that fails is: the run would be slow for days unexplained. */
+        if (status != OK && status != E_ABSENT && !last)
+            log_warn("device auto: %s; going on with %s", err->text, names[i + 1]);
+    }
+    return status;
+}
+
+enum status engine_open_backend(struct engine *e, struct error *err)
+{
+    const struct engine_options *o = &e->options;
+    int threads = o->threads > 0 ? o->threads : omp_get_num_procs();
+    const struct backend_options options = { .precision = o->precision,
+                                             .threads = threads,
+                                             .device = o->place,
+                                             .share_devices = true,
+                                             .simd = "",
+                                             .no_graphs = o->no_graphs };
+    omp_set_num_threads(threads);
+    TRY(open_backend(e, &options, err));
+    if (o->profiled)
+        TRY(profile_begin(e->backend, err));
+    struct engine_info *info = &e->info;
+    int lanes = e->backend->lanes;
+    info->threads = threads;
+    info->precision = e->backend->precision;
+    info->on_host = e->backend->lane_images > 0;
+    /* On a CPU a lane takes one image: enough of them to keep all lanes busy. On a GPU the batch is
+     * what one call works on. */
+    info->batch = o->batch > 0 ? o->batch : info->on_host ? (lanes > 4 ? 2 * lanes : 8) : 64;
+    info->busy = info->on_host ? lanes : info->batch;
+    return OK;
+}
+
+enum status engine_start(struct engine *e, struct error *err)
+{
+    enum status status = e->kind->start(e, err);
+    if (status == E_NOMEM)
+        status = engine_halve(e, err);
+    e->started = status == OK;
+    return status;
+}
+
+static enum status lay_out_maps(struct engine *e, const struct engine_method *const *methods,
+                                int count, struct error *err)
+{
+    size_t at = 0, side;
+    free(e->prepared);
+    free(e->map_offset);
+    e->prepared_count = 0;
+    e->prepared = calloc((size_t)count + 1, sizeof *e->prepared);
+    e->map_offset = calloc((size_t)count + 1, sizeof *e->map_offset);
+    if (e->prepared == NULL || e->map_offset == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    for (int i = 0; i < count; i++) {
+        side = (size_t)methods[i]->side;
+        e->prepared[i] = methods[i];
+        e->map_offset[i] = at;
+        at += CLASS_CHOICES * side * side;
+    }
+    e->map_offset[count] = at;
+    e->prepared_count = count;
+    return OK;
+}
+
+enum status engine_prepare(struct engine *e, const struct engine_method *const *methods, int count,
+                           const bool classes[CLASS_CHOICES], const struct explain_options *options,
+                           struct error *err)
+{
+    TRY(lay_out_maps(e, methods, count, err));
+    memcpy(e->classes, classes, sizeof e->classes);
+    e->explain_options = *options;
+    enum status status = e->kind->prepare(e, &e->explain_options, err);
+    if (status != E_NOMEM)
+        return status;
+    TRY(engine_halve(e, err));
+    return OK;
+}
+
+const struct engine_method *engine_method(const struct engine *e, const char *name)
+{
+    for (int i = 0; i < e->method_count; i++)
+        if (strcmp(e->methods[i].name, name) == 0)
+            return &e->methods[i];
+    return NULL;
+}
+
+const char *const *engine_method_names(const struct engine_options *o)
+{
+    return kind_for(o)->method_names();
+}
+
+const char *engine_identity(const struct engine *e, const char *name)
+{
+    for (int i = 0; i < e->info.identity_count; i++)
+        if (strcmp(e->info.identity[i].name, name) == 0)
+            return e->info.identity[i].text;
+    return NULL;
+}
+
+const char *engine_fingerprint(const struct engine *e)
+{
+    for (int i = 0; i < e->info.identity_count; i++)
+        if (e->info.identity[i].decides)
+            return e->info.identity[i].text;
+    return "";
+}
+
+enum status engine_halve(struct engine *e, struct error *err)
+{
+    if (e->halved || e->info.batch < 2 || e->backend == NULL || e->backend->memory == NULL)
+        return E_NOMEM;
+    log_warn("%s; going on with half of compute.batch, %d", err->text, e->info.batch / 2);
+    e->halved = true;
+    e->info.batch /= 2;
+    e->backend->sync(e->backend, NULL); /* its error has been reported just now */
+    return e->kind->shrink(e, e->prepared_count > 0, err);
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+enum status engine_classify(struct engine *e, const struct view *views, size_t n, float *logits,
+                            struct error *err)
+{
+    return e->kind->classify(e, views, n, logits, err);
+}
+
+enum status engine_explain(struct engine *e, const struct explain_image *images, int n,
+                           const struct explain_result *result, struct error *err)
+{
+    if (n > e->info.batch)
+        return fail(err, E_CONFIG, "%d images in one call, planned for %d", n, e->info.batch);
+    return e->kind->explain(e, images, n, result, err);
+}
+
+size_t engine_map_values(const struct engine *e)
+{
+    return e->map_offset[e->prepared_count];
+}
+
+size_t engine_map_at(const struct engine *e, int image, int method, enum class_choice choice)
+{
+    size_t side = (size_t)e->prepared[method]->side;
+    return (size_t)image * engine_map_values(e) + e->map_offset[method] +
+           (size_t)choice * side * side;
+}
+
+void engine_heat(struct engine *e, const float *maps, int n, int side, float *heat)
+{
+    const struct heat_args args = {
+        .n = n, .grid = side, .side = e->info.image_size, .maps = maps, .heat = heat
+    };
+    e->backend->op.heat(e->backend, &args);
+}
+
+void engine_rank(struct engine *e, const struct rank_args *args)
+{
+    e->backend->op.rank(e->backend, args);
+}
+
+/* ---- engine memory --------------------------------------------------------------------------- */
+
+void *engine_alloc(struct engine *e, size_t count, size_t size)
+{
+    size_t bytes;
+    return size_mul(count, size, &bytes) ? e->backend->alloc(e->backend, bytes) : NULL;
+}
+
+void engine_free(struct engine *e, void *p)
+{
+    if (p != NULL)
+        e->backend->free(e->backend, p);
+}
+
+void engine_upload(struct engine *e, void *to, const void *host, size_t bytes)
+{
+    e->backend->upload(e->backend, to, host, bytes);
+}
+
+void engine_download(struct engine *e, void *host, const void *from, size_t bytes)
+{
+    e->backend->download(e->backend, host, from, bytes);
+}
+
+enum status engine_sync(struct engine *e, struct error *err)
+{
+    return e->backend->sync(e->backend, err);
+}

@@ -1,0 +1,179 @@
+/* An engine: what classifies images and explains its decisions.
+ *
+ * The native one is a model of this program on one of its backends (cpu, cuda, ref). Others may ask
+ * a model in another process. Whoever runs images, masks them, ranks heat and scores knows none of
+ * them: it hands over images in the engine's memory, and gets logits and maps.
+ *
+ * An engine is opened in three steps, so that whatever can be wrong is found before memory is
+ * taken: engine_open (the model: `info` and the methods are known), engine_start (device, memory
+ * for a batch: engine_classify works), engine_prepare (methods and classes: engine_explain works).
+ */
+#pragma once
+
+#include "explain.h"
+
+struct engine;
+
+struct engine_options {     /* texts are borrowed until engine_close */
+    const char *checkpoint; /* .pth or .safetensors file; NULL: random weights of the published
+                               geometry model.arch, for measurements */
+    struct checkpoint_options which;
+    struct model_options model;
+
+    const char *device;       /* "auto", "cpu", "cuda", "ref"; NULL: "auto" */
+    enum precision precision; /* of the matrix products of forward passes */
+    int threads;              /* CPU threads; 0: all */
+    int place;                /* GPU: the first, the second ..., counted round those there are */
+    int batch;      /* most images that are explained at a time; 0: what serves the device */
+    bool mean_fill; /* removed pixels become the mean colour; else black */
+    bool no_graphs; /* as in backend_options */
+    bool profiled;  /* operations are timed (profile.h) */
+};
+
+/* What tells this model from others: attributes of the result file. */
+struct engine_identity {
+    const char *name, *text; /* "checkpoint_sha256", 64 digits */
+    const char *noun;        /* what it is of, for messages: "checkpoint" */
+    bool decides;            /* two runs share their work only where it is the same */
+};
+enum { ENGINE_IDENTITIES = 8 };
+
+struct engine_method {
+    const char *name, *summary;
+    bool class_agnostic; /* its map is the same whichever class is explained */
+    bool control;        /* no explanation, but what explanations are compared with */
+    bool in_double;      /* computed in double where explain.precision is auto */
+    int side;            /* of its maps [side, side]: 1 to image_size */
+};
+
+/* Valid after engine_open but where it says otherwise. */
+struct engine_info {
+    char name[80];    /* of the model, as tables have it: "vim_small" */
+    char title[96];   /* the same for a heading: "vim (6 layers, width 48)" */
+    const char *arch; /* "vim" */
+    int image_size;   /* S: images are [S, S, 3] */
+    int classes;
+    int grid; /* side of maps by default */
+    struct input_format format;
+    struct engine_identity identity[ENGINE_IDENTITIES];
+    int identity_count;
+    char about[400];           /* one line for people: sizes of the model */
+    char source[400];          /* the same: where it comes from ("checkpoint ..., sha256 ...") */
+    const struct notes *notes; /* what was assumed; NULL: nothing */
+
+    /* After engine_start. */
+    const char *device; /* that was chosen: "cpu"; another one rounds differently */
+    enum precision precision;
+    int threads, batch;
+    int busy;     /* fewest images that keep all of the device busy */
+    bool on_host; /* images are computed on by the host's own processors, in its memory */
+    size_t weight_bytes, workspace_bytes;
+    size_t explain_bytes; /* after engine_prepare */
+};
+
+/* A kind of engine; a const table each, listed in engine_kinds[] (engine.c). The functions of
+ * struct engine below go through it. */
+struct engine_kind {
+    const char *name; /* "native" */
+    /* Whether these options are its own; the last kind in the list serves all others'. */
+    bool (*serves)(const struct engine_options *);
+    /* Names that a method may have before the model is known, NULL-terminated; NULL: any. */
+    const char *const *(*method_names)(void);
+    /* Fill engine->state, info, methods. A failure is followed by close. */
+    enum status (*open)(struct engine *, struct error *);
+    enum status (*start)(struct engine *, struct error *);
+    enum status (*prepare)(struct engine *, const struct explain_options *, struct error *);
+    /* Memory ran out on the device, and info.batch has become less: gives up what works on a batch
+     * and takes it anew; `prepared` says whether that includes explanations. */
+    enum status (*shrink)(struct engine *, bool prepared, struct error *);
+    void (*close)(struct engine *);
+    enum status (*classify)(struct engine *, const struct view *, size_t n, float *logits,
+                            struct error *);
+    enum status (*explain)(struct engine *, const struct explain_image *, int n,
+                           const struct explain_result *, struct error *);
+};
+
+struct engine {
+    const struct engine_kind *kind;
+    struct engine_options options;
+    struct engine_info info;
+    struct backend
+        *backend; /* where images, masks, ranks and heat live; NULL before engine_start */
+    struct engine_method *methods; /* [method_count] all that this model has */
+    int method_count;
+    /* What was prepared. */
+    const struct engine_method **prepared; /* [prepared_count] among `methods` */
+    size_t *map_offset; /* [prepared_count + 1] floats from an image's first map */
+    int prepared_count;
+    bool classes[CLASS_CHOICES];
+    bool started, halved;
+    struct explain_options explain_options;
+    void *state; /* the kind's own */
+};
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* Loads the model. E_CONFIG, with the key in *err ("model.arch"); E_DATA names the tensor. */
+enum status engine_open(const struct engine_options *, struct engine **out, struct error *err);
+/* Takes the device. With "auto" a GPU that is there and fails is warned of, and the CPU taken.
+ * E_NOMEM where not even half of the batch fits. */
+enum status engine_start(struct engine *, struct error *err);
+/* methods [count] from engine_method, at least one class. Again: others in place of those. */
+enum status engine_prepare(struct engine *, const struct engine_method *const *methods, int count,
+                           const bool classes[CLASS_CHOICES], const struct explain_options *,
+                           struct error *err);
+void engine_close(struct engine *); /* accepts NULL */
+
+/* A method of this model by its name; NULL: it has none. */
+const struct engine_method *engine_method(const struct engine *, const char *name);
+/* Names that methods may have with these options before the model is opened, NULL-terminated; NULL
+ * where only the opened engine knows. */
+const char *const *engine_method_names(const struct engine_options *);
+/* Value of an identity by its name; NULL: it has none. */
+const char *engine_identity(const struct engine *, const char *name);
+/* The native model, for what only such a one has; NULL: it is none. */
+const struct model *engine_model(const struct engine *);
+
+/* What tells this model from all others, as far as one text does: the first identity that decides.
+ */
+const char *engine_fingerprint(const struct engine *);
+/* A look at the native model's attention (inspect.h), one image at a time, with memory of its own.
+ * After engine_start. E_CONFIG: there is no native model. */
+struct inspector;
+enum status engine_inspect(const struct engine *, struct inspector **out, struct error *err);
+
+/* After a step failed with *err, E_NOMEM, on a device with memory of its own: halves info.batch,
+ * once, and opens anew what works on it. OK: try again. Else E_NOMEM, or what else went wrong then.
+ */
+enum status engine_halve(struct engine *, struct error *err);
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+/* logits [n, classes] on the host, any n. What views point to lies in engine memory. */
+enum status engine_classify(struct engine *, const struct view *views, size_t n, float *logits,
+                            struct error *err);
+
+/* n <= info.batch. images[i].rgb lies in engine memory. result->maps as engine_map_at says. */
+enum status engine_explain(struct engine *, const struct explain_image *images, int n,
+                           const struct explain_result *result, struct error *err);
+/* Where maps lie in explain_result, in floats: image by image, in an image by prepared method, of
+ * each CLASS_CHOICES maps [side, side]. */
+size_t engine_map_values(const struct engine *); /* of one image */
+size_t engine_map_at(const struct engine *, int image, int method, enum class_choice);
+
+/* maps [n, side, side] -> heat [n, S, S] in [0,1], both in engine memory: scaled up bilinearly
+ * where side < S, and from its least to its largest; a constant map is 0 everywhere. */
+void engine_heat(struct engine *, const float *maps, int n, int side, float *heat);
+/* The order in which pixels go, and ties: as rank_args has it. */
+void engine_rank(struct engine *, const struct rank_args *);
+
+/* ---- engine memory: the device's, or the host's own -------------------------------------------
+ */
+
+void *engine_alloc(struct engine *, size_t count, size_t size); /* NULL: memory ran out */
+void engine_free(struct engine *, void *);                      /* accepts NULL */
+/* As in struct backend: the host's array may be used again when upload returns; what is downloaded
+ * is there after engine_sync, which returns the first error since the last one. */
+void engine_upload(struct engine *, void *to, const void *host, size_t bytes);
+void engine_download(struct engine *, void *host, const void *from, size_t bytes);
+enum status engine_sync(struct engine *, struct error *err);

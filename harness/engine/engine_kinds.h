@@ -1,0 +1,10 @@
+/* Inside engine/: the kinds, and what they share. */
+#pragma once
+
+#include "engine.h"
+
+extern const struct engine_kind engine_native;
+
+/* Opens the backend that the options ask for into engine->backend, and fills in what info says of
+ * it: device, precision, threads, on_host, batch, busy. */
+enum status engine_open_backend(struct engine *, struct error *err);
