@@ -7,8 +7,8 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 
 # What may print on standard output and error, and end the program. Anything else reports a status.
 may_print='^harness/(main\.c|commands/|docs/)|^kernels/base/log\.c|_main\.c$'
-# evalh-demo-export, a program of its own; the progress line of a run.
-may_print="$may_print|^datasets/.*demo_export\.c|^harness/.*/?progress\.c"
+# Programs of their own: evalh-demo-export, and one that runs while building. The progress line of a run.
+may_print="$may_print|^datasets/.*demo_export\.c|^harness/report/embed\.c|^harness/.*/?progress\.c"
 # A child between fork and exec, which can report in no other way.
 may_end_child='^harness/engine/worker/process\.c'
 # What may send messages to the log: whatever belongs to a run or a command. Not the libraries below.
