@@ -1,11 +1,19 @@
 #include "bench.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { MATMUL = 2048, COPY_ELEMENTS = 1 << 24 };
+/* Large enough that nothing but the machine's rate is measured: an H100 makes a product of 2048 at
+ * half of what it makes one of 8192 at, and copies 4 GB a third faster than 0.1 GB. */
+struct ceiling_sizes {
+    size_t product, copy; /* side; elements */
+};
+static const struct ceiling_sizes host_sizes = { 2048, (size_t)1 << 24 };
+static const struct ceiling_sizes device_sizes = { 8192, (size_t)1 << 29 };
 
 static double now(void)
 {
@@ -20,10 +28,35 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Nanoseconds that this process' threads have had a core, and have waited for one. false: not
+ * known. */
+static bool read_waiting(double *ran, double *waited)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    bool known = false;
+    *ran = *waited = 0;
+    for (struct dirent *e; tasks != NULL && (e = readdir(tasks)) != NULL;) {
+        char path[300];
+        double a, b;
+        snprintf(path, sizeof path, "/proc/self/task/%s/schedstat", e->d_name);
+        FILE *f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
+        if (f != NULL && fscanf(f, "%lf %lf", &a, &b) == 2) {
+            *ran += a;
+            *waited += b;
+            known = true;
+        }
+        if (f != NULL)
+            fclose(f);
+    }
+    if (tasks != NULL)
+        closedir(tasks);
+    return known;
+}
+
 static struct timing summarise(double *seconds, int count)
 {
     qsort(seconds, (size_t)count, sizeof *seconds, by_value);
-    return (struct timing){ seconds[count / 2], seconds[0], seconds[count - 1] };
+    return (struct timing){ seconds[count / 2], seconds[0], seconds[count - 1], NAN };
 }
 
 static uint64_t next_random(uint64_t *state) /* xorshift64 (Marsaglia 2003) */
@@ -36,58 +69,56 @@ static uint64_t next_random(uint64_t *state) /* xorshift64 (Marsaglia 2003) */
 
 /* ---- ceilings -------------------------------------------------------------------------------- */
 
-static double best_matmul(struct backend *be, const struct weight *w, const real *x, real *y,
-                          int repeats)
+/* Seconds of the best of `repeats` calls; the first one warms up. */
+static double best_product(struct backend *be, const struct linear_args *a, int repeats)
 {
-    const struct linear_args a = {
-        .rows = MATMUL, .w = w, .x = x, .ldx = MATMUL, .y = y, .ldy = MATMUL
-    };
-    double best = INFINITY;
-    for (int i = 0; i <= repeats; i++) { /* the first one warms up */
-        double start = now();
-        be->op.linear(be, &a);
-        be->sync(be, NULL);
-        if (i > 0)
-            best = fmin(best, now() - start);
-    }
-    return 2.0 * MATMUL * MATMUL * MATMUL / best;
-}
-
-static double best_copy(struct backend *be, const real *x, real *y, int repeats)
-{
-    const struct map2_args a = {
-        .f = MAP_COPY, .count = COPY_ELEMENTS, .a = x, .scale = 1, .out = y
-    };
     double best = INFINITY;
     for (int i = 0; i <= repeats; i++) {
         double start = now();
-        be->op.map2(be, &a);
+        be->op.linear(be, a);
         be->sync(be, NULL);
         if (i > 0)
             best = fmin(best, now() - start);
     }
-    return 2.0 * COPY_ELEMENTS * (double)be->real_size / best;
+    return best;
 }
 
-enum status bench_ceiling(struct bench *b, struct ceiling *out, struct error *err)
+static double best_copy(struct backend *be, const struct map2_args *a, int repeats)
+{
+    double best = INFINITY;
+    for (int i = 0; i <= repeats; i++) {
+        double start = now();
+        be->op.map2(be, a);
+        be->sync(be, NULL);
+        if (i > 0)
+            best = fmin(best, now() - start);
+    }
+    return best;
+}
+
+static enum status measure_product(struct bench *b, size_t side, struct ceiling *out,
+                                   struct error *err)
 {
     struct backend *be = b->engine->backend;
-    float *host = calloc((size_t)MATMUL * MATMUL, sizeof *host);
-    real *x = engine_alloc(b->engine, COPY_ELEMENTS, be->real_size);
-    real *y = engine_alloc(b->engine, COPY_ELEMENTS, be->real_size);
+    size_t count = side * side;
+    float *host = malloc(count * sizeof *host);
+    real *x = engine_alloc(b->engine, count, be->real_size);
+    real *y = engine_alloc(b->engine, count, be->real_size);
     uint64_t state = 1;
-    for (size_t i = 0; host != NULL && i < (size_t)MATMUL * MATMUL; i++)
+    for (size_t i = 0; host != NULL && i < count; i++)
         host[i] = (float)(next_random(&state) >> 40) * 0x1p-24f - 0.5f;
     struct weight *w =
-        host == NULL ? NULL : be->op.weight_new(be, host, MATMUL, MATMUL, WEIGHT_FORWARD);
+        host == NULL ? NULL : be->op.weight_new(be, host, (int)side, (int)side, WEIGHT_FORWARD);
     enum status status = OK;
     if (w == NULL || x == NULL || y == NULL) {
-        status = fail(err, E_NOMEM, "%s: no memory to measure the machine's ceilings", be->name);
+        status = fail(err, E_NOMEM, "%s: no memory to measure a matrix product", be->name);
     } else {
-        for (size_t at = 0; at < COPY_ELEMENTS; at += (size_t)MATMUL * MATMUL)
-            be_write_floats(be, be_at(be, x, at), host, (size_t)MATMUL * MATMUL);
-        out->flops = best_matmul(be, w, x, y, b->repeats);
-        out->bytes = best_copy(be, x, y, b->repeats);
+        const struct linear_args a = {
+            .rows = (int)side, .w = w, .x = x, .ldx = side, .y = y, .ldy = side
+        };
+        be_write_floats(be, x, host, count);
+        out->product = (int)side;
+        out->flops = 2.0 * (double)side * (double)count / best_product(be, &a, b->repeats);
         status = be->sync(be, err);
     }
     be->op.weight_free(be, w);
@@ -95,6 +126,46 @@ enum status bench_ceiling(struct bench *b, struct ceiling *out, struct error *er
     engine_free(b->engine, y);
     free(host);
     return status;
+}
+
+/* Halves the copy until there is room for it. */
+static enum status measure_copy(struct bench *b, size_t elements, struct ceiling *out,
+                                struct error *err)
+{
+    struct backend *be = b->engine->backend;
+    real *x = NULL, *y = NULL;
+    enum status status = OK;
+    for (; elements > 0; elements /= 2) {
+        x = engine_alloc(b->engine, elements, be->real_size);
+        y = x == NULL ? NULL : engine_alloc(b->engine, elements, be->real_size);
+        if (y != NULL)
+            break;
+        engine_free(b->engine, x);
+        x = NULL;
+    }
+    if (y == NULL) {
+        status = fail(err, E_NOMEM, "%s: no memory to measure a copy", be->name);
+    } else {
+        const struct map2_args fill = { .f = MAP_COPY, .count = elements, .a = x, .out = x };
+        const struct map2_args copy = {
+            .f = MAP_COPY, .count = elements, .a = x, .scale = 1, .out = y
+        };
+        be->op.map2(be, &fill); /* zeros: memory that was never written costs nothing to read */
+        out->copied = 2.0 * (double)elements * (double)be->real_size;
+        out->bytes = out->copied / best_copy(be, &copy, b->repeats);
+        status = be->sync(be, err);
+    }
+    engine_free(b->engine, x);
+    engine_free(b->engine, y);
+    return status;
+}
+
+enum status bench_ceiling(struct bench *b, struct ceiling *out, struct error *err)
+{
+    const struct ceiling_sizes *sizes =
+        b->engine->backend->memory != NULL ? &device_sizes : &host_sizes;
+    TRY(measure_product(b, sizes->product, out, err));
+    return measure_copy(b, sizes->copy, out, err);
 }
 
 /* ---- a batch of random images ---------------------------------------------------------------- */
@@ -173,6 +244,12 @@ static enum status forward_once(struct bench *b, double *seconds, struct error *
     return OK;
 }
 
+int bench_callers(const struct bench *b)
+{
+    const struct backend *be = b->engine->backend;
+    return be->lane_images > 0 && b->batch > be->lane_images ? be->lanes : 1;
+}
+
 enum status bench_forward(struct bench *b, struct timing *out, struct error *err)
 {
     const int warm = b->engine->backend->repeat != NULL ? 2 : 1; /* the second may be recorded */
@@ -180,10 +257,17 @@ enum status bench_forward(struct bench *b, struct timing *out, struct error *err
     enum status status = seconds == NULL ? fail(err, E_NOMEM, "out of memory") : OK;
     for (int i = 0; i < warm && status == OK; i++)
         status = forward_once(b, &seconds[0], err);
+    double ran[2], waited[2];
+    bool known = read_waiting(&ran[0], &waited[0]);
     for (int i = 0; i < b->repeats && status == OK; i++)
         status = forward_once(b, &seconds[i], err);
+    known = known && read_waiting(&ran[1], &waited[1]);
     if (status == OK)
         *out = summarise(seconds, b->repeats);
+    if (status == OK && known) {
+        double wait = waited[1] - waited[0], all = wait + ran[1] - ran[0];
+        out->waited = all > 0 ? wait / all : NAN;
+    }
     free(seconds);
     return status;
 }

@@ -19,16 +19,26 @@ enum status bench_open(struct bench *, const struct engine_options *options, int
                        struct error *err);
 void bench_close(struct bench *);
 
-struct ceiling {  /* of this machine, through this engine, measured now */
-    double flops; /* a second: a large matrix product, in the run's precision */
-    double bytes; /* a second: a large copy, read and write counted */
+struct ceiling {   /* of this machine, through this engine, measured now */
+    double flops;  /* a second: a large matrix product, in the run's precision */
+    double bytes;  /* a second: a large copy, read and write counted */
+    int product;   /* side of the product's square matrices */
+    double copied; /* bytes that the copy reads and writes */
 };
 
 enum status bench_ceiling(struct bench *, struct ceiling *out, struct error *err);
 
 struct timing { /* seconds for one batch */
     double median, least, most;
+    double waited; /* share of the time in which threads wanted a core and had none, 0-1; NaN where
+                      the system does not say (Linux: /proc/self/task/N/schedstat) */
 };
+/* From here on, figures are those of a busy machine. */
+#define BENCH_BUSY 0.05
+
+/* Threads that call operations side by side in a forward pass: 1 where each operation has all
+ * threads, or a GPU, to itself. The seconds of a profile are summed over them. */
+int bench_callers(const struct bench *);
 
 /* Forward passes. */
 enum status bench_forward(struct bench *, struct timing *out, struct error *err);

@@ -1,5 +1,6 @@
 /* evalh bench: how fast a model runs and is explained here, beside what the machine can do. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,13 @@ static void print_forward(const struct bench *b, const struct timing *t)
            "| --- | ---: | ---: | ---: | ---: |\n"
            "| forward | %.2f | %.2f | %.2f | %.1f |\n",
            1e3 * t->median / n, 1e3 * t->least / n, 1e3 * t->most / n, n / t->median);
+    if (t->waited >= BENCH_BUSY)
+        printf(
+            "\nBUSY MACHINE: threads waited for a core in %.0f %% of the time; these are not the "
+            "figures of an idle one\n",
+            100 * t->waited);
+    else if (!isnan(t->waited))
+        printf("\nThreads waited for a core in %.1f %% of the time\n", 100 * t->waited);
     if (be->repeat != NULL && be->pass_counts.given_up.code != OK)
         printf("\nCUDA graphs: given up: %s\n", be->pass_counts.given_up.text);
     else if (be->repeat != NULL)
@@ -55,7 +63,7 @@ static void print_forward(const struct bench *b, const struct timing *t)
                (unsigned long long)be->pass_counts.recorded);
 }
 
-static void print_operations(const struct profile_row *rows, const struct ceiling *c, int threads)
+static void print_operations(const struct profile_row *rows, const struct ceiling *c, int callers)
 {
     double total = 0;
     for (int i = 0; i < PROFILE_ROWS; i++)
@@ -66,7 +74,7 @@ static void print_operations(const struct profile_row *rows, const struct ceilin
         const struct profile_row *r = &rows[i];
         if (r->calls == 0)
             continue;
-        double seconds = r->seconds / threads; /* threads worked side by side */
+        double seconds = r->seconds / callers; /* which worked side by side */
         printf("| %s | %.1f %% | %llu | %.2f |", r->op, 100 * r->seconds / total,
                (unsigned long long)r->calls, 1e3 * seconds);
         if (r->bytes > 0)
@@ -152,13 +160,14 @@ static enum status measure(struct bench *b, const struct arguments *a,
     TRY(bench_ceiling(b, &c, err));
     TRY(bench_forward(b, &forward, err));
     TRY(bench_operations(options, rows, err));
-    printf("\nCeilings measured now: %.1f GFLOP/s (matrix product of 2048), %.1f GB/s (copy)\n",
-           1e-9 * c.flops, 1e-9 * c.bytes);
+    printf("\nCeilings measured now: %.1f GFLOP/s (matrix product of %d), %.1f GB/s (copy of %.2f "
+           "GB, read and written)\n",
+           1e-9 * c.flops, c.product, 1e-9 * c.bytes, 1e-9 * c.copied / 2);
     print_forward(b, &forward);
-    print_operations(rows, &c, info->threads);
+    print_operations(rows, &c, bench_callers(b));
     fflush(stdout);
     if (a->plot != NULL)
-        TRY(bench_roofline(a->plot, what, rows, &c, info->threads, err));
+        TRY(bench_roofline(a->plot, what, rows, &c, bench_callers(b), err));
     if (!a->forward_only)
         TRY(print_explanations(b, a, err));
     printf("\nMemory: %.1f MiB weights, %.1f MiB activations; peak of this process %.0f MiB\n",

@@ -6,7 +6,7 @@
 
 #include "gnuplot.h"
 
-static void write_points(FILE *f, const struct profile_row *rows, int threads)
+static void write_points(FILE *f, const struct profile_row *rows, int callers)
 {
     fprintf(f, "$points << EOD\n");
     for (int i = 0; i < PROFILE_ROWS; i++) {
@@ -14,20 +14,20 @@ static void write_points(FILE *f, const struct profile_row *rows, int threads)
         if (r->calls == 0 || r->bytes == 0 || r->flops == 0)
             continue;
         fprintf(f, "%.6g %.6g \"%s\"\n", r->flops / r->bytes,
-                1e-9 * r->flops / (r->seconds / threads), r->op);
+                1e-9 * r->flops / (r->seconds / callers), r->op);
     }
     fprintf(f, "EOD\n");
 }
 
 enum status bench_roofline(const char *stem, const char *what, const struct profile_row *rows,
-                           const struct ceiling *c, int threads, struct error *err)
+                           const struct ceiling *c, int callers, struct error *err)
 {
     char path[4200];
     snprintf(path, sizeof path, "%s.gnuplot", stem);
     FILE *f = fopen(path, "w");
     if (f == NULL)
         return fail(err, E_IO, "%s: cannot write: %s", path, strerror(errno));
-    write_points(f, rows, threads);
+    write_points(f, rows, callers);
     fprintf(f,
             "flops = %.6g\nbytes = %.6g\n"
             "set logscale xy\nset grid\nset key bottom right\n"
