@@ -62,23 +62,23 @@ const struct config_key config_keys[] = {
     CHOICE("run", "protocol", run.protocol, "released", protocol_names, 0, RESULT,
            "reading of the paper: its released code, or its equations"),
     INT("run", "seed", run.seed, "1", 0, SEED_MAX, NULL, 0, RESULT,
-        "of the random control, random tie order and re-initialised layers"),
+        "seed of the control 'random', of random tie order and of re-initialised layers"),
     INT("run", "limit", run.limit, "all", 1, COUNT_MAX, word_all, 0, RESULT,
         "only the first so many images of the data set"),
     INT("run", "shard_size", run.shard_size, "auto", 1, 1000000, word_auto, 0, NO_RESULT,
-        "images per shard: what an interrupted run loses at most; auto: 32, on a GPU 4 batches"),
+        "images per shard, the most that an interrupted run loses; auto: 32, on a GPU 4 batches"),
     WORDS("run", "vary", run.vary, NULL, NO_RESULT,
-          "more runs beside this one, each with one key otherwise: key=value of [explain], or "
+          "further runs, each of which changes one key: key=value of [explain], or "
           "section.key=value"),
 
     TEXT("model", "arch", model.arch, NULL, NO_RESULT,
-         "vim or vit, or a published geometry (vim_small, deit_tiny, ...) that the checkpoint must "
-         "then have; default: told by the checkpoint"),
+         "vim, vit, or a published model (vim_small, deit_tiny, ...) whose shapes the checkpoint "
+         "must have; default: what the checkpoint's tensors say"),
     TEXT("model", "checkpoint", model.checkpoint, NULL, NO_RESULT, ".pth or .safetensors file"),
     CHOICE("model", "weights", model.weights, "plain", weight_copies, 0, RESULT,
-           "of a file that holds both: the trained weights, or their moving average (EMA)"),
+           "which to take where a file holds both: the trained weights, or their average (EMA)"),
     TEXT("model", "prefix", model.prefix, NULL, RESULT,
-         "of a file that holds two models: what the keys of the one that is meant begin with "
+         "in a file that holds two models: how the tensor names of the wanted one begin "
          "(teacher, student)"),
     INT("model", "image_size", model.image_size, "auto", 1, 4096, word_auto, 0, RESULT,
         "side of the model's input in pixels; auto: from the position embedding"),
@@ -86,23 +86,24 @@ const struct config_key config_keys[] = {
         "attention heads of a ViT; auto: width / 64"),
 
     TEXT("data", "kind", data.kind, NULL, RESULT,
-         "imagenet, imagenet_list, imagenet_tar, imagenet_seg, demo, ..."),
+         "kind of data set: imagenet, imagenet_list, imagenet_tar, imagenet_seg, demo, ..."),
     TEXT("data", "path", data.path, NULL, NO_RESULT, "folder, list, .tar or .mat file"),
     TEXT("data", "root", data.root, NULL, NO_RESULT,
-         "folder of a list's relative names; default: the list's own"),
+         "folder where a list's relative names start; default: the list's folder"),
     TEXT("data", "labels", data.labels, NULL, NO_RESULT,
-         "of a tar or flat folder: a list of 'file label' lines, or the devkit's ground truth; "
-         "default: that in data.devkit"),
+         "labels of a tar or a flat folder: a list of 'file label' lines, or the devkit's ground "
+         "truth; default: the ground truth in data.devkit"),
     TEXT("data", "devkit", data.devkit, NULL, NO_RESULT,
          "unpacked ILSVRC2012_devkit_t12, or its meta.mat"),
     TEXT("data", "classes", data.classes, NULL, NO_RESULT,
-         "which class is which: a file of the model's classes, one a line, or ilsvrc2012; or what "
-         "numbers are: index, ilsvrc2012_id, folders. Default: classes.txt beside the checkpoint, "
-         "else ilsvrc2012 for 1000 classes"),
+         "the model's classes: a file with one per line, or ilsvrc2012; or what a number as a "
+         "label means: index, ilsvrc2012_id, folders. Default: classes.txt beside the checkpoint, else "
+         "ilsvrc2012 for 1000 classes"),
     INT("data", "label_base", data.label_base, "0", 0, 1, NULL, 0, NO_RESULT,
-        "what the numbers of a list of labels start from"),
+        "number of the first class in a list of labels"),
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,
-           "stretch (perturbation, segmentation), eval (published top-1) or notebook"),
+           "how an image gets the model's size: stretch (for both tests), eval (for the published "
+           "top-1) or notebook"),
     TEXT("data", "split", data.split, NULL, RESULT,
          "demo: plain, or shortcut (a planted mark that gives the class away)"),
     INT("data", "images", data.images, "auto", 1, 1000000, word_auto, 0, RESULT,
@@ -121,16 +122,16 @@ const struct config_key config_keys[] = {
     /* clang-format on */
 
     WORDS("task", "kind", task.kinds, "perturbation", RESULT,
-          "perturbation, segmentation, or both"),
+          "tests to run: perturbation, segmentation, or both"),
     SET("task", "directions", task.directions, "positive, negative", direction_names, RESULT,
         "perturbation: most important pixels first (positive), least (negative), or both"),
     CHOICE("task", "fill", task.fill, "black", fills, 0, RESULT,
-           "perturbation: what removed pixels become"),
+           "perturbation: what replaces removed pixels"),
 
     CHOICE("compute", "device", compute.device, "auto", devices, 0, NO_RESULT,
-           "auto: a GPU where there is one; ref: the slow reference"),
+           "auto: a GPU where there is one, else the CPU; ref: the slow reference"),
     CHOICE("compute", "precision", compute.precision, "fp32", run_precision_names, 0, RESULT,
-           "of matrix products in the forward passes"),
+           "precision of matrix products in the forward passes"),
     INT("compute", "batch", compute.batch, "auto", 1, 4096, word_auto, 0, NO_RESULT,
         "images that are explained at a time"),
     INT("compute", "threads", compute.threads, "all", 1, 1024, word_all, 0, NO_RESULT,

@@ -29,28 +29,28 @@ extern const char *const tristate_names[];          /* "protocol", "no", "yes": 
  * values, too. */
 #define EXPLAIN_SWITCHES(CHOICE, WHOLE, REAL, SWITCH)                                              \
     CHOICE(PRECISION, precision, "auto", EXPLAIN_AUTO, explain_precision_names, 0, "fp32 double",  \
-           false, "auto: double where a method needs it; fp32 imitates the released code there")   \
+           false, "auto: double for methods that need it; fp32: for none, as in the released code")\
     CHOICE(TIES, ties, "index", 0, tie_names, 0, "", false,                                        \
-           "which of equally hot pixels goes first")                                               \
+           "which of equally hot pixels is removed first")                                         \
     WHOLE(START_LAYER, start_layer, "protocol", -1, 0, 4096, "vim:15 vit:1", false,                \
           "first layer that enters the aggregation")                                               \
     CHOICE(AGGREGATE, aggregate, "protocol", -1, aggregate_names, -1, "mean", true,                \
-           "how channels are put together")                                                        \
+           "how the channels' scores are combined")                                                \
     REAL(DISCARD, discard, "0", 0, 0, 0.99, "0.0", true,                                           \
          "fraction of the smallest scores set to zero")                                            \
     CHOICE(NEGATIVES, negatives, "protocol", -1, sign_names, -1, "clamp", true,                    \
-           "what becomes of negative scores")                                                      \
+           "what happens to negative scores")                                                      \
     SWITCH(OWN_DECAY, own_decay, "vim:no", "the CLS token's own decay enters the products")        \
     SWITCH(DIAGONAL, diagonal, "vim:no", "the CLS token's own entry is kept")                      \
     SWITCH(FULL_MATRIX, full_matrix, "vim:no",                                                     \
-           "whole mixing matrices; else the CLS row added to every row of I")                      \
+           "whole mixing matrices; no: the CLS row, added to every row of I")                      \
     SWITCH(ROW_NORM, row_norm, "vim:yes", "rows are divided by their sum")                         \
     SWITCH(GATED_GRADIENT, gated_gradient, "vim:no",                                               \
-           "gradient at the gated output, as row weights; else at the mixer's, as column weights") \
+           "gradient at the gated output weights rows; no: that at the mixer's weights columns")   \
     SWITCH(MINMAX, minmax, "vim:yes", "scores and gradients are min-max normalised")               \
     SWITCH(CLAMP_MAP, clamp_map, "vim:yes", "negative entries of the finished map become 0")       \
     WHOLE(RANDOMISE_LAYERS, randomise_layers, "off", -1, 0, 4096, "", false,                       \
-          "control: head and last n layers re-initialised before explaining")
+          "control 'randomised': re-initialise the head and the last n layers; off: all")
 
 /* Positions of the switches, and bits of them: arch_explain.switches. */
 #define EXPLAIN_POSITION_(NAME, ...) EXPLAIN_##NAME##_AT,
