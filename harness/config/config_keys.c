@@ -97,8 +97,8 @@ const struct config_key config_keys[] = {
          "unpacked ILSVRC2012_devkit_t12, or its meta.mat"),
     TEXT("data", "classes", data.classes, NULL, NO_RESULT,
          "the model's classes: a file with one per line, or ilsvrc2012; or what a number as a "
-         "label means: index, ilsvrc2012_id, folders. Default: classes.txt beside the checkpoint, else "
-         "ilsvrc2012 for 1000 classes"),
+         "label means: index, ilsvrc2012_id, folders. Default: classes.txt beside the checkpoint, "
+         "else ilsvrc2012 for 1000 classes"),
     INT("data", "label_base", data.label_base, "0", 0, 1, NULL, 0, NO_RESULT,
         "number of the first class in a list of labels"),
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,
