@@ -29,6 +29,41 @@ enum status image_allocate(struct image *out, size_t width, size_t height, const
     return OK;
 }
 
+/* What else lies behind names like x.JPEG, by its first bytes. */
+static const char *other_format(const uint8_t *bytes, size_t size)
+{
+    static const struct {
+        size_t at, length;
+        const char *magic, *name;
+    } known[] = {
+        { 0, 4, "GIF8", "GIF" },
+        { 8, 4, "WEBP", "WebP" },
+        { 0, 2, "BM", "BMP" },
+        { 0, 4, "II*\0", "TIFF" },
+        { 0, 4, "MM\0*", "TIFF" },
+        { 4, 8, "ftypavif", "AVIF" },
+        { 4, 8, "ftypheic", "HEIC" },
+        { 4, 8, "ftypmif1", "HEIF" },
+        { 4, 4, "jP  ", "JPEG 2000" },
+        { 0, 4, "\xff\x4f\xff\x51", "JPEG 2000" },
+        { 0, 2, "\xff\x0a", "JPEG XL" },
+        { 4, 4, "JXL ", "JPEG XL" },
+        { 0, 4, "8BPS", "Photoshop" },
+        { 0, 5, "%PDF-", "PDF" },
+        { 0, 14, "<!DOCTYPE html", "HTML" },
+        { 0, 5, "<html", "HTML" },
+        { 0, 5, "<?xml", "XML" },
+        { 0, 2, "\x1f\x8b", "gzip" },
+        { 0, 4, "PK\3\4", "zip" },
+        { 0, 8, "version ", "Git LFS pointer or text" },
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (size >= known[i].at + known[i].length &&
+            memcmp(bytes + known[i].at, known[i].magic, known[i].length) == 0)
+            return known[i].name;
+    return NULL;
+}
+
 enum status image_decode(const uint8_t *bytes, size_t size, const char *name, struct image *out,
                          struct error *err)
 {
@@ -40,6 +75,11 @@ enum status image_decode(const uint8_t *bytes, size_t size, const char *name, st
         return jpeg_decode(bytes, size, name, out, err);
     if (size == 0)
         return fail(err, E_DATA, "%s: the file is empty; a JPEG or PNG is wanted", name);
+    const char *other = other_format(bytes, size);
+    if (other != NULL)
+        return fail(err, E_DATA,
+                    "%s: %s by its first bytes, whatever its name; JPEG or PNG is wanted", name,
+                    other);
     return fail(err, E_DATA,
                 "%s: neither a JPEG (ff d8 ff) nor a PNG (89 P N G) by its first bytes", name);
 }

@@ -2,6 +2,7 @@
 #include "decode.h"
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +40,41 @@ static _Noreturn void on_error(j_common_ptr info)
     leave(h, text);
 }
 
-/* libjpeg paints grey where data is missing or damaged and only warns; scores of such a picture
- * would be of another picture. Bytes between segments and odd header versions harm nothing. */
+/* Of the scan that was just found out of place: whether it refines (Ah > 0) a coefficient whose
+ * earlier bits never came. The same DC refinement again changes nothing. */
+static bool refines_nothing(const struct jpeg_decompress_struct *info)
+{
+    const int *parameter = info->err->msg_parm.i; /* component, coefficient */
+    if (parameter[1] < info->Ss)                  /* DC is still to come */
+        return false;
+    int have = info->coef_bits[parameter[0]][parameter[1]];
+    bool again = have >= 0 && info->Ss == 0 && info->Al >= have;
+    return info->Ah > 0 && !again;
+}
+
+/* What libjpeg only warns of is decoded where the picture is whole, as Pillow has it, bit for bit:
+ *
+ *   NOT_SEQUENTIAL      a baseline scan with the parameters of a progressive one, as some phones
+ *                       write it; they have no meaning there
+ *   BOGUS_PROGRESSION   scans out of their order, or one sent twice: what comes later counts; not
+ *                       where a scan refines what never came
+ *   EXTRANEOUS_DATA     bytes between segments
+ *   ADOBE_XFORM, JFIF_MAJOR, BOGUS_ICC, TOO_MUCH_DATA   odd headers, or more data than pixels
+ *
+ * All else is E_DATA: a file that ends early (JPEG_EOF, HIT_MARKER), a code that is none
+ * (HUFF_BAD_CODE, ARITH_BAD_CODE), a restart that is lost (MUST_RESYNC). libjpeg paints grey where
+ * data is missing and goes on with what is damaged; scores of such a picture would be of another
+ * picture. So would those of a component without a single DC scan, of which nobody warns. */
 static void on_message(j_common_ptr info, int level)
 {
     if (level >= 0)
         return; /* trace */
     switch (info->err->msg_code) {
+    case JWRN_BOGUS_PROGRESSION:
+        if (refines_nothing((j_decompress_ptr)info))
+            on_error(info);
+        return;
+    case JWRN_NOT_SEQUENTIAL:
     case JWRN_EXTRANEOUS_DATA:
     case JWRN_ADOBE_XFORM:
     case JWRN_JFIF_MAJOR:
@@ -100,6 +129,14 @@ static void check_promise(struct handler *h, const struct jpeg_decompress_struct
         leave(h, "the file is too short for the size in its header");
 }
 
+/* After all scans of a progressive file. */
+static void check_scans(struct handler *h, const struct jpeg_decompress_struct *info)
+{
+    for (int c = 0; info->coef_bits != NULL && c < info->num_components; c++)
+        if (info->coef_bits[c][0] < 0)
+            leave(h, "a colour component has no DC scan");
+}
+
 enum status jpeg_decode(const uint8_t *bytes, size_t size, const char *name, struct image *out,
                         struct error *err)
 {
@@ -145,6 +182,7 @@ enum status jpeg_decode(const uint8_t *bytes, size_t size, const char *name, str
         }
     }
     jpeg_start_decompress(&info);
+    check_scans(&handler, &info);
     while (info.output_scanline < info.output_height) {
         uint8_t *row = out->rgb + (size_t)info.output_scanline * (size_t)out->width * 3;
         JSAMPROW target = line != NULL ? line : row;

@@ -5,6 +5,10 @@
 
 #include "image.h"
 
+/* How ImageNet-Segmentation's masks lie in their file: by columns, as MATLAB stores, or by rows. */
+enum mask_order { MASK_ORDER_AUTO, MASK_ORDER_WH, MASK_ORDER_HW };
+extern const char *const mask_order_names[]; /* "auto", "wh", "hw", NULL */
+
 struct dataset_options {
     const char *kind;   /* "imagenet", "imagenet_list", "imagenet_tar", "demo", ... */
     const char *path;   /* folder, list file, .tar, .mat; demo: the folder it is written under, once
@@ -14,16 +18,17 @@ struct dataset_options {
                            devkit's ILSVRC2012_validation_ground_truth.txt; NULL: the latter, from
                            the devkit */
     const char *devkit; /* the devkit's folder, or its meta.mat; needed where labels is no list */
-    const char *classes;    /* what says which class is which: "ilsvrc2012", "index",
-                               "ilsvrc2012_id", "folders", or a file of class names; NULL: what can be
-                               told without a guess (class_index.h) */
-    const char *checkpoint; /* of the model, beside which classes.txt may lie; NULL: none */
-    int head_classes;       /* classes that the model's head tells apart; 0: not known */
-    int label_base;         /* what a list's numbers start from: 0 or 1 */
-    int demo_images;        /* demo only: how many; 0 = its default */
-    uint64_t demo_seed;     /* demo only */
-    int demo_size;          /* demo only: side in pixels; 0 = its default */
-    const char *demo_split; /* demo only: "plain" or "shortcut" (demo.h); NULL: plain */
+    const char *classes;        /* what says which class is which: "ilsvrc2012", "index",
+                                   "ilsvrc2012_id", "folders", or a file of class names; NULL: what can be
+                                   told without a guess (class_index.h) */
+    const char *checkpoint;     /* of the model, beside which classes.txt may lie; NULL: none */
+    int head_classes;           /* classes that the model's head tells apart; 0: not known */
+    int label_base;             /* what a list's numbers start from: 0 or 1 */
+    enum mask_order mask_order; /* of imagenet_seg */
+    int demo_images;            /* demo only: how many; 0 = its default */
+    uint64_t demo_seed;         /* demo only */
+    int demo_size;              /* demo only: side in pixels; 0 = its default */
+    const char *demo_split;     /* demo only: "plain" or "shortcut" (demo.h); NULL: plain */
 };
 
 struct sample {

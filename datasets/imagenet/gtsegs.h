@@ -1,13 +1,14 @@
 /* The layout of gtsegs_ijcv.mat (SPEC 9): MATLAB 7.3, that is HDF5 behind a 512-byte user block.
  * /value/img holds [n, 1] references to uint8 [3, W, H]; /value/gt [n, 1] references to [1, 1]
- * references to uint8 [W, H]. Grey images may be [W, H] or [1, W, H].
+ * references to uint8 [W, H]. Grey images may be [W, H] or [1, W, H]. Masks may be of any whole
+ * numbers, of an enum (h5py's bool) or of floats that hold whole numbers, and may be stored [H, W].
  *
  * Every function takes the HDF5 lock itself. */
 #pragma once
 
 #include <stdbool.h>
 
-#include "image.h"
+#include "dataset_kind.h"
 
 enum gtsegs_field {
     GTSEGS_IMG,
@@ -18,13 +19,16 @@ enum gtsegs_field {
 
 struct gtsegs;
 
-/* E_CONFIG names the file and what it lacks. with_shortcut: whether that field is wanted. */
-enum status gtsegs_open(const char *path, bool with_shortcut, struct gtsegs **out,
+/* Order AUTO is what the first mask says whose image is not square; in a file of squares alone [W,
+ * H] where MATLAB's attributes say that it wrote the masks. E_CONFIG names the file and what it
+ * lacks, or that the order cannot be told. with_shortcut: whether that field is wanted. */
+enum status gtsegs_open(const char *path, bool with_shortcut, enum mask_order, struct gtsegs **out,
                         struct error *err);
 size_t gtsegs_count(const struct gtsegs *);
 enum status gtsegs_image(struct gtsegs *, size_t index, struct image *out, struct error *err);
-/* *out [height, width], malloc'ed: values 0, 1, and -1 where left out. E_DATA where it is of
- * another size or holds other values. */
+/* *out [height, width], malloc'ed: values 0, 1, and -1 where left out, which the file has as -1, or
+ * as 255 beside 0 and 1. E_DATA where it is of another size or holds other values; 255 without any
+ * 1 too, as it could be the object. */
 enum status gtsegs_mask(struct gtsegs *, enum gtsegs_field, size_t index, int width, int height,
                         int8_t **out, struct error *err);
 void gtsegs_close(struct gtsegs *);

@@ -1,4 +1,4 @@
-#include "gtsegs.h"
+#include "gtsegs_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,27 +16,11 @@
  */
 #define MAX_SHRINK 1032
 
-static const char *const field_paths[GTSEGS_FIELDS] = { "/value/img", "/value/gt",
+const char *const gtsegs_field_paths[GTSEGS_FIELDS] = { "/value/img", "/value/gt",
                                                         "/value/shortcut" };
 
-struct gtsegs {
-    char *path;
-    hid_t file;
-    size_t count;
-    hobj_ref_t *refs[GTSEGS_FIELDS]; /* [count] each */
-};
-
-struct array {
-    int rank;
-    hsize_t dims[3];
-    size_t elements;
-    H5T_class_t class;
-    size_t element_size;
-    bool is_signed;
-};
-
 /* Shape and type of a data set of rank 1 to 3; false where it is something else. */
-static bool describe(hid_t set, struct array *out)
+static bool describe(hid_t set, struct stored_array *out)
 {
     hid_t space = H5Dget_space(set), type = H5Dget_type(set);
     bool ok = space >= 0 && type >= 0;
@@ -72,10 +56,11 @@ static enum status read_field(struct gtsegs *g, enum gtsegs_field field, struct 
 {
     static const char wanted[] = "/value/img and /value/gt, [n, 1] object references each, as "
                                  "in the published gtsegs_ijcv.mat, are wanted";
-    struct array a;
-    hid_t set = H5Dopen2(g->file, field_paths[field], H5P_DEFAULT);
+    struct stored_array a;
+    hid_t set = H5Dopen2(g->file, gtsegs_field_paths[field], H5P_DEFAULT);
     if (set < 0)
-        return fail(err, E_CONFIG, "%s: no field %s; %s", g->path, field_paths[field], wanted);
+        return fail(err, E_CONFIG, "%s: no field %s; %s", g->path, gtsegs_field_paths[field],
+                    wanted);
     enum status status = OK;
     hsize_t longest = 0;
     bool ok = describe(set, &a) && a.class == H5T_REFERENCE;
@@ -84,17 +69,17 @@ static enum status read_field(struct gtsegs *g, enum gtsegs_field field, struct 
     if (!ok || longest != a.elements || a.elements == 0 || a.elements > MAX_COUNT ||
         !is_stored(set, a.elements * sizeof(hobj_ref_t)))
         status = fail(err, E_CONFIG, "%s: %s is no list of references; %s", g->path,
-                      field_paths[field], wanted);
+                      gtsegs_field_paths[field], wanted);
     else if (field != GTSEGS_IMG && a.elements != g->count)
         status = fail(err, E_CONFIG,
                       "%s: %s has %zu entries, /value/img %zu; one for each image is "
                       "wanted",
-                      g->path, field_paths[field], a.elements, g->count);
+                      g->path, gtsegs_field_paths[field], a.elements, g->count);
     else if ((g->refs[field] = calloc(a.elements, sizeof(hobj_ref_t))) == NULL)
         status = fail(err, E_NOMEM, "%s: no memory for %zu references", g->path, a.elements);
     else if (H5Dread(set, H5T_STD_REF_OBJ, H5S_ALL, H5S_ALL, H5P_DEFAULT, g->refs[field]) < 0)
         status = fail(err, E_CONFIG, "%s: %s cannot be read; is the file complete?", g->path,
-                      field_paths[field]);
+                      gtsegs_field_paths[field]);
     if (status == OK)
         g->count = a.elements;
     H5Dclose(set);
@@ -112,11 +97,13 @@ static enum status open_locked(struct gtsegs *g, bool with_shortcut, struct erro
         return fail(err, E_CONFIG, "%s: HDF5 cannot open it; is the file complete?", g->path);
     TRY(read_field(g, GTSEGS_IMG, err));
     TRY(read_field(g, GTSEGS_GT, err));
-    return with_shortcut ? read_field(g, GTSEGS_SHORTCUT, err) : OK;
+    if (with_shortcut)
+        TRY(read_field(g, GTSEGS_SHORTCUT, err));
+    return g->order == MASK_ORDER_AUTO ? gtsegs_find_order(g, err) : OK;
 }
 
-enum status gtsegs_open(const char *path, bool with_shortcut, struct gtsegs **out,
-                        struct error *err)
+enum status gtsegs_open(const char *path, bool with_shortcut, enum mask_order order,
+                        struct gtsegs **out, struct error *err)
 {
     struct stat st;
     *out = NULL;
@@ -131,6 +118,7 @@ enum status gtsegs_open(const char *path, bool with_shortcut, struct gtsegs **ou
         return fail(err, E_NOMEM, "%s: no memory", path);
     }
     g->file = -1;
+    g->order = order;
     h5_lock();
     enum status status = open_locked(g, with_shortcut, err);
     h5_unlock();
@@ -170,8 +158,8 @@ static hid_t open_reference(hid_t file, const hobj_ref_t *ref)
     return H5Rdereference2(file, H5P_DEFAULT, H5R_OBJECT, ref);
 }
 
-/* The array behind an entry of a field, through the [1, 1] cell that stands between for masks. */
-static hid_t open_array(struct gtsegs *g, enum gtsegs_field field, size_t index, struct array *a)
+hid_t gtsegs_open_array(struct gtsegs *g, enum gtsegs_field field, size_t index,
+                        struct stored_array *a)
 {
     hobj_ref_t inner;
     hid_t set = open_reference(g->file, &g->refs[field][index]);
@@ -193,15 +181,25 @@ static hid_t open_array(struct gtsegs *g, enum gtsegs_field field, size_t index,
     return set;
 }
 
-/* Cell `index` of `field` as bytes, malloc'ed. a: its shape, which has passed `check`. */
-static enum status read_array(struct gtsegs *g, enum gtsegs_field field, size_t index,
-                              const char *(*check)(const struct array *, const void *),
-                              const void *detail, struct array *a, void **out, struct error *err)
+/* What values are read as: an image's bytes, a mask's whole numbers or floats. */
+static hid_t memory_type(enum gtsegs_field field, const struct stored_array *a, size_t *bytes)
 {
-    const char *path = field_paths[field], *wrong = NULL;
+    *bytes = field == GTSEGS_IMG ? 1 : 8;
+    if (field == GTSEGS_IMG)
+        return H5T_NATIVE_UINT8;
+    return a->class == H5T_FLOAT ? H5T_NATIVE_DOUBLE : H5T_NATIVE_LLONG;
+}
+
+enum status gtsegs_read_array(struct gtsegs *g, enum gtsegs_field field, size_t index,
+                              array_check *check, const void *detail, struct stored_array *a,
+                              void **out, struct error *err)
+{
+    const char *path = gtsegs_field_paths[field], *wrong = NULL;
     enum status status = OK;
+    size_t each;
     h5_lock();
-    hid_t set = open_array(g, field, index, a);
+    hid_t set = gtsegs_open_array(g, field, index, a);
+    hid_t type = memory_type(field, a, &each);
     if (set < 0)
         status = fail(err, E_DATA, "%s: %s[%zu] refers to no array", g->path, path, index);
     else if ((wrong = check(a, detail)) != NULL)
@@ -209,11 +207,10 @@ static enum status read_array(struct gtsegs *g, enum gtsegs_field field, size_t 
     else if (!is_stored(set, a->elements * a->element_size))
         status = fail(err, E_DATA, "%s: %s[%zu] holds too little data for its size", g->path, path,
                       index);
-    else if ((*out = malloc(a->elements)) == NULL)
-        status = fail(err, E_NOMEM, "%s: %s[%zu]: no memory for %zu bytes", g->path, path, index,
+    else if ((*out = reallocarray(NULL, a->elements, each)) == NULL)
+        status = fail(err, E_NOMEM, "%s: %s[%zu]: no memory for %zu values", g->path, path, index,
                       a->elements);
-    else if (H5Dread(set, field == GTSEGS_IMG ? H5T_NATIVE_UINT8 : H5T_NATIVE_SCHAR, H5S_ALL,
-                     H5S_ALL, H5P_DEFAULT, *out) < 0)
+    else if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, *out) < 0)
         status = fail(err, E_DATA, "%s: %s[%zu] cannot be read", g->path, path, index);
     if (set >= 0)
         H5Dclose(set);
@@ -226,7 +223,7 @@ static enum status read_array(struct gtsegs *g, enum gtsegs_field field, size_t 
 }
 
 /* [3, W, H], [1, W, H] or [W, H] of uint8. */
-static const char *check_image(const struct array *a, const void *detail)
+static const char *check_image(const struct stored_array *a, const void *detail)
 {
     (void)detail;
     if (a->class != H5T_INTEGER || a->element_size != 1 || a->is_signed)
@@ -243,10 +240,10 @@ static const char *check_image(const struct array *a, const void *detail)
 
 enum status gtsegs_image(struct gtsegs *g, size_t index, struct image *out, struct error *err)
 {
-    struct array a;
+    struct stored_array a;
     void *bytes = NULL;
     char name[64];
-    TRY(read_array(g, GTSEGS_IMG, index, check_image, NULL, &a, &bytes, err));
+    TRY(gtsegs_read_array(g, GTSEGS_IMG, index, check_image, NULL, &a, &bytes, err));
     size_t width = a.dims[a.rank - 2], height = a.dims[a.rank - 1], plane = width * height;
     snprintf(name, sizeof name, "/value/img[%zu]", index);
     enum status status = image_allocate(out, width, height, name, err);
@@ -263,44 +260,4 @@ enum status gtsegs_image(struct gtsegs *g, size_t index, struct image *out, stru
                 out->rgb[(y * width + x) * 3 + c] = from[c * next + x * height + y];
     free(bytes);
     return OK;
-}
-
-static const char *check_mask(const struct array *a, const void *detail)
-{
-    const size_t *want = detail; /* width, height */
-    if (a->class != H5T_INTEGER)
-        return "a mask of integers is wanted";
-    if (a->rank != 2 || a->dims[0] != want[0] || a->dims[1] != want[1])
-        return "the mask is not of its image's size";
-    return NULL;
-}
-
-enum status gtsegs_mask(struct gtsegs *g, enum gtsegs_field field, size_t index, int width,
-                        int height, int8_t **out, struct error *err)
-{
-    const size_t size[2] = { (size_t)width, (size_t)height };
-    struct array a;
-    void *bytes = NULL;
-    *out = NULL;
-    TRY(read_array(g, field, index, check_mask, size, &a, &bytes, err));
-    int8_t *mask = malloc(size[0] * size[1]);
-    enum status status =
-        mask == NULL ? fail(err, E_NOMEM, "%s: no memory for a mask", g->path) : OK;
-    const int8_t *from = bytes;
-    for (size_t y = 0; y < size[1] && status == OK; y++)
-        for (size_t x = 0; x < size[0]; x++) {
-            int8_t value = from[x * size[1] + y];
-            if (value < -1 || value > 1) {
-                status = fail(err, E_DATA, "%s: %s[%zu] holds the label %d; 0, 1 or -1 is wanted",
-                              g->path, field_paths[field], index, value);
-                break;
-            }
-            mask[y * size[0] + x] = value;
-        }
-    free(bytes);
-    if (status != OK)
-        free(mask);
-    else
-        *out = mask;
-    return status;
 }

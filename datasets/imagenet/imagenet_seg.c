@@ -14,7 +14,7 @@ static enum status seg_open(const struct dataset_options *options, struct datase
     struct image_list list = { 0 };
     struct gtsegs *file;
     struct stat st = { 0 };
-    TRY(gtsegs_open(options->path, false, &file, err));
+    TRY(gtsegs_open(options->path, false, options->mask_order, &file, err));
     dataset->impl = file;
     stat(options->path, &st);
     enum status status = OK;

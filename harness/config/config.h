@@ -47,6 +47,7 @@ struct config_values {
     struct {
         const char *kind, *path, *root, *labels, *devkit, *classes, *split;
         int preprocess; /* enum preprocess */
+        int mask_order; /* enum mask_order */
         int64_t images, seed, size, label_base;
     } data;
     struct {
@@ -66,6 +67,14 @@ struct config_values {
     } compute;
 };
 
+/* Whether another value of a key could give other numbers, or others of them. */
+enum key_effect {
+    KEY_SHAPES_NOTHING,
+    KEY_SHAPES_RESULT, /* enters the hash of the config */
+    KEY_ADDED          /* the same, but not at its default: the key came after results that do not
+                          have it, and those stay what they are */
+};
+
 struct config_key {
     const char *section, *name;
     enum key_type type;
@@ -73,9 +82,8 @@ struct config_key {
     double low, high;         /* KEY_INT, KEY_REAL: inclusive */
     const char *const *names; /* NULL-terminated: choices; KEY_INT: names[0] is the special word */
     int first;                /* value of names[0] */
-    bool shapes_result; /* enters the hash: another value could give other numbers, or others of
-                           them */
-    size_t offset;      /* in struct config_values */
+    enum key_effect shapes_result;
+    size_t offset; /* in struct config_values */
     const char *doc;
 };
 

@@ -1,6 +1,7 @@
 /* The table of configuration keys: the one place where a key is named. */
 #include "config.h"
 
+#include "dataset_kind.h"
 #include "image.h"
 
 static const char *const fills[] = { "black", "mean", "blur", NULL };
@@ -10,8 +11,9 @@ static const char *const word_all[] = { "all", NULL };
 static const char *const word_auto[] = { "auto", NULL };
 
 #define AT(field) offsetof(struct config_values, field)
-#define RESULT true
-#define NO_RESULT false
+#define RESULT KEY_SHAPES_RESULT
+#define NO_RESULT KEY_SHAPES_NOTHING
+#define ADDED KEY_ADDED
 
 #define TEXT(s, k, field, initial, shapes, doc)                                                    \
     {                                                                                              \
@@ -101,6 +103,8 @@ const struct config_key config_keys[] = {
          "else ilsvrc2012 for 1000 classes"),
     INT("data", "label_base", data.label_base, "0", 0, 1, NULL, 0, NO_RESULT,
         "number of the first class in a list of labels"),
+    CHOICE("data", "mask_order", data.mask_order, "auto", mask_order_names, 0, ADDED,
+           "how a .mat of square images stores its masks: [W, H], as MATLAB does, or [H, W]"),
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,
            "how an image gets the model's size: stretch (for both tests), eval (for the published "
            "top-1) or notebook"),

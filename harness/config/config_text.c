@@ -46,7 +46,8 @@ void config_hash(const struct config *c, char hex[65])
     sha256_begin(&sha);
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *k = &config_keys[i];
-        if (!k->shapes_result)
+        if (k->shapes_result == KEY_SHAPES_NOTHING ||
+            (k->shapes_result == KEY_ADDED && same(c->entries[i].text, k->initial)))
             continue;
         /* With the NULs as separators no two configurations share a byte string. */
         const char *text = c->entries[i].text != NULL ? c->entries[i].text : "";
@@ -65,7 +66,7 @@ size_t config_difference(const struct config *then, const struct config *now, ch
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *k = &config_keys[i];
         const char *a = then->entries[i].text, *b = now->entries[i].text;
-        if (!k->shapes_result || same(a, b))
+        if (k->shapes_result == KEY_SHAPES_NOTHING || same(a, b))
             continue;
         if (used < size) {
             int n = snprintf(out + used, size - used, "%s%s.%s was '%s' and is now '%s'",

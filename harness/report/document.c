@@ -378,7 +378,8 @@ enum status document_write(const struct report *report, const struct style *styl
     for (size_t i = 0; !report->paper && status == OK && i < report->runs; i++)
         status = write_run(&w, report, i, &failed, err);
     say(&w, style->paragraph,
-        "Intervals: bootstrap over images, bias-corrected and accelerated, %d resamples, seed %llu; "
+        "Intervals: bootstrap over images, bias-corrected and accelerated, %d resamples, seed "
+        "%llu; "
         "where all images agree, what an unseen one could change; top-1: Wilson. Lower is better "
         "for positive, higher for all others.",
         report->bootstrap.resamples, (unsigned long long)report->bootstrap.seed);

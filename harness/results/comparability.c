@@ -74,7 +74,8 @@ static int on_key(void *context, const char *section, const char *name, const ch
     const struct config_key *key = find_key(section, name);
     const struct explain_switch_info *info = find_switch(section, name);
     bool is_default = key != NULL && key->initial != NULL && strcmp(key->initial, value) == 0;
-    if ((key != NULL && !key->shapes_result) || is_default || is_judged_elsewhere(section, name) ||
+    if ((key != NULL && key->shapes_result == KEY_SHAPES_NOTHING) || is_default ||
+        is_judged_elsewhere(section, name) ||
         (info != NULL && explain_switch_published(info, value, r->arch)))
         return 1;
     if (info != NULL && info->ablation && s->variant[0] == '\0')

@@ -1,11 +1,9 @@
 /* kind = imagenet_seg: the published layout, its grey variants, and files that are something else.
  */
-#include "fixtures.h"
+#include "mat_fixtures.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include <hdf5.h>
 
 enum { W = 5, H = 3 };
 
@@ -32,53 +30,11 @@ static enum status open_mat(const char *path, struct dataset **out, struct error
     return dataset_open(&options, out, err);
 }
 
-/* A field of one entry, as a case wants it. */
-struct field {
-    int rank;
-    hsize_t dims[3];
-    hid_t type; /* of file and memory */
-    const void *data;
-    bool in_cell;
-};
-
-static hobj_ref_t put(hid_t file, const char *name, const struct field *f)
-{
-    const hsize_t one[2] = { 1, 1 };
-    char cell[32];
-    hobj_ref_t ref;
-    hid_t space = H5Screate_simple(f->rank, f->dims, NULL);
-    hid_t set = H5Dcreate2(file, name, f->type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    if (f->data != NULL)
-        H5Dwrite(set, f->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, f->data);
-    H5Dclose(set);
-    H5Sclose(space);
-    H5Rcreate(&ref, file, name, H5R_OBJECT, -1);
-    if (!f->in_cell)
-        return ref;
-    snprintf(cell, sizeof cell, "%s-cell", name);
-    const struct field around = { 2, { one[0], one[1] }, H5T_STD_REF_OBJ, &ref, false };
-    return put(file, cell, &around);
-}
-
 /* A file of one image and mask, behind a user block. */
 static const char *write_mat(const struct field *image, const struct field *mask)
 {
     const char *path = path_of("%s/case.mat", top);
-    hid_t properties = H5Pcreate(H5P_FILE_CREATE);
-    H5Pset_userblock(properties, 512);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, properties, H5P_DEFAULT);
-    assert_true(file >= 0);
-    H5Gclose(H5Gcreate2(file, "value", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    const struct field *fields[2] = { image, mask };
-    for (int f = 0; f < 2; f++) {
-        if (fields[f] == NULL)
-            continue;
-        hobj_ref_t ref = put(file, f == 0 ? "i" : "m", fields[f]);
-        const struct field list = { 2, { 1, 1 }, H5T_STD_REF_OBJ, &ref, false };
-        put(file, f == 0 ? "/value/img" : "/value/gt", &list);
-    }
-    H5Fclose(file);
-    H5Pclose(properties);
+    mat_write(path, image, mask, 1);
     return path;
 }
 
@@ -163,6 +119,7 @@ static void test_bad_entries(void **state)
     (void)state;
     static const double reals[3 * W * H];
     static const uint8_t sevens[W * H] = { 7 };
+    static const char letters[W * H] = "no mask";
     const struct field image = good_image(), mask = good_mask();
     const struct {
         struct field image, mask;
@@ -179,9 +136,9 @@ static void test_bad_entries(void **state)
           "/value/img[0]",
           "too little" },
         { { 2, { 0, H }, H5T_STD_U8LE, NULL, false }, mask, "/value/img[0]", "0" },
-        { image, { 2, { H, W }, H5T_STD_U8LE, labels, true }, "/value/gt[0]", "size" },
+        { image, { 2, { H + 1, W }, H5T_STD_U8LE, NULL, true }, "/value/gt[0]", "size" },
         { image, { 2, { W, H }, H5T_STD_U8LE, sevens, true }, "/value/gt[0]", "label 7" },
-        { image, { 2, { W, H }, H5T_IEEE_F64LE, reals, true }, "/value/gt[0]", "integers" },
+        { image, { 2, { W, H }, H5T_C_S1, letters, true }, "/value/gt[0]", "numbers" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct dataset *d;
@@ -224,8 +181,8 @@ static void test_bad_files(void **state)
     path = path_of("%s/numbers.mat", top);
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     H5Gclose(H5Gcreate2(file, "value", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    put(file, "/value/img", &image);
-    put(file, "/value/gt", &image);
+    mat_put(file, "/value/img", &image);
+    mat_put(file, "/value/gt", &image);
     H5Fclose(file);
     assert_fails(open_mat(path, &d, &err), E_CONFIG, &err, path, "/value/img", "references", NULL);
 }
@@ -240,8 +197,8 @@ static void test_bad_references(void **state)
     hobj_ref_t refs[3] = { 0, 123457, 0 };
     H5Rcreate(&refs[2], file, "/value", H5R_OBJECT, -1);
     struct field list = { 2, { 3, 1 }, H5T_STD_REF_OBJ, refs, false };
-    put(file, "/value/img", &list);
-    put(file, "/value/gt", &list);
+    mat_put(file, "/value/img", &list);
+    mat_put(file, "/value/gt", &list);
     H5Fclose(file);
     struct dataset *d;
     struct error err;

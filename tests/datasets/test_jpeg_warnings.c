@@ -1,0 +1,285 @@
+/* JPEGs of which libjpeg only warns: those that the wild is full of give the pixels of the sound
+ * file, and those that lack a part of the picture are refused. */
+#include "fixtures.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+struct file {
+    uint8_t *bytes;
+    size_t size;
+};
+
+/* What the test's files differ in. */
+struct style {
+    int width, height, luma; /* luma: horizontal and vertical sampling factor; 0: grey */
+    bool progressive;
+};
+
+static struct file encode(const struct style *s)
+{
+    struct image image = make_picture(s->width, s->height, 3);
+    struct jpeg_compress_struct info;
+    struct jpeg_error_mgr errors;
+    unsigned char *bytes = NULL;
+    unsigned long size = 0;
+    info.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&info);
+    jpeg_mem_dest(&info, &bytes, &size);
+    info.image_width = (JDIMENSION)s->width;
+    info.image_height = (JDIMENSION)s->height;
+    info.input_components = 3;
+    info.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&info);
+    if (s->luma == 0)
+        jpeg_set_colorspace(&info, JCS_GRAYSCALE);
+    else
+        info.comp_info[0].h_samp_factor = info.comp_info[0].v_samp_factor = s->luma;
+    if (s->progressive)
+        jpeg_simple_progression(&info);
+    jpeg_start_compress(&info, TRUE);
+    while (info.next_scanline < info.image_height) {
+        JSAMPROW row = image.rgb + (size_t)info.next_scanline * (size_t)s->width * 3;
+        jpeg_write_scanlines(&info, &row, 1);
+    }
+    jpeg_finish_compress(&info);
+    jpeg_destroy_compress(&info);
+    image_free(&image);
+    return (struct file){ bytes, size };
+}
+
+/* Where the n-th marker of this code begins, counted from 0. */
+static size_t marker(const struct file *f, uint8_t code, int n)
+{
+    for (size_t i = 0; i + 1 < f->size; i++)
+        if (f->bytes[i] == 0xff && f->bytes[i + 1] == code && n-- == 0)
+            return i;
+    fail_msg("no such marker");
+    return 0;
+}
+
+/* The n-th scan and the tables before it: from the end of what came before to its own end. */
+static void scan_extent(const struct file *f, int n, size_t *from, size_t *to)
+{
+    size_t at = marker(f, 0xda, n);
+    *from = at;
+    for (size_t i = 0; i + 1 < at; i++) /* the first table after the scan before */
+        if (f->bytes[i] == 0xff && f->bytes[i + 1] == 0xc4 &&
+            (n == 0 || i > marker(f, 0xda, n - 1))) {
+            *from = i;
+            break;
+        }
+    for (*to = at + 2; f->bytes[*to] != 0xff || f->bytes[*to + 1] == 0; ++*to)
+        ;
+}
+
+static struct file twice(const struct file *f, int scan)
+{
+    size_t from, to;
+    scan_extent(f, scan, &from, &to);
+    struct file out = { malloc(f->size + to - from), f->size + to - from };
+    memcpy(out.bytes, f->bytes, to);
+    memcpy(out.bytes + to, f->bytes + from, to - from);
+    memcpy(out.bytes + to + to - from, f->bytes + to, f->size - to);
+    return out;
+}
+
+static struct file without(const struct file *f, int scan)
+{
+    size_t from, to;
+    scan_extent(f, scan, &from, &to);
+    struct file out = { malloc(f->size), f->size - (to - from) };
+    memcpy(out.bytes, f->bytes, from);
+    memcpy(out.bytes + from, f->bytes + to, f->size - to);
+    return out;
+}
+
+static bool is_dc_refinement(const struct file *f, int scan)
+{
+    size_t at = marker(f, 0xda, scan), length = (size_t)f->bytes[at + 2] << 8 | f->bytes[at + 3];
+    const uint8_t *end = f->bytes + at + 2 + length;
+    return end[-3] == 0 && end[-2] == 0 && end[-1] >> 4 == 1;
+}
+
+static void assert_same(const struct file *odd, const struct file *sound)
+{
+    struct image a, b;
+    struct error err;
+    if (image_decode(odd->bytes, odd->size, "odd", &a, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(image_decode(sound->bytes, sound->size, "sound", &b, &err), OK);
+    assert_int_equal(a.width, b.width);
+    assert_int_equal(a.height, b.height);
+    assert_memory_equal(a.rgb, b.rgb, (size_t)a.width * (size_t)a.height * 3);
+    image_free(&a);
+    image_free(&b);
+}
+
+static void assert_refused(const struct file *f, const char *says)
+{
+    struct image image;
+    struct error err;
+    assert_fails(image_decode(f->bytes, f->size, "odd.JPEG", &image, &err), E_DATA, &err,
+                 "odd.JPEG", says, NULL);
+    assert_null(image.rgb);
+}
+
+/* Spectral selection and approximation of a progressive scan in a baseline file. */
+static void test_scan_parameters(void **state)
+{
+    (void)state;
+    static const struct style styles[] = { { 40, 30, 2, false },
+                                           { 33, 17, 1, false },
+                                           { 25, 41, 0, false } };
+    static const uint8_t parameters[][3] = {
+        { 0, 0, 0 }, { 0, 0, 1 }, { 1, 63, 0 }, { 0, 5, 0x21 }
+    };
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
+        struct file sound = encode(&styles[i]);
+        for (size_t k = 0; k < sizeof parameters / sizeof *parameters; k++) {
+            struct file odd = { malloc(sound.size), sound.size };
+            memcpy(odd.bytes, sound.bytes, sound.size);
+            size_t at = marker(&odd, 0xda, 0);
+            size_t length = (size_t)odd.bytes[at + 2] << 8 | odd.bytes[at + 3];
+            memcpy(odd.bytes + at + 2 + length - 3, parameters[k], 3);
+            assert_same(&odd, &sound);
+            free(odd.bytes);
+        }
+        free(sound.bytes);
+    }
+}
+
+static void test_scan_twice(void **state)
+{
+    (void)state;
+    static const struct style styles[] = { { 40, 30, 2, true },
+                                           { 33, 17, 1, true },
+                                           { 25, 41, 0, true } };
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
+        struct file sound = encode(&styles[i]);
+        for (int scan = 0; scan < 2; scan++) { /* DC, then a first scan of AC */
+            struct file odd = twice(&sound, scan);
+            assert_same(&odd, &sound);
+            free(odd.bytes);
+        }
+        for (int scan = 2; scan < 20; scan++)
+            if (is_dc_refinement(&sound, scan)) {
+                struct file odd = twice(&sound, scan);
+                assert_same(&odd, &sound);
+                free(odd.bytes);
+                break;
+            }
+        free(sound.bytes);
+    }
+}
+
+static void test_scan_missing(void **state)
+{
+    (void)state;
+    static const struct style styles[] = { { 40, 30, 2, true },
+                                           { 33, 17, 1, true },
+                                           { 25, 41, 0, true } };
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
+        struct file sound = encode(&styles[i]), odd = without(&sound, 0);
+        assert_refused(&odd, "not a sound JPEG"); /* its refinement comes still */
+        struct file bare = odd;
+        for (int scan = 0; scan < 20; scan++) /* the refinement of DC: Ss = Se = 0, Ah = 1 */
+            if (is_dc_refinement(&odd, scan)) {
+                bare = without(&odd, scan);
+                break;
+            }
+        assert_ptr_not_equal(bare.bytes, odd.bytes);
+        assert_refused(&bare, "no DC scan");
+        free(bare.bytes);
+        free(odd.bytes);
+        free(sound.bytes);
+    }
+}
+
+/* What hides a part of the picture stays refused. */
+static void test_damage(void **state)
+{
+    (void)state;
+    static const struct style styles[] = { { 64, 48, 2, false },
+                                           { 64, 48, 0, false },
+                                           { 64, 48, 2, true } };
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
+        struct file f = encode(&styles[i]);
+        size_t whole = f.size;
+        f.size = whole / 2;
+        assert_refused(&f, "not a sound JPEG");
+        f.size = whole;
+        size_t at = marker(&f, 0xda, 0) + 30;
+        f.bytes[at] = 0xff; /* an end in the middle of the data */
+        f.bytes[at + 1] = 0xd9;
+        assert_refused(&f, "not a sound JPEG");
+        free(f.bytes);
+    }
+}
+
+static void test_other_formats(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *name;
+    } cases[] = {
+        { "GIF89a\1\0\1\0", 10, "GIF" },
+        { "RIFF\4\0\0\0WEBPVP8 ", 16, "WebP" },
+        { "BM\x46\0\0\0\0\0\0\0", 10, "BMP" },
+        { "II*\0\x08\0\0\0", 8, "TIFF" },
+        { "MM\0*\0\0\0\x08", 8, "TIFF" },
+        { "\0\0\0\x1c"
+          "ftypavif",
+          12, "AVIF" },
+        { "version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS" },
+        { "<!DOCTYPE html><html>", 21, "HTML" },
+    };
+    char *top = make_folder();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = path_of("%s/x.JPEG", top);
+        struct image image;
+        struct error err;
+        write_file(path, cases[i].bytes, cases[i].size);
+        assert_fails(image_read(path, &image, &err), E_DATA, &err, path, cases[i].name,
+                     "JPEG or PNG", NULL);
+    }
+    remove_folder(top);
+}
+
+static struct file read_case(const char *shared, const char *name)
+{
+    struct file f;
+    f.bytes = slurp(path_of("%s/cases/jpeg/%s", shared, name), &f.size);
+    return f;
+}
+
+static void test_cases(void **state)
+{
+    (void)state;
+    const char *shared = shared_folder();
+    if (shared == NULL)
+        skip();
+    static const char *const names[] = { "420", "grey" };
+    for (size_t i = 0; i < 2; i++) {
+        struct file odd = read_case(shared, path_of("samsung_%s.jpg", names[i]));
+        struct file sound = read_case(shared, path_of("sound_%s.jpg", names[i]));
+        assert_same(&odd, &sound);
+        free(odd.bytes);
+        free(sound.bytes);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scan_parameters), cmocka_unit_test(test_scan_twice),
+        cmocka_unit_test(test_scan_missing),    cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_other_formats),   cmocka_unit_test(test_cases),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,298 @@
+/* Masks of ImageNet-Segmentation as people store them: other types, ignored pixels, rows for
+ * columns; read, or refused by the true value. */
+#include "mat_fixtures.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { W = 6, H = 4, SIDE = 5 };
+
+static char *top;
+static uint8_t pixels[3 * 64];
+
+static int make_top(void **state)
+{
+    (void)state;
+    top = make_folder();
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i * 7);
+    return 0;
+}
+
+static int remove_top(void **state)
+{
+    (void)state;
+    remove_folder(top);
+    return 0;
+}
+
+static struct field image_of(hsize_t w, hsize_t h)
+{
+    return (struct field){ 3, { 3, w, h }, H5T_STD_U8LE, pixels, false };
+}
+
+static struct field mask_of(hsize_t first, hsize_t second, hid_t type, const void *data)
+{
+    return (struct field){ 2, { first, second }, type, data, true };
+}
+
+static const char *write_set(const struct field *images, const struct field *masks, size_t count)
+{
+    const char *path = path_of("%s/set.mat", top);
+    mat_write(path, images, masks, count);
+    return path;
+}
+
+static enum status open_mat(const char *path, enum mask_order order, struct dataset **out,
+                            struct error *err)
+{
+    const struct dataset_options options = { .kind = "imagenet_seg",
+                                             .path = path,
+                                             .mask_order = order };
+    *err = (struct error){ 0 };
+    return dataset_open(&options, out, err);
+}
+
+static struct dataset *open_or_die(const char *path, enum mask_order order)
+{
+    struct dataset *d;
+    struct error err;
+    if (open_mat(path, order, &d, &err) != OK)
+        fail_msg("%s", err.text);
+    return d;
+}
+
+/* What the mask of the only image becomes: at (x, y) value[x * H + y], 255 left out. */
+static void check_values(hid_t type, const void *data, const double *want)
+{
+    const struct field image = image_of(W, H), mask = mask_of(W, H, type, data);
+    struct dataset *d = open_or_die(write_set(&image, &mask, 1), MASK_ORDER_AUTO);
+    struct sample s;
+    struct error err;
+    if (dataset_load(d, 0, &s, &err) != OK)
+        fail_msg("%s", err.text);
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            double value = want[x * H + y];
+            assert_int_equal(s.labels[y * W + x], value == 255 ? -1 : (int)value);
+        }
+    sample_free(&s);
+    dataset_close(d);
+}
+
+static void check_refused(hid_t type, const void *data, const char *says)
+{
+    const struct field image = image_of(W, H), mask = mask_of(W, H, type, data);
+    struct dataset *d = open_or_die(write_set(&image, &mask, 1), MASK_ORDER_AUTO);
+    struct sample s;
+    struct error err;
+    assert_fails(dataset_load(d, 0, &s, &err), E_DATA, &err, "/value/gt[0]", says, NULL);
+    assert_null(s.labels);
+    dataset_close(d);
+}
+
+/* An enum as h5py stores bool, or with other names. */
+static hid_t enum_type(const char *zero, const char *one)
+{
+    hid_t type = H5Tenum_create(H5T_STD_I8LE);
+    int8_t value = 0;
+    H5Tenum_insert(type, zero, &value);
+    value = 1;
+    H5Tenum_insert(type, one, &value);
+    return type;
+}
+
+static void test_types(void **state)
+{
+    (void)state;
+    double want[W * H];
+    uint8_t bytes[W * H];
+    uint16_t shorts[W * H];
+    int64_t longs[W * H];
+    float floats[W * H];
+    for (int i = 0; i < W * H; i++) {
+        int value = i % 3 == 0;
+        want[i] = value;
+        bytes[i] = (uint8_t)value;
+        shorts[i] = (uint16_t)value;
+        longs[i] = value;
+        floats[i] = (float)value;
+    }
+    hid_t truth = enum_type("FALSE", "TRUE"), other = enum_type("background", "object");
+    check_values(H5T_STD_U8LE, bytes, want);
+    check_values(truth, bytes, want);
+    check_values(other, bytes, want);
+    check_values(H5T_STD_U16LE, shorts, want);
+    check_values(H5T_STD_I64LE, longs, want);
+    check_values(H5T_IEEE_F32LE, floats, want);
+    check_values(H5T_IEEE_F64LE, want, want);
+    H5Tclose(truth);
+    H5Tclose(other);
+}
+
+static void test_left_out(void **state)
+{
+    (void)state;
+    double want[W * H] = { 0, 1, 255, 1, 255, 0 };
+    uint8_t bytes[W * H] = { 0, 1, 255, 1, 255, 0 };
+    uint16_t shorts[W * H] = { 0, 1, 255, 1, 255, 0 };
+    float floats[W * H] = { 0, 1, 255, 1, 255, 0 };
+    check_values(H5T_STD_U8LE, bytes, want);
+    check_values(H5T_STD_U16LE, shorts, want);
+    check_values(H5T_IEEE_F32LE, floats, want);
+    /* 255 may be the object: nothing says which */
+    static const uint8_t object[W * H] = { 0, 255, 255 };
+    uint8_t all[W * H];
+    memset(all, 255, sizeof all);
+    static const double real[W * H] = { 255, 0, 255 };
+    check_refused(H5T_STD_U8LE, object, "255");
+    check_refused(H5T_STD_U8LE, all, "255");
+    check_refused(H5T_IEEE_F64LE, real, "255");
+}
+
+static void test_true_values(void **state)
+{
+    (void)state;
+    static const uint8_t two[W * H] = { 0, 1, 2 }, many[W * H] = { 0, 1, 254 };
+    static const uint32_t large[W * H] = { 0, 1, 3000000000 };
+    static const int16_t negative[W * H] = { 0, 1, -2 };
+    static const float half[W * H] = { 0, 1, 0.5f }, nan[W * H] = { 0, 1, NAN };
+    check_refused(H5T_STD_U8LE, two, "label 2;");
+    check_refused(H5T_STD_U8LE, many, "label 254;");
+    check_refused(H5T_STD_U32LE, large, "label 3000000000;");
+    check_refused(H5T_STD_I16LE, negative, "label -2;");
+    check_refused(H5T_IEEE_F32LE, half, "label 0.5;");
+    check_refused(H5T_IEEE_F32LE, nan, "label nan;");
+}
+
+/* ---- columns and rows ------------------------------------------------------------------------ */
+
+/* The mask that is 1 at (x, y) = (1, 0) alone, however it is stored. */
+static const uint8_t by_columns[W * H] = { [1 * H + 0] = 1 }, by_rows[W * H] = { [0 * W + 1] = 1 };
+static const uint8_t square_columns[SIDE * SIDE] = { [1 * SIDE] = 1 },
+                                           square_rows[SIDE * SIDE] = { [1] = 1 };
+
+static void check_point(struct dataset *d, size_t index)
+{
+    struct sample s;
+    struct error err;
+    if (dataset_load(d, index, &s, &err) != OK)
+        fail_msg("%s", err.text);
+    for (int i = 0; i < s.image.width * s.image.height; i++)
+        assert_int_equal(s.labels[i], i == 1);
+    sample_free(&s);
+}
+
+static void test_found_by_shape(void **state)
+{
+    (void)state;
+    const struct field images[3] = { image_of(SIDE, SIDE), image_of(W, H), image_of(H, W) };
+    static const uint8_t slim_rows[W * H] = { [1] = 1 }, slim_columns[W * H] = { [1 * W] = 1 };
+    const struct field rows[3] = { mask_of(SIDE, SIDE, H5T_STD_U8LE, square_rows),
+                                   mask_of(H, W, H5T_STD_U8LE, by_rows),
+                                   mask_of(W, H, H5T_STD_U8LE, slim_rows) };
+    const struct field columns[3] = { mask_of(SIDE, SIDE, H5T_STD_U8LE, square_columns),
+                                      mask_of(W, H, H5T_STD_U8LE, by_columns),
+                                      mask_of(H, W, H5T_STD_U8LE, slim_columns) };
+    /* a square one is stored as the others are */
+    struct dataset *d = open_or_die(write_set(images, rows, 3), MASK_ORDER_AUTO);
+    for (size_t i = 0; i < 3; i++)
+        check_point(d, i);
+    dataset_close(d);
+    d = open_or_die(write_set(images, columns, 3), MASK_ORDER_AUTO);
+    for (size_t i = 0; i < 3; i++)
+        check_point(d, i);
+    dataset_close(d);
+}
+
+static void test_squares(void **state)
+{
+    (void)state;
+    const struct field images[2] = { image_of(SIDE, SIDE), image_of(SIDE, SIDE) };
+    const struct field rows[2] = { mask_of(SIDE, SIDE, H5T_STD_U8LE, square_rows),
+                                   mask_of(SIDE, SIDE, H5T_STD_U8LE, square_rows) };
+    const struct field columns[2] = { mask_of(SIDE, SIDE, H5T_STD_U8LE, square_columns),
+                                      mask_of(SIDE, SIDE, H5T_STD_U8LE, square_columns) };
+    struct dataset *d;
+    struct error err;
+    const char *path = write_set(images, rows, 2);
+    assert_fails(open_mat(path, MASK_ORDER_AUTO, &d, &err), E_CONFIG, &err, path, "data.mask_order",
+                 NULL);
+    d = open_or_die(path, MASK_ORDER_HW);
+    check_point(d, 1);
+    dataset_close(d);
+    path = write_set(images, columns, 2);
+    assert_fails(open_mat(path, MASK_ORDER_AUTO, &d, &err), E_CONFIG, &err, path, "data.mask_order",
+                 NULL);
+    d = open_or_die(path, MASK_ORDER_WH);
+    check_point(d, 0);
+    dataset_close(d);
+}
+
+/* One file, two orders: which is wrong cannot be told, but that one is can. */
+static void test_mixed(void **state)
+{
+    (void)state;
+    const struct field images[2] = { image_of(W, H), image_of(W, H) };
+    const struct field masks[2] = { mask_of(W, H, H5T_STD_U8LE, by_columns),
+                                    mask_of(H, W, H5T_STD_U8LE, by_rows) };
+    struct dataset *d = open_or_die(write_set(images, masks, 2), MASK_ORDER_AUTO);
+    struct sample s;
+    struct error err;
+    check_point(d, 0);
+    assert_fails(dataset_load(d, 1, &s, &err), E_DATA, &err, "/value/gt[1]", "[H, W]", NULL);
+    dataset_close(d);
+    d = open_or_die(path_of("%s/set.mat", top), MASK_ORDER_HW);
+    check_point(d, 1);
+    assert_fails(dataset_load(d, 0, &s, &err), E_DATA, &err, "/value/gt[0]", "[W, H]", NULL);
+    dataset_close(d);
+}
+
+/* ---- ../shared/cases ------------------------------------------------------------------------- */
+
+static void test_cases(void **state)
+{
+    (void)state;
+    const char *shared = shared_folder();
+    if (shared == NULL)
+        skip();
+    struct dataset *sound = open_or_die(path_of("%s/cases/masks/sound.mat", shared), 0);
+    struct dataset *bools = open_or_die(path_of("%s/cases/masks/bool_enum.mat", shared), 0);
+    struct dataset *ignore =
+        open_or_die(path_of("%s/cases/masks/ignore_255_in_all.mat", shared), 0);
+    assert_int_equal(sound->count, bools->count);
+    assert_int_equal(sound->count, ignore->count);
+    for (size_t i = 0; i < sound->count; i++) {
+        struct sample a, b, c;
+        struct error err;
+        long left_out = 0;
+        assert_int_equal(dataset_load(sound, i, &a, &err), OK);
+        assert_int_equal(dataset_load(bools, i, &b, &err), OK);
+        assert_int_equal(dataset_load(ignore, i, &c, &err), OK);
+        size_t n = (size_t)a.image.width * (size_t)a.image.height;
+        assert_memory_equal(a.labels, b.labels, n);
+        for (size_t p = 0; p < n; p++) {
+            left_out += c.labels[p] < 0;
+            assert_true(c.labels[p] < 0 || c.labels[p] == a.labels[p]);
+        }
+        assert_true(left_out > 0);
+        sample_free(&a);
+        sample_free(&b);
+        sample_free(&c);
+    }
+    dataset_close(sound);
+    dataset_close(bools);
+    dataset_close(ignore);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_types),       cmocka_unit_test(test_left_out),
+        cmocka_unit_test(test_true_values), cmocka_unit_test(test_found_by_shape),
+        cmocka_unit_test(test_squares),     cmocka_unit_test(test_mixed),
+        cmocka_unit_test(test_cases),
+    };
+    return cmocka_run_group_tests(tests, make_top, remove_top);
+}
