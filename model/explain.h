@@ -22,6 +22,11 @@ bool explain_supports(const struct explain_method *, const struct model *);
 bool explain_in_double(const struct explain_method *, const struct model *);
 /* Values a side of the method's map on this model: the patch grid's, or the image's. */
 int explain_map_side(const struct explain_method *, const struct model *);
+/* Controls that look at no model: they compare with the maps of any. */
+bool explain_needs_no_model(const struct explain_method *);
+/* Of such a one: fills map [side, side], the same that explainer_run gives where g = side. */
+void explain_without_model(const struct explain_method *, int side, uint64_t seed, uint64_t id_hash,
+                           float *map);
 
 struct explainer;
 

@@ -40,9 +40,9 @@ struct config_values {
         struct words vary; /* "key=value" of [explain] or "section.key=value": one more run each */
     } run;
     struct {
-        const char *arch, *checkpoint, *prefix;
-        int weights; /* enum checkpoint_weights */
-        int64_t image_size, heads;
+        const char *arch, *checkpoint, *command, *prefix;
+        int weights;                        /* enum checkpoint_weights */
+        int64_t image_size, heads, timeout; /* timeout: seconds, 0: off */
     } model;
     struct {
         const char *kind, *path, *root, *labels, *devkit, *classes, *split;

@@ -9,6 +9,7 @@ static const char *const weight_copies[] = { "plain", "ema", NULL };
 static const char *const devices[] = { "auto", "cpu", "cuda", "ref", NULL };
 static const char *const word_all[] = { "all", NULL };
 static const char *const word_auto[] = { "auto", NULL };
+static const char *const word_off[] = { "off", NULL };
 
 #define AT(field) offsetof(struct config_values, field)
 #define RESULT KEY_SHAPES_RESULT
@@ -75,8 +76,12 @@ const struct config_key config_keys[] = {
 
     TEXT("model", "arch", model.arch, NULL, NO_RESULT,
          "vim, vit, or a published model (vim_small, deit_tiny, ...) whose shapes the checkpoint "
-         "must have; default: what the checkpoint's tensors say"),
+         "must have; worker: a model in another process; default: what the checkpoint's tensors say"),
     TEXT("model", "checkpoint", model.checkpoint, NULL, NO_RESULT, ".pth or .safetensors file"),
+    TEXT("model", "command", model.command, NULL, NO_RESULT,
+         "with arch = worker: the shell command that starts the worker (docs/worker.md)"),
+    INT("model", "timeout", model.timeout, "300", 1, 1000000, word_off, 0, NO_RESULT,
+        "with arch = worker: seconds that each answer may take, the first with its loading"),
     CHOICE("model", "weights", model.weights, "plain", weight_copies, 0, RESULT,
            "which to take where a file holds both: the trained weights, or their average (EMA)"),
     TEXT("model", "prefix", model.prefix, NULL, RESULT,

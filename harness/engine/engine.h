@@ -19,6 +19,9 @@ struct engine_options {     /* texts are borrowed until engine_close */
                                geometry model.arch, for measurements */
     struct checkpoint_options which;
     struct model_options model;
+    const char *command;   /* of model.arch "worker": what starts it (docs/worker.md) */
+    double timeout;        /* seconds that it may take for an answer; 0: any time */
+    bool (*stopped)(void); /* looked at while it computes: E_STOPPED; NULL: never */
 
     const char *device;       /* "auto", "cpu", "cuda", "ref"; NULL: "auto" */
     enum precision precision; /* of the matrix products of forward passes */

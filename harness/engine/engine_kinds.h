@@ -4,6 +4,7 @@
 #include "engine.h"
 
 extern const struct engine_kind engine_native;
+extern const struct engine_kind engine_worker; /* model.arch = worker */
 
 /* Opens the backend that the options ask for into engine->backend, and fills in what info says of
  * it: device, precision, threads, on_host, batch, busy. */

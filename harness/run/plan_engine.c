@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "stop.h"
 
 static struct engine_options engine_section(const struct plan *p)
 {
@@ -18,6 +19,9 @@ static struct engine_options engine_section(const struct plan *p)
                                                .prefix = v->model.prefix,
                                                .image_size = (int)v->model.image_size,
                                                .heads = (int)v->model.heads },
+                                    .command = v->model.command,
+                                    .timeout = (double)v->model.timeout,
+                                    .stopped = stop_requested,
                                     .device = devices[v->compute.device],
                                     .precision = (enum precision)v->compute.precision,
                                     .threads = p->threads,
@@ -36,14 +40,20 @@ enum status plan_open_model(struct plan *p, struct error *err)
 {
     const struct config_values *v = p->v;
     const struct engine_options options = engine_section(p);
-    if (v->model.checkpoint == NULL)
+    bool worker = v->model.arch != NULL && strcmp(v->model.arch, "worker") == 0;
+    const char *const *key = worker ? &v->model.command : &v->model.checkpoint;
+    if (v->model.command != NULL && !worker)
+        return config_fail(p->config, &v->model.command, err,
+                           "set, but model.arch is not worker; one of the two should change");
+    if (v->model.checkpoint == NULL && !worker)
         return config_fail(p->config, &v->model.checkpoint, err,
                            "not set; a .pth or .safetensors file is wanted");
     enum status status = engine_open(&options, &p->engine, err);
-    if (status != OK && strncmp(err->text, "model.", 6) == 0)
+    bool named = strncmp(err->text, "model.", 6) == 0 || strncmp(err->text, "compute.", 8) == 0;
+    if (status != OK && named)
         config_blame_named(p->config, err);
-    else if (status != OK)
-        config_blame(p->config, &v->model.checkpoint, err);
+    else if (status != OK && status != E_STOPPED)
+        config_blame(p->config, key, err);
     return status;
 }
 

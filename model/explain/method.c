@@ -66,6 +66,18 @@ bool explain_in_double(const struct explain_method *info, const struct model *mo
     return info->needs_double && f != NULL && f->relevance;
 }
 
+bool explain_needs_no_model(const struct explain_method *info)
+{
+    return method_of(info)->map != NULL;
+}
+
+void explain_without_model(const struct explain_method *info, int side, uint64_t seed,
+                           uint64_t id_hash, float *map)
+{
+    const struct geometry square = { .grid = side };
+    method_of(info)->map(&square, seed, id_hash, map);
+}
+
 int explain_map_side(const struct explain_method *info, const struct model *model)
 {
     const struct method *m = method_run_by(method_of(info));

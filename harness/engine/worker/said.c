@@ -110,10 +110,11 @@ const char *worker_show(const char *bytes, size_t count, char *out, size_t size)
 
 void worker_stderr_quote(const struct worker_stderr *s, struct error *err)
 {
-    enum { LINES = 6, WIDTH = 120 };
+    enum { LINES = 6, WIDTH = 120, PREFIX = 200 /* what others put in front */ };
     static const char lead[] = "\nits last lines of standard error:";
     const char *starts[LINES], *ends[LINES];
-    size_t room = sizeof err->text - strlen(err->text), cost = sizeof lead;
+    size_t used = strlen(err->text) + PREFIX, cost = sizeof lead;
+    size_t room = used < sizeof err->text ? sizeof err->text - used : 0;
     int count = 0;
     /* From the last line upwards, as many as there is room for. */
     for (const char *end = s->tail + s->filled; count < LINES && end > s->tail;) {

@@ -67,7 +67,10 @@ enum status worker_open(const struct worker_start *start, int threads, int devic
     snprintf(version, sizeof version, "EVALH_WORKER=%d", WORKER_PROTOCOL);
     snprintf(thread, sizeof thread, "EVALH_THREADS=%d", threads);
     snprintf(place, sizeof place, "EVALH_DEVICE=%d", device);
-    const char *const environment[] = { version, thread, place, NULL };
+    /* It and we take turns on the same cores: threads that spin would take them from each other. */
+    static const char passive[] = "OMP_WAIT_POLICY=passive";
+    bool theirs = getenv("OMP_WAIT_POLICY") != NULL;
+    const char *const environment[] = { version, thread, place, theirs ? NULL : passive, NULL };
     struct worker_start with = *start;
     with.environment = environment;
     enum status status = worker_spawn(&with, &w->process, err);

@@ -1,6 +1,6 @@
 /* A small worker (docs/worker.md) that does wrong what it is told to, for tests.
  *
- *     fault_worker [FAULT[=VALUE][@REQUEST] ...]
+ *     fault_worker [FAULT[=VALUE][@REQUEST] ...]     more of them may stand in $FAULTS
  *
  * REQUEST: 0 is before any, 1 hello, 2 memory, 3 the first that computes (the default). Without
  * faults: a model of 10 classes on images of 40 x 40, linear in the colours' means; a method `heat`
@@ -19,7 +19,7 @@
 
 enum { SIZE = 40, CLASSES = 10, BATCH = 4, HEAT = 5, PLAIN = 10 };
 
-static char **faults;
+static char *faults[20];
 static int fault_count, request_number;
 static char *memory;
 
@@ -287,8 +287,12 @@ static int serve(void)
 
 int main(int argc, char **argv)
 {
-    faults = argv + 1;
-    fault_count = argc - 1;
+    char *more = getenv("FAULTS");
+    for (int i = 1; i < argc && fault_count < 19; i++)
+        faults[fault_count++] = argv[i];
+    for (char *f = more != NULL ? strtok(more, " ") : NULL; f != NULL && fault_count < 19;
+         f = strtok(NULL, " "))
+        faults[fault_count++] = f;
     note_pid();
     request_number = 0;
     before_answer();
