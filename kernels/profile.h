@@ -15,11 +15,11 @@ struct profile_row {
 enum { PROFILE_ROWS = 0 OP_LIST(PROFILE_COUNT_ONE) };
 #undef PROFILE_COUNT_ONE
 
-/* Puts the wrappers in; before any weights are made, whose sizes it must see. E_NOMEM. */
+/* Puts the wrappers in; to be called before weights are made, whose sizes it notes. E_NOMEM. */
 enum status profile_begin(struct backend *, struct error *err);
-/* What has been counted since profile_begin or profile_reset; rows [PROFILE_ROWS]. Only while no
+/* The counts since profile_begin or profile_reset; rows [PROFILE_ROWS]. To be called only while no
  * operation runs. */
 void profile_read(const struct backend *, struct profile_row *rows);
 void profile_reset(struct backend *);
-/* Takes the wrappers out again; nothing if there are none. */
+/* Takes the wrappers out again; does nothing where there are none. */
 void profile_end(struct backend *);

@@ -16,8 +16,8 @@ struct task;
 
 /* Where a process stands among those of its machine, which share processors and GPUs. */
 struct plan_place {
-    int device;  /* GPU: the first, the second ..., counted round those that there are */
-    int sharers; /* processes that divide this one's processors among them; at least 1 */
+    int device;  /* GPU number, taken modulo the number of GPUs of the machine */
+    int sharers; /* processes that share the processors, this one included; at least 1 */
 };
 extern const struct plan_place plan_alone;
 
