@@ -89,8 +89,8 @@ struct backend {
 };
 
 /* Opens a backend by name; leaves no slot of the table NULL. E_CONFIG: an unknown name, or options
- * that it cannot honour; E_ABSENT: no such device here; E_DEVICE: it or its libraries fail. A GPU or
- * CPU without products of the precision asked for opens with PRECISION_FP32 in `precision`. */
+ * that it cannot honour; E_ABSENT: no such device here; E_DEVICE: it or its libraries fail. A
+ * device without products of the precision asked for opens with PRECISION_FP32 in `precision`. */
 enum status backend_open(const char *name, const struct backend_options *options,
                          struct backend **out, struct error *err);
 void backend_close(struct backend *);

@@ -18,8 +18,8 @@ struct dataset_options {
                            devkit's ILSVRC2012_validation_ground_truth.txt; NULL: the latter, from
                            the devkit */
     const char *devkit; /* the devkit's folder, or its meta.mat; needed where labels is no list */
-    const char *classes;        /* the model's classes: "ilsvrc2012" or a file of class names; or what
-                                   numbers mean: "index", "ilsvrc2012_id", "folders"; NULL: what is
+    const char *classes;        /* the model's classes: "ilsvrc2012" or a file of class names; or
+                                   what numbers mean: "index", "ilsvrc2012_id", "folders"; NULL: what is
                                    certain without a guess (class_index.h) */
     const char *checkpoint;     /* of the model, beside which classes.txt may lie; NULL: none */
     int head_classes;           /* classes that the model's head tells apart; 0: not known */
