@@ -76,7 +76,8 @@ const struct config_key config_keys[] = {
 
     TEXT("model", "arch", model.arch, NULL, NO_RESULT,
          "vim, vit, or a published model (vim_small, deit_tiny, ...) whose shapes the checkpoint "
-         "must have; worker: a model in another process; default: what the checkpoint's tensors say"),
+         "must have; worker: a model in another process; default: what the checkpoint's tensors "
+         "say"),
     TEXT("model", "checkpoint", model.checkpoint, NULL, NO_RESULT, ".pth or .safetensors file"),
     TEXT("model", "command", model.command, NULL, NO_RESULT,
          "with arch = worker: the shell command that starts the worker (docs/worker.md)"),

@@ -51,6 +51,11 @@ static enum status check_options(const struct engine_options *o, struct error *e
         return fail(err, E_CONFIG,
                     "compute.device is cuda; a worker chooses its device itself, and evalh masks "
                     "images for it on the cpu");
+    if (o->precision != PRECISION_FP32)
+        return fail(
+            err, E_CONFIG,
+            "compute.precision is set; a worker computes in a precision of its own, and its "
+            "command may choose one");
     return OK;
 }
 
@@ -87,7 +92,7 @@ static void describe(struct engine *e, const struct worker_engine *x)
     snprintf(info->about, sizeof info->about,
              "%d x %d pixels, %d classes, up to %d images at a time; controls' maps %d x %d",
              h->size, h->size, h->classes, h->batch, h->grid, h->grid);
-    snprintf(info->source, sizeof info->source, "worker     %.200s, fingerprint %.100s",
+    snprintf(info->source, sizeof info->source, "worker %.200s, fingerprint %.100s",
              e->options.command, h->fingerprint);
 }
 
@@ -217,8 +222,12 @@ static enum status prepare(struct engine *e, const struct explain_options *optio
                            struct error *err)
 {
     (void)e;
-    (void)options; /* they are those of this program's own methods */
-    (void)err;
+    for (int i = 0; i < EXPLAIN_SWITCH_COUNT; i++)
+        if (i != EXPLAIN_TIES_AT && explain_switch_is_set(options, i))
+            return fail(err, E_CONFIG,
+                        "explain.%s is set; it is a switch of evalh's own methods, and a worker's "
+                        "have none",
+                        explain_switch_infos[i].key);
     return OK;
 }
 

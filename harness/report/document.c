@@ -53,9 +53,13 @@ static void run_items(const struct writer *w, const struct run *run)
 
     say(w, item, "File: %s, made %s by evalh %s (commit %.12s)", r->path, a[ATTR_CREATED_UTC],
         a[ATTR_EVALH_VERSION], a[ATTR_GIT_COMMIT]);
-    say(w, item, "Model: %s, checkpoint %s%ssha256 %.12s…",
-        *a[ATTR_MODEL] ? a[ATTR_MODEL] : a[ATTR_ARCH], a[ATTR_CHECKPOINT],
-        *a[ATTR_CHECKPOINT] ? ", " : "", a[ATTR_CHECKPOINT_SHA256]);
+    const char *model = *a[ATTR_MODEL] ? a[ATTR_MODEL] : a[ATTR_ARCH];
+    if (*a[ATTR_WORKER_COMMAND])
+        say(w, item, "Model: %s, a worker with fingerprint %.40s, started by: %s", model,
+            a[ATTR_WORKER_FINGERPRINT], a[ATTR_WORKER_COMMAND]);
+    else
+        say(w, item, "Model: %s, checkpoint %s%ssha256 %.12s…", model, a[ATTR_CHECKPOINT],
+            *a[ATTR_CHECKPOINT] ? ", " : "", a[ATTR_CHECKPOINT_SHA256]);
     say(w, item, "Data: %s, fingerprint %.12s…, preprocess %s; %zu images scored, %zu skipped%s",
         a[ATTR_DATASET], a[ATTR_DATASET_FINGERPRINT], a[ATTR_PREPROCESS], run->scored, run->skipped,
         run->skipped ? " (could not be decoded; see /images/status)" : "");

@@ -65,9 +65,11 @@ enum result_attribute {
     ATTR_DEVICE,
     ATTR_PRECISION,
     ATTR_CREATED_UTC,
-    ATTR_CHECKPOINT, /* from here on optional: "" where the file has none */
-    ATTR_MODEL,      /* what the model is, in words */
-    ATTR_CONTROLS,   /* names of the methods that are controls, ", " between */
+    ATTR_CHECKPOINT,         /* from here on optional: "" where the file has none */
+    ATTR_MODEL,              /* what the model is, in words */
+    ATTR_CONTROLS,           /* names of the methods that are controls, ", " between */
+    ATTR_WORKER_FINGERPRINT, /* of a model in another process: what it calls itself, */
+    ATTR_WORKER_COMMAND,     /* and what starts it */
     RESULT_ATTRIBUTES
 };
 extern const char *const attribute_names[RESULT_ATTRIBUTES];

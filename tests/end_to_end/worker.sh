@@ -43,15 +43,17 @@ shards() { find "$work/w.h5.parts" -name 'shard-*.h5' 2>/dev/null | wc -l; }
 run || fail "the run fails: $(cat "$work/stderr")"
 mv "$work/w.h5" "$work/whole.h5"
 gone "the run"
-for text in 'faulty: 40 x 40 pixels, 10 classes' "worker     $FAULT_WORKER, fingerprint f1"; do
+for text in 'faulty: 40 x 40 pixels, 10 classes' "worker $FAULT_WORKER, fingerprint f1"; do
     grep -qF "$text" "$work/stderr" "$work/stdout" || fail "the plan does not say '$text'"
 done
 "$EVALH" report "$work/whole.h5" >"$work/table" 2>&1 || fail "report: $(cat "$work/table")"
-for text in faulty heat plain random center; do
+for text in faulty heat plain random center 'a worker with fingerprint f1, started by: '; do
     grep -q "$text" "$work/table" || fail "the report does not name $text"
 done
 "$EVALH" info "$work/whole.h5" >"$work/info" || fail "info fails"
-grep -q faulty "$work/info" || fail "info does not name the worker"
+for text in 'faulty' 'worker_fingerprint  *f1' "worker_command  *$FAULT_WORKER"; do
+    grep -q "$text" "$work/info" || fail "info does not say '$text'"
+done
 
 # The same bits whatever the batch, the threads and the shards.
 for more in "-s compute.batch=1" "-s compute.threads=1" "-s run.shard_size=13"; do
@@ -109,6 +111,9 @@ expect 2 "'gradcam' is not" run "$work/w.ini" -s explain.methods=gradcam
 expect 2 'heat, plain, ' run "$work/w.ini" -s explain.methods=attribution
 expect 2 model.checkpoint run "$work/w.ini" -s "model.checkpoint=$work/vit.safetensors"
 expect 2 model.heads run "$work/w.ini" -s model.heads=3
+expect 2 compute.precision run "$work/w.ini" -s compute.precision=bf16
+expect 2 explain.row_norm run "$work/w.ini" -s explain.row_norm=yes
+expect 2 explain.precision precision "$work/w.ini"
 expect 2 compute.device run "$work/w.ini" -s compute.device=cuda
 sed '/^command/d' "$work/w.ini" >"$work/none.ini"
 expect 2 'model.command is not set' run "$work/none.ini"
