@@ -19,8 +19,8 @@ struct dataset_options {
                            the devkit */
     const char *devkit; /* the devkit's folder, or its meta.mat; needed where labels is no list */
     const char *classes;        /* the model's classes: "ilsvrc2012" or a file of class names; or
-                                   what numbers mean: "index", "ilsvrc2012_id", "folders"; NULL: what is
-                                   certain without a guess (class_index.h) */
+                                   what numbers mean: "index", "ilsvrc2012_id", "folders"; NULL:
+                                   what is certain without a guess (class_index.h) */
     const char *checkpoint;     /* of the model, beside which classes.txt may lie; NULL: none */
     int head_classes;           /* classes that the model's head tells apart; 0: not known */
     int label_base;             /* what a list's numbers start from: 0 or 1 */
