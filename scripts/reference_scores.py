@@ -81,6 +81,18 @@ def mas(p, moved, insertion):
     return area(c, np.linspace(0, 1, len(c)))
 
 
+def rise_blur(image):
+    """image [S, S, 3] in [0, 255]: RISE's 11 x 11 window over the normalised image, zeros outside
+    it, and back."""
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    w = stats.norm.pdf(np.arange(-20, 21), scale=5)
+    g = np.array([w[[k for k in range(41) if (k - 20 - i + 5) % 11 == 0]].sum() for i in range(11)])
+    kernel = np.outer(g, g) / w.sum() ** 2
+    x = (image / 255 - mean) / std
+    out = [ndimage.convolve(x[..., c], kernel, mode="constant") for c in range(3)]
+    return 255 * (np.stack(out, -1) * std + mean)
+
+
 def order(h, descending=True):
     """Pixels by heat; ties by index, lowest first, in both directions."""
     h = np.asarray(h, float).ravel()
@@ -457,6 +469,14 @@ def road_cases(c, rng):
         c.add(f"road_{name}", rgb=image, rank=ranks_of(h), removed=removed, want=out)
 
 
+def blur_cases(c, rng):
+    noise = rng.integers(0, 256, (17, 17, 3))
+    edge = np.zeros((17, 17, 3))
+    edge[:, 8:] = (255, 128, 10)
+    for name, image in {"noise": noise, "edge": edge, "white": np.full((9, 9, 3), 255)}.items():
+        c.add(f"blur_{name}", rgb=image, want=rise_blur(image))
+
+
 def agreement_cases(c, rng):
     tables = {"untied": short(rng.random((5, 6))), "ties": rng.integers(0, 3, (5, 6)).astype(float),
               "all_equal": np.ones((3, 4)), "same": np.tile(np.arange(5.0), (4, 1)),
@@ -499,7 +519,7 @@ def exact_sign_flips(c, rng):
 def build():
     c, rng = Cases(), np.random.default_rng(20240517)
     for make in (curve_cases, mas_cases, group_cases, localisation_cases, map_cases, road_cases,
-                 agreement_cases, significance_cases, exact_sign_flips):
+                 agreement_cases, significance_cases, exact_sign_flips, blur_cases):
         make(c, rng)
     return c
 

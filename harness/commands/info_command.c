@@ -59,7 +59,7 @@ static enum status info_result(const char *path, struct error *err)
         scored += r->status[i] == 0;
         labelled += r->status[i] == 0 && r->label[i] >= 0;
     }
-    printf("%s: result file of evalh, schema 1%s\n", path, r->complete ? "" : ", NOT COMPLETE");
+    printf("%s: result file of evalh, schema %d%s\n", path, r->schema, r->complete ? "" : ", NOT COMPLETE");
     printf("  images              %zu, of which %zu scored, %zu of them labelled\n", r->images,
            scored, labelled);
     if (!isnan(r->seconds))

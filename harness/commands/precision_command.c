@@ -70,15 +70,16 @@ static enum status rank_map(const struct plan *p, int method, const float *map, 
 
 static double overlap(const uint32_t *a, const uint32_t *b, size_t pixels)
 {
+    const struct curve_axis *axis = &curve_axis_published;
     double sum = 0;
-    for (int k = 1; k < CURVE_POINTS; k++) {
-        uint32_t cut = (uint32_t)((double)pixels * (k / 10.0));
+    for (int k = 1; k <= axis->steps; k++) {
+        uint32_t cut = (uint32_t)((double)pixels * curve_share(axis, k));
         size_t both = 0;
         for (size_t i = 0; i < pixels; i++)
             both += a[i] < cut && b[i] < cut;
         sum += (double)both / cut;
     }
-    return sum / (CURVE_POINTS - 1);
+    return sum / axis->steps;
 }
 
 static enum status measure_maps(const struct side *s, int method, int columns[SIDES], size_t images,
@@ -150,7 +151,9 @@ static enum status print_maps(const struct side *s, size_t images, struct error 
 /* Perturbation: AUC of both, and in how many masked images hit and predicted class differ. */
 static void print_curves(const struct side *s, const char *path, size_t images, const uint8_t *use)
 {
-    double auc[SIDES], curve[CURVE_POINTS];
+    const struct curve_axis axis = task_axis(s[FP32].plan);
+    size_t points = (size_t)axis.steps + 1;
+    double auc[SIDES], curve[CURVE_MOST_POINTS];
     const uint8_t *hit[SIDES];
     const int32_t *class[SIDES];
     size_t differ = 0, other = 0, n = 0;
@@ -160,16 +163,16 @@ static void print_curves(const struct side *s, const char *path, size_t images, 
         const struct records *r = runner_records(s[k].runner);
         hit[k] = records_u8(r, records_find(r, path), 0);
         class[k] = records_i32(r, records_find(r, name), 0);
-        n = accuracy_curve(hit[k], use, images, curve);
-        auc[k] = curve_auc(curve, AUC_TRAPEZOID);
+        n = accuracy_curve(hit[k], use, images, (int)points, curve);
+        auc[k] = curve_auc(&axis, curve, AUC_TRAPEZOID);
     }
-    for (size_t i = 0; i < images * CURVE_POINTS; i++) {
-        differ += use[i / CURVE_POINTS] && (hit[FP32][i] != 0) != (hit[DOUBLE][i] != 0);
-        other += use[i / CURVE_POINTS] && class[FP32][i] != class[DOUBLE][i];
+    for (size_t i = 0; i < images * points; i++) {
+        differ += use[i / points] && (hit[FP32][i] != 0) != (hit[DOUBLE][i] != 0);
+        other += use[i / points] && class[FP32][i] != class[DOUBLE][i];
     }
     printf("| %.*s | %.3f | %.3f | %+.3f | %zu | %zu | %zu |\n",
            (int)(strlen(path) - strlen("/hit")), path, auc[FP32], auc[DOUBLE],
-           auc[FP32] - auc[DOUBLE], differ, other, n * CURVE_POINTS);
+           auc[FP32] - auc[DOUBLE], differ, other, n * points);
 }
 
 /* Segmentation: pixels classified right, and average precision. */

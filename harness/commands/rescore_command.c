@@ -67,12 +67,13 @@ static const char *const curve_names[CURVES] = { "accuracy", "probability" };
 static void rescore(const struct result *r, const struct result_curve *c, const uint8_t *use,
                     double score[CURVES][AUC_CONVENTIONS])
 {
-    double curve[CURVES][CURVE_POINTS];
-    accuracy_curve(c->hit, use, r->images, curve[ACCURACY]);
-    probability_curve(c->prob, use, r->images, curve[PROBABILITY]);
+    double curve[CURVES][CURVE_MOST_POINTS];
+    int points = r->axis.steps + 1;
+    accuracy_curve(c->hit, use, r->images, points, curve[ACCURACY]);
+    probability_curve(c->prob, use, r->images, points, curve[PROBABILITY]);
     for (int k = 0; k < CURVES; k++)
         for (int a = 0; a < AUC_CONVENTIONS; a++)
-            score[k][a] = curve_auc(curve[k], (enum auc_convention)a);
+            score[k][a] = curve_auc(&r->axis, curve[k], (enum auc_convention)a);
 }
 
 static void header(struct grid *g, bool csv)

@@ -64,10 +64,10 @@ static enum status put_figure(hid_t at, const char *name, double value, const st
     return h5_put_real(at, bound, ci->high, err);
 }
 
-static enum status put_curve(hid_t at, const char *name, const double curve[CURVE_POINTS],
+static enum status put_curve(hid_t at, const char *name, const double *curve, int count,
                              struct error *err)
 {
-    const hsize_t points = CURVE_POINTS;
+    const hsize_t points = (hsize_t)count;
     hid_t space = H5Screate_simple(1, &points, NULL), how = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(how, 0);
     hid_t set = H5Dcreate2(at, name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, how, H5P_DEFAULT);
@@ -94,9 +94,9 @@ static enum status put_direction(hid_t file, const struct perturbation_row *row,
     if (status == OK)
         status = h5_put_int(group, "images", (int64_t)row->images, err);
     if (status == OK)
-        status = put_curve(group, "accuracy", d->accuracy, err);
+        status = put_curve(group, "accuracy", d->accuracy, d->axis.steps + 1, err);
     if (status == OK)
-        status = put_curve(group, "probability", d->probability, err);
+        status = put_curve(group, "probability", d->probability, d->axis.steps + 1, err);
     H5Gclose(group);
     return status;
 }

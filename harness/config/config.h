@@ -29,7 +29,8 @@ struct words {
 
 enum protocol { PROTOCOL_RELEASED, PROTOCOL_PAPER };
 enum order { ORDER_POSITIVE, ORDER_NEGATIVE, ORDERS }; /* SPEC 7 */
-enum fill { FILL_BLACK, FILL_MEAN, FILL_BLUR };
+enum fill { FILL_BLACK, FILL_MEAN, FILL_BLUR, FILL_RISE_BLUR, FILL_LINEAR };
+enum upto { UPTO_90, UPTO_100 };
 enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_REF };
 
 struct config_values {
@@ -59,6 +60,8 @@ struct config_values {
         struct words kinds;
         unsigned directions; /* bits of enum order */
         int fill;            /* enum fill */
+        int64_t steps;
+        int upto; /* enum upto */
     } task;
     struct {
         int device;    /* enum device */

@@ -4,7 +4,8 @@
 #include "dataset_kind.h"
 #include "image.h"
 
-static const char *const fills[] = { "black", "mean", "blur", NULL };
+static const char *const fills[] = { "black", "mean", "blur", "rise_blur", "linear", NULL };
+static const char *const ends[] = { "90", "100", NULL };
 static const char *const weight_copies[] = { "plain", "ema", NULL };
 static const char *const devices[] = { "auto", "cpu", "cuda", "ref", NULL };
 static const char *const word_all[] = { "all", NULL };
@@ -136,7 +137,12 @@ const struct config_key config_keys[] = {
     SET("task", "directions", task.directions, "positive, negative", direction_names, RESULT,
         "perturbation: most important pixels first (positive), least (negative), or both"),
     CHOICE("task", "fill", task.fill, "black", fills, 0, RESULT,
-           "perturbation: what replaces removed pixels"),
+           "perturbation: what removed pixels become: black, the mean colour, a blur, RISE's "
+           "narrower blur, or what the pixels around suggest (linear, with noise: ROAD)"),
+    INT("task", "steps", task.steps, "9", 1, 224, NULL, 0, RESULT,
+        "perturbation: points of a curve after the unmasked one, equally far apart"),
+    CHOICE("task", "upto", task.upto, "90", ends, 0, RESULT,
+           "perturbation: percent removed at the last of them; at 100 it is the filled image"),
 
     CHOICE("compute", "device", compute.device, "auto", devices, 0, NO_RESULT,
            "auto: a GPU where there is one, else the CPU; ref: the slow reference"),

@@ -40,9 +40,9 @@ static double put_curves(FILE *f, const struct figure_file *p)
             if (!s->present)
                 continue;
             fprintf(f, "$%s_%zu << EOD\n", removal_names[d], i);
-            for (int k = 0; k < CURVE_POINTS; k++) {
-                fprintf(f, "%d %.6g %.6g %.6g\n", 10 * k, 100 * s->accuracy[k],
-                        100 * s->band[k].low, 100 * s->band[k].high);
+            for (int k = 0; k <= s->axis.steps; k++) {
+                fprintf(f, "%.6g %.6g %.6g %.6g\n", 100 * curve_share(&s->axis, k),
+                        100 * s->accuracy[k], 100 * s->band[k].low, 100 * s->band[k].high);
                 highest = fmax(highest, 100 * fmax(s->accuracy[k], s->band[k].high));
             }
             fputs("EOD\n", f);

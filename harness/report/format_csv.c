@@ -10,7 +10,7 @@
 struct line {
     const struct run *run;
     const char *task, *method, *explained, *stratum, *metric, *direction;
-    int removed; /* percent; -1: none */
+    double removed; /* percent; -1: none */
     size_t images;
     struct figure figure;
     const char *variant,
@@ -72,9 +72,9 @@ static void write_direction(FILE *f, struct line *l, const struct direction_scor
     l->removed = -1;
     l->figure = scores->auc;
     write_line(f, l);
-    for (int k = 0; k < CURVE_POINTS; k++) {
+    for (int k = 0; k <= scores->axis.steps; k++) {
         struct interval band = { 100 * scores->band[k].low, 100 * scores->band[k].high };
-        l->removed = 10 * k;
+        l->removed = 100 * curve_share(&scores->axis, k);
         l->metric = "accuracy";
         l->figure = bare(100 * scores->accuracy[k], band);
         write_line(f, l);

@@ -50,10 +50,10 @@ static void add_figure(cJSON *to, const char *key, const struct figure *f)
     add_number(o, "difference", f->same_conditions ? f->value - f->published : NAN);
 }
 
-static void add_points(cJSON *to, const char *key, const double *at, size_t stride)
+static void add_points(cJSON *to, const char *key, const double *at, size_t stride, int count)
 {
     cJSON *a = cJSON_AddArrayToObject(to, key);
-    for (size_t k = 0; k < CURVE_POINTS; k++) {
+    for (size_t k = 0; k < (size_t)count; k++) {
         double value = 100 * at[k * stride];
         cJSON_AddItemToArray(a, isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull());
     }
@@ -65,12 +65,17 @@ static void add_curve(cJSON *to, const char *key, const struct direction_scores 
         cJSON_AddNullToObject(to, key);
         return;
     }
+    double removed[CURVE_MOST_POINTS];
+    int points = scores->axis.steps + 1;
+    for (int k = 0; k < points; k++)
+        removed[k] = curve_share(&scores->axis, k);
     cJSON *o = cJSON_AddObjectToObject(to, key);
     add_figure(o, "auc", &scores->auc);
-    add_points(o, "accuracy", scores->accuracy, 1);
-    add_points(o, "accuracy_low", &scores->band[0].low, 2); /* an interval is two doubles */
-    add_points(o, "accuracy_high", &scores->band[0].high, 2);
-    add_points(o, "probability", scores->probability, 1);
+    add_points(o, "removed", removed, 1, points);
+    add_points(o, "accuracy", scores->accuracy, 1, points);
+    add_points(o, "accuracy_low", &scores->band[0].low, 2, points); /* of two doubles */
+    add_points(o, "accuracy_high", &scores->band[0].high, 2, points);
+    add_points(o, "probability", scores->probability, 1, points);
 }
 
 static cJSON *add_row(cJSON *rows, const char *method, enum explained explained)

@@ -56,7 +56,7 @@ static double highest_accuracy(const struct run *run, enum explained explained)
     for (size_t i = 0; i < run->perturbations; i++)
         for (int d = 0; shown_perturbation(&run->perturbation[i], explained) && d < REMOVALS; d++) {
             const struct direction_scores *s = &run->perturbation[i].direction[d];
-            for (int k = 0; s->present && k < CURVE_POINTS; k++)
+            for (int k = 0; s->present && k <= s->axis.steps; k++)
                 top = fmax(top, 100 * fmax(s->accuracy[k], s->band[k].high));
         }
     return top > 0 ? top : 1;
@@ -66,18 +66,20 @@ static double highest_accuracy(const struct run *run, enum explained explained)
 static void curve(const struct chart *c, const char *method, const struct direction_scores *s,
                   const struct line_style *look, double band)
 {
-    double points[CURVE_POINTS][2], bands[CURVE_POINTS][3], intervals[CURVE_POINTS][2];
-    for (int k = 0; k < CURVE_POINTS; k++) {
-        points[k][0] = bands[k][0] = 10 * k;
+    double points[CURVE_MOST_POINTS][2], bands[CURVE_MOST_POINTS][3];
+    double intervals[CURVE_MOST_POINTS][2];
+    size_t count = (size_t)s->axis.steps + 1;
+    for (int k = 0; k <= s->axis.steps; k++) {
+        points[k][0] = bands[k][0] = 100 * curve_share(&s->axis, k);
         points[k][1] = 100 * s->accuracy[k];
         bands[k][1] = intervals[k][0] = 100 * s->band[k].low;
         bands[k][2] = intervals[k][1] = 100 * s->band[k].high;
     }
     if (band > 0)
-        chart_band(c, (const double(*)[3])bands, CURVE_POINTS, look, band);
+        chart_band(c, (const double(*)[3])bands, count, look, band);
     else
         chart_series(c, method, look, (const double(*)[2])points, (const double(*)[2])intervals,
-                     CURVE_POINTS, 0, 1);
+                     count, 0, 1);
 }
 
 static void perturbation_panel(FILE *f, const struct run *run, enum explained explained,

@@ -127,15 +127,26 @@ static enum status compare_map(struct comparing *c, const struct result_map *a,
 static enum status compare_curve(struct comparing *c, const struct result_curve *a,
                                  const struct result_curve *b)
 {
+    size_t points = (size_t)c->side[0]->axis.steps + 1;
     char at[100], what[160];
     snprintf(at, sizeof at, "perturbation/%s/%s/%s", a->method, explained_names[a->explained],
              removal_names[a->removal]);
     snprintf(what, sizeof what, "%s/hit", at);
-    TRY(compare_exact(c, what, a->hit, b->hit, CURVE_POINTS, sizeof *a->hit));
+    TRY(compare_exact(c, what, a->hit, b->hit, points, sizeof *a->hit));
     snprintf(what, sizeof what, "%s/predicted", at);
-    TRY(compare_exact(c, what, a->predicted, b->predicted, CURVE_POINTS, sizeof *a->predicted));
+    TRY(compare_exact(c, what, a->predicted, b->predicted, points, sizeof *a->predicted));
     snprintf(what, sizeof what, "%s/prob", at);
-    return compare_floats(c, what, a->prob, b->prob, CURVE_POINTS, CURVE_POINTS, false);
+    TRY(compare_floats(c, what, a->prob, b->prob, points, points, false));
+    /* Schema 1 has neither of these, which is no difference. */
+    const float *more[2][2] = { { a->prob_class, b->prob_class },
+                                { a->logit_class, b->logit_class } };
+    static const char *const names[] = { "prob_class", "logit_class" };
+    for (int k = 0; k < 2; k++) {
+        snprintf(what, sizeof what, "%s/%s", at, names[k]);
+        if (more[k][0] && more[k][1])
+            TRY(compare_floats(c, what, more[k][0], more[k][1], points, points, k == 1));
+    }
+    return OK;
 }
 
 static enum status compare_scores(struct comparing *c, const struct result_segmentation *a,
@@ -199,6 +210,30 @@ static enum status compare_entries(struct comparing *c)
     return OK;
 }
 
+static enum status compare_blank(struct comparing *c)
+{
+    const struct result_blank *a = &c->side[0]->blank, *b = &c->side[1]->blank;
+    struct difference d = { .what = "blank/prob" };
+    if (!a->prob || !b->prob || a->classes != b->classes)
+        return OK;
+    if (a->classes == 0)
+        return compare_floats(c, "blank/prob", a->prob, b->prob, 1, 1, false);
+    for (size_t k = 0; k < a->classes; k++)
+        if (float_distance(a->prob[k], b->prob[k]) > c->tolerance)
+            note(&d, 0, float_distance(a->prob[k], b->prob[k]));
+    return keep(c, &d);
+}
+
+enum status compare_axes(const struct result *a, const struct result *b, struct error *err)
+{
+    if (a->curves == 0 || b->curves == 0 ||
+        (a->axis.steps == b->axis.steps && a->axis.upto == b->axis.upto))
+        return OK;
+    return fail(err, E_DATA,
+                "%s has curves of %d steps to %d %%, %s of %d steps to %d %%: they do not compare",
+                a->path, a->axis.steps, a->axis.upto, b->path, b->axis.steps, b->axis.upto);
+}
+
 static bool compare_ids(const struct result *a, const struct result *b, size_t *first)
 {
     size_t both = a->images < b->images ? a->images : b->images;
@@ -214,6 +249,7 @@ enum status compare_results(const struct result *a, const struct result *b, doub
     struct comparing c = { { a, b }, tolerance, out, err };
 
     *out = (struct comparison){ 0 };
+    TRY(compare_axes(a, b, err));
     for (int side = 0; side < 2; side++)
         out->seconds[side] = c.side[side]->seconds / (double)c.side[side]->images;
     out->same_images = compare_ids(a, b, &out->first_other);
@@ -222,6 +258,8 @@ enum status compare_results(const struct result *a, const struct result *b, doub
     enum status status = compare_images(&c);
     if (status == OK)
         status = compare_entries(&c);
+    if (status == OK)
+        status = compare_blank(&c);
     if (status != OK)
         comparison_free(out);
     return status;

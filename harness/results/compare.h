@@ -23,6 +23,9 @@ struct comparison {
     double seconds[2]; /* per image; NaN where the file does not say */
 };
 
+/* E_DATA where both have curves, with other points. */
+enum status compare_axes(const struct result *a, const struct result *b, struct error *err);
+
 /* tolerance: for float records (maps relative, the others absolute); counts, classes and hits must
  * be equal. NaN equals NaN. */
 enum status compare_results(const struct result *a, const struct result *b, double tolerance,

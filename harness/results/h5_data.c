@@ -77,8 +77,8 @@ static enum status open_dataset(const struct h5_file *f, const char *path, const
     if (*out >= 0)
         return OK;
     return fail(err, E_DATA,
-                h5_exists(f, path) ? "%s: %s is no dataset: schema 1 has %s there"
-                                   : "%s: %s is missing: schema 1 has %s there",
+                h5_exists(f, path) ? "%s: %s is no dataset: a result file has %s there"
+                                   : "%s: %s is missing: a result file has %s there",
                 f->path, path, want);
 }
 
@@ -121,7 +121,7 @@ enum status h5_dataset(const struct h5_file *f, const char *group, const char *n
     if (!good) {
         describe(dataset, have, sizeof have);
         status =
-            fail(err, E_DATA, "%s: %s is %s: schema 1 has %s there", f->path, path, have, want);
+            fail(err, E_DATA, "%s: %s is %s: a result file has %s there", f->path, path, have, want);
     } else if (!size_mul(rows, columns, &count)) {
         status = fail(err, E_NOMEM, "%s: %s: too large", f->path, path);
     } else {
@@ -139,6 +139,17 @@ enum status h5_optional(const struct h5_file *f, const char *group, const char *
     *out = NULL;
     TRY(h5_join(f, path, err, "%s/%s", group, name));
     return h5_exists(f, path) ? h5_dataset(f, group, name, type, rows, columns, out, err) : OK;
+}
+
+size_t h5_length(const struct h5_file *f, const char *path, int dimension)
+{
+    hsize_t dims[H5S_MAX_RANK] = { 0 };
+    hid_t dataset = h5_exists(f, path) ? H5Dopen2(f->id, path, H5P_DEFAULT) : H5I_INVALID_HID;
+    if (dataset < 0)
+        return 0;
+    int rank = extent(dataset, dims);
+    H5Dclose(dataset);
+    return dimension < rank ? (size_t)dims[dimension] : 0;
 }
 
 /* --- maps ------------------------------------------------------------------------------------ */
@@ -160,7 +171,7 @@ static enum status open_maps(const struct h5_file *f, const char *group, size_t 
     }
     describe(*out, have, sizeof have);
     H5Dclose(*out);
-    return fail(err, E_DATA, "%s: %s is %s: schema 1 has %s there", f->path, path, have, want);
+    return fail(err, E_DATA, "%s: %s is %s: a result file has %s there", f->path, path, have, want);
 }
 
 enum status h5_map_grid(const struct h5_file *f, const char *group, size_t images, size_t *grid,
@@ -243,7 +254,7 @@ enum status h5_strings(const struct h5_file *f, const char *path, size_t most, c
     enum status status = OK;
     if (H5Tget_class(type) != H5T_STRING || extent(dataset, dims) != 1 || dims[0] > most) {
         describe(dataset, have, sizeof have);
-        status = fail(err, E_DATA, "%s: %s is %s: schema 1 has strings [N], N at most %zu, there",
+        status = fail(err, E_DATA, "%s: %s is %s: a result file has strings [N], N at most %zu, there",
                       f->path, path, have, most);
     } else if (!(*out = calloc(dims[0] ? dims[0] : 1, sizeof **out))) {
         status = fail(err, E_NOMEM, "%s: %s: no memory", f->path, path);

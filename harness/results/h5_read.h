@@ -55,6 +55,9 @@ enum status h5_dataset(const struct h5_file *, const char *group, const char *na
 enum status h5_optional(const struct h5_file *, const char *group, const char *name, enum h5_type,
                         size_t rows, size_t columns, void **out, struct error *err);
 
+/* Length of dimension `dimension` of a dataset; 0 where there is none. */
+size_t h5_length(const struct h5_file *, const char *path, int dimension);
+
 /* A one-dimensional dataset of strings, fixed or variable: malloc'ed array of malloc'ed texts. On
  * failure nothing is kept. */
 enum status h5_strings(const struct h5_file *, const char *path, size_t most, char ***out,

@@ -4,12 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double curve_area(const struct result_curve *c, size_t image)
+static double image_area(const struct result *r, const struct result_curve *c, size_t image)
 {
-    double curve[CURVE_POINTS];
-    for (size_t k = 0; k < CURVE_POINTS; k++)
-        curve[k] = (double)c->prob[image * CURVE_POINTS + k];
-    return curve_auc(curve, AUC_TRAPEZOID);
+    return probability_auc(&r->axis, c->prob + image * (size_t)(r->axis.steps + 1));
 }
 
 static double probability_gap(const struct run *run, const char *method, enum explained explained,
@@ -20,7 +17,7 @@ static double probability_gap(const struct run *run, const char *method, enum ex
     const struct result_curve *cold = result_find_curve(r, method, explained, REMOVE_COLDEST);
     if (r->label[image] < 0 || (!hot && !cold))
         return NAN;
-    return (cold ? curve_area(cold, image) : 0) - (hot ? curve_area(hot, image) : 0);
+    return (cold ? image_area(r, cold, image) : 0) - (hot ? image_area(r, hot, image) : 0);
 }
 
 static double image_iou(const struct run *run, const char *method, enum explained explained,

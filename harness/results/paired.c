@@ -6,35 +6,23 @@
 
 #include "score_sums.h"
 
-enum { HALF_WAY = 5 }; /* index of 50 % removed */
-
 struct pairing {
     const struct result *side[2];
     const struct bootstrap_options *bootstrap;
     uint8_t *use, *labelled; /* [images] scored in both; and labelled */
-    double *sums;            /* [images, 2 * PAIR_COLUMNS] */
+    double *sums;            /* [images, 2 * SCORE_SUMS] */
     struct paired *out;
     struct error *err;
 };
 
 /* --- statistics of both sides' sums: A's columns, then B's ----------------------------------- */
 
-static double auc_of_sums(const double *sums, size_t n)
-{
-    double curve[CURVE_POINTS];
-    for (int k = 0; k < CURVE_POINTS; k++)
-        curve[k] = sums[k] / (double)n;
-    return curve_auc(curve, AUC_TRAPEZOID);
-}
-
 static void auc_pair(const double *sums, size_t n, double *figures)
 {
-    figures[0] = auc_of_sums(sums, n);
-    figures[1] = auc_of_sums(sums + CURVE_POINTS, n);
+    figures[0] = sums[0] / (double)n;
+    figures[1] = sums[1] / (double)n;
     figures[2] = figures[1] - figures[0];
 }
-
-enum { PAIR_COLUMNS = CURVE_POINTS }; /* more than SCORE_SUMS */
 
 static void score_pair(const double *sums, size_t n, double *figures)
 {
@@ -65,32 +53,37 @@ static void total(const double *rows, size_t n, size_t columns, double *sums)
             sums[c] += rows[i * columns + c];
 }
 
+/* The first point at which half of the pixels are gone. */
+static size_t half_way(const struct curve_axis *axis)
+{
+    int k = 0;
+    while (k < axis->steps && curve_share(axis, k) < 0.5)
+        k++;
+    return (size_t)k;
+}
+
 static enum status pair_curve(struct pairing *p, const struct result_curve *a,
                               const struct result_curve *b)
 {
     static const char *const names[REMOVALS] = { "positive AUC", "negative AUC" };
-    double sums[2 * CURVE_POINTS], figures[3];
-    const double most = auc_highest[AUC_TRAPEZOID];
+    const struct curve_axis *axis = &p->side[0]->axis;
+    const double most = auc_highest(axis, AUC_TRAPEZOID);
     const struct interval range[3] = { { 0, most }, { 0, most }, { -most, most } };
+    size_t used = 0, points = (size_t)axis->steps + 1, half = half_way(axis);
+    double sums[2], figures[3];
     struct interval ci[3];
     struct mcnemar test;
-    size_t used = 0;
 
     for (size_t i = 0; i < p->side[0]->images; i++) {
         if (!p->labelled[i])
             continue;
-        double *row = p->sums + used++ * 2 * CURVE_POINTS;
-        for (size_t k = 0; k < CURVE_POINTS; k++) {
-            row[k] = a->hit[i * CURVE_POINTS + k] != 0;
-            row[CURVE_POINTS + k] = b->hit[i * CURVE_POINTS + k] != 0;
-        }
+        p->sums[2 * used] = hits_auc(axis, a->hit + i * points);
+        p->sums[2 * used++ + 1] = hits_auc(axis, b->hit + i * points);
     }
-    total(p->sums, used, 2 * CURVE_POINTS, sums);
+    total(p->sums, used, 2, sums);
     auc_pair(sums, used, figures);
-    TRY(bootstrap_intervals(p->sums, used, 2 * CURVE_POINTS, auc_pair, 3, range, p->bootstrap, ci,
-                            p->err));
-    mcnemar_test(a->hit + HALF_WAY, b->hit + HALF_WAY, CURVE_POINTS, p->labelled,
-                 p->side[0]->images, &test);
+    TRY(bootstrap_intervals(p->sums, used, 2, auc_pair, 3, range, p->bootstrap, ci, p->err));
+    mcnemar_test(a->hit + half, b->hit + half, points, p->labelled, p->side[0]->images, &test);
     struct paired_row *row = add_row(p);
     if (!row)
         return fail(p->err, E_NOMEM, "no memory to compare");
@@ -177,9 +170,10 @@ enum status pair_results(const struct result *a, const struct result *b,
     size_t n = a->images ? a->images : 1;
 
     *out = (struct paired){ 0 };
+    TRY(compare_axes(a, b, err));
     p.use = calloc(n, sizeof *p.use);
     p.labelled = calloc(n, sizeof *p.labelled);
-    p.sums = calloc(n, 2 * PAIR_COLUMNS * sizeof *p.sums);
+    p.sums = calloc(n, 2 * SCORE_SUMS * sizeof *p.sums);
     enum status status =
         p.use && p.labelled && p.sums ? pair_all(&p) : fail(err, E_NOMEM, "no memory to compare");
     free(p.use);

@@ -61,11 +61,11 @@ static enum status build_maps(struct build *b, struct run *run)
 /* hit, predicted and label say the same thing twice. */
 static size_t count_inconsistent(const struct result *r)
 {
-    size_t images = 0;
+    size_t images = 0, points = (size_t)r->axis.steps + 1;
     for (size_t i = 0; i < r->images; i++) {
         bool bad = false;
         for (size_t c = 0; r->status[i] == 0 && c < r->curves; c++)
-            for (size_t k = i * CURVE_POINTS; k < (i + 1) * CURVE_POINTS; k++)
+            for (size_t k = i * points; k < (i + 1) * points; k++)
                 bad |= (r->curve[c].hit[k] != 0) != (r->curve[c].predicted[k] == r->label[i]);
         images += bad;
     }

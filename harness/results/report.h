@@ -18,9 +18,10 @@ struct figure {
 
 struct direction_scores {
     bool present;
-    double accuracy[CURVE_POINTS], probability[CURVE_POINTS]; /* 0-1 */
-    struct interval band[CURVE_POINTS];                       /* of accuracy */
-    struct figure auc;                                        /* AUC_TRAPEZOID */
+    struct curve_axis axis;
+    double accuracy[CURVE_MOST_POINTS], probability[CURVE_MOST_POINTS]; /* 0-1, axis.steps + 1 */
+    struct interval band[CURVE_MOST_POINTS];                            /* of accuracy */
+    struct figure auc;                                                  /* AUC_TRAPEZOID */
 };
 
 struct perturbation_row {

@@ -12,7 +12,7 @@ struct build {
     double *rows; /* [images, REPORT_COLUMNS] what the bootstrap sums */
     struct error *err;
 };
-enum { REPORT_COLUMNS = CURVE_POINTS };
+enum { REPORT_COLUMNS = 10 };
 
 /* use[i] = 1 for the images of a stratum; returns how many. Unlabelled ones are only in `all`, and
  * in no stratum where `labelled_only`. */

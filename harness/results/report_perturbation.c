@@ -5,42 +5,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void curve_figure(const double *sums, size_t n, double *figure)
+static void mean_figure(const double *sums, size_t n, double *figure)
 {
-    double curve[CURVE_POINTS];
-    for (int k = 0; k < CURVE_POINTS; k++)
-        curve[k] = sums[k] / (double)n;
-    *figure = curve_auc(curve, AUC_TRAPEZOID);
+    *figure = *sums / (double)n;
 }
 
 static enum status score_direction(const struct build *b, const struct result *r,
                                    const struct result_curve *c, struct direction_scores *out)
 {
-    const struct interval range = { 0, auc_highest[AUC_TRAPEZOID] };
+    const struct interval range = { 0, auc_highest(&r->axis, AUC_TRAPEZOID) };
+    int points = r->axis.steps + 1;
     size_t used = 0;
 
     out->present = true;
-    accuracy_curve(c->hit, b->use, r->images, out->accuracy);
-    probability_curve(c->prob, b->use, r->images, out->probability);
-    out->auc.value = curve_auc(out->accuracy, AUC_TRAPEZOID);
-    for (size_t i = 0; i < r->images; i++) {
-        if (!b->use[i])
-            continue;
-        for (int k = 0; k < CURVE_POINTS; k++)
-            b->rows[used * CURVE_POINTS + (size_t)k] = c->hit[i * CURVE_POINTS + (size_t)k] != 0;
-        used++;
-    }
-    for (int k = 0; k < CURVE_POINTS; k++)
+    out->axis = r->axis;
+    accuracy_curve(c->hit, b->use, r->images, points, out->accuracy);
+    probability_curve(c->prob, b->use, r->images, points, out->probability);
+    out->auc.value = curve_auc(&r->axis, out->accuracy, AUC_TRAPEZOID);
+    for (size_t i = 0; i < r->images; i++)
+        if (b->use[i])
+            b->rows[used++] = hits_auc(&r->axis, c->hit + i * (size_t)points);
+    for (int k = 0; k < points; k++)
         out->band[k] =
             wilson_interval(out->accuracy[k] * (double)used, (double)used, b->bootstrap->level);
-    return bootstrap_intervals(b->rows, used, CURVE_POINTS, curve_figure, 1, &range, b->bootstrap,
-                               &out->auc.ci, b->err);
+    return bootstrap_intervals(b->rows, used, 1, mean_figure, 1, &range, b->bootstrap, &out->auc.ci,
+                               b->err);
 }
 
 static bool same_curve(const struct result *r, const struct result_curve *a,
                        const struct result_curve *b)
 {
-    size_t values = r->images * CURVE_POINTS;
+    size_t values = r->images * (size_t)(r->axis.steps + 1);
     return memcmp(a->hit, b->hit, values * sizeof *a->hit) == 0 &&
            memcmp(a->prob, b->prob, values * sizeof *a->prob) == 0;
 }

@@ -22,11 +22,13 @@ static enum status read_attributes(struct result *r, const struct h5_file *f, st
     if (!found)
         return fail(err, E_DATA, "%s: no attribute schema: not a result file of evalh run",
                     f->path);
-    if (number != 1)
-        return fail(err, E_DATA, "%s: schema is %g: this evalh reads schema 1", f->path, number);
+    if (number != 1 && number != 2)
+        return fail(err, E_DATA, "%s: schema is %g: this evalh reads schemas 1 and 2", f->path,
+                    number);
+    r->schema = (int)number;
     TRY(h5_number_attribute(f, "complete", &number, &found, err));
     if (!found)
-        return fail(err, E_DATA, "%s: no attribute complete: schema 1 has it (0 or 1)", f->path);
+        return fail(err, E_DATA, "%s: no attribute complete: a result file has it (0 or 1)", f->path);
     r->complete = number != 0;
     TRY(h5_number_attribute(f, "seconds", &r->seconds, &found, err));
     if (!found)
@@ -38,7 +40,7 @@ static enum status read_attributes(struct result *r, const struct h5_file *f, st
         if (r->attribute[a])
             continue;
         if (a < REQUIRED_ATTRIBUTES)
-            return fail(err, E_DATA, "%s: no attribute %s: schema 1 has it, a text", f->path,
+            return fail(err, E_DATA, "%s: no attribute %s: a result file has it, a text", f->path,
                         attribute_names[a]);
         if (!(r->attribute[a] = strdup("")))
             return fail(err, E_NOMEM, "%s: no memory for its attributes", f->path);
@@ -118,6 +120,8 @@ void result_close(struct result *r)
         free(r->curve[i].hit);
         free(r->curve[i].prob);
         free(r->curve[i].predicted);
+        free(r->curve[i].prob_class);
+        free(r->curve[i].logit_class);
     }
     for (size_t i = 0; i < r->segmentations; i++) {
         free(r->segmentation[i].method);
@@ -131,6 +135,9 @@ void result_close(struct result *r)
     free(r->map);
     free(r->curve);
     free(r->segmentation);
+    free(r->blank.prob);
+    free(r->blank.prob_class);
+    free(r->blank.predicted);
     free(r->id);
     free(r->label);
     free(r->predicted);
@@ -140,6 +147,26 @@ void result_close(struct result *r)
     free(r->zero_row_sum);
     free(r->path);
     free(r);
+}
+
+double result_blank_prob(const struct result *r, size_t image)
+{
+    const struct result_blank *b = &r->blank;
+    int32_t label = r->label[image];
+    if (b->prob == NULL || label < 0 || (b->classes > 0 && (size_t)label >= b->classes))
+        return NAN;
+    return (double)b->prob[b->classes > 0 ? (size_t)label : image];
+}
+
+double result_blank_class(const struct result *r, enum explained explained, size_t image)
+{
+    const struct result_blank *b = &r->blank;
+    int32_t class = r->predicted[image];
+    if (explained == EXPLAINED_TARGET)
+        return result_blank_prob(r, image);
+    if (b->prob == NULL || class < 0 || (b->classes > 0 && (size_t)class >= b->classes))
+        return NAN;
+    return (double)(b->classes > 0 ? b->prob[class] : b->prob_class[image]);
 }
 
 const struct result_curve *result_find_curve(const struct result *r, const char *method,

@@ -1,4 +1,4 @@
-/* Reading a result file (schema 1, results/schema.md). The file is taken as hostile: every group,
+/* Reading a result file (schemas 1 and 2, results/schema.md). The file is taken as hostile: every group,
  * dataset, type and shape is checked before memory is taken, and an error names the file, what is
  * wrong in it and what would be right.
  *
@@ -37,9 +37,19 @@ struct result_curve { /* /perturbation/METHOD/CLASS/DIRECTION */
     bool control; /* no explanation, but what explanations are compared with */
     enum explained explained;
     enum removal removal;
-    uint8_t *hit;       /* [images, 10] */
-    float *prob;        /* [images, 10] of the label */
-    int32_t *predicted; /* [images, 10] */
+    uint8_t *hit;       /* [images, points], points as the result's axis has them */
+    float *prob;        /* the same, of the label */
+    int32_t *predicted; /* the same */
+    float *prob_class;  /* the same, of the explained class; NULL in schema 1 */
+    float *logit_class; /* the same; NULL in schema 1 */
+};
+
+/* The fully filled image, 100 % removed: one for all, or one an image. */
+struct result_blank {
+    size_t classes;     /* of `prob`; 0: it has an entry an image */
+    float *prob;        /* [classes], or [images] of the label; NULL: the file has no such point */
+    float *prob_class;  /* [images] of the predicted class; NULL where `classes` > 0 */
+    int32_t *predicted; /* the same */
 };
 
 struct result_segmentation { /* /segmentation/METHOD/CLASS */
@@ -81,6 +91,10 @@ struct result {
     double seconds; /* of the run; NaN where the file does not say */
     int image_size; /* S; 0 where the file does not say (before version 0.2) */
 
+    int schema;             /* 1 or 2 */
+    struct curve_axis axis; /* of all curves */
+    struct result_blank blank;
+
     size_t images;
     char **id;                  /* [images] */
     int32_t *label, *predicted; /* [images]; label -1: none */
@@ -96,7 +110,7 @@ struct result {
     size_t maps, curves, segmentations;
 };
 
-/* E_IO: not there or not HDF5; E_DATA: not schema 1; E_NOMEM. */
+/* E_IO: not there or not HDF5; E_DATA: of no schema that is known; E_NOMEM. */
 enum status result_open(const char *path, struct result **out, struct error *err);
 void result_close(struct result *);
 
@@ -116,6 +130,11 @@ const struct result_curve *result_find_curve(const struct result *, const char *
 const struct result_segmentation *result_find_segmentation(const struct result *,
                                                            const char *method, enum explained);
 const struct result_map *result_find_map(const struct result *, const char *method, enum explained);
+
+/* Probability of the label, and of the class that was explained, on the fully filled image; NaN where
+ * the file does not say. */
+double result_blank_prob(const struct result *, size_t image);
+double result_blank_class(const struct result *, enum explained, size_t image);
 
 /* Order of rows: the paper's methods, others by name, controls last. As strcmp. */
 int method_order(const char *a, bool a_is_control, const char *b, bool b_is_control);

@@ -1,5 +1,6 @@
 #include "result_rows.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,10 +116,13 @@ static enum status read_direction(struct result *r, const struct h5_file *f, con
     curve->explained = explained;
     curve->control = result_is_control(r, method);
     curve->removal = removal;
-    TRY(h5_dataset(f, at, "hit", H5_UINT8, n, CURVE_POINTS, (void **)&curve->hit, err));
-    TRY(h5_dataset(f, at, "prob", H5_FLOAT32, n, CURVE_POINTS, (void **)&curve->prob, err));
-    return h5_dataset(f, at, "predicted", H5_INT32, n, CURVE_POINTS, (void **)&curve->predicted,
-                      err);
+    size_t points = (size_t)r->axis.steps + 1;
+    TRY(h5_dataset(f, at, "hit", H5_UINT8, n, points, (void **)&curve->hit, err));
+    TRY(h5_dataset(f, at, "prob", H5_FLOAT32, n, points, (void **)&curve->prob, err));
+    TRY(h5_dataset(f, at, "predicted", H5_INT32, n, points, (void **)&curve->predicted, err));
+    TRY(h5_optional(f, at, "prob_class", H5_FLOAT32, n, points, (void **)&curve->prob_class, err));
+    return h5_optional(f, at, "logit_class", H5_FLOAT32, n, points, (void **)&curve->logit_class,
+                       err);
 }
 
 static enum status read_curves(struct result *r, const struct h5_file *f, const char *method,
@@ -226,8 +230,48 @@ static enum status read_methods(struct result *r, const struct h5_file *f, const
     return status;
 }
 
+/* Points of the curves, from their coordinates; schema 1 had no others than the published ones. */
+static enum status read_axis(struct result *r, const struct h5_file *f, struct error *err)
+{
+    size_t points = h5_length(f, "/removed", 0);
+    float *removed = NULL;
+    r->axis = curve_axis_published;
+    if (points == 0)
+        return OK;
+    if (points < 2 || points > CURVE_MOST_POINTS)
+        return fail(err, E_DATA, "%s: /removed has %zu points: 2 to %d are expected", f->path,
+                    points, CURVE_MOST_POINTS);
+    TRY(h5_dataset(f, "", "removed", H5_FLOAT32, points, 1, (void **)&removed, err));
+    long upto = lround(100 * (double)removed[points - 1]);
+    r->axis = (struct curve_axis){ .steps = (int)points - 1, .upto = upto == 100 ? 100 : 90 };
+    bool even = true;
+    for (size_t k = 0; k < points; k++)
+        even &= removed[k] == (float)curve_share(&r->axis, (int)k);
+    free(removed);
+    return even ? OK
+                : fail(err, E_DATA,
+                       "%s: /removed: equal steps from 0 to 0.9 or 1 are expected there", f->path);
+}
+
+static enum status read_blank(struct result *r, const struct h5_file *f, struct error *err)
+{
+    struct result_blank *b = &r->blank;
+    size_t n = r->images, length = h5_length(f, "/blank/prob", 0);
+    bool each = h5_exists(f, "/blank") && h5_exists(f, "/blank/prob_class");
+    if (length == 0)
+        return OK;
+    b->classes = each ? 0 : length;
+    TRY(h5_dataset(f, "/blank", "prob", H5_FLOAT32, each ? n : length, 1, (void **)&b->prob, err));
+    if (!each)
+        return OK;
+    TRY(h5_dataset(f, "/blank", "prob_class", H5_FLOAT32, n, 1, (void **)&b->prob_class, err));
+    return h5_dataset(f, "/blank", "predicted", H5_INT32, n, 1, (void **)&b->predicted, err);
+}
+
 enum status result_read_rows(struct result *r, const struct h5_file *f, struct error *err)
 {
+    TRY(read_axis(r, f, err));
+    TRY(read_blank(r, f, err));
     TRY(read_methods(r, f, "/explain", read_map, err));
     TRY(read_methods(r, f, "/perturbation", read_curves, err));
     TRY(read_methods(r, f, "/segmentation", read_scores, err));

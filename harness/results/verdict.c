@@ -9,14 +9,11 @@
 
 /* --- the figures ----------------------------------------------------------------------------- */
 
-enum { SHARE = SCORE_SUMS, SHARE_IMAGES, MOST_SUMS = CURVE_POINTS };
+enum { SHARE = SCORE_SUMS, SHARE_IMAGES, MOST_SUMS };
 
 static void auc_figure(const double *sums, size_t n, double *figure)
 {
-    double curve[CURVE_POINTS];
-    for (int k = 0; k < CURVE_POINTS; k++)
-        curve[k] = sums[k] / (double)n;
-    *figure = curve_auc(curve, AUC_TRAPEZOID);
+    *figure = *sums / (double)n;
 }
 
 static void one_score(const double *sums, int which, double *figure)
@@ -73,9 +70,7 @@ static const void *find_masks(const struct result *r, const char *method, enum e
 static void curve_sums(const struct result *r, const void *records, size_t image, double *row)
 {
     const struct result_curve *c = records;
-    (void)r;
-    for (size_t k = 0; k < CURVE_POINTS; k++)
-        row[k] = c->hit[image * CURVE_POINTS + k] != 0;
+    *row = hits_auc(&r->axis, c->hit + image * (size_t)(r->axis.steps + 1));
 }
 
 static void mask_sums(const struct result *r, const void *records, size_t image, double *row)
@@ -95,8 +90,8 @@ static const struct race {
     sum_records sum;
     bootstrap_statistic statistic;
 } races[] = {
-    { "positive AUC", true, true, false, 90, find_hottest, curve_sums, auc_figure },
-    { "negative AUC", false, true, false, 90, find_coldest, curve_sums, auc_figure },
+    { "positive AUC", true, true, false, 0, find_hottest, curve_sums, auc_figure },
+    { "negative AUC", false, true, false, 0, find_coldest, curve_sums, auc_figure },
     { "pixel accuracy", false, false, false, 100, find_masks, mask_sums, accuracy_figure },
     { "mAP", false, false, false, 100, find_masks, mask_sums, map_figure },
     { "mIoU", false, false, false, 100, find_masks, mask_sums, miou_figure },
@@ -189,7 +184,9 @@ static struct interval lead_interval(struct racing *r, const struct entrant *a,
                                      const struct entrant *b)
 {
     size_t resamples = (size_t)r->options->resamples, n = r->images;
-    struct interval range = { b ? -r->race->highest : 0, r->race->highest };
+    double highest =
+        r->race->highest > 0 ? r->race->highest : auc_highest(&r->run->result->axis, AUC_TRAPEZOID);
+    struct interval range = { b ? -highest : 0, highest };
     for (size_t k = 0; k < resamples + (n > 1 ? n : 0); k++)
         r->scratch[k] = b ? better_by(r->race, a->draws[k], b->draws[k]) : a->draws[k];
     double value = b ? better_by(r->race, a->value, b->value) : a->value;

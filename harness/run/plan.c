@@ -78,6 +78,14 @@ static enum status find_methods(struct plan *p, struct error *err)
     return status;
 }
 
+static enum status check_settings(struct plan *p, struct error *err)
+{
+    for (int i = 0; i < p->task_count; i++)
+        if (p->tasks[i]->check != NULL)
+            TRY(p->tasks[i]->check(p, err));
+    return OK;
+}
+
 static enum status check_methods(struct plan *p, struct error *err)
 {
     const struct engine *e = p->engine;
@@ -210,6 +218,7 @@ enum {
     STEP_MODEL,
     STEP_DATA,
     STEP_MASKS,
+    STEP_SETTINGS,
     STEP_PREPROCESS,
     STEP_TARGET,
     STEP_WEIGHTS,
@@ -233,6 +242,7 @@ static const struct step {
     [STEP_MODEL] = { "model", plan_open_model, 0 },
     [STEP_DATA] = { "data set", open_data, 0 }, /* whose classes the model knows, if it is there */
     [STEP_MASKS] = { "tasks and data set", check_tasks, AFTER(DATA) },
+    [STEP_SETTINGS] = { "settings of the tasks", check_settings, AFTER(TASKS) | AFTER(MODEL) },
     [STEP_PREPROCESS] = { "preprocessing", check_preprocess, 0 },
     [STEP_TARGET] = { "explained classes", check_classes, AFTER(DATA) },
     [STEP_WEIGHTS] = { "weights", plan_know_weights, AFTER(MODEL) },

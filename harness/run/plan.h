@@ -10,7 +10,7 @@
 #include "published.h"
 #include "records.h"
 
-enum { PLAN_METHODS = 64, PLAN_TASKS = 8 };
+enum { PLAN_METHODS = 64, PLAN_TASKS = 16 };
 
 struct task;
 

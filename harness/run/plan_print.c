@@ -1,4 +1,5 @@
 #include "plan.h"
+#include "runner.h"
 #include "task.h"
 
 static double mebibytes(size_t bytes)
@@ -33,16 +34,47 @@ static void print_explain(const struct plan *p, FILE *to)
     fprintf(to, "; protocol %s\n", protocol_names[p->v->run.protocol]);
 }
 
+/* "48 passes", "10 passes and 10 explanations", or nothing. */
+static void print_cost(size_t forwards, size_t explanations, FILE *to)
+{
+    if (forwards > 0)
+        fprintf(to, " %zu pass%s", forwards, forwards == 1 ? "" : "es");
+    if (explanations > 0)
+        fprintf(to, "%s %zu explanation%s", forwards > 0 ? " and" : "", explanations,
+                explanations == 1 ? "" : "s");
+}
+
 static void print_work(const struct plan *p, FILE *to)
 {
-    size_t forwards = 1;
+    size_t forwards = 1, explanations = 1;
     fprintf(to, "  tasks      ");
     for (int i = 0; i < p->task_count; i++) {
-        fprintf(to, "%s%s", i > 0 ? ", " : "", p->tasks[i]->name);
-        forwards += p->tasks[i]->forwards(p);
+        const struct task *t = p->tasks[i];
+        size_t own = t->forwards != NULL ? t->forwards(p) : 0;
+        size_t again = t->explanations != NULL ? t->explanations(p) : 0;
+        fprintf(to, "%s%s", i > 0 ? ", " : "", t->name);
+        if (p->task_count > 1)
+            print_cost(own, again, to);
+        forwards += own;
+        explanations += again;
     }
-    fprintf(to, "; at most %zu forward passes and one explanation an image, %zu in all\n", forwards,
-            forwards * p->images);
+    fprintf(to, "; at most %zu forward passes and ", forwards);
+    if (explanations == 1)
+        fprintf(to, "one explanation an image, %zu in all\n", forwards * p->images);
+    else
+        fprintf(to, "%zu explanations an image, %zu and %zu in all\n", explanations,
+                forwards * p->images, explanations * p->images);
+}
+
+static void print_output(const struct plan *p, int ranks, FILE *to)
+{
+    size_t row, once;
+    fprintf(to, "  output     %s, in shards of %zu images", p->v->run.output,
+            plan_shard_size(p, ranks));
+    if (runner_row_bytes(p, &row, &once, NULL) == OK)
+        fprintf(to, "; %zu bytes an image, %.1f MiB in all", row,
+                mebibytes(row * p->images + once));
+    fprintf(to, "\n");
 }
 
 void plan_print(const struct plan *p, int ranks, FILE *to)
@@ -62,6 +94,5 @@ void plan_print(const struct plan *p, int ranks, FILE *to)
             info->device, p->threads, p->threads == 1 ? "" : "s", precision_names[info->precision],
             info->batch, mebibytes(info->weight_bytes), mebibytes(info->workspace_bytes),
             mebibytes(info->explain_bytes));
-    fprintf(to, "  output     %s, in shards of %zu images\n", p->v->run.output,
-            plan_shard_size(p, ranks));
+    print_output(p, ranks, to);
 }

@@ -16,13 +16,18 @@ static uint64_t hash_id(const char *id)
     return h;
 }
 
-static void upload_blurred(struct runner *r, int k, const uint8_t *rgb)
+/* What the removed pixels of image k take. */
+static void upload_fill(struct runner *r, int k, const uint8_t *rgb)
 {
     struct engine *e = r->plan->engine;
-    uint8_t *to = r->blurred_device + (size_t)k * r->rgb_stride;
-    blur_image(rgb, e->info.image_size, r->blur_scratch, r->blur_host);
-    engine_upload(e, to, r->blur_host, r->rgb_stride);
-    r->blurred[k] = to;
+    uint8_t *to = r->fill_device + (size_t)k * r->rgb_stride;
+    int side = e->info.image_size;
+    if (r->plan->v->task.fill == FILL_RISE_BLUR)
+        rise_blur_image(rgb, side, e->info.format.mean, r->fill_scratch, r->fill_host);
+    else
+        blur_image(rgb, side, r->fill_scratch, r->fill_host);
+    engine_upload(e, to, r->fill_host, r->rgb_stride);
+    r->fill[k] = to;
 }
 
 /* Rows of n loaded images from `from` on, the first of all in row `row`; those that decoded become
@@ -38,13 +43,14 @@ static int take_images(struct runner *r, const struct loaded *l, int from, int n
         int32_t label = p->data->has_labels ? p->data->labels[index] : -1;
         *records_i32(&r->records, r->label, at) = label;
         *records_u8(&r->records, r->status, at) = l->status[i];
+        *records_i32(&r->records, r->index, at) = (int32_t)index;
         if (l->status[i] != IMAGE_OK)
             continue;
         const uint8_t *rgb = l->rgb + (size_t)i * r->rgb_stride;
         uint8_t *to = r->rgb_device + (size_t)k * r->rgb_stride;
         engine_upload(p->engine, to, rgb, r->rgb_stride);
-        if (r->blurred != NULL)
-            upload_blurred(r, k, rgb);
+        if (r->fill != NULL)
+            upload_fill(r, k, rgb);
         if (r->masks != NULL)
             memcpy(r->masks + (size_t)k * r->pixels, l->masks + (size_t)i * r->pixels, r->pixels);
         if (r->shortcuts != NULL)
@@ -53,6 +59,7 @@ static int take_images(struct runner *r, const struct loaded *l, int from, int n
         r->row[k] = at;
         r->labels[k] = label;
         r->rgb[k] = to;
+        r->rgb_host[k] = rgb;
         r->views[k] = (struct view){ .rgb = to };
         r->images[k] = (struct explain_image){ .rgb = to, .label = label, .id_hash = hash_id(id) };
         k++;
@@ -221,13 +228,18 @@ static enum status visit_batch(struct runner *r, int n, struct error *err)
     const struct visit visit = { .n = n,
                                  .row = r->row,
                                  .label = r->labels,
+                                 .predicted = r->predictions,
+                                 .images = r->images,
                                  .rgb = r->rgb,
-                                 .blurred = r->blurred,
+                                 .rgb_host = r->rgb_host,
+                                 .fill = r->fill,
                                  .masks = r->masks,
                                  .shortcuts = r->shortcuts,
                                  .logits = r->logits,
                                  .map_count = maps,
                                  .maps = r->maps,
+                                 .map_values = r->map_values,
+                                 .map_at = r->map_at,
                                  .heat = r->heat,
                                  .heat_device = r->heat_device,
                                  .seeds = r->seeds,

@@ -9,6 +9,8 @@ struct runner;
 /* Lays out the columns of all tasks and takes the memory for a batch. The plan must outlive it. */
 enum status runner_open(struct plan *, size_t shard_rows, struct runner **out, struct error *err);
 void runner_close(struct runner *); /* accepts NULL */
+/* Bytes of the records of an image, and of what the run has once. Opens nothing. */
+enum status runner_row_bytes(const struct plan *, size_t *row, size_t *once, struct error *err);
 struct records *runner_records(struct runner *);
 
 /* Hears of every batch: `images` more are through. false asks the runner to stop. */

@@ -16,6 +16,7 @@ struct runner {
     size_t rgb_stride;       /* bytes between images in device memory */
 
     /* Columns every run has. */
+    int index, patch_row, patch_column; /* coordinates of dimensions */
     int id, label, predicted, status, identity_error, zero_row_sum;
     int map[PLAN_METHODS][CLASS_CHOICES], constant[PLAN_METHODS][CLASS_CHOICES],
         largest_tie[PLAN_METHODS][CLASS_CHOICES];
@@ -24,12 +25,12 @@ struct runner {
     size_t *row;
     int32_t *labels, *predictions;
     struct view *views;
-    const uint8_t **rgb, **blurred;
+    const uint8_t **rgb, **rgb_host, **fill;
     int8_t *masks, *shortcuts;    /* [batch, S*S], compacted */
     float *logits;                /* [batch, classes] */
     struct explain_image *images; /* [batch] */
     struct explain_result explained;
-    uint8_t *rgb_device, *blurred_device;
+    uint8_t *rgb_device, *fill_device;
 
     /* Its distinct maps: at most [batch * methods * classes]. */
     struct visit_map *maps; /* in ascending order of side */
@@ -43,6 +44,6 @@ struct runner {
     bool reads_heat;                 /* a task does, on the host */
     float *heat;                     /* [maps, S*S]; NULL where nothing on the host looks at it */
     float *map_device, *heat_device; /* as map_values; [maps, S*S] */
-    float *blur_scratch;
-    uint8_t *blur_host;
+    float *fill_scratch;
+    uint8_t *fill_host;
 };

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
 #include "runner_internal.h"
 #include "sizes.h"
 
@@ -18,6 +19,10 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
 {
     const struct plan *p = r->plan;
     struct records *k = &r->records;
+    int grid = p->engine->info.grid;
+    TRY(records_add(k, COLUMN_I32, 0, 0, &r->index, err, "image"));
+    TRY(records_add_once(k, COLUMN_I32, grid, 0, &r->patch_row, err, "patch_row"));
+    TRY(records_add_once(k, COLUMN_I32, grid, 0, &r->patch_column, err, "patch_column"));
     TRY(records_add(k, COLUMN_TEXT, (int)longest_id(p), 0, &r->id, err, "images/id"));
     TRY(records_add(k, COLUMN_I32, 0, 0, &r->label, err, "images/label"));
     TRY(records_add(k, COLUMN_I32, 0, 0, &r->predicted, err, "images/predicted"));
@@ -37,8 +42,26 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
         r->state[i] = calloc(1, p->tasks[i]->state_size);
         if (r->state[i] == NULL)
             return fail(err, E_NOMEM, "out of memory");
-        TRY(p->tasks[i]->open(r->state[i], p, k, err));
+        TRY(p->tasks[i]->columns(r->state[i], p, k, err));
     }
+    columns_note(k, grid);
+    return OK;
+}
+
+/* What the tasks need, and the columns that a run has once. */
+static enum status open_tasks(struct runner *r, struct error *err)
+{
+    const struct plan *p = r->plan;
+    for (int k = 0; k < p->engine->info.grid; k++) {
+        records_i32(&r->records, r->patch_row, 0)[k] = k;
+        records_i32(&r->records, r->patch_column, 0)[k] = k;
+    }
+    for (int i = 0; i < p->task_count; i++)
+        if (p->tasks[i]->open != NULL)
+            TRY(p->tasks[i]->open(r->state[i], p, err));
+    for (int i = 0; i < p->task_count; i++)
+        if (p->tasks[i]->begin != NULL)
+            TRY(p->tasks[i]->begin(r->state[i], p, &r->records, err));
     return OK;
 }
 
@@ -69,6 +92,7 @@ static enum status take_memory(struct runner *r, struct error *err)
     r->predictions = take(n, sizeof *r->predictions, &failed);
     r->views = take(n, sizeof *r->views, &failed);
     r->rgb = take(n, sizeof *r->rgb, &failed);
+    r->rgb_host = take(n, sizeof *r->rgb_host, &failed);
     r->logits = take(n * (size_t)p->engine->info.classes, sizeof *r->logits, &failed);
     r->images = take(n, sizeof *r->images, &failed);
     r->explained.predicted = take(n, sizeof *r->explained.predicted, &failed);
@@ -91,11 +115,11 @@ static enum status take_memory(struct runner *r, struct error *err)
         r->masks = take(n * r->pixels, sizeof *r->masks, &failed);
     if (r->loaded[0].shortcuts != NULL)
         r->shortcuts = take(n * r->pixels, sizeof *r->shortcuts, &failed);
-    if (p->v->task.fill == FILL_BLUR) {
-        r->blurred = take(n, sizeof *r->blurred, &failed);
-        r->blurred_device = take_device(p, n, r->rgb_stride, &failed);
-        r->blur_scratch = take(r->rgb_stride, sizeof *r->blur_scratch, &failed);
-        r->blur_host = take(r->rgb_stride, 1, &failed);
+    if (p->v->task.fill == FILL_BLUR || p->v->task.fill == FILL_RISE_BLUR) {
+        r->fill = take(n, sizeof *r->fill, &failed);
+        r->fill_device = take_device(p, n, r->rgb_stride, &failed);
+        r->fill_scratch = take(r->rgb_stride, sizeof *r->fill_scratch, &failed);
+        r->fill_host = take(r->rgb_stride, 1, &failed);
     }
     if (failed)
         return fail(err, E_NOMEM,
@@ -118,7 +142,8 @@ static enum status open_runner(struct runner *r, size_t shard_rows, struct error
     r->ahead = !p->engine->info.on_host;
     for (int i = 0; i < (r->ahead ? 2 : 1); i++)
         TRY(loaded_open(r->plan, &r->loaded[i], err));
-    return take_memory(r, err);
+    TRY(take_memory(r, err));
+    return open_tasks(r, err);
 }
 
 enum status runner_open(struct plan *plan, size_t shard_rows, struct runner **out,
@@ -141,16 +166,30 @@ enum status runner_open(struct plan *plan, size_t shard_rows, struct runner **ou
     return OK;
 }
 
+enum status runner_row_bytes(const struct plan *plan, size_t *row, size_t *once, struct error *err)
+{
+    struct plan copy = *plan;
+    struct runner *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    r->plan = &copy;
+    enum status status = lay_out_columns(r, err);
+    if (status == OK)
+        *row = records_row_bytes(&r->records, once);
+    runner_close(r);
+    return status;
+}
+
 void runner_close(struct runner *r)
 {
     if (r == NULL)
         return;
     for (int i = 0; i < r->plan->task_count; i++) {
-        if (r->state[i] != NULL)
+        if (r->state[i] != NULL && r->plan->tasks[i]->close != NULL)
             r->plan->tasks[i]->close(r->state[i], r->plan);
         free(r->state[i]);
     }
-    void *device[] = { r->rgb_device, r->blurred_device, r->map_device, r->heat_device };
+    void *device[] = { r->rgb_device, r->fill_device, r->map_device, r->heat_device };
     for (size_t i = 0; i < sizeof device / sizeof device[0]; i++)
         engine_free(r->plan->engine, device[i]);
     void *host[] = { r->row,
@@ -158,7 +197,8 @@ void runner_close(struct runner *r)
                      r->predictions,
                      r->views,
                      r->rgb,
-                     r->blurred,
+                     r->rgb_host,
+                     r->fill,
                      r->masks,
                      r->shortcuts,
                      r->logits,
@@ -175,8 +215,8 @@ void runner_close(struct runner *r)
                      r->flat_map,
                      r->ties,
                      r->heat,
-                     r->blur_scratch,
-                     r->blur_host };
+                     r->fill_scratch,
+                     r->fill_host };
     for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
         free(host[i]);
     for (int i = 0; i < 2; i++)

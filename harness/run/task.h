@@ -2,6 +2,7 @@
  * of records and fills them for a batch of visited images. */
 #pragma once
 
+#include "curves.h"
 #include "plan.h"
 #include "records.h"
 
@@ -15,15 +16,21 @@ struct visit_map {
 /* A batch of images that could be decoded, explained. */
 struct visit {
     int n;
-    const size_t *row;             /* [n] in the records */
-    const int32_t *label;          /* [n] */
-    const uint8_t *const *rgb;     /* [n] device memory, [S, S, 3] */
-    const uint8_t *const *blurred; /* [n] the same, blurred; NULL unless task.fill = blur */
-    const int8_t *masks;           /* [n, S, S], host; NULL without */
-    const int8_t *shortcuts;       /* the same: 1 where one was planted; NULL without */
-    const float *logits;           /* [n, classes], host, of the unmasked images */
+    const size_t *row;                  /* [n] in the records */
+    const int32_t *label;               /* [n] */
+    const int32_t *predicted;           /* [n] */
+    const struct explain_image *images; /* [n] as they were explained */
+    const uint8_t *const *rgb;          /* [n] device memory, [S, S, 3] */
+    const uint8_t *const *rgb_host;     /* [n] host memory */
+    const uint8_t *const *fill; /* [n] device memory: what removed pixels take; NULL: one colour for
+                                   all, or a fill by the mask */
+    const int8_t *masks;        /* [n, S, S], host; NULL without */
+    const int8_t *shortcuts;    /* the same: 1 where one was planted; NULL without */
+    const float *logits;        /* [n, classes], host, of the unmasked images */
     int map_count;
     const struct visit_map *maps;
+    const float *map_values;  /* of map i, [side, side] of its method, from map_at[i] on; host */
+    const size_t *map_at;     /* [maps] */
     const float *heat;        /* [maps, S*S], host; NULL where no task reads it */
     const float *heat_device; /* the same */
     const uint64_t *seeds;    /* [maps] for random tie order */
@@ -36,14 +43,23 @@ struct task {
     bool reads_heat;  /* on the host */
     bool counts_ties; /* of every map, which ranking the pixels does on the way */
     size_t state_size;
-    /* Adds the task's columns, takes its memory. `state` is zeroed; close also after a failure. */
-    enum status (*open)(void *state, const struct plan *, struct records *, struct error *);
+    /* E_CONFIG where the settings do not go together; NULL: they always do. The plan's engine is
+     * open, its device not yet taken. */
+    enum status (*check)(const struct plan *, struct error *);
+    /* Adds the task's columns. `state` is zeroed. */
+    enum status (*columns)(void *state, const struct plan *, struct records *, struct error *);
+    /* Takes memory; close also after a failure. NULL: needs none. */
+    enum status (*open)(void *state, const struct plan *, struct error *);
+    /* Fills the columns of the run, of which the records now have the memory. NULL: has none. */
+    enum status (*begin)(void *state, const struct plan *, struct records *, struct error *);
     void (*close)(void *state, const struct plan *);
     /* E_STOPPED when a signal asks to end. */
     enum status (*run)(void *state, const struct plan *, const struct visit *, struct records *,
                        struct error *);
-    /* Most masked images classified per image: for the estimate of work. */
+    /* Most images classified, and explained, for each image: for the estimate of work. NULL: none.
+     */
     size_t (*forwards)(const struct plan *);
+    size_t (*explanations)(const struct plan *);
 };
 
 extern const struct task *const tasks[]; /* NULL-terminated */
@@ -61,6 +77,10 @@ enum status task_method_columns(const struct plan *, struct records *, int metho
 
 /* S*S, of the model's input. */
 size_t pixel_count(const struct plan *);
+/* Distinct maps of an image, at most; the axis of curves; the number of the calling thread. */
+size_t task_maps(const struct plan *);
+struct curve_axis task_axis(const struct plan *);
+int task_thread(void);
 
 /* Softmax of one entry, in double: exp(x_k) / Σ exp(x). */
 double softmax_of(const float *logits, int classes, int k);

@@ -10,8 +10,8 @@ struct columns {
     int shortcut_share[PLAN_METHODS][CLASS_CHOICES], shortcut_area; /* where there are shortcuts */
 };
 
-static enum status open_segmentation(void *state, const struct plan *plan, struct records *r,
-                                     struct error *err)
+static enum status segmentation_columns(void *state, const struct plan *plan, struct records *r,
+                                        struct error *err)
 {
     struct columns *k = state;
     const char *at = "segmentation";
@@ -24,12 +24,6 @@ static enum status open_segmentation(void *state, const struct plan *plan, struc
         return OK;
     TRY(records_add(r, COLUMN_F32, 0, 0, &k->shortcut_area, err, "images/shortcut_area"));
     return task_columns(plan, r, COLUMN_F32, 0, 0, at, "shortcut_share", k->shortcut_share, err);
-}
-
-static void close_segmentation(void *state, const struct plan *plan)
-{
-    (void)state;
-    (void)plan;
 }
 
 static void store_score(const struct columns *k, struct records *r, size_t row, int m, int c,
@@ -90,12 +84,6 @@ static enum status run_segmentation(void *state, const struct plan *plan, const 
     return status;
 }
 
-static size_t no_forwards(const struct plan *plan)
-{
-    (void)plan;
-    return 0;
-}
-
 extern const struct task task_segmentation;
 const struct task task_segmentation = {
     .name = "segmentation",
@@ -103,8 +91,6 @@ const struct task task_segmentation = {
     .needs_masks = true,
     .reads_heat = true,
     .state_size = sizeof(struct columns),
-    .open = open_segmentation,
-    .close = close_segmentation,
+    .columns = segmentation_columns,
     .run = run_segmentation,
-    .forwards = no_forwards,
 };

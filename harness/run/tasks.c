@@ -1,6 +1,7 @@
 #include "task.h"
 
 #include <math.h>
+#include <omp.h>
 
 extern const struct task task_perturbation, task_segmentation;
 
@@ -40,6 +41,26 @@ size_t pixel_count(const struct plan *plan)
 {
     size_t side = (size_t)plan->engine->info.image_size;
     return side * side;
+}
+
+size_t task_maps(const struct plan *plan)
+{
+    size_t maps = 0;
+    for (int m = 0; m < plan->method_count; m++)
+        for (int c = 0; c < CLASS_CHOICES; c++)
+            maps += plan->classes[c] && plan_has_own(plan, m, (enum class_choice)c);
+    return maps;
+}
+
+struct curve_axis task_axis(const struct plan *plan)
+{
+    return (struct curve_axis){ .steps = (int)plan->v->task.steps,
+                                .upto = plan->v->task.upto == UPTO_100 ? 100 : 90 };
+}
+
+int task_thread(void)
+{
+    return omp_get_thread_num();
 }
 
 double softmax_of(const float *logits, int classes, int k)

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,47 +254,81 @@ double area_share(const int8_t *inside, size_t pixels)
 
 /* --- perturbation ---------------------------------------------------------------------------- */
 
+const struct curve_axis curve_axis_published = { .steps = 9, .upto = 90 };
+
 const char *const auc_names[AUC_CONVENTIONS] = { "trapezoid", "trapezoid_from_10", "mean_nine",
                                                  "mean_ten" };
-const double auc_highest[AUC_CONVENTIONS] = { 90, 80, 100, 100 };
 
-double curve_auc(const double curve[CURVE_POINTS], enum auc_convention convention)
+static bool is_mean(enum auc_convention convention)
 {
-    int first = convention == AUC_TRAPEZOID_FROM10 || convention == AUC_MEAN_NINE;
+    return convention == AUC_MEAN_NINE || convention == AUC_MEAN_TEN;
+}
+
+/* The unmasked point is left out. */
+static bool starts_late(enum auc_convention convention)
+{
+    return convention == AUC_TRAPEZOID_FROM10 || convention == AUC_MEAN_NINE;
+}
+
+double curve_auc(const struct curve_axis *axis, const double *curve, enum auc_convention convention)
+{
+    int first = starts_late(convention), last = axis->steps;
     double sum = 0;
-    for (int i = first; i < CURVE_POINTS; i++)
+    for (int i = first; i <= last; i++)
         sum += curve[i];
-    if (convention == AUC_MEAN_NINE || convention == AUC_MEAN_TEN)
-        return 100.0 * sum / (CURVE_POINTS - first);
-    /* trapezoid: the ends count half; the points are 0.1 apart */
-    return 10.0 * (sum - (curve[first] + curve[CURVE_POINTS - 1]) / 2);
+    if (is_mean(convention))
+        return 100.0 * sum / (last + 1 - first);
+    /* trapezoid: the ends count half */
+    return (double)axis->upto / axis->steps * (sum - (curve[first] + curve[last]) / 2);
+}
+
+double auc_highest(const struct curve_axis *axis, enum auc_convention convention)
+{
+    if (is_mean(convention))
+        return 100;
+    return axis->upto - (starts_late(convention) ? (double)axis->upto / axis->steps : 0);
+}
+
+double hits_auc(const struct curve_axis *axis, const uint8_t *hit)
+{
+    double curve[CURVE_MOST_POINTS];
+    for (int k = 0; k <= axis->steps; k++)
+        curve[k] = hit[k] != 0;
+    return curve_auc(axis, curve, AUC_TRAPEZOID);
+}
+
+double probability_auc(const struct curve_axis *axis, const float *prob)
+{
+    double curve[CURVE_MOST_POINTS];
+    for (int k = 0; k <= axis->steps; k++)
+        curve[k] = (double)prob[k];
+    return curve_auc(axis, curve, AUC_TRAPEZOID);
 }
 
 static size_t mean_curve(const uint8_t *hit, const float *prob, const uint8_t *use, size_t n,
-                         double curve[CURVE_POINTS])
+                         int points, double *curve)
 {
-    double sum[CURVE_POINTS] = { 0 };
-    size_t used = 0;
+    size_t used = 0, width = (size_t)points;
+    for (size_t k = 0; k < width; k++)
+        curve[k] = 0;
     for (size_t i = 0; i < n; i++) {
         if (use && !use[i])
             continue;
         used++;
-        for (size_t k = 0; k < CURVE_POINTS; k++)
-            sum[k] +=
-                hit ? (double)(hit[i * CURVE_POINTS + k] != 0) : (double)prob[i * CURVE_POINTS + k];
+        for (size_t k = 0; k < width; k++)
+            curve[k] += hit ? (double)(hit[i * width + k] != 0) : (double)prob[i * width + k];
     }
-    for (size_t k = 0; k < CURVE_POINTS; k++)
-        curve[k] = used > 0 ? sum[k] / (double)used : NAN;
+    for (size_t k = 0; k < width; k++)
+        curve[k] = used > 0 ? curve[k] / (double)used : NAN;
     return used;
 }
 
-size_t accuracy_curve(const uint8_t *hit, const uint8_t *use, size_t n, double curve[CURVE_POINTS])
+size_t accuracy_curve(const uint8_t *hit, const uint8_t *use, size_t n, int points, double *curve)
 {
-    return mean_curve(hit, NULL, use, n, curve);
+    return mean_curve(hit, NULL, use, n, points, curve);
 }
 
-size_t probability_curve(const float *prob, const uint8_t *use, size_t n,
-                         double curve[CURVE_POINTS])
+size_t probability_curve(const float *prob, const uint8_t *use, size_t n, int points, double *curve)
 {
-    return mean_curve(NULL, prob, use, n, curve);
+    return mean_curve(NULL, prob, use, n, points, curve);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "curves.h"
 #include "status.h"
 
 /* --- ranking ------------------------------------------------------------------------------- */
@@ -62,9 +63,11 @@ double area_share(const int8_t *inside, size_t pixels);
 
 /* --- perturbation (SPEC 7) ------------------------------------------------------------------- */
 
-#define CURVE_POINTS 10 /* 0 %, 10 % ... 90 % removed */
+/* The published curve: 0 %, 10 % ... 90 % removed. */
+extern const struct curve_axis curve_axis_published;
 
-/* Ways to put one number to a curve of ten values in [0, 1]. The first is the published one. */
+/* Ways to put one number to a curve of values in [0, 1]. The first is the published one; the
+ * numbers are those of the published axis. */
 enum auc_convention {
     AUC_TRAPEZOID,        /* over 0 ... 90 %; at most 90 */
     AUC_TRAPEZOID_FROM10, /* over 10 ... 90 %, the unmasked point left out; at most 80 */
@@ -73,12 +76,18 @@ enum auc_convention {
     AUC_CONVENTIONS
 };
 extern const char *const auc_names[AUC_CONVENTIONS]; /* "trapezoid", ... stable keys */
-extern const double auc_highest[AUC_CONVENTIONS];    /* of a curve that stays at 1 */
 
-double curve_auc(const double curve[CURVE_POINTS], enum auc_convention);
+/* curve [steps + 1], percent. */
+double curve_auc(const struct curve_axis *, const double *curve, enum auc_convention);
+/* Of a curve that stays at 1. */
+double auc_highest(const struct curve_axis *, enum auc_convention);
+/* AUC_TRAPEZOID of one image's hits or probabilities [steps + 1]; their means over images are the
+ * figures of the mean curves. */
+double hits_auc(const struct curve_axis *, const uint8_t *hit);
+double probability_auc(const struct curve_axis *, const float *prob);
 
-/* Mean over the images with use[i] != 0 (NULL: all) of hit [n, 10] or prob [n, 10]. Returns the
- * number of images; with 0 the curve is NaN. */
-size_t accuracy_curve(const uint8_t *hit, const uint8_t *use, size_t n, double curve[CURVE_POINTS]);
-size_t probability_curve(const float *prob, const uint8_t *use, size_t n,
-                         double curve[CURVE_POINTS]);
+/* Mean over the images with use[i] != 0 (NULL: all) of hit [n, points] or prob [n, points]. Returns
+ * the number of images; with 0 the curve [points] is NaN. */
+size_t accuracy_curve(const uint8_t *hit, const uint8_t *use, size_t n, int points, double *curve);
+size_t probability_curve(const float *prob, const uint8_t *use, size_t n, int points,
+                         double *curve);

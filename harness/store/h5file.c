@@ -1,5 +1,7 @@
 #include "h5file.h"
 
+#include <hdf5_hl.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -140,12 +142,15 @@ static hid_t column_type(const struct column *c)
     return H5I_INVALID_HID;
 }
 
+/* Dimensions of a dataset of `rows` rows; of the run's columns there is no such dimension. */
 static int column_shape(const struct column *c, size_t rows, hsize_t shape[3])
 {
-    shape[0] = rows;
-    shape[1] = (hsize_t)c->dim[0];
-    shape[2] = (hsize_t)c->dim[1];
-    return 1 + c->ndim;
+    int images = c->once ? 0 : 1;
+    if (!c->once)
+        shape[0] = rows;
+    for (int i = 0; i < c->ndim; i++)
+        shape[images + i] = (hsize_t)c->dim[i];
+    return images + c->ndim;
 }
 
 hid_t h5_create_column(hid_t file, const struct column *c, size_t rows, struct error *err)
@@ -167,10 +172,31 @@ hid_t h5_create_column(hid_t file, const struct column *c, size_t rows, struct e
     return dataset;
 }
 
+enum status h5_note_column(hid_t dataset, const struct column *c, struct error *err)
+{
+    const struct column_note *n = &c->note;
+    if (n->units != NULL)
+        TRY(h5_put_text(dataset, "units", n->units, err));
+    if (n->what != NULL)
+        TRY(h5_put_text(dataset, "long_name", n->what, err));
+    if (n->scale && H5DSset_scale(dataset, c->path) < 0)
+        return h5_fail(err, "cannot make a scale of /%s", c->path);
+    return OK;
+}
+
+enum status h5_attach_scale(hid_t dataset, const struct column *c, unsigned dimension, hid_t scale,
+                            struct error *err)
+{
+    if (H5DSattach_scale(dataset, scale, dimension) < 0 ||
+        H5DSset_label(dataset, dimension, c->note.axis[dimension]) < 0)
+        return h5_fail(err, "cannot give /%s its scale", c->path);
+    return OK;
+}
+
 enum status h5_write_rows(hid_t dataset, const struct column *c, size_t first, size_t rows,
                           const void *data, struct error *err)
 {
-    hsize_t shape[3], start[3] = { first, 0, 0 };
+    hsize_t shape[3], start[3] = { c->once ? 0 : first, 0, 0 };
     int ndim = column_shape(c, rows, shape);
     hid_t file_space = H5Dget_space(dataset);
     hid_t memory_space = H5Screate_simple(ndim, shape, NULL);

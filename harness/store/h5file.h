@@ -25,7 +25,12 @@ enum status h5_get_int(hid_t at, const char *name, int64_t *out, struct error *e
 
 /* A dataset of `rows` rows of column c, with its groups, contiguous. Negative id: failed. */
 hid_t h5_create_column(hid_t file, const struct column *c, size_t rows, struct error *err);
-/* Rows [first, first + rows) to or from memory. */
+/* Units, words and, for a scale, what makes it one, as h5py and netCDF readers expect them. */
+enum status h5_note_column(hid_t dataset, const struct column *, struct error *err);
+/* Dimension `dimension` of the column's dataset has its coordinates in `scale`. */
+enum status h5_attach_scale(hid_t dataset, const struct column *, unsigned dimension, hid_t scale,
+                            struct error *err);
+/* Rows [first, first + rows) to or from memory; a column of the run is written whole. */
 enum status h5_write_rows(hid_t dataset, const struct column *c, size_t first, size_t rows,
                           const void *data, struct error *err);
 /* Opens the column's dataset of exactly `rows` rows and reads it whole. E_DATA: another shape. */

@@ -26,22 +26,39 @@ static enum status add(struct records *r, struct column column, struct error *er
     return OK;
 }
 
-enum status records_add(struct records *r, enum column_type type, int d0, int d1, int *index,
-                        struct error *err, const char *path, ...)
+static enum status add_data(struct records *r, bool once, enum column_type type, int d0, int d1,
+                            int *index, struct error *err, const char *path, va_list args)
 {
     struct column c = {
-        .type = type, .ndim = (d0 > 0) + (d1 > 0), .dim = { d0, d1 }, .same_as = -1
+        .type = type, .ndim = (d0 > 0) + (d1 > 0), .dim = { d0, d1 }, .same_as = -1, .once = once
     };
     if (type == COLUMN_TEXT)
         c.ndim = 0; /* the length belongs to the element, not to the shape */
     if (!size_mul(d0 > 0 ? (size_t)d0 : 1, d1 > 0 ? (size_t)d1 : 1, &c.row_bytes) ||
         !size_mul(c.row_bytes, element_bytes[type], &c.row_bytes))
         return fail(err, E_NOMEM, "a result row of %d x %d is too large", d0, d1);
+    TRY(add(r, c, err, path, args));
+    *index = r->count - 1;
+    return OK;
+}
+
+enum status records_add(struct records *r, enum column_type type, int d0, int d1, int *index,
+                        struct error *err, const char *path, ...)
+{
     va_list args;
     va_start(args, path);
-    enum status status = add(r, c, err, path, args);
+    enum status status = add_data(r, false, type, d0, d1, index, err, path, args);
     va_end(args);
-    *index = r->count - 1;
+    return status;
+}
+
+enum status records_add_once(struct records *r, enum column_type type, int d0, int d1, int *index,
+                             struct error *err, const char *path, ...)
+{
+    va_list args;
+    va_start(args, path);
+    enum status status = add_data(r, true, type, d0, d1, index, err, path, args);
+    va_end(args);
     return status;
 }
 
@@ -57,6 +74,20 @@ enum status records_link(struct records *r, int of, struct error *err, const cha
     return status;
 }
 
+/* "No value", all over one row. */
+static void blank(const struct column *c, void *at)
+{
+    size_t n = c->row_bytes / element_bytes[c->type];
+    for (size_t k = 0; k < n; k++) {
+        if (c->type == COLUMN_F32)
+            ((float *)at)[k] = NAN;
+        else if (c->type == COLUMN_I32)
+            ((int32_t *)at)[k] = -1;
+        else
+            ((uint8_t *)at)[k] = 0;
+    }
+}
+
 enum status records_alloc(struct records *r, size_t rows, struct error *err)
 {
     for (int i = 0; i < r->count; i++) {
@@ -64,7 +95,7 @@ enum status records_alloc(struct records *r, size_t rows, struct error *err)
         size_t bytes;
         if (c->same_as >= 0)
             continue;
-        if (!size_mul(rows, c->row_bytes, &bytes))
+        if (!size_mul(c->once ? 1 : rows, c->row_bytes, &bytes))
             return fail(err, E_NOMEM, "%zu rows of results are too large", rows);
         free(c->data);
         c->data = malloc(bytes > 0 ? bytes : 1);
@@ -72,6 +103,9 @@ enum status records_alloc(struct records *r, size_t rows, struct error *err)
             return fail(err, E_NOMEM, "out of memory for %zu rows of %s", rows, c->path);
     }
     r->rows = rows;
+    for (int i = 0; i < r->count; i++)
+        if (r->columns[i].once && r->columns[i].same_as < 0)
+            blank(&r->columns[i], r->columns[i].data);
     for (size_t row = 0; row < rows; row++)
         records_blank(r, row);
     return OK;
@@ -79,18 +113,9 @@ enum status records_alloc(struct records *r, size_t rows, struct error *err)
 
 void records_blank(struct records *r, size_t row)
 {
-    for (int i = 0; i < r->count; i++) {
-        struct column *c = &r->columns[i];
-        if (c->same_as >= 0)
-            continue;
-        size_t n = c->row_bytes / element_bytes[c->type];
-        for (size_t k = 0; k < n && c->type == COLUMN_F32; k++)
-            records_f32(r, i, row)[k] = NAN;
-        for (size_t k = 0; k < n && c->type == COLUMN_I32; k++)
-            records_i32(r, i, row)[k] = -1;
-        if (c->type == COLUMN_U8 || c->type == COLUMN_TEXT)
-            memset(records_at(r, i, row), 0, n);
-    }
+    for (int i = 0; i < r->count; i++)
+        if (r->columns[i].same_as < 0 && !r->columns[i].once)
+            blank(&r->columns[i], records_at(r, i, row));
 }
 
 void records_free(struct records *r)
@@ -106,7 +131,7 @@ void records_free(struct records *r)
 void *records_at(const struct records *r, int column, size_t row)
 {
     const struct column *c = &r->columns[column];
-    return (char *)c->data + row * c->row_bytes;
+    return (char *)c->data + (c->once ? 0 : row * c->row_bytes);
 }
 
 static void *at_typed(const struct records *r, int column, size_t row, enum column_type type)
@@ -134,6 +159,16 @@ uint8_t *records_u8(const struct records *r, int column, size_t row)
 char *records_text(const struct records *r, int column, size_t row)
 {
     return at_typed(r, column, row, COLUMN_TEXT);
+}
+
+size_t records_row_bytes(const struct records *r, size_t *once)
+{
+    size_t bytes = 0;
+    *once = 0;
+    for (int i = 0; i < r->count; i++)
+        if (r->columns[i].same_as < 0)
+            *(r->columns[i].once ? once : &bytes) += r->columns[i].row_bytes;
+    return bytes;
 }
 
 int records_find(const struct records *r, const char *path)

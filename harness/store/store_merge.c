@@ -14,6 +14,7 @@ struct merge {
     struct records *layout;
     hid_t file;
     hid_t *datasets; /* [columns]; -1 for links */
+    bool *written;   /* [columns] of the run: the first shard's is there */
 };
 
 /* Space for the whole file, so that a full disk shows before HDF5 has anything in its caches. */
@@ -23,7 +24,7 @@ static enum status reserve(const struct store *s, const struct records *r, const
     size_t bytes = 1 << 20; /* HDF5's own: headers, groups, attributes, alignment */
     for (int i = 0; i < r->count; i++)
         if (r->columns[i].same_as < 0)
-            bytes += r->columns[i].row_bytes * s->id.images + 4096;
+            bytes += r->columns[i].row_bytes * (r->columns[i].once ? 1 : s->id.images) + 8192;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0)
         return fail(err, E_IO, "%s: cannot create: %s", path, strerror(errno));
@@ -50,7 +51,7 @@ static enum status check_memory(struct error *err)
 static enum status put_attributes(const struct merge *m, const struct store_attribute *a,
                                   size_t count, struct error *err)
 {
-    TRY(h5_put_int(m->file, "schema", 1, err));
+    TRY(h5_put_int(m->file, "schema", 2, err));
     TRY(store_put_identity(m->store, m->file, err));
     TRY(h5_put_text(m->file, "device", m->store->id.device, err));
     for (size_t i = 0; i < count; i++) {
@@ -65,11 +66,31 @@ static enum status put_attributes(const struct merge *m, const struct store_attr
     return h5_put_int(m->file, "complete", 1, err);
 }
 
+/* Units and words of every column, then the scales of its dimensions. */
+static enum status note_datasets(const struct merge *m, struct error *err)
+{
+    const struct records *r = m->layout;
+    for (int i = 0; i < r->count; i++)
+        if (m->datasets[i] >= 0)
+            TRY(h5_note_column(m->datasets[i], &r->columns[i], err));
+    for (int i = 0; i < r->count; i++) {
+        const struct column *c = &r->columns[i];
+        unsigned dimensions = (unsigned)c->ndim + !c->once;
+        for (unsigned d = 0; m->datasets[i] >= 0 && !c->note.scale && d < dimensions; d++) {
+            int scale = c->note.axis[d] != NULL ? records_find(r, c->note.axis[d]) : -1;
+            if (scale >= 0)
+                TRY(h5_attach_scale(m->datasets[i], c, d, m->datasets[scale], err));
+        }
+    }
+    return OK;
+}
+
 static enum status create_datasets(struct merge *m, struct error *err)
 {
     const struct records *r = m->layout;
     m->datasets = malloc(((size_t)r->count + 1) * sizeof *m->datasets);
-    if (m->datasets == NULL)
+    m->written = calloc((size_t)r->count + 1, sizeof *m->written);
+    if (m->datasets == NULL || m->written == NULL)
         return fail(err, E_NOMEM, "out of memory merging the shards");
     for (int i = 0; i < r->count; i++)
         m->datasets[i] = -1;
@@ -92,7 +113,23 @@ static enum status create_datasets(struct merge *m, struct error *err)
         if (bad < 0)
             return h5_fail(err, "cannot link /%s", c->path);
     }
-    return OK;
+    return note_datasets(m, err);
+}
+
+/* A column of the run is in every shard: the first one's is taken, the others must be the same. */
+static enum status read_once(const struct merge *m, hid_t file, int column, struct error *err)
+{
+    struct column *c = &m->layout->columns[column];
+    if (!m->written[column])
+        return h5_read_column(file, c, 1, c->data, err);
+    void *here = malloc(c->row_bytes);
+    if (here == NULL)
+        return fail(err, E_NOMEM, "out of memory merging the shards");
+    enum status status = h5_read_column(file, c, 1, here, err);
+    if (status == OK && memcmp(here, c->data, c->row_bytes) != 0)
+        status = fail(err, E_DATA, "/%s is not what the first shard has", c->path);
+    free(here);
+    return status;
 }
 
 /* Rows of one shard into the layout's memory, after checking that it is this run's. */
@@ -108,10 +145,12 @@ static enum status read_shard(const struct merge *m, hid_t file, size_t shard, s
     TRY(h5_get_int(file, "first", &at, err));
     if (!ours || number != (int64_t)shard || at != (int64_t)first)
         return fail(err, E_DATA, "belongs to another run");
-    for (int i = 0; i < m->layout->count; i++)
-        if (m->layout->columns[i].same_as < 0)
-            TRY(h5_read_column(file, &m->layout->columns[i], count, m->layout->columns[i].data,
-                               err));
+    for (int i = 0; i < m->layout->count; i++) {
+        struct column *c = &m->layout->columns[i];
+        if (c->same_as < 0)
+            TRY(c->once ? read_once(m, file, i, err)
+                        : h5_read_column(file, c, count, c->data, err));
+    }
     return OK;
 }
 
@@ -130,10 +169,13 @@ static enum status copy_shard(const struct merge *m, size_t shard, struct error 
         fail_prefix(err, "%s: damaged; remove it and run again to make it anew: ", path);
         return status;
     }
-    for (int i = 0; i < m->layout->count; i++)
-        if (m->datasets[i] >= 0)
-            TRY(h5_write_rows(m->datasets[i], &m->layout->columns[i], first, count,
-                              m->layout->columns[i].data, err));
+    for (int i = 0; i < m->layout->count; i++) {
+        const struct column *c = &m->layout->columns[i];
+        if (m->datasets[i] < 0 || m->written[i])
+            continue;
+        TRY(h5_write_rows(m->datasets[i], c, first, count, c->data, err));
+        m->written[i] = c->once;
+    }
     return OK;
 }
 
@@ -144,7 +186,9 @@ static enum status close_datasets(struct merge *m, struct error *err)
         if (m->datasets[i] >= 0 && H5Dclose(m->datasets[i]) < 0 && status == OK)
             status = h5_fail(err, "cannot write /%s", m->layout->columns[i].path);
     free(m->datasets);
+    free(m->written);
     m->datasets = NULL;
+    m->written = NULL;
     return status;
 }
 

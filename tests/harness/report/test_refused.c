@@ -53,7 +53,7 @@ static void damage(hid_t f, int which)
 {
     switch (which) {
     case 0:
-        set_schema(f, 2);
+        set_schema(f, 3);
         break;
     case 1:
         H5Adelete(f, "schema");
@@ -108,23 +108,23 @@ static void broken_files(void **state)
 {
     (void)state;
     static const char *const says[] = {
-        "schema is 2: this evalh reads schema 1",
+        "schema is 3: this evalh reads schemas 1 and 2",
         "no attribute schema: not a result file",
-        "no attribute arch: schema 1 has it",
-        "/images/label is missing: schema 1 has int32 [20] there",
-        "/images/status is int32 [20]: schema 1 has uint8 [20] there",
-        "/images/label is int32 [19]: schema 1 has int32 [20] there",
-        "/images/id is int32 [20]: schema 1 has strings [N]",
-        "/perturbation/raw/predicted/positive/hit is uint8 [20, 9]: schema 1 has uint8 [20, 10] "
+        "no attribute arch: a result file has it",
+        "/images/label is missing: a result file has int32 [20] there",
+        "/images/status is int32 [20]: a result file has uint8 [20] there",
+        "/images/label is int32 [19]: a result file has int32 [20] there",
+        "/images/id is int32 [20]: a result file has strings [N]",
+        "/perturbation/raw/predicted/positive/hit is uint8 [20, 9]: a result file has uint8 [20, 10] "
         "there",
-        "/perturbation/raw/predicted/positive/prob is float64 [20, 10]: schema 1 has float32 [20, "
+        "/perturbation/raw/predicted/positive/prob is float64 [20, 10]: a result file has float32 [20, "
         "10]",
         "/perturbation/raw/predicted/sideways: a direction is positive or negative",
         "/perturbation/raw/guessed: the class is predicted or target",
         "nothing below /perturbation or /segmentation",
-        "/explain/raw/predicted/map is float32 [20, 14]: schema 1 has float32 [20, g, g] there",
+        "/explain/raw/predicted/map is float32 [20, 14]: a result file has float32 [20, g, g] there",
         "/perturbation/raw: not a group",
-        "/explain/raw/predicted/largest_tie is float32 [20]: schema 1 has int32 [20] there",
+        "/explain/raw/predicted/largest_tie is float32 [20]: a result file has int32 [20] there",
     };
     struct make_result o = make_result_default;
     o.images = 20;

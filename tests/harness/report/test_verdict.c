@@ -116,17 +116,9 @@ static void as_the_tables(void **state)
     unmake(&m);
 }
 
-static double auc(const double *sums, size_t n)
-{
-    double curve[CURVE_POINTS];
-    for (int k = 0; k < CURVE_POINTS; k++)
-        curve[k] = sums[k] / (double)n;
-    return curve_auc(curve, AUC_TRAPEZOID);
-}
-
 static void lead_of_two(const double *sums, size_t n, double *figures)
 {
-    figures[0] = auc(sums + CURVE_POINTS, n) - auc(sums, n);
+    figures[0] = sums[1] / (double)n - sums[0] / (double)n;
     figures[1] = figures[0] >= 0;
 }
 
@@ -142,7 +134,7 @@ static void paired_as_one(void **state)
         result_find_curve(m.result, v->first, v->explained, REMOVE_HOTTEST),
         result_find_curve(m.result, v->second, v->explained, REMOVE_HOTTEST)
     };
-    enum { COLUMNS = 2 * CURVE_POINTS };
+    enum { COLUMNS = 2 };
     double rows[IMAGES * COLUMNS], *draws = calloc((size_t)options.resamples * 2, sizeof *draws);
     const struct interval range[2] = { { -90, 90 }, { 0, 1 } };
     struct interval ci[2];
@@ -150,8 +142,7 @@ static void paired_as_one(void **state)
     size_t used = 0;
     for (size_t i = SKIPPED; i < IMAGES; i++, used++)
         for (size_t k = 0; k < COLUMNS; k++)
-            rows[used * COLUMNS + k] =
-                c[k / CURVE_POINTS]->hit[i * CURVE_POINTS + k % CURVE_POINTS] != 0;
+            rows[used * COLUMNS + k] = hits_auc(&curve_axis_published, c[k]->hit + i * 10);
     assert_int_equal(v->images, used);
     assert_int_equal(
         bootstrap_intervals(rows, used, COLUMNS, lead_of_two, 2, range, &options, ci, &err), OK);

@@ -237,14 +237,19 @@ static void ties(void **state)
 static void curves(void **state)
 {
     (void)state;
+    enum { CURVE_POINTS = 10 };
+    const struct curve_axis *axis = &curve_axis_published;
+    static const double most[AUC_CONVENTIONS] = { 90, 80, 100, 100 };
     const double stays[CURVE_POINTS] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
     const double falls[CURVE_POINTS] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
-    for (int c = 0; c < AUC_CONVENTIONS; c++)
-        NEAR(curve_auc(stays, (enum auc_convention)c), auc_highest[c], 1e-12);
-    NEAR(curve_auc(falls, AUC_TRAPEZOID), 5, 1e-12);
-    NEAR(curve_auc(falls, AUC_TRAPEZOID_FROM10), 0, 1e-12);
-    NEAR(curve_auc(falls, AUC_MEAN_NINE), 0, 1e-12);
-    NEAR(curve_auc(falls, AUC_MEAN_TEN), 10, 1e-12);
+    for (int c = 0; c < AUC_CONVENTIONS; c++) {
+        NEAR(curve_auc(axis, stays, (enum auc_convention)c), most[c], 1e-12);
+        NEAR(auc_highest(axis, (enum auc_convention)c), most[c], 1e-12);
+    }
+    NEAR(curve_auc(axis, falls, AUC_TRAPEZOID), 5, 1e-12);
+    NEAR(curve_auc(axis, falls, AUC_TRAPEZOID_FROM10), 0, 1e-12);
+    NEAR(curve_auc(axis, falls, AUC_MEAN_NINE), 0, 1e-12);
+    NEAR(curve_auc(axis, falls, AUC_MEAN_TEN), 10, 1e-12);
 
     uint8_t hit[3 * CURVE_POINTS] = { 0 };
     float prob[3 * CURVE_POINTS] = { 0 };
@@ -257,15 +262,36 @@ static void curves(void **state)
     }
     const uint8_t use[] = { 1, 1, 0 }, no[] = { 0, 0, 0 };
     double curve[CURVE_POINTS];
-    assert_int_equal(accuracy_curve(hit, use, 3, curve), 2);
+    assert_int_equal(accuracy_curve(hit, use, 3, CURVE_POINTS, curve), 2);
     NEAR(curve[2], 1, 0);
     NEAR(curve[3], 0.5, 0);
-    assert_int_equal(probability_curve(prob, use, 3, curve), 2);
+    assert_int_equal(probability_curve(prob, use, 3, CURVE_POINTS, curve), 2);
     NEAR(curve[9], 0.375, 0);
-    assert_int_equal(accuracy_curve(hit, NULL, 3, curve), 3);
+    assert_int_equal(accuracy_curve(hit, NULL, 3, CURVE_POINTS, curve), 3);
     NEAR(curve[9], 2.0 / 3, 1e-15);
-    assert_int_equal(accuracy_curve(hit, no, 3, curve), 0);
+    assert_int_equal(accuracy_curve(hit, no, 3, CURVE_POINTS, curve), 0);
     assert_true(isnan(curve[0]));
+    NEAR(hits_auc(axis, hit), 90, 1e-12);
+    NEAR(hits_auc(axis, hit + CURVE_POINTS), 25, 1e-12);
+    NEAR(probability_auc(axis, prob), 45, 1e-12);
+
+    /* other axes: 20 steps of 5 %, to the filled image */
+    const struct curve_axis fine = { 20, 100 };
+    uint8_t half[21] = { 0 };
+    for (int k = 0; k <= 10; k++)
+        half[k] = 1;
+    NEAR(hits_auc(&fine, half), 52.5, 1e-12);
+    NEAR(auc_highest(&fine, AUC_TRAPEZOID_FROM10), 95, 1e-12);
+}
+
+/* The published shares are the doubles nearest to 0.1, 0.2 ... as a program writes them. */
+static void shares(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 10; k++)
+        assert_true(curve_share(&curve_axis_published, k) == k / 10.0);
+    assert_true(curve_share(&(struct curve_axis){ 224, 100 }, 224) == 1);
+    assert_true(curve_share(&(struct curve_axis){ 20, 100 }, 7) == 0.35);
 }
 
 static void mean_and_ratio(const double *sums, size_t n, double *figures)
@@ -355,6 +381,7 @@ int main(void)
         cmocka_unit_test(shortcut_share),
         cmocka_unit_test(ties),
         cmocka_unit_test(curves),
+        cmocka_unit_test(shares),
         cmocka_unit_test(bootstrap),
         cmocka_unit_test(mcnemar),
     };

@@ -68,7 +68,13 @@ void pretend_layout(struct records *r, size_t rows)
         records_add(r, COLUMN_F32, MAP, MAP, &i, &err, "explain/%s/predicted/map", "raw"), OK);
     assert_int_equal(records_link(r, i, &err, "explain/raw/target/map"), OK);
     assert_int_equal(records_add(r, COLUMN_U8, 10, 0, &i, &err, "perturbation/hit"), OK);
+    r->columns[i].note =
+        (struct column_note){ .units = "1", .what = "a hit", .axis = { NULL, "removed" } };
+    assert_int_equal(records_add_once(r, COLUMN_F32, 10, 0, &i, &err, "removed"), OK);
+    r->columns[i].note = (struct column_note){ .what = "share removed", .scale = true };
     assert_int_equal(records_alloc(r, rows, &err), OK);
+    for (int k = 0; k < 10; k++)
+        ((float *)records_at(r, i, 0))[k] = (float)k / 10;
 }
 
 /* What image `image` holds. */
@@ -140,7 +146,7 @@ void pretend_check(void)
         if (h5_read_column(file, &r.columns[i], IMAGES, r.columns[from].data, &err) != OK)
             fail_msg("%s", err.text);
         assert_memory_equal(r.columns[from].data, want.columns[from].data,
-                            IMAGES * r.columns[from].row_bytes);
+                            (r.columns[from].once ? 1 : IMAGES) * r.columns[from].row_bytes);
     }
     int64_t complete;
     assert_int_equal(h5_get_int(file, "complete", &complete, &err), OK);

@@ -1,6 +1,7 @@
 /* The store: shards are whole or absent, an interrupted run goes on to the same bytes, and nothing
  * of another run is mixed in. */
 #include <hdf5.h>
+#include <hdf5_hl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "h5file.h"
 #include "pretend.h"
 
 #include <cmocka.h>
@@ -176,6 +178,71 @@ static void files_are_reproducible(void **state)
     config_free(c);
 }
 
+/* What a run has once is there once, and must be the same in every shard. */
+static void columns_of_the_run(void **state)
+{
+    (void)state;
+    struct config *c = pretend_config(NULL);
+    struct store *s;
+    struct records r;
+    struct error err;
+    assert_int_equal(pretend_open(pretend_output(), c, "k", 12, false, &s, &err), OK);
+    pretend_layout(&r, 64);
+    int removed = records_find(&r, "removed");
+    size_t once, row = records_row_bytes(&r, &once);
+    assert_int_equal(once, 10 * sizeof(float));
+    assert_int_equal(row, 12 + 4 + r.columns[2].row_bytes + 10);
+    assert_int_equal(pretend_put(s, 0, &r, &err), OK);
+    ((float *)records_at(&r, removed, 3))[2] = 0.25f; /* whichever row is asked for */
+    assert_int_equal(pretend_put(s, 1, &r, &err), OK);
+    assert_int_equal(store_merge(s, &r, NULL, 0, NULL, &err), E_DATA);
+    assert_non_null(strstr(err.text, "shard-000001.h5: damaged"));
+    assert_non_null(strstr(err.text, "/removed is not what the first shard has"));
+    ((float *)records_at(&r, removed, 0))[2] = 2.0f / 10;
+    assert_int_equal(pretend_put(s, 1, &r, &err), OK);
+    assert_int_equal(store_merge(s, &r, NULL, 0, NULL, &err), OK);
+    records_free(&r);
+    store_close(s);
+    pretend_check();
+    config_free(c);
+}
+
+static void text_is(hid_t at, const char *name, const char *want)
+{
+    char *have;
+    struct error err;
+    if (h5_get_text(at, name, 100, &have, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_string_equal(have, want);
+    free(have);
+}
+
+/* Units, words and dimension scales, as h5py and netCDF readers find them. */
+static void columns_are_described(void **state)
+{
+    (void)state;
+    struct config *c = pretend_config(NULL);
+    struct error err;
+    int64_t schema;
+    if (pretend_run(c, 7, &err) != OK)
+        fail_msg("%s", err.text);
+    hid_t file = H5Fopen(pretend_output(), H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_int_equal(h5_get_int(file, "schema", &schema, &err), OK);
+    assert_int_equal(schema, 2);
+    hid_t hit = H5Dopen2(file, "perturbation/hit", H5P_DEFAULT);
+    hid_t removed = H5Dopen2(file, "removed", H5P_DEFAULT);
+    text_is(hit, "units", "1");
+    text_is(hit, "long_name", "a hit");
+    assert_int_equal(H5Aexists(removed, "units"), 0);
+    assert_true(H5DSis_scale(removed) > 0 && H5DSis_scale(hit) == 0);
+    assert_true(H5DSis_attached(hit, removed, 1) > 0);
+    assert_int_equal(H5DSget_num_scales(hit, 0), 0);
+    H5Dclose(hit);
+    H5Dclose(removed);
+    H5Fclose(file);
+    config_free(c);
+}
+
 int main(void)
 {
     if (pretend_begin() != 0)
@@ -187,6 +254,8 @@ int main(void)
         cmocka_unit_test_setup(foreign_files_are_refused, pretend_clean),
         cmocka_unit_test_setup(second_run_waits_outside, pretend_clean),
         cmocka_unit_test_setup(files_are_reproducible, pretend_clean),
+        cmocka_unit_test_setup(columns_of_the_run, pretend_clean),
+        cmocka_unit_test_setup(columns_are_described, pretend_clean),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     pretend_end();
