@@ -45,11 +45,16 @@ struct patchify_args { /* normalised, masked patches */
     real *out;                        /* [n, grid*grid, 3*patch*patch], columns (channel, y, x) */
 };
 
-struct embed_args { /* inserts CLS at cls_at and adds the position embedding */
-    int n, len, width, cls_at; /* len = L with CLS */
-    const real *patches;       /* [n, L-1, D] */
-    const real *cls, *pos;     /* [D], [L, D] */
-    real *out;                 /* [n, L, D] */
+enum { EMBED_OTHERS = 24 }; /* tokens of an image that are no patches, at most */
+
+struct embed_args { /* puts tokens among the patches and adds the position embedding */
+    int n, len, width;            /* len = L, all tokens */
+    int others;                   /* that are no patches: CLS, registers; may be 0 */
+    int other_at[EMBED_OTHERS];   /* where they come to stand, ascending */
+    const real *patches;          /* [n, L - others, D] */
+    const real *other;            /* [others, D] */
+    const real *pos;              /* [L, D] */
+    real *out;                    /* [n, L, D] */
 };
 
 /* ---- matrix products --------------------------------------------------------------------- */

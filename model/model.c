@@ -21,7 +21,9 @@ static bool find_published(const char *name, struct geometry *g, const struct ar
             g->grid = (g->image_size - g->patch) / g->stride + 1;
             g->tokens = g->grid * g->grid + 1;
             g->classes = 1000;
+            g->others = 1;
             arch_types[i]->complete(g);
+            g->other_at[0] = g->cls_at;
             *type = arch_types[i];
             return true;
         }
@@ -190,6 +192,20 @@ const char *model_title(const struct model *m)
     return m->type->title;
 }
 
+const char *model_tokens(const struct model *m, char *text, size_t size)
+{
+    const struct geometry *g = &m->geo;
+    int more = g->others - (g->cls_at >= 0);
+    char cls[40] = "no CLS", rest[60] = "";
+    if (g->cls_at >= 0)
+        snprintf(cls, sizeof cls, "CLS at %d", g->cls_at);
+    if (more > 0)
+        snprintf(rest, sizeof rest, ", %d more that %s no patch%s", more, more == 1 ? "is" : "are",
+                 more == 1 ? "" : "es");
+    snprintf(text, size, "%d tokens (%s%s)", g->tokens, cls, rest);
+    return text;
+}
+
 const char *model_describe(const struct model *m, bool all, char *text, size_t size)
 {
     text[0] = '\0';
@@ -239,7 +255,7 @@ static enum status fill_model(struct model *m, const struct model_options *o, st
         return fail(err, E_CONFIG, "%s: model.arch = %s asks for a %s, but this checkpoint is a %s",
                     ck->path, o->arch, wanted->name, m->arch);
     if (m->type->adopt != NULL)
-        TRY(m->type->adopt(ck, o, &m->notes, err));
+        TRY(m->type->adopt(ck, &m->geo, &m->notes, err));
     TRY(m->type->read_geometry(ck, o, &m->geo, &m->notes, err));
     TRY(account(ck, m->type, &m->geo, &m->notes, err));
     if (o->arch != NULL)

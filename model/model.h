@@ -6,13 +6,42 @@
 #include "backend.h"
 #include "checkpoint.h"
 
+/* What of the last layer's tokens meets the head. */
+enum readout {
+    READ_TOKEN,     /* one token: cls_at */
+    READ_TWO_HEADS, /* the first two others, each with a head of its own; the mean of the logits */
+    READ_OTHERS,    /* the mean of the others */
+    READ_MEAN,      /* the mean of the patches */
+    READ_MEAN_ALL,  /* the mean of all tokens */
+    READ_TOKEN_AND_MEAN /* cls_at and the mean of the patches, side by side */
+};
+
 struct geometry {
     int image_size, patch, stride, grid; /* grid: patches a side */
-    int tokens, cls_at;                  /* L with CLS; index of CLS */
-    int width, depth, classes;           /* D, Λ */
-    int inner, state, taps, rank;        /* Vim: E, N, K, R; else 0 */
-    int heads, mlp;                      /* ViT: H, MLP width; else 0 */
+    int tokens;                          /* L: patches and others */
+    int others;                          /* tokens that are no patches */
+    int other_at[EMBED_OTHERS];          /* where they stand, ascending */
+    int cls_at;                          /* index of CLS; -1: there is none */
+    enum readout readout;
+    int width, depth, classes;    /* D, Λ */
+    double eps;                   /* of the norms */
+    int inner, state, taps, rank; /* Vim: E, N, K, R; else 0 */
+    int heads, mlp;               /* ViT: H, MLP width; else 0 */
+    int dist, registers;          /* ViT: distillation tokens, register tokens, among the others */
+    bool fc_norm;                 /* ViT: the norm comes after the mean */
 };
+
+static inline bool geometry_is_patch(const struct geometry *g, int token)
+{
+    for (int i = 0; i < g->others; i++)
+        if (g->other_at[i] == token)
+            return false;
+    return true;
+}
+
+/* What each token weighs in the read-out, w [L], sum 1: explanations begin with it where those of
+ * one token begin with a unit vector. */
+void geometry_readout(const struct geometry *, double *w);
 
 struct arch_type; /* one per architecture, in a folder of its own: vim/, vit/ */
 
@@ -30,6 +59,8 @@ struct model_options {
         *arch;      /* "vim", "vit", a name of SPEC 2 (then checked against the shapes), or NULL */
     int image_size; /* 0: from the checkpoint's shapes */
     int heads;      /* 0: width / 64 as in DeiT */
+    double eps;     /* of the norms; 0: the architecture's */
+    const char *pool;   /* what meets the head: "cls", "mean", "all"; NULL: told by the tensors */
     const char *prefix; /* of the tensors' names that are meant, where two models stand; or NULL */
     bool heads_if_any;  /* an architecture without heads ignores `heads`; else it is an error */
 };
@@ -44,6 +75,9 @@ void model_close(struct model *);
 const char *model_name(const struct model *);
 /* The architecture in a sentence: "Vim". */
 const char *model_title(const struct model *);
+/* Its tokens in words: "17 tokens (CLS at 0)", "22 tokens (CLS at 0, 5 more that are no patches)".
+ */
+const char *model_tokens(const struct model *, char *text, size_t size);
 /* Sizes that only its architecture has, in words: "3 heads" for a line among others (may be ""), or
  * all of them. Returns `text`. */
 const char *model_describe(const struct model *, bool all, char *text, size_t size);

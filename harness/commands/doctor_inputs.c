@@ -49,17 +49,19 @@ void doctor_checkpoint(struct doctor *d)
     if (m == NULL)
         return;
     const struct geometry *g = &m->geo;
-    char own[200];
+    char own[200], tokens[200];
     model_describe(m, false, own, sizeof own);
     doctor_good(d, "checkpoint", "%s (%s): complete, %zu tensors, %zu parameters, sha256 %s",
                 m->checkpoint->path, m->checkpoint->format, m->checkpoint->count, m->parameters,
                 m->checkpoint->sha256);
     doctor_good(d, "checkpoint",
-                "%s: %d x %d pixels, patches of %d (stride %d), %d tokens, CLS at %d, width %d, "
+                "%s: %d x %d pixels, patches of %d (stride %d), %s, width %d, "
                 "%d layers%s%s, %d classes",
                 d->plan->weights.title, g->image_size, g->image_size, g->patch, g->stride,
-                g->tokens, g->cls_at, g->width, g->depth, own[0] != '\0' ? ", " : "", own,
-                g->classes);
+                model_tokens(m, tokens, sizeof tokens), g->width, g->depth,
+                own[0] != '\0' ? ", " : "", own, g->classes);
+    for (size_t i = 0; i < m->notes.count; i++)
+        doctor_note(d, "assumed", "%s", m->notes.line[i]);
     if (published_load(published_directory(path), &p, &err) != OK) {
         doctor_note(d, "published", "%s", err.text);
         return;

@@ -83,19 +83,17 @@ static enum status info_result(const char *path, struct error *err)
 static void print_geometry(const struct model *m)
 {
     const struct geometry *g = &m->geo;
-    char own[200];
-    printf(
-        "  model               %s: %d by %d pixels, %d by %d patches of %d (stride %d), %d tokens, "
-        "CLS at "
-        "%d\n",
-        m->arch, g->image_size, g->image_size, g->grid, g->grid, g->patch, g->stride, g->tokens,
-        g->cls_at);
+    char own[200], tokens[200];
+    printf("  model               %s: %d by %d pixels, %d by %d patches of %d (stride %d), %s\n",
+           m->arch, g->image_size, g->image_size, g->grid, g->grid, g->patch, g->stride,
+           model_tokens(m, tokens, sizeof tokens));
     printf("  geometry            width %d, depth %d, %d classes", g->width, g->depth, g->classes);
     model_describe(m, true, own, sizeof own);
     printf("%s%s\n", own[0] != '\0' ? ", " : "", own);
     printf("  parameters          %zu\n", m->parameters);
     for (size_t i = 0; i < m->notes.count; i++)
-        printf("  %s %s\n", i == 0 ? "assumed            " : "                   ", m->notes.line[i]);
+        printf("  %s %s\n", i == 0 ? "assumed            " : "                   ",
+               m->notes.line[i]);
 }
 
 static enum status info_checkpoint(const char *path, struct error *err)

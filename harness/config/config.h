@@ -44,6 +44,8 @@ struct config_values {
         const char *arch, *checkpoint, *command, *prefix;
         int weights;                        /* enum checkpoint_weights */
         int64_t image_size, heads, timeout; /* timeout: seconds, 0: off */
+        int pool;   /* "auto", "cls", "mean", "all" */
+        double eps; /* 0: the family's */
     } model;
     struct {
         const char *kind, *path, *root, *labels, *devkit, *classes, *split;

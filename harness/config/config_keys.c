@@ -6,6 +6,7 @@
 
 static const char *const fills[] = { "black", "mean", "blur", "rise_blur", "linear", NULL };
 static const char *const ends[] = { "90", "100", NULL };
+static const char *const pools[] = { "auto", "cls", "mean", "all", NULL };
 static const char *const weight_copies[] = { "plain", "ema", NULL };
 static const char *const devices[] = { "auto", "cpu", "cuda", "ref", NULL };
 static const char *const word_all[] = { "all", NULL };
@@ -93,6 +94,13 @@ const struct config_key config_keys[] = {
         "side of the model's input in pixels; auto: from the position embedding"),
     INT("model", "heads", model.heads, "auto", 1, 4096, word_auto, 0, RESULT,
         "attention heads of a ViT; auto: width / 64"),
+    REAL("model", "eps", model.eps, "0", 0, 1, RESULT,
+         "added to the variance in norms; 0: as usual of the checkpoint's family (ViT 1e-6, of "
+         "Hugging "
+         "Face 1e-12; Vim 1e-5)"),
+    CHOICE("model", "pool", model.pool, "auto", pools, 0, RESULT,
+           "what the head of a ViT sees: the CLS token, the mean of the patches, the mean of all "
+           "tokens; auto: told by the tensors"),
 
     TEXT("data", "kind", data.kind, NULL, RESULT,
          "kind of data set: imagenet, imagenet_list, imagenet_tar, imagenet_seg, demo, ..."),

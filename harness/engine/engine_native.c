@@ -42,7 +42,7 @@ static void describe(struct engine_info *info, const struct model *m)
 {
     const struct geometry *g = &m->geo;
     const struct checkpoint *c = m->checkpoint;
-    char own[200];
+    char own[200], tokens[200];
     const char *name = model_name(m), *slash = strrchr(c->path, '/');
     model_describe(m, false, own, sizeof own);
     snprintf(info->name, sizeof info->name, "%s", name);
@@ -58,9 +58,10 @@ static void describe(struct engine_info *info, const struct model *m)
     info->grid = g->grid;
     info->format = input_imagenet;
     snprintf(info->about, sizeof info->about,
-             "%d x %d pixels, %d layers, width %d, %d tokens (CLS at %d), %s%s%d classes; %.2f "
+             "%d x %d pixels, %d layers, width %d, %s, %s%s%d classes; %.2f "
              "million parameters",
-             g->image_size, g->image_size, g->depth, g->width, g->tokens, g->cls_at, own,
+             g->image_size, g->image_size, g->depth, g->width,
+             model_tokens(m, tokens, sizeof tokens), own,
              *own != '\0' ? ", " : "", g->classes, (double)m->parameters / 1e6);
     snprintf(info->source, sizeof info->source, "checkpoint %s (%s), sha256 %.16s...", c->path,
              c->format, c->sha256);

@@ -11,6 +11,7 @@ static struct engine_options engine_section(const struct plan *p)
     static const char *const devices[] = {
         [DEVICE_AUTO] = "auto", [DEVICE_CPU] = "cpu", [DEVICE_CUDA] = "cuda", [DEVICE_REF] = "ref"
     };
+    static const char *const pools[] = { NULL, "cls", "mean", "all" };
     const struct config_values *v = p->v;
     return (struct engine_options){ .checkpoint = v->model.checkpoint,
                                     .which = { .weights = (enum checkpoint_weights)v->model.weights,
@@ -18,7 +19,9 @@ static struct engine_options engine_section(const struct plan *p)
                                     .model = { .arch = v->model.arch,
                                                .prefix = v->model.prefix,
                                                .image_size = (int)v->model.image_size,
-                                               .heads = (int)v->model.heads },
+                                               .heads = (int)v->model.heads,
+                                               .eps = v->model.eps,
+                                               .pool = pools[v->model.pool] },
                                     .command = v->model.command,
                                     .timeout = (double)v->model.timeout,
                                     .stopped = stop_requested,

@@ -74,13 +74,17 @@ static void embed(struct backend *be, const struct embed_args *a)
 {
     size_t width = (size_t)a->width;
     const scalar *patches = (const scalar *)(const void *)a->patches;
-    const scalar *cls = (const scalar *)(const void *)a->cls;
+    const scalar *others = (const scalar *)(const void *)a->other;
     int items = a->n * a->len;
 #pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
     for (int item = 0; item < items; item++) {
         int t = item % a->len, image = item / a->len;
-        size_t patch = (size_t)(image * (a->len - 1) + t - (t > a->cls_at));
-        const scalar *token = t == a->cls_at ? cls : patches + patch * width;
+        int before = 0;
+        while (before < a->others && a->other_at[before] < t)
+            before++;
+        bool is_other = before < a->others && a->other_at[before] == t;
+        size_t patch = (size_t)(image * (a->len - a->others) + t - before);
+        const scalar *token = is_other ? others + (size_t)before * width : patches + patch * width;
         const scalar *pos = (const scalar *)(const void *)a->pos + (size_t)t * width;
         scalar *out = (scalar *)(void *)a->out + (size_t)item * width;
         for (size_t k = 0; k < width; k++)

@@ -56,8 +56,13 @@ template <typename T>
 static __global__ void embed_kernel(const __grid_constant__ struct embed_args a)
 {
     const int image = blockIdx.x / a.len, t = blockIdx.x % a.len;
-    const size_t patch = (size_t)image * (a.len - 1) + t - (t > a.cls_at);
-    const T *from = t == a.cls_at ? rd<T>(a.cls) : rd<T>(a.patches) + patch * a.width;
+    int before = 0;
+    while (before < a.others && a.other_at[before] < t)
+        before++;
+    const bool is_other = before < a.others && a.other_at[before] == t;
+    const size_t patch = (size_t)image * (a.len - a.others) + t - before;
+    const T *from = is_other ? rd<T>(a.other) + (size_t)before * a.width
+                             : rd<T>(a.patches) + patch * a.width;
     const T *pos = rd<T>(a.pos) + (size_t)t * a.width;
     T *out = wr<T>(a.out) + (size_t)blockIdx.x * a.width;
 #pragma unroll 4

@@ -39,16 +39,17 @@ static void embed(struct backend *be, const struct embed_args *a)
 {
     (void)be;
     size_t width = (size_t)a->width;
-    const num *patch = rd(a->patches), *cls = rd(a->cls);
+    const num *patch = rd(a->patches);
     num *out = wr(a->out);
     for (int i = 0; i < a->n; i++)
-        for (int t = 0; t < a->len; t++, out += width) {
+        for (int t = 0, other = 0; t < a->len; t++, out += width) {
             const num *pos = rd(a->pos) + (size_t)t * width;
-            const num *token = t == a->cls_at ? cls : patch;
+            bool is_other = other < a->others && a->other_at[other] == t;
+            const num *token = is_other ? rd(a->other) + (size_t)other * width : patch;
             for (size_t k = 0; k < width; k++)
                 out[k] = (num)((double)token[k] + pos[k]);
-            if (t != a->cls_at)
-                patch += width;
+            other += is_other;
+            patch += is_other ? 0 : width;
         }
 }
 

@@ -51,9 +51,9 @@ struct arch_type {
     void (*complete)(struct geometry *);     /* CLS and own sizes, from those of `published` */
 
     /* Makes the tensors those that list_tensors lists, where other code names or shapes them
-     * otherwise; says so in the notes. NULL: nothing is to be done. */
-    enum status (*adopt)(struct checkpoint *, const struct model_options *, struct notes *,
-                         struct error *);
+     * otherwise, and fills in what the other code is known to compute with (eps); says so in the
+     * notes. NULL: nothing is to be done. */
+    enum status (*adopt)(struct checkpoint *, struct geometry *, struct notes *, struct error *);
     /* What the tensors do not settle goes into the notes, with the key that does. */
     enum status (*read_geometry)(const struct checkpoint *, const struct model_options *,
                                  struct geometry *, struct notes *, struct error *);
@@ -93,19 +93,21 @@ struct checkpoint *checkpoint_blank(const struct arch_type *, const struct geome
 /* Shape lookups for read_geometry. E_DATA names the tensor. */
 enum status need_tensor(const struct checkpoint *, const char *name, int ndim,
                         const struct tensor **out, struct error *err);
-/* Grid, stride and image size from the number of positions, `others` of which are no patches (SPEC
+/* Grid, stride and image size from the number of positions, g->others of which are no patches (SPEC
  * 2). The size is model.image_size, else `size` where whole patches fit it (0: no such size), else
  * that of patches side by side. */
-enum status place_patches(struct geometry *, int64_t positions, int others, int size,
+enum status place_patches(struct geometry *, int64_t positions, int size,
                           const struct model_options *, struct error *err);
 
 /* Patch projection, CLS and position: the same in all of them. */
 struct stem {
     struct weight *proj; /* [D, 3 P P] */
     real *proj_b;        /* [D] */
-    real *cls, *pos;     /* [D], [L, D] */
+    real *other, *pos;   /* [others, D], [L, D] */
 };
-bool stem_bind(struct stem *, const struct model *, struct backend *);
+/* `others`: the tensors of the tokens that are no patches, in the order of geometry.other_at; those
+ * that the checkpoint does not have are passed over. Ends with NULL. */
+bool stem_bind(struct stem *, const struct model *, struct backend *, const char *const *others);
 void stem_unbind(struct stem *, struct backend *);
 struct stem_ws {
     real *patches;  /* [n, g*g, 3 P P] */

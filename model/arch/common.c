@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "arch.h"
 
@@ -34,9 +35,10 @@ static bool stride_for(const struct geometry *g, int side, int *stride)
     return (side - g->patch) % (g->grid - 1) == 0 && *stride >= 1 && *stride <= g->patch;
 }
 
-enum status place_patches(struct geometry *g, int64_t positions, int others, int size,
+enum status place_patches(struct geometry *g, int64_t positions, int size,
                           const struct model_options *o, struct error *err)
 {
+    const int others = g->others;
     int64_t patches = positions - others;
     g->grid = 1;
     while ((int64_t)(g->grid + 1) * (g->grid + 1) <= patches)
@@ -140,20 +142,37 @@ void run_copy(struct backend *be, const real *from, real *to, size_t count)
 
 /* ---- stem ---- */
 
-bool stem_bind(struct stem *s, const struct model *m, struct backend *be)
+static real *bind_others(const struct model *m, struct backend *be, const char *const *names)
+{
+    size_t width = (size_t)m->geo.width, room = (size_t)m->geo.others * width, used = 0;
+    float *all = calloc(room + 1, sizeof *all);
+    for (; all != NULL && *names != NULL; names++) {
+        const struct tensor *t = checkpoint_find(m->checkpoint, *names);
+        size_t count = t != NULL ? t->count : 0;
+        count = count < room - used ? count : room - used; /* shapes were checked: all of it */
+        if (count > 0)
+            memcpy(all + used, t->data, count * sizeof *all);
+        used += count;
+    }
+    real *bound = all != NULL ? be_upload_floats(be, all, room + 1) : NULL;
+    free(all);
+    return bound;
+}
+
+bool stem_bind(struct stem *s, const struct model *m, struct backend *be, const char *const *others)
 {
     s->proj = bind_weight(m, be, WEIGHT_FORWARD, "patch_embed.proj.weight");
     s->proj_b = bind_array(m, be, "patch_embed.proj.bias");
-    s->cls = bind_array(m, be, "cls_token");
+    s->other = bind_others(m, be, others);
     s->pos = bind_array(m, be, "pos_embed");
-    return s->proj != NULL && s->proj_b != NULL && s->cls != NULL && s->pos != NULL;
+    return s->proj != NULL && s->proj_b != NULL && s->other != NULL && s->pos != NULL;
 }
 
 void stem_unbind(struct stem *s, struct backend *be)
 {
     be->op.weight_free(be, s->proj);
     be->free(be, s->proj_b);
-    be->free(be, s->cls);
+    be->free(be, s->other);
     be->free(be, s->pos);
 }
 
@@ -162,10 +181,15 @@ static size_t patch_values(const struct geometry *g)
     return 3 * (size_t)g->patch * (size_t)g->patch;
 }
 
+static size_t patch_count(const struct geometry *g)
+{
+    return (size_t)g->grid * (size_t)g->grid;
+}
+
 void stem_layout(const struct geometry *g, const struct backend *be, int n, struct bump *b,
                  struct stem_ws *ws)
 {
-    size_t patches = (size_t)n * (size_t)(g->tokens - 1);
+    size_t patches = (size_t)n * patch_count(g);
     ws->patches = bump_take(b, patches * patch_values(g), be->real_size);
     ws->embedded = bump_take(b, patches * (size_t)g->width, be->real_size);
 }
@@ -191,16 +215,17 @@ void stem_patches(const struct geometry *g, struct backend *be, const struct ste
 void stem_embed(const struct geometry *g, struct backend *be, const struct stem *s,
                 const struct stem_ws *ws, int n, real *tokens)
 {
-    run_linear(be, s->proj, s->proj_b, n * (g->tokens - 1), ws->patches, patch_values(g),
+    run_linear(be, s->proj, s->proj_b, n * (int)patch_count(g), ws->patches, patch_values(g),
                ws->embedded, (size_t)g->width);
-    const struct embed_args e = { .n = n,
-                                  .len = g->tokens,
-                                  .width = g->width,
-                                  .cls_at = g->cls_at,
-                                  .patches = ws->embedded,
-                                  .cls = s->cls,
-                                  .pos = s->pos,
-                                  .out = tokens };
+    struct embed_args e = { .n = n,
+                            .len = g->tokens,
+                            .width = g->width,
+                            .others = g->others,
+                            .patches = ws->embedded,
+                            .other = s->other,
+                            .pos = s->pos,
+                            .out = tokens };
+    memcpy(e.other_at, g->other_at, sizeof e.other_at);
     be->op.embed(be, &e);
 }
 
@@ -210,4 +235,42 @@ void stem_forward(const struct geometry *g, struct backend *be, const struct ste
 {
     stem_patches(g, be, ws, format, views, n);
     stem_embed(g, be, s, ws, n, tokens);
+}
+
+/* ---- the read-out ---- */
+
+static void spread(const struct geometry *g, bool patches, bool others, double total, double *w)
+{
+    int count = 0;
+    for (int t = 0; t < g->tokens; t++)
+        count += geometry_is_patch(g, t) ? patches : others;
+    for (int t = 0; t < g->tokens; t++)
+        if (geometry_is_patch(g, t) ? patches : others)
+            w[t] += total / count;
+}
+
+void geometry_readout(const struct geometry *g, double *w)
+{
+    memset(w, 0, (size_t)g->tokens * sizeof *w);
+    switch (g->readout) {
+    case READ_TOKEN:
+        w[g->cls_at] = 1;
+        break;
+    case READ_TWO_HEADS:
+        w[g->other_at[0]] = w[g->other_at[1]] = 0.5;
+        break;
+    case READ_OTHERS:
+        spread(g, false, true, 1, w);
+        break;
+    case READ_MEAN:
+        spread(g, true, false, 1, w);
+        break;
+    case READ_MEAN_ALL:
+        spread(g, true, true, 1, w);
+        break;
+    case READ_TOKEN_AND_MEAN:
+        spread(g, true, false, 0.5, w);
+        w[g->cls_at] += 0.5;
+        break;
+    }
 }

@@ -263,7 +263,7 @@ static void finish_map(const struct geometry *g, const struct job *j, const doub
     bool tokens = j->method->side == NULL;
     size_t count = tokens ? (size_t)g->tokens : size;
     for (size_t k = 0; k < count; k++) {
-        if (tokens && k == (size_t)g->cls_at)
+        if (tokens && !geometry_is_patch(g, (int)k))
             continue;
         double x = j->rules.clamp_map && v[k] < 0 ? 0 : v[k];
         *map++ = (float)x;

@@ -274,7 +274,7 @@ static void start_tracks(struct sweep *s)
             memset(t->v, 0, track_length(s, &s->jobs[i]) * sizeof *t->v);
             t->zero_row_sum = false;
             if (!s->jobs[i].method->sums && s->jobs[i].method->side == NULL)
-                t->v[s->model->geo.cls_at] = 1;
+                geometry_readout(&s->model->geo, t->v);
         }
     for (int k = 0; k < s->n; k++)
         s->identity[k] = NAN;

@@ -37,10 +37,12 @@ static enum status read_geometry(const struct checkpoint *ck, const struct model
         return fail(err, E_CONFIG,
                     "model.heads = %d: %s is a Vim, which has no heads; leave it out", o->heads,
                     ck->path);
-    enum status s = place_patches(g, pos->shape[1], 1, PUBLISHED_SIZE, o, err);
+    g->others = 1;
+    enum status s = place_patches(g, pos->shape[1], PUBLISHED_SIZE, o, err);
     if (s != OK)
         return fail_prefix(err, "%s: ", ck->path);
-    g->cls_at = (g->tokens - 1) / 2;
+    g->cls_at = g->other_at[0] = (g->tokens - 1) / 2;
+    g->eps = o->eps > 0 ? o->eps : VIM_NORM_EPS;
     if (o->image_size == 0 && g->stride != g->patch)
         note(notes,
              "image: %d pixels with patches every %d of %d, as that fits; no tensor says it "
@@ -134,6 +136,8 @@ static void unbind(void *weights, struct backend *be)
     free(w);
 }
 
+static const char *const others[] = { "cls_token", NULL };
+
 static void *bind(const struct model *m, struct backend *be, unsigned uses)
 {
     struct vim_weights *w = calloc(1, sizeof *w);
@@ -141,7 +145,7 @@ static void *bind(const struct model *m, struct backend *be, unsigned uses)
         return NULL;
     w->depth = m->geo.depth;
     w->layer = calloc((size_t)w->depth, sizeof *w->layer);
-    bool ok = w->layer != NULL && stem_bind(&w->stem, m, be);
+    bool ok = w->layer != NULL && stem_bind(&w->stem, m, be, others);
     for (int i = 0; ok && i < w->depth; i++)
         ok = bind_layer(&w->layer[i], m, be, uses, i);
     w->norm_f = ok ? bind_array(m, be, "norm_f.weight") : NULL;
@@ -182,7 +186,7 @@ void vim_layer_inner(const struct geometry *g, struct backend *be, const struct 
                                        .width = g->width,
                                        .x = r,
                                        .w = w->norm,
-                                       .eps = VIM_NORM_EPS,
+                                       .eps = g->eps,
                                        .y = a->xn,
                                        .narrow_y = a->narrow };
     be->op.rmsnorm(be, &norm);
@@ -259,7 +263,7 @@ static void classify(const struct geometry *g, struct backend *be, const struct 
                                        .width = g->width,
                                        .x = r,
                                        .w = w->norm_f,
-                                       .eps = VIM_NORM_EPS,
+                                       .eps = g->eps,
                                        .y = normed,
                                        .narrow_y = narrow };
     be->op.rmsnorm(be, &norm);

@@ -22,7 +22,7 @@ static void norm_back(const struct geometry *g, struct backend *be, int rows, co
                                          .x = x,
                                          .w = w,
                                          .gy = gy,
-                                         .eps = VIM_NORM_EPS,
+                                         .eps = g->eps,
                                          .detach = detach,
                                          .accumulate = accumulate,
                                          .gx = gx };

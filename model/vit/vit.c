@@ -1,92 +1,10 @@
+#include "vit_geometry.h"
 #include "vit_names.h"
+#include "vit_read.h"
 
 #include <math.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { HEAD_DIM = 64 }; /* of every published DeiT: H = D / 64 where the config names none */
-
-static enum status read_heads(const struct checkpoint *ck, const struct model_options *o,
-                              struct geometry *g, struct notes *notes, struct error *err)
-{
-    g->heads = o->heads;
-    if (g->heads == 0 && g->width % HEAD_DIM == 0) {
-        g->heads = g->width / HEAD_DIM;
-        note(notes, "heads: %d, width / %d; no tensor says it (model.heads)", g->heads, HEAD_DIM);
-    }
-    if (g->heads == 0)
-        return fail(err, E_CONFIG,
-                    "%s: width %d is no multiple of %d; set model.heads (the number "
-                    "of heads is not in a checkpoint)",
-                    ck->path, g->width, HEAD_DIM);
-    if (g->heads < 0 || g->width % g->heads != 0)
-        return fail(err, E_CONFIG, "%s: model.heads = %d does not divide the width %d", ck->path,
-                    g->heads, g->width);
-    return OK;
-}
-
-static enum status read_geometry(const struct checkpoint *ck, const struct model_options *o,
-                                 struct geometry *g, struct notes *notes, struct error *err)
-{
-    const struct tensor *pos, *proj, *fc1, *head;
-    char name[64];
-    if (checkpoint_find(ck, "cls_token") == NULL)
-        return fail(err, E_DATA, "%s: a ViT without a CLS token, which is not supported", ck->path);
-    TRY(need_tensor(ck, "pos_embed", 3, &pos, err));
-    TRY(need_tensor(ck, "patch_embed.proj.weight", 4, &proj, err));
-    TRY(need_tensor(ck, "blocks.0.mlp.fc1.weight", 2, &fc1, err));
-    TRY(need_tensor(ck, "head.weight", 2, &head, err));
-    g->width = (int)proj->shape[0];
-    g->patch = (int)proj->shape[2];
-    g->mlp = (int)fc1->shape[0];
-    g->classes = (int)head->shape[0];
-    do
-        snprintf(name, sizeof name, "blocks.%d.norm1.weight", ++g->depth);
-    while (checkpoint_find(ck, name) != NULL);
-    TRY(read_heads(ck, o, g, notes, err));
-    enum status s = place_patches(g, pos->shape[1], 1, 0, o, err);
-    if (s != OK)
-        return fail_prefix(err, "%s: ", ck->path);
-    g->cls_at = 0;
-    return OK;
-}
-
-static void list_linear(struct tensor_list *t, int64_t out, int64_t in, const char *name)
-{
-    tensor_list_add(t, out, in, 0, 0, "%s.weight", name);
-    tensor_list_add(t, out, 0, 0, 0, "%s.bias", name);
-}
-
-static void list_tensors(const struct geometry *g, struct tensor_list *t)
-{
-    int64_t d = g->width;
-    char name[64];
-    tensor_list_add(t, 1, 1, d, 0, "cls_token");
-    tensor_list_add(t, 1, g->tokens, d, 0, "pos_embed");
-    tensor_list_add(t, d, 3, g->patch, g->patch, "patch_embed.proj.weight");
-    tensor_list_add(t, d, 0, 0, 0, "patch_embed.proj.bias");
-    for (int i = 0; i < g->depth; i++) {
-        for (int k = 1; k <= 2; k++) {
-            tensor_list_add(t, d, 0, 0, 0, "blocks.%d.norm%d.weight", i, k);
-            tensor_list_add(t, d, 0, 0, 0, "blocks.%d.norm%d.bias", i, k);
-        }
-        const struct {
-            const char *name;
-            int64_t out, in;
-        } linear[] = { { "attn.qkv", 3 * d, d },
-                       { "attn.proj", d, d },
-                       { "mlp.fc1", g->mlp, d },
-                       { "mlp.fc2", d, g->mlp } };
-        for (int k = 0; k < 4; k++) {
-            snprintf(name, sizeof name, "blocks.%d.%s", i, linear[k].name);
-            list_linear(t, linear[k].out, linear[k].in, name);
-        }
-    }
-    tensor_list_add(t, d, 0, 0, 0, "norm.weight");
-    tensor_list_add(t, d, 0, 0, 0, "norm.bias");
-    list_linear(t, g->classes, d, "head");
-}
 
 /* ---- weights ---- */
 
@@ -142,6 +60,9 @@ static void unbind(void *weights, struct backend *be)
     be->free(be, w->norm_w);
     be->free(be, w->norm_b);
     unbind_linear(&w->head, be);
+    unbind_linear(&w->head_dist, be);
+    be->free(be, w->read);
+    be->free(be, w->mean);
     free(w->block);
     free(w);
 }
@@ -153,12 +74,15 @@ static void *bind(const struct model *m, struct backend *be, unsigned uses)
         return NULL;
     w->depth = m->geo.depth;
     w->block = calloc((size_t)w->depth, sizeof *w->block);
-    bool ok = w->block != NULL && stem_bind(&w->stem, m, be);
+    bool ok = w->block != NULL && stem_bind(&w->stem, m, be, vit_others);
     for (int i = 0; ok && i < w->depth; i++)
         ok = bind_block(&w->block[i], m, be, uses, i);
-    w->norm_w = ok ? bind_array(m, be, "norm.weight") : NULL;
-    w->norm_b = ok ? bind_array(m, be, "norm.bias") : NULL;
-    ok = ok && bind_linear(&w->head, m, be, uses, "head");
+    const char *norm = vit_final_norm_name(&m->geo);
+    w->norm_w = ok ? bind_array(m, be, "%s.weight", norm) : NULL;
+    w->norm_b = ok ? bind_array(m, be, "%s.bias", norm) : NULL;
+    ok = ok && bind_linear(&w->head, m, be, uses, "head") && vit_read_bind(w, &m->geo, be);
+    if (m->geo.readout == READ_TWO_HEADS)
+        ok = ok && bind_linear(&w->head_dist, m, be, uses, "head_dist");
     if (ok && w->norm_w && w->norm_b)
         return w;
     unbind(w, be);
@@ -216,7 +140,7 @@ static void norm(const struct geometry *g, struct backend *be, int rows, const r
                                       .h = h,
                                       .w = w,
                                       .b = b,
-                                      .eps = VIT_NORM_EPS,
+                                      .eps = g->eps,
                                       .r = r,
                                       .y = y,
                                       .narrow_y = narrow };
@@ -317,6 +241,12 @@ void vit_block_record(const struct geometry *g, struct backend *be, const struct
     run_linear(be, w->fc2.w, w->fc2.b, rows, a->mid, mlp, a->fc2, d);
 }
 
+void vit_final_norm(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                    int rows, const real *x, real *y)
+{
+    norm(g, be, rows, x, NULL, w->norm_w, w->norm_b, NULL, y, false);
+}
+
 void vit_head(const struct geometry *g, struct backend *be, const struct vit_weights *w, int n,
               const real *x, real *normed, real *logits)
 {
@@ -348,56 +278,39 @@ static const struct stem *stem_of(const void *weights)
     return &((const struct vit_weights *)weights)->stem;
 }
 
+/* ---- the classifying pass ---- */
+
+struct vit_ws {
+    struct vit_acts acts;
+    struct vit_read read; /* where more than one token is read */
+};
+
 static void layout(const struct geometry *g, const struct backend *be, int n, struct bump *b,
                    void *ws)
 {
-    vit_acts_layout(g, be, n, false, b, ws);
+    struct vit_ws *v = ws;
+    vit_acts_layout(g, be, n, false, b, &v->acts);
+    if (!vit_reads_token(g))
+        vit_read_layout(g, be, n, false, b, &v->read);
 }
 
 static void forward(const struct geometry *g, struct backend *be, const void *weights, void *ws,
                     int n, real *tokens, real *logits)
 {
     const struct vit_weights *w = weights;
-    struct vit_acts *a = ws;
+    struct vit_ws *v = ws;
+    struct vit_acts *a = &v->acts;
     for (int i = 0; i < g->depth; i++) {
         /* On a GPU a copy for every image costs what the last block's other rows would. */
-        a->cls_only = i == g->depth - 1 && !a->narrow;
+        a->cls_only = vit_reads_token(g) && i == g->depth - 1 && !a->narrow;
         vit_block_forward(g, be, &w->block[i], a, n, tokens);
     }
-    if (a->narrow)
+    if (!vit_reads_token(g))
+        vit_read_forward(g, be, w, n, tokens, &v->read, logits);
+    else if (a->narrow)
         head_narrow(g, be, w, a, n, tokens, logits);
     else
         vit_head(g, be, w, n, tokens, a->y, logits);
-}
-
-/* ---- what is published (SPEC 2) ---- */
-
-static void complete(struct geometry *g)
-{
-    g->cls_at = 0;
-    g->mlp = 4 * g->width;
-}
-
-#define DEIT(d, h)                                                                                 \
-    {                                                                                              \
-        .image_size = 224, .patch = 16, .stride = 16, .width = (d), .depth = 12, .heads = (h)      \
-    }
-static const struct published_model published[] = {
-    { "deit_tiny", DEIT(192, 3) },
-    { "deit_small", DEIT(384, 6) },
-    { "deit_base", DEIT(768, 12) },
-    { .name = NULL },
-};
-
-static const struct own_size own_sizes[] = { { "heads", offsetof(struct geometry, heads) },
-                                             { NULL, 0 } };
-
-static void describe(const struct geometry *g, bool all, char *text, size_t size)
-{
-    snprintf(text, size, "%d heads", g->heads);
-    if (all)
-        snprintf(text, size, "%d heads (a checkpoint does not say: width / 64), MLP %d", g->heads,
-                 g->mlp);
 }
 
 const struct arch_type vit_type = {
@@ -407,16 +320,16 @@ const struct arch_type vit_type = {
     .marks = vit_marks,
     .adopt = vit_adopt,
     .layers = "blocks.",
-    .published = published,
-    .own_sizes = own_sizes,
-    .complete = complete,
-    .read_geometry = read_geometry,
-    .list_tensors = list_tensors,
-    .describe = describe,
+    .published = vit_published,
+    .own_sizes = vit_own_sizes,
+    .complete = vit_complete,
+    .read_geometry = vit_read_geometry,
+    .list_tensors = vit_list_tensors,
+    .describe = vit_describe,
     .bind = bind,
     .unbind = unbind,
     .stem = stem_of,
-    .ws_size = sizeof(struct vit_acts),
+    .ws_size = sizeof(struct vit_ws),
     .layout = layout,
     .forward = forward,
     .explain = &vit_explain,

@@ -7,7 +7,7 @@
 extern const struct arch_type vit_type;
 extern const struct arch_explain vit_explain; /* vit_sweep.c */
 
-#define VIT_NORM_EPS 1e-6 /* SPEC 2.3 */
+#define VIT_NORM_EPS 1e-6 /* SPEC 2.3; where no model.eps is set */
 
 struct vit_linear {
     struct weight *w; /* [out, in] */
@@ -25,6 +25,8 @@ struct vit_weights {
     struct vit_block *block; /* [Λ] */
     real *norm_w, *norm_b;   /* [D] */
     struct vit_linear head;
+    struct vit_linear head_dist; /* of READ_TWO_HEADS */
+    real *read, *mean;           /* vit_read.h; NULL where one token is read */
 };
 
 /* One block's activations for n images. Of the last block's output only the CLS token is read: from
@@ -65,6 +67,9 @@ void vit_block_forward(const struct geometry *, struct backend *, const struct v
 /* The same from x that stays; fills in everything of acts. The output is x1 + fc2. */
 void vit_block_record(const struct geometry *, struct backend *, const struct vit_block *,
                       const struct vit_acts *, int n, const real *x);
+/* The norm after the last block, of `rows` rows. */
+void vit_final_norm(const struct geometry *, struct backend *, const struct vit_weights *, int rows,
+                    const real *x, real *y);
 /* CLS rows x [n, D] -> logits [n, classes]; normed [n, D] is kept for vit_head_lrp. */
 void vit_head(const struct geometry *, struct backend *, const struct vit_weights *, int n,
               const real *x, real *normed, real *logits);

@@ -27,7 +27,7 @@ static void norm_back(const struct geometry *g, struct backend *be, int rows, co
                                            .x = x,
                                            .w = w,
                                            .gy = gy,
-                                           .eps = VIT_NORM_EPS,
+                                           .eps = g->eps,
                                            .accumulate = accumulate,
                                            .gx = gx };
     be->op.layernorm_back(be, &a);

@@ -35,9 +35,23 @@ static const real *matrix(struct sweep *s, int head)
 /* Probabilities are positive: one row is both. */
 static enum status influence(struct sweep *s, double *absolute, double *mean, struct error *err)
 {
-    size_t len = (size_t)s->model->geo.tokens, c = (size_t)s->model->geo.cls_at;
-    be_read_doubles(s->be, mean, be_at(s->be, matrix(s, -1), c * len), len);
+    const struct geometry *g = &s->model->geo;
+    size_t len = (size_t)g->tokens;
+    double *map = malloc(len * len * sizeof *map), *weight = malloc(len * sizeof *weight);
+    if (map == NULL || weight == NULL) {
+        free(map);
+        free(weight);
+        return fail(err, E_NOMEM, "no memory for the influence of %d tokens", g->tokens);
+    }
+    be_read_doubles(s->be, map, matrix(s, -1), len * len);
+    geometry_readout(g, weight);
+    memset(mean, 0, len * sizeof *mean);
+    for (size_t i = 0; i < len; i++)
+        for (size_t j = 0; j < len; j++)
+            mean[j] += weight[i] * map[i * len + j];
     memcpy(absolute, mean, len * sizeof *mean);
+    free(map);
+    free(weight);
     return s->be->sync(s->be, err);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "vit_maps.h"
+#include "vit_read.h"
 
 static size_t widest(const struct geometry *g)
 {
@@ -15,7 +16,8 @@ void vit_lrp_layout(const struct geometry *g, const struct backend *be, int n, s
     size_t wide = rows * widest(g), maps = rows * (size_t)g->heads * (size_t)g->tokens;
     /* Every layer has the width on one side. The head's classes may be more than all tokens of a
      * small model. */
-    size_t head = (size_t)n * (d + (size_t)g->classes), linear = rows * d + wide;
+    size_t in = d * (size_t)vit_read_width(g);
+    size_t head = (size_t)n * (in + (size_t)g->classes), linear = rows * d + wide;
     s->linear = bump_take(b, linear > head ? linear : head, size);
     s->wide = bump_take(b, wide, size);
     s->ra = bump_take(b, rows * d, size);

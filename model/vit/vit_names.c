@@ -35,6 +35,9 @@ static const struct rule top_rules[] = {
     { "layernorm.", "norm." },
     { "pooler.", NULL },
     { "classifier.", "head." },
+    { "linear_head.", "head." },
+    { "fc.", "head." },
+    { "linear.", "head." },
     { "cls_classifier.", "head." },
     { "distillation_classifier.", "head_dist." },
     /* torchvision */
@@ -273,6 +276,42 @@ static enum status adopt_blocks(struct checkpoint *ck, struct notes *notes, stru
     return OK;
 }
 
+/* Whether any name holds `part`. */
+static bool told_by_name(const struct checkpoint *ck, const char *part)
+{
+    for (size_t i = 0; i < ck->count; i++)
+        if (strstr(ck->tensors[i].name, part) != NULL)
+            return true;
+    return false;
+}
+
+/* DINO's head of a ViT-B sees CLS and the mean of the patches interleaved, c0 m0 c1 m1 ...: its
+ * columns become those of CLS, then those of the mean. A head that is as wide as the tokens stays.
+ */
+static enum status part_interleaved(struct checkpoint *ck, struct notes *notes, struct error *err)
+{
+    struct tensor *head = find(ck, -1, "head.weight"),
+                  *proj = find(ck, -1, "patch_embed.proj.weight");
+    if (head == NULL || head->ndim != 2 || head->count == 0 || proj == NULL ||
+        head->shape[1] != 2 * proj->shape[0])
+        return OK;
+    size_t columns = (size_t)head->shape[1], half = columns / 2;
+    float *row = malloc(columns * sizeof *row);
+    if (row == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    for (size_t i = 0; i < (size_t)head->shape[0]; i++) {
+        float *to = head->data + i * columns;
+        memcpy(row, to, columns * sizeof *row);
+        for (size_t k = 0; k < half; k++) {
+            to[k] = row[2 * k];
+            to[half + k] = row[2 * k + 1];
+        }
+    }
+    free(row);
+    note(notes, "head: 'linear' sees CLS and the mean of the patches interleaved, as in DINO");
+    return OK;
+}
+
 /* ---- the stem ---- */
 
 /* [D, 3PP], as timm had it in 2020, is [D, 3, P, P]. */
@@ -346,12 +385,16 @@ static enum status complete_positions(struct checkpoint *ck, struct notes *notes
     return OK;
 }
 
-enum status vit_adopt(struct checkpoint *ck, const struct model_options *o, struct notes *notes,
+enum status vit_adopt(struct checkpoint *ck, struct geometry *g, struct notes *notes,
                       struct error *err)
 {
-    bool no_bias = false;
-    (void)o;
+    bool no_bias = false, hugging_face = told_by_name(ck, ".layernorm_before.");
+    bool interleaved = checkpoint_find(ck, "linear.weight") != NULL;
     TRY(rename_all(ck, notes, err));
+    if (hugging_face)
+        g->eps = 1e-12; /* their ViT's and DeiT's default */
+    if (interleaved)
+        TRY(part_interleaved(ck, notes, err));
     TRY(adopt_blocks(ck, notes, err));
     struct tensor *proj = find(ck, -1, "patch_embed.proj.weight");
     unfold_projection(proj);

@@ -31,7 +31,7 @@ static void layout(struct sweep *s, struct bump *b)
     if (v->kept == NULL)
         vit_acts_layout(g, s->be, s->n_max, true, b, &v->acts);
     vit_acts_layout(g, s->be, s->n_max, false, b, &v->plain);
-    v->normed = bump_take(b, (size_t)s->n_max * (size_t)g->width, s->be->real_size);
+    vit_read_layout(g, s->be, s->n_max, v->any_gradient, b, &v->read);
     if (v->any_gradient)
         vit_grads_layout(g, s->be, s->n_max, b, &v->grads);
     if (v->any_lrp)
@@ -53,9 +53,10 @@ static void close_scores(struct sweep *s)
     free(((struct vit_scores *)s->scratch)->kept);
 }
 
+/* The last block, of whose output one token is read. */
 static bool is_last(const struct sweep *s, int layer)
 {
-    return layer == s->model->geo.depth - 1;
+    return layer == s->model->geo.depth - 1 && vit_reads_token(&s->model->geo);
 }
 
 static void forward(struct sweep *s, int layer, real *x)
@@ -78,7 +79,7 @@ static void forward(struct sweep *s, int layer, real *x)
 static void head(struct sweep *s, const real *x, real *logits)
 {
     const struct vit_scores *v = s->scratch;
-    vit_head(&s->model->geo, s->be, weights_of(s), s->n, x, v->normed, logits);
+    vit_read_forward(&s->model->geo, s->be, weights_of(s), s->n, x, &v->read, logits);
 }
 
 static void record(struct sweep *s, int layer, const real *x)
@@ -98,11 +99,11 @@ static void record(struct sweep *s, int layer, const real *x)
 static void top(struct sweep *s, struct stream *st, const real *x, const real *logits)
 {
     const struct vit_scores *v = s->scratch;
+    const struct geometry *g = &s->model->geo;
     if (st->lrp)
-        vit_head_lrp(s->be, weights_of(s), &v->lrp, s->n, v->normed, logits, st->onehot,
+        vit_read_lrp(g, s->be, weights_of(s), &v->lrp, s->n, x, &v->read, logits, st->onehot,
                      st->relevance);
-    vit_head_back(&s->model->geo, s->be, weights_of(s), s->n, x, st->onehot, v->grads.d1,
-                  st->gradient);
+    vit_read_back(g, s->be, weights_of(s), s->n, x, &v->read, st->onehot, st->gradient);
 }
 
 static void enter(struct sweep *s, struct stream *st, int layer, const real *x)

@@ -2,13 +2,13 @@
 #pragma once
 
 #include "sweep.h"
-#include "vit.h"
+#include "vit_read.h"
 
 struct vit_scores {
     struct vit_acts acts;  /* of the block in hand */
     struct vit_acts *kept; /* [Λ - lowest], or NULL */
     struct vit_acts plain; /* of blocks below the lowest */
-    real *normed;          /* [n, D] what the head saw */
+    struct vit_read read;
     struct vit_grads grads;
     struct vit_lrp lrp;
     const struct vit_block *w;

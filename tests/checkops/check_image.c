@@ -81,15 +81,22 @@ void check_patchify(struct check *c)
             check_one_patchify(c, &shapes[i], seed);
 }
 
-static void check_one_embed(struct check *c, int n, int len, int width, int cls_at)
+static void check_one_embed(struct check *c, int n, int len, int width, int others, int first,
+                            int apart)
 {
-    CASE(c, "n %d L %d D %d cls at %d", n, len, width, cls_at);
+    CASE(c, "n %d L %d D %d, %d others from %d on, %d apart", n, len, width, others, first, apart);
     size_t d = (size_t)width, images = (size_t)n, tokens = (size_t)len;
-    struct pair *patches = uniform(c, images * (tokens - 1) * d, -1, 1);
-    struct pair *cls = uniform(c, d, -1, 1), *pos = uniform(c, tokens * d, -1, 1);
+    struct pair *patches = uniform(c, images * (tokens - (size_t)others) * d + 1, -1, 1);
+    struct pair *other = uniform(c, (size_t)others * d + 1, -1, 1);
+    struct pair *pos = uniform(c, tokens * d, -1, 1);
     struct pair *out = output(c, images * tokens * d);
-    RUN(c, embed, .n = n, .len = len, .width = width, .cls_at = cls_at, .patches = at(c, patches),
-        .cls = at(c, cls), .pos = at(c, pos), .out = at(c, out));
+#define AT(i) first + (i)*apart
+#define AT6(i) AT(i), AT(i + 1), AT(i + 2), AT(i + 3), AT(i + 4), AT(i + 5)
+    RUN(c, embed, .n = n, .len = len, .width = width, .others = others,
+        .other_at = { AT6(0), AT6(6), AT6(12), AT6(18) }, .patches = at(c, patches),
+        .other = at(c, other), .pos = at(c, pos), .out = at(c, out));
+#undef AT6
+#undef AT
     compare(c, "tokens", out, 1); /* one sum */
 }
 
@@ -97,12 +104,18 @@ void check_embed(struct check *c)
 {
     static const int lens[] = { 1, 2, 17, 26, 197 };
     if (c->bench) {
-        check_one_embed(c, 16, 197, 384, 98);
+        check_one_embed(c, 16, 197, 384, 1, 98, 1);
         return;
     }
     for (size_t i = 0; i < COUNT_OF(lens); i++)
         for (int where = 0; where < 3; where++)
-            check_one_embed(c, 1 + where, lens[i], where == 1 ? 48 : 33, (lens[i] - 1) * where / 2);
+            check_one_embed(c, 1 + where, lens[i], where == 1 ? 48 : 33, 1,
+                            (lens[i] - 1) * where / 2, 1);
+    check_one_embed(c, 2, 16, 33, 0, 0, 1);
+    check_one_embed(c, 2, 18, 48, 2, 0, 1);
+    check_one_embed(c, 2, 18, 33, 2, 0, 17);
+    check_one_embed(c, 1, 49, 20, 12, 3, 4);
+    check_one_embed(c, 2, 120, 8, EMBED_OTHERS, 0, 5);
 }
 
 /* ---- heat maps --------------------------------------------------------------------------- */

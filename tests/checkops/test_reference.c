@@ -50,12 +50,25 @@ static void test_embed(void **state)
     be->op.embed(be, &(struct embed_args){ .n = 2,
                                            .len = 3,
                                            .width = 2,
-                                           .cls_at = 1,
+                                           .others = 1,
+                                           .other_at = { 1 },
                                            .patches = R(patches),
-                                           .cls = R(cls),
+                                           .other = R(cls),
                                            .pos = R(pos),
                                            .out = R(out) });
     assert_close("tokens", out, want, 12, 1e-15);
+    double two[] = { 100, 200, 300, 400 };
+    const double around[] = { 100.1, 200.2, 1.3, 2.4, 300.5, 400.6 }; /* one at each end */
+    be->op.embed(be, &(struct embed_args){ .n = 1,
+                                           .len = 3,
+                                           .width = 2,
+                                           .others = 2,
+                                           .other_at = { 0, 2 },
+                                           .patches = R(patches),
+                                           .other = R(two),
+                                           .pos = R(pos),
+                                           .out = R(out) });
+    assert_close("two others", out, around, 6, 1e-12);
 }
 
 static void test_linear(void **state)

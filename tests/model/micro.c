@@ -10,6 +10,7 @@ struct checkpoint *micro_checkpoint(const struct micro *m)
     const struct geometry g = { .patch = m->patch,
                                 .grid = m->grid,
                                 .tokens = m->grid * m->grid + 1,
+                                .others = 1,
                                 .width = m->width,
                                 .depth = m->depth,
                                 .classes = m->classes,

@@ -19,6 +19,7 @@ static struct checkpoint *toy_checkpoint(void)
     const struct geometry g = { .patch = PATCH,
                                 .grid = GRID,
                                 .tokens = TOKENS,
+                                .others = 1,
                                 .width = WIDTH,
                                 .depth = DEPTH,
                                 .classes = CLASSES };

@@ -17,9 +17,9 @@ static enum status read_geometry(const struct checkpoint *ck, const struct model
     do
         snprintf(name, sizeof name, "mix.%d.weight", ++g->depth);
     while (checkpoint_find(ck, name) != NULL);
-    g->cls_at = 0;
+    g->others = 1; /* CLS, at 0 */
     (void)notes;
-    return place_patches(g, pos->shape[1], 1, 0, o, err);
+    return place_patches(g, pos->shape[1], 0, o, err);
 }
 
 static void list_tensors(const struct geometry *g, struct tensor_list *t)
@@ -55,6 +55,8 @@ static void unbind(void *weights, struct backend *be)
     free(w);
 }
 
+static const char *const others[] = { "cls_token", NULL };
+
 static void *bind(const struct model *m, struct backend *be, unsigned uses)
 {
     struct toy_weights *w = calloc(1, sizeof *w);
@@ -71,7 +73,7 @@ static void *bind(const struct model *m, struct backend *be, unsigned uses)
     free(average);
     w->depth = m->geo.depth;
     w->mix = calloc((size_t)w->depth, sizeof *w->mix);
-    bool ok = stem_bind(&w->stem, m, be) && w->average != NULL && w->mix != NULL;
+    bool ok = stem_bind(&w->stem, m, be, others) && w->average != NULL && w->mix != NULL;
     for (int i = 0; ok && i < w->depth; i++)
         ok = (w->mix[i] = bind_weight(m, be, uses, "mix.%d.weight", i)) != NULL;
     w->head = ok ? bind_weight(m, be, uses, "head.weight") : NULL;

@@ -20,16 +20,27 @@ static void vim_layer(struct layer_view *view, const struct rules *r, struct tra
     }
 }
 
+/* Row c of the last block's maps; of another read-out, its weights times all rows. */
 static void vit_layer(struct layer_view *view, const struct rules *r, struct track *tracks)
 {
-    size_t len = (size_t)view->geo->tokens, cls = (size_t)view->geo->cls_at;
+    const struct geometry *g = view->geo;
+    size_t len = (size_t)g->tokens;
     (void)r;
-    if (view->layer != view->geo->depth - 1)
+    if (view->layer != g->depth - 1)
         return;
     const real *a = vit_attention_map(view);
+    for (int i = 0; i < view->n && g->readout == READ_TOKEN; i++)
+        be_read_doubles(view->be, tracks[i].v,
+                        be_at(view->be, a, ((size_t)i * len + (size_t)g->cls_at) * len), len);
+    if (g->readout == READ_TOKEN)
+        return;
+    double *weight = view->host2;
+    geometry_readout(g, weight);
+    be_read_doubles(view->be, view->host, a, (size_t)view->n * len * len);
     for (int i = 0; i < view->n; i++)
-        be_read_doubles(view->be, tracks[i].v, be_at(view->be, a, ((size_t)i * len + cls) * len),
-                        len);
+        for (size_t row = 0; row < len; row++)
+            for (size_t j = 0; j < len; j++)
+                tracks[i].v[j] += weight[row] * view->host[((size_t)i * len + row) * len + j];
 }
 
 static const struct method_on on[] = {

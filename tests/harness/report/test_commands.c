@@ -266,7 +266,7 @@ static void info_checkpoints(void **state)
     static const struct {
         const char *file, *says;
     } cases[] = {
-        { "vim_odd.safetensors", "26 tokens, CLS at 12" },
+        { "vim_odd.safetensors", "26 tokens (CLS at 12)" },
         { "vit_odd.pth", "pth (stream)" },
         { "vim_micro.pth", "pth (zip)" },
         { "mini_gtsegs.mat", "6, with masks" },

@@ -1,0 +1,262 @@
+#include "vit_geometry.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { HEAD_DIM = 64 }; /* of every published DeiT: H = D / 64 where the config names none */
+
+const char *const vit_others[] = { "cls_token", "dist_token", "reg_token", NULL };
+
+const char *vit_final_norm_name(const struct geometry *g)
+{
+    return g->fc_norm ? "fc_norm" : "norm";
+}
+
+/* ---- what the tensors say ---- */
+
+/* Heads where no config names them: D / 64, and 16 of the widths that are published with 16. */
+static int usual_heads(int width)
+{
+    static const int sixteen[] = { 1152, 1280, 1408, 1664 };
+    for (size_t i = 0; i < sizeof sixteen / sizeof *sixteen; i++)
+        if (width == sixteen[i])
+            return 16;
+    return width % HEAD_DIM == 0 ? width / HEAD_DIM : 0;
+}
+
+static enum status read_heads(const struct checkpoint *ck, const struct model_options *o,
+                              struct geometry *g, struct error *err)
+{
+    g->heads = o->heads != 0 ? o->heads : usual_heads(g->width);
+    if (g->heads == 0)
+        return fail(err, E_CONFIG,
+                    "%s: width %d is no multiple of %d; set model.heads (the number "
+                    "of heads is not in a checkpoint)",
+                    ck->path, g->width, HEAD_DIM);
+    if (g->heads < 0 || g->width % g->heads != 0)
+        return fail(err, E_CONFIG, "%s: model.heads = %d does not divide the width %d", ck->path,
+                    g->heads, g->width);
+    return OK;
+}
+
+/* Tokens before the patches: CLS, distillation, registers. */
+static enum status read_others(const struct checkpoint *ck, struct geometry *g, struct error *err)
+{
+    const struct tensor *registers = checkpoint_find(ck, "reg_token");
+    bool cls = checkpoint_find(ck, "cls_token") != NULL;
+    g->dist = checkpoint_find(ck, "dist_token") != NULL;
+    g->registers = 0;
+    if (registers != NULL) {
+        TRY(need_tensor(ck, "reg_token", 3, &registers, err));
+        if (registers->shape[1] > EMBED_OTHERS - 2)
+            return fail(err, E_DATA,
+                        "%s: tensor 'reg_token' has %lld registers, should have 1 to %d", ck->path,
+                        (long long)registers->shape[1], EMBED_OTHERS - 2);
+        g->registers = (int)registers->shape[1];
+    }
+    if (g->dist && !cls)
+        return fail(err, E_DATA, "%s: tensor 'dist_token' is there, but no 'cls_token'", ck->path);
+    g->others = cls + g->dist + g->registers;
+    for (int i = 0; i < g->others; i++)
+        g->other_at[i] = i;
+    g->cls_at = cls ? 0 : -1;
+    return OK;
+}
+
+/* ---- what meets the head ---- */
+
+static enum status told_readout(const struct checkpoint *ck, const struct tensor *head,
+                                struct geometry *g, struct error *err)
+{
+    bool norm = checkpoint_find(ck, "norm.weight") != NULL;
+    g->fc_norm = checkpoint_find(ck, "fc_norm.weight") != NULL;
+    if (g->fc_norm && norm)
+        return fail(err, E_DATA,
+                    "%s: tensors 'norm.weight' and 'fc_norm.weight' are both there: a "
+                    "ViT has one of them",
+                    ck->path);
+    if (checkpoint_find(ck, "head_dist.weight") != NULL && !g->dist)
+        return fail(err, E_DATA, "%s: tensor 'head_dist.weight' is there, but no 'dist_token'",
+                    ck->path);
+    if (head->shape[1] == 2 * (int64_t)g->width && g->cls_at >= 0)
+        g->readout = READ_TOKEN_AND_MEAN;
+    else if (checkpoint_find(ck, "head_dist.weight") != NULL)
+        g->readout = READ_TWO_HEADS;
+    else
+        g->readout = g->fc_norm || g->cls_at < 0 ? READ_MEAN : READ_TOKEN;
+    return OK;
+}
+
+static enum status wanted_readout(const struct checkpoint *ck, const char *pool, struct geometry *g,
+                                  struct error *err)
+{
+    static const struct {
+        const char *word;
+        enum readout readout;
+    } pools[] = { { "cls", READ_TOKEN }, { "mean", READ_MEAN }, { "all", READ_MEAN_ALL } };
+    for (size_t i = 0; pool != NULL && i < sizeof pools / sizeof *pools; i++) {
+        if (strcmp(pools[i].word, pool) != 0)
+            continue;
+        bool fits = pools[i].readout == READ_TOKEN ? g->cls_at >= 0 && !g->fc_norm
+                                                   : g->readout != READ_TWO_HEADS;
+        if (!fits || g->readout == READ_TOKEN_AND_MEAN)
+            return fail(err, E_CONFIG, "%s: model.pool = %s, but its tensors ask for %s", ck->path,
+                        pool, vit_readout_words(g));
+        g->readout = pools[i].readout;
+        return OK;
+    }
+    return OK;
+}
+
+const char *vit_readout_words(const struct geometry *g)
+{
+    switch (g->readout) {
+    case READ_TWO_HEADS:
+        return "the mean of two heads, at CLS and at the distillation token";
+    case READ_MEAN:
+        return g->fc_norm ? "the mean of the patches, then a norm" : "the mean of the patches";
+    case READ_MEAN_ALL:
+        return "the mean of all tokens";
+    case READ_TOKEN_AND_MEAN:
+        return "CLS beside the mean of the patches";
+    default:
+        return "the CLS token";
+    }
+}
+
+/* What no tensor says, each with its key; what a config has set is no assumption. */
+static void note_assumptions(const struct model_options *o, const struct geometry *g,
+                             struct notes *notes)
+{
+    if (o->heads == 0)
+        note(notes, "heads: %d, as usual of width %d; no tensor says it (model.heads)", g->heads,
+             g->width);
+    if (o->eps <= 0)
+        note(notes,
+             "norms: eps %g, as usual of tensors with these names; no tensor says it (model.eps)",
+             g->eps);
+    note(notes, "read-out: %s%s", vit_readout_words(g),
+         o->pool == NULL && g->readout != READ_TWO_HEADS && g->readout != READ_TOKEN_AND_MEAN
+             ? "; the tensors allow another one (model.pool)"
+             : "");
+}
+
+enum status vit_read_geometry(const struct checkpoint *ck, const struct model_options *o,
+                              struct geometry *g, struct notes *notes, struct error *err)
+{
+    const struct tensor *pos, *proj, *fc1, *head;
+    char name[64];
+    if (checkpoint_find(ck, "head.weight") == NULL)
+        return fail(err, E_DATA,
+                    "%s: a ViT without a class head ('head.weight'), such as MAE, DINO and DINOv2 "
+                    "backbones are: it classifies nothing",
+                    ck->path);
+    TRY(need_tensor(ck, "pos_embed", 3, &pos, err));
+    TRY(need_tensor(ck, "patch_embed.proj.weight", 4, &proj, err));
+    TRY(need_tensor(ck, "blocks.0.mlp.fc1.weight", 2, &fc1, err));
+    TRY(need_tensor(ck, "head.weight", 2, &head, err));
+    g->width = (int)proj->shape[0];
+    g->patch = (int)proj->shape[2];
+    g->mlp = (int)fc1->shape[0];
+    g->classes = (int)head->shape[0];
+    do
+        snprintf(name, sizeof name, "blocks.%d.norm1.weight", ++g->depth);
+    while (checkpoint_find(ck, name) != NULL);
+    TRY(read_heads(ck, o, g, err));
+    TRY(read_others(ck, g, err));
+    TRY(told_readout(ck, head, g, err));
+    TRY(wanted_readout(ck, o->pool, g, err));
+    if (o->eps > 0)
+        g->eps = o->eps;
+    else if (g->eps <= 0)
+        g->eps = VIT_NORM_EPS;
+    if (place_patches(g, pos->shape[1], 0, o, err) != OK)
+        return fail_prefix(err, "%s: ", ck->path);
+    note_assumptions(o, g, notes);
+    return OK;
+}
+
+/* ---- all tensors ---- */
+
+static void list_linear(struct tensor_list *t, int64_t out, int64_t in, const char *name)
+{
+    tensor_list_add(t, out, in, 0, 0, "%s.weight", name);
+    tensor_list_add(t, out, 0, 0, 0, "%s.bias", name);
+}
+
+static void list_block(const struct geometry *g, struct tensor_list *t, int i)
+{
+    int64_t d = g->width;
+    char name[64];
+    for (int k = 1; k <= 2; k++) {
+        tensor_list_add(t, d, 0, 0, 0, "blocks.%d.norm%d.weight", i, k);
+        tensor_list_add(t, d, 0, 0, 0, "blocks.%d.norm%d.bias", i, k);
+    }
+    const struct {
+        const char *name;
+        int64_t out, in;
+    } linear[] = { { "attn.qkv", 3 * d, d },
+                   { "attn.proj", d, d },
+                   { "mlp.fc1", g->mlp, d },
+                   { "mlp.fc2", d, g->mlp } };
+    for (int k = 0; k < 4; k++) {
+        snprintf(name, sizeof name, "blocks.%d.%s", i, linear[k].name);
+        list_linear(t, linear[k].out, linear[k].in, name);
+    }
+}
+
+void vit_list_tensors(const struct geometry *g, struct tensor_list *t)
+{
+    int64_t d = g->width;
+    if (g->others > g->dist + g->registers)
+        tensor_list_add(t, 1, 1, d, 0, "cls_token");
+    if (g->dist > 0)
+        tensor_list_add(t, 1, g->dist, d, 0, "dist_token");
+    if (g->registers > 0)
+        tensor_list_add(t, 1, g->registers, d, 0, "reg_token");
+    tensor_list_add(t, 1, g->tokens, d, 0, "pos_embed");
+    tensor_list_add(t, d, 3, g->patch, g->patch, "patch_embed.proj.weight");
+    tensor_list_add(t, d, 0, 0, 0, "patch_embed.proj.bias");
+    for (int i = 0; i < g->depth; i++)
+        list_block(g, t, i);
+    tensor_list_add(t, d, 0, 0, 0, "%s.weight", vit_final_norm_name(g));
+    tensor_list_add(t, d, 0, 0, 0, "%s.bias", vit_final_norm_name(g));
+    list_linear(t, g->classes, g->readout == READ_TOKEN_AND_MEAN ? 2 * d : d, "head");
+    if (g->readout == READ_TWO_HEADS)
+        list_linear(t, g->classes, d, "head_dist");
+}
+
+/* ---- what is published (SPEC 2) ---- */
+
+void vit_complete(struct geometry *g)
+{
+    g->cls_at = 0;
+    g->mlp = 4 * g->width;
+}
+
+#define DEIT(d, h)                                                                                 \
+    {                                                                                              \
+        .image_size = 224, .patch = 16, .stride = 16, .others = 1, .width = (d), .depth = 12,      \
+        .heads = (h)                                                                               \
+    }
+const struct published_model vit_published[] = {
+    { "deit_tiny", DEIT(192, 3) },
+    { "deit_small", DEIT(384, 6) },
+    { "deit_base", DEIT(768, 12) },
+    { .name = NULL },
+};
+
+const struct own_size vit_own_sizes[] = {
+    { "heads", offsetof(struct geometry, heads) },
+    { "tokens that are no patches", offsetof(struct geometry, others) },
+    { "a read-out", offsetof(struct geometry, readout) },
+    { NULL, 0 },
+};
+
+void vit_describe(const struct geometry *g, bool all, char *text, size_t size)
+{
+    snprintf(text, size, "%d heads", g->heads);
+    if (all)
+        snprintf(text, size, "%d heads, MLP %d", g->heads, g->mlp);
+}

@@ -1,0 +1,45 @@
+/* From the last block's output to the logits and back, for every read-out (enum readout). The one
+ * of a single token takes that token's rows alone, x [n, D]; all others take all tokens, x [n, L,
+ * D]. */
+#pragma once
+
+#include "vit.h"
+
+struct vit_read {  /* for n images */
+    real *normed;  /* [n, L, D] what the norm gave (of one token: [n, D]); of fc_norm [n, D] */
+    real *pooled;  /* [n, 2, D] tokens read out, before the head or fc_norm; NULL of one token */
+    real *half[2]; /* [n, classes] of two heads: the logits of each */
+    /* scratch of the way back, where it is asked for: */
+    real *g_tokens; /* [n, L, D] */
+    real *g_pooled; /* [n, 2, D] */
+    real *g_logits; /* [2, n, classes] */
+};
+
+/* Whether the last block's other tokens are of no use. */
+static inline bool vit_reads_token(const struct geometry *g)
+{
+    return g->readout == READ_TOKEN;
+}
+
+/* Tokens that meet the head side by side: 1 or 2. */
+static inline int vit_read_width(const struct geometry *g)
+{
+    return g->readout == READ_TOKEN_AND_MEAN ? 2 : 1;
+}
+
+void vit_read_layout(const struct geometry *, const struct backend *, int n, bool back,
+                     struct bump *, struct vit_read *);
+/* The weights of the tokens, [width, L] in w->read, and which tokens are in the mean, [L] in
+ * w->mean. */
+bool vit_read_bind(struct vit_weights *, const struct geometry *, struct backend *);
+
+/* x -> logits [n, classes]. */
+void vit_read_forward(const struct geometry *, struct backend *, const struct vit_weights *, int n,
+                      const real *x, const struct vit_read *, real *logits);
+/* The gradient gx (shaped like x) of onehot · logits. */
+void vit_read_back(const struct geometry *, struct backend *, const struct vit_weights *, int n,
+                   const real *x, const struct vit_read *, const real *onehot, real *gx);
+/* The relevance r (shaped like x), from onehot [n, classes] at the logits. */
+void vit_read_lrp(const struct geometry *, struct backend *, const struct vit_weights *,
+                  const struct vit_lrp *, int n, const real *x, const struct vit_read *,
+                  const real *logits, const real *onehot, real *r);

@@ -1,0 +1,346 @@
+"""Tiny random checkpoints of the families of ViT that people bring, as timm, transformers and torchvision write them, with
+what their own code makes of an image (logits), and raw attention, rollout and attribution computed here in double: test
+data for tests/model/test_vit_families.c. Needs torch, timm, transformers, torchvision; evalh itself needs none of them.
+
+    python3 scripts/reference_families.py tests/model/families
+
+The maps follow the specification (read-out weights w over tokens in place of row c; LayerScale folded; average pooling
+as R_i = x_i S(R, sum x); two heads as the halves of a residual)."""
+
+import json
+import os
+import struct
+import sys
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import reference_lrp as lrp
+
+WIDTH, DEPTH, HEADS, MLP, CLASSES, IMAGES = 16, 3, 2, 24, 7, 2
+MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+# ---- files and pictures ------------------------------------------------------------------------
+def write_safetensors(path, tensors, half):
+    header, body = {}, b""
+    for name, t in tensors.items():
+        a = t.detach().cpu().numpy()
+        a = a if a.dtype.kind in "iu" else a.astype(np.float16 if half else np.float32)
+        kind = {"float16": "F16", "float32": "F32", "int64": "I64"}[a.dtype.name]
+        header[name] = {"dtype": kind, "shape": list(a.shape), "data_offsets": [len(body), len(body) + a.nbytes]}
+        body += np.ascontiguousarray(a).tobytes()
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text + body)
+
+
+def picture(side, state):
+    """[side, side, 3] bytes of splitmix64, as the tests make them; returns the next state."""
+    out = np.empty(side * side * 3, np.uint8)
+    mask = (1 << 64) - 1
+    for i in range(out.size):
+        state = (state + 0x9E3779B97F4A7C15) & mask
+        z = state
+        z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ z >> 27) * 0x94D049BB133111EB) & mask
+        out[i] = (z ^ z >> 31) & 0xFF
+    return out.reshape(side, side, 3), state
+
+
+def pixels(side):
+    state, images = 3, []
+    for _ in range(IMAGES):
+        rgb, state = picture(side, state)
+        x = (rgb.astype(np.float32) / np.float32(255)).astype(np.float64)
+        images.append(((x - MEAN.astype(np.float32)) / STD.astype(np.float32)).transpose(2, 0, 1))
+    return torch.from_numpy(np.stack(images))
+
+
+def randomise(model, seed):
+    """Weights that fp16 holds exactly, large enough for attention to differ from uniform."""
+    g = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            scale = 0.15 if p.ndim == 1 or "token" in name or "pos" in name else 1.2 / p[0].numel() ** 0.5
+            base = 1.0 if p.ndim == 1 and ("norm" in name or "ln" in name) and name.endswith("weight") else 0.0
+            if "gamma" in name or "lambda1" in name or "scale" in name:
+                base, scale = 0.6, 0.3
+            if "qkv" in name or "query" in name or "key" in name or "q_proj" in name or "in_proj" in name:
+                scale *= 2
+            p.copy_((base + scale * torch.randn(p.shape, generator=g)).half().to(p.dtype))
+    return model.double().eval()
+
+
+# ---- one ViT in double, from named parts -------------------------------------------------------
+class Parts:
+    """tokens: [(tensor [k, D])] before the patches; pos for all tokens [L, D]; blocks: dicts of (weight, bias)."""
+
+    def __init__(self, proj, others, pos, blocks, norm, head, readout, eps=1e-6, fc_norm=False, head_dist=None):
+        self.proj, self.others, self.pos, self.blocks, self.norm = proj, others, pos, blocks, norm
+        self.head, self.head_dist, self.readout, self.eps, self.fc_norm = head, head_dist, readout, eps, fc_norm
+
+    def weights(self, length):
+        """Read-out weights over the tokens."""
+        w, p = torch.zeros(length, dtype=torch.double), len(self.others)
+        if self.readout == "token":
+            w[0] = 1
+        elif self.readout == "two heads":
+            w[:2] = 0.5
+        elif self.readout == "mean":
+            w[p:] = 1 / (length - p)
+        else:  # token and mean
+            w[p:] = 0.5 / (length - p)
+            w[0] = 0.5
+        return w
+
+
+def layer_norm(x, wb, eps):
+    return F.layer_norm(x, x.shape[-1:], wb[0], wb[1], eps)
+
+
+def forward(m, x, keep):
+    e = F.conv2d(x, *m.proj, stride=m.proj[0].shape[-1]).flatten(2).transpose(1, 2)
+    if len(m.others):
+        e = torch.cat((m.others[None].expand(len(e), -1, -1), e), 1)
+    x = e + m.pos
+    n, length, width = x.shape
+    keep["tokens"] = x = x.detach().requires_grad_()
+    for i, b in enumerate(m.blocks):
+        p = f"blocks.{i}."
+        keep[p + "x0"] = x
+        y = keep[p + "attn.qkv.in"] = layer_norm(x, b["norm1"], m.eps)
+        qkv = F.linear(y, *b["attn.qkv"]).view(n, length, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        keep[p + "q"], keep[p + "k"], keep[p + "v"] = qkv
+        a = (qkv[0] @ qkv[1].transpose(2, 3) * (width // HEADS) ** -0.5).softmax(-1)
+        keep[p + "probs"] = a
+        a.retain_grad()
+        o = keep[p + "attn.proj.in"] = (a @ qkv[2]).transpose(1, 2).reshape(n, length, width)
+        keep[p + "p"] = F.linear(o, *b["attn.proj"])
+        x = keep[p + "x1"] = x + keep[p + "p"]
+        y = keep[p + "mlp.fc1.in"] = layer_norm(x, b["norm2"], m.eps)
+        y = keep[p + "mlp.fc2.in"] = F.gelu(F.linear(y, *b["mlp.fc1"]))
+        keep[p + "m"] = F.linear(y, *b["mlp.fc2"])
+        x = x + keep[p + "m"]
+    keep["x"], p = x, len(m.others)
+    if m.fc_norm:
+        keep["pooled"] = layer_norm(x[:, p:].mean(1), m.norm, m.eps)
+        return F.linear(keep["pooled"], *m.head)
+    x = keep["norm"] = layer_norm(x, m.norm, m.eps)
+    if m.readout == "token":
+        keep["pooled"] = x[:, 0]
+    elif m.readout == "mean":
+        keep["pooled"] = x[:, p:].mean(1)
+    elif m.readout == "token and mean":
+        keep["pooled"] = torch.cat((x[:, 0], x[:, p:].mean(1)), 1)
+    else:
+        keep["halves"] = F.linear(x[:, 0], *m.head), F.linear(x[:, 1], *m.head_dist)
+        return sum(keep["halves"]) / 2
+    return F.linear(keep["pooled"], *m.head)
+
+
+def mean_rule(R, x):
+    return x * lrp.ratio(R, x.sum(1))[:, None]
+
+
+def relevance_on_top(m, keep, onehot):
+    """R of the last block's output, [n, L, D]."""
+    x, p = (keep["x"] if m.fc_norm else keep["norm"]).detach(), len(m.others)
+    R = torch.zeros_like(x)
+    if m.readout == "two heads":
+        a, b = (h.detach() for h in keep["halves"])
+        ra, rb = lrp.add(onehot, a, b, False)
+        R[:, 0] = lrp.linear(ra, x[:, 0], m.head[0], False)
+        R[:, 1] = lrp.linear(rb, x[:, 1], m.head_dist[0], False)
+        return R
+    r = lrp.linear(onehot, keep["pooled"].detach(), m.head[0], False)
+    if m.readout == "token":
+        R[:, 0] = r
+    else:
+        R[:, p:] = mean_rule(r[:, -WIDTH:], x[:, p:])
+        if m.readout == "token and mean":
+            R[:, 0] = r[:, :WIDTH]
+    return R
+
+
+def explain(m, x):
+    """logits, and the three maps of the predicted class, [n, patches]."""
+    keep = {}
+    logits = forward(m, x, keep)
+    k = logits.argmax(1)
+    logits.gather(1, k[:, None]).sum().backward()
+    kept = {name: t.detach() for name, t in keep.items() if torch.is_tensor(t)}
+    R = relevance_on_top(m, keep, F.one_hot(k, logits.shape[1]).double())
+    weights = {f"blocks.{i}.{name}.weight": b[name][0] for i, b in enumerate(m.blocks) for name in b}
+    length, p = kept["tokens"].shape[1], len(m.others)
+    w = m.weights(length).expand(len(x), length)
+    raw = (w[:, None] @ kept[f"blocks.{DEPTH - 1}.probs"].mean(1))[:, 0]
+    rows = {"rollout": w.clone(), "attribution": w.clone()}
+    for i in reversed(range(1, DEPTH)):
+        R, ra = lrp.block(weights, f"blocks.{i}.", kept, R, HEADS, False)
+        a = kept[f"blocks.{i}.probs"].mean(1) + torch.eye(length)
+        rows["rollout"] = (rows["rollout"][:, None] @ (a / a.sum(-1, keepdim=True)))[:, 0]
+        a = (keep[f"blocks.{i}.probs"].grad * ra).clamp(min=0).mean(1)
+        rows["attribution"] = rows["attribution"] + (rows["attribution"][:, None] @ a)[:, 0]
+    maps = {"raw": raw, **rows}
+    dot = (keep["tokens"] * keep["tokens"].grad).sum(-1)
+    return logits.detach(), {name: v[:, p:] for name, v in maps.items()}, dot.detach()
+
+
+# ---- the families ------------------------------------------------------------------------------
+def pair(module):
+    w = module.weight
+    return w, module.bias if module.bias is not None else torch.zeros(len(w), dtype=w.dtype)
+
+
+def scaled(module, gamma):
+    w, b = pair(module)
+    return (w, b) if gamma is None else (w * gamma[:, None], b * gamma)
+
+
+def timm_parts(m, readout):
+    fc_norm = not isinstance(m.fc_norm, torch.nn.Identity)
+    tokens = [t[0] for t in (m.cls_token, getattr(m, "dist_token", None), m.reg_token) if t is not None]
+    others = torch.cat(tokens) if tokens else torch.zeros(0, WIDTH, dtype=torch.double)
+    pos = m.pos_embed[0]
+    missing = len(others) + m.patch_embed.num_patches - len(pos)
+    pos = torch.cat((torch.zeros(missing, WIDTH, dtype=torch.double), pos))
+    blocks = [{"norm1": pair(b.norm1), "attn.qkv": pair(b.attn.qkv),
+               "attn.proj": scaled(b.attn.proj, getattr(b.ls1, "gamma", None)), "norm2": pair(b.norm2),
+               "mlp.fc1": pair(b.mlp.fc1), "mlp.fc2": scaled(b.mlp.fc2, getattr(b.ls2, "gamma", None))}
+              for b in m.blocks]
+    head_dist = pair(m.head_dist) if hasattr(m, "head_dist") else None
+    return Parts(pair(m.patch_embed.proj), others, pos, blocks, pair(m.fc_norm if fc_norm else m.norm), pair(m.head),
+                 readout, fc_norm=fc_norm, head_dist=head_dist)
+
+
+def timm_model(readout, side=32, patch=8, distilled=False, **more):
+    from timm.models.deit import VisionTransformerDistilled
+    from timm.models.vision_transformer import VisionTransformer
+    kind = VisionTransformerDistilled if distilled else VisionTransformer
+    m = kind(img_size=side, patch_size=patch, embed_dim=WIDTH, depth=DEPTH, num_heads=HEADS, mlp_ratio=MLP / WIDTH,
+             num_classes=CLASSES, **more)
+    return m, lambda: timm_parts(m, readout), m, side
+
+
+def hf_parts(inner, head, readout, eps, dist=None):
+    e = inner.embeddings
+    tokens = [e.cls_token[0]]
+    pos = e.position_embeddings[0]
+    if getattr(e, "distillation_token", None) is not None:
+        tokens.append(e.distillation_token[0])
+    if getattr(e, "register_tokens", None) is not None:
+        tokens.append(e.register_tokens[0])
+        gap = torch.zeros(e.register_tokens.shape[1], WIDTH, dtype=torch.double)
+        pos = torch.cat((pos[:1], gap, pos[1:]))
+    blocks = []
+    state = dict(inner.named_parameters())
+    layers = sorted({n.split(".norm1.")[0].split(".layernorm_before.")[0] for n in state
+                     if ".norm1.weight" in n or ".layernorm_before.weight" in n}, key=lambda n: int(n.split(".")[-1]))
+
+    def find(prefix, *names):
+        for name in names:
+            if prefix + "." + name + ".weight" in state:
+                w = state[prefix + "." + name + ".weight"]
+                b = state.get(prefix + "." + name + ".bias")
+                return w, b if b is not None else torch.zeros(len(w), dtype=w.dtype)
+        raise KeyError(names)
+
+    for p in layers:
+        qkv = [find(p, f"attention.attention.{long}", f"attention.{short}_proj")
+               for long, short in (("query", "q"), ("key", "k"), ("value", "v"))]
+        g1, g2 = (state.get(f"{p}.layer_scale{i}.lambda1") for i in (1, 2))
+        w, b = find(p, "attention.output.dense", "attention.o_proj")
+        w2, b2 = find(p, "output.dense", "mlp.fc2")
+        blocks.append({"norm1": find(p, "layernorm_before", "norm1"), "norm2": find(p, "layernorm_after", "norm2"),
+                       "attn.qkv": (torch.cat([w for w, _ in qkv]), torch.cat([b for _, b in qkv])),
+                       "attn.proj": (w, b) if g1 is None else (w * g1[:, None], b * g1),
+                       "mlp.fc1": find(p, "intermediate.dense", "mlp.fc1"),
+                       "mlp.fc2": (w2, b2) if g2 is None else (w2 * g2[:, None], b2 * g2)})
+    return Parts(pair(e.patch_embeddings.projection), torch.cat(tokens), pos, blocks, pair(inner.layernorm), pair(head),
+                 readout, eps=eps, head_dist=None if dist is None else pair(dist))
+
+
+def hf_model(kind, readout, **more):
+    import transformers as tf
+    config = dict(hidden_size=WIDTH, num_hidden_layers=DEPTH, num_attention_heads=HEADS, image_size=32, patch_size=8,
+                  num_labels=CLASSES, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, **more)
+    names = {"vit": ("ViTConfig", "ViTForImageClassification"),
+             "deit": ("DeiTConfig", "DeiTForImageClassificationWithTeacher"),
+             "dinov2": ("Dinov2Config", "Dinov2ForImageClassification"),
+             "dinov2_reg": ("Dinov2WithRegistersConfig", "Dinov2WithRegistersForImageClassification")}[kind]
+    if kind.startswith("dinov2"):
+        config["mlp_ratio"] = 2
+    else:
+        config["intermediate_size"] = MLP
+    m = getattr(tf, names[1])(getattr(tf, names[0])(**config))
+
+    def parts():
+        inner = getattr(m, {"vit": "vit", "deit": "deit", "dinov2": "dinov2", "dinov2_reg": "dinov2_with_registers"}[kind])
+        head = m.cls_classifier if kind == "deit" else m.classifier
+        return hf_parts(inner, head, readout, 1e-6 if kind.startswith("dinov2") else 1e-12,
+                        m.distillation_classifier if kind == "deit" else None)
+
+    return m, parts, lambda x: m(pixel_values=x).logits, 32
+
+
+def torchvision_model():
+    from torchvision.models.vision_transformer import VisionTransformer
+    m = VisionTransformer(image_size=32, patch_size=8, num_layers=DEPTH, num_heads=HEADS, hidden_dim=WIDTH, mlp_dim=MLP,
+                          num_classes=CLASSES)
+
+    def parts():
+        blocks = [{"norm1": pair(b.ln_1), "norm2": pair(b.ln_2),
+                   "attn.qkv": (b.self_attention.in_proj_weight, b.self_attention.in_proj_bias),
+                   "attn.proj": pair(b.self_attention.out_proj), "mlp.fc1": pair(b.mlp[0]), "mlp.fc2": pair(b.mlp[3])}
+                  for b in m.encoder.layers]
+        return Parts(pair(m.conv_proj), m.class_token[0], m.encoder.pos_embedding[0], blocks, pair(m.encoder.ln),
+                     pair(m.heads.head), "token")
+
+    return m, parts, m, 32
+
+
+FAMILIES = {
+    "timm_plain": lambda: timm_model("token"),
+    "timm_no_qkv_bias": lambda: timm_model("token", qkv_bias=False),
+    "timm_patch14": lambda: timm_model("token", side=42, patch=14),
+    "timm_patch32": lambda: timm_model("token", side=96, patch=32),
+    "timm_layerscale": lambda: timm_model("token", init_values=0.1),
+    "timm_deit3": lambda: timm_model("token", no_embed_class=True, init_values=0.1),
+    "timm_distilled": lambda: timm_model("two heads", distilled=True),
+    "timm_registers": lambda: timm_model("token", reg_tokens=4, no_embed_class=True),
+    "timm_reg_gap": lambda: timm_model("mean", reg_tokens=4, class_token=False, no_embed_class=True, global_pool="avg",
+                                       init_values=0.1),
+    "timm_gap": lambda: timm_model("mean", class_token=False, global_pool="avg", fc_norm=False, qkv_bias=False),
+    "timm_fc_norm": lambda: timm_model("mean", global_pool="avg"),
+    "hf_vit": lambda: hf_model("vit", "token"),
+    "hf_deit_teacher": lambda: hf_model("deit", "two heads"),
+    "hf_dinov2": lambda: hf_model("dinov2", "token and mean"),
+    "hf_dinov2_reg": lambda: hf_model("dinov2_reg", "token and mean"),
+    "torchvision": torchvision_model,
+}
+
+
+def main():
+    folder = sys.argv[1]
+    os.makedirs(folder, exist_ok=True)
+    torch.set_default_dtype(torch.double)
+    for seed, (name, make) in enumerate(FAMILIES.items()):
+        m, parts, run, side = make()
+        randomise(m, seed)
+        x = pixels(side)
+        with torch.no_grad():
+            theirs = run(x)
+        ours, maps, dot = explain(parts(), x)
+        off = float((theirs - ours).abs().max() / theirs.abs().max())
+        print(f"{name}: logits here and there differ by {off:.1e} of the largest")
+        assert off < 1e-7, name  # fp32 softmax inside transformers
+        write_safetensors(f"{folder}/{name}.safetensors", m.state_dict(), True)
+        expected = {"logits": theirs, "token_times_gradient": dot, **maps}
+        write_safetensors(f"{folder}/{name}.expected.safetensors", expected, False)
+
+
+main()

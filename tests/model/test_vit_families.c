@@ -1,0 +1,227 @@
+/* test_vit_families FOLDER: families of ViT as their own code wrote them
+ * (scripts/reference_families.py): logits within 3e-5 of the largest, gradients and maps within
+ * 1e-4 of their largest. */
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "random.h"
+#include "sweep.h"
+
+enum { IMAGES = 2, HEADS = 2 };
+
+static int failures, checks;
+
+static void report(bool ok, const char *family, const char *what, double off)
+{
+    checks++;
+    failures += !ok;
+    printf("%s %s: %s, off by %.1e of the largest\n", ok ? "ok" : "FAILED", family, what, off);
+}
+
+static const struct tensor *expected(const struct checkpoint *e, const char *name, size_t count)
+{
+    const struct tensor *t = checkpoint_find(e, name);
+    return t != NULL && t->count == count ? t : NULL;
+}
+
+/* The largest distance as a share of the largest value; infinite where there is nothing to hold to.
+ */
+static double distance(const struct tensor *due, const float *is)
+{
+    double largest = 0, far = 0;
+    if (due == NULL)
+        return INFINITY;
+    for (size_t i = 0; i < due->count; i++) {
+        largest = fmax(largest, fabs((double)due->data[i]));
+        far = fmax(far, fabs((double)due->data[i] - (double)is[i]));
+        if (!isfinite(is[i]))
+            return INFINITY;
+    }
+    return largest > 0 ? far / largest : INFINITY;
+}
+
+static uint8_t *pictures(size_t bytes)
+{
+    uint8_t *rgb = malloc(IMAGES * bytes);
+    uint64_t random = 3;
+    for (size_t i = 0; rgb != NULL && i < IMAGES * bytes; i++)
+        rgb[i] = (uint8_t)random_next(&random);
+    return rgb;
+}
+
+struct family {
+    const char *name;
+    struct model *model;
+    struct checkpoint *due;
+    uint8_t *rgb;
+    size_t bytes; /* of an image */
+};
+
+static void check_logits(const struct family *f, const char *backend)
+{
+    size_t classes = (size_t)f->model->geo.classes;
+    float *logits = calloc(IMAGES * classes, sizeof *logits);
+    struct view views[IMAGES];
+    struct backend *be;
+    struct net *net;
+    struct error err = { 0 };
+    double off = INFINITY;
+    for (int i = 0; i < IMAGES; i++)
+        views[i] = (struct view){ .rgb = f->rgb + (size_t)i * f->bytes };
+    if (backend_open(backend, NULL, &be, &err) == OK) {
+        if (net_open(f->model, be, &input_imagenet, IMAGES, &net, &err) == OK) {
+            if (net_forward(net, views, IMAGES, logits, &err) == OK)
+                off = distance(expected(f->due, "logits", IMAGES * classes), logits);
+            net_close(net);
+        }
+        backend_close(be);
+    }
+    char what[100];
+    snprintf(what, sizeof what, "logits on %s", backend);
+    report(off < 3e-5, f->name, what, off);
+    free(logits);
+}
+
+static void check_maps(const struct family *f)
+{
+    static const char *const names[] = { "raw", "rollout", "attribution" };
+    const struct explain_method *methods[3];
+    const bool classes[CLASS_CHOICES] = { true, false };
+    const struct backend_options bo = { .simd = "" };
+    size_t cells = (size_t)f->model->geo.grid * (size_t)f->model->geo.grid;
+    struct explain_image subjects[IMAGES];
+    struct explainer *ex;
+    struct error err = { 0 };
+    int32_t predicted[IMAGES];
+    float identity[IMAGES], *map = calloc(IMAGES * cells, sizeof *map);
+    uint8_t zero[IMAGES];
+    for (int m = 0; m < 3; m++)
+        methods[m] = explain_find(names[m]);
+    for (int i = 0; i < IMAGES; i++)
+        subjects[i] =
+            (struct explain_image){ .rgb = f->rgb + (size_t)i * f->bytes, .predicted = -1 };
+    if (explainer_open(f->model, "cpu", &bo, &input_imagenet, &explain_defaults, methods, 3,
+                       classes, IMAGES, &ex, &err) != OK) {
+        report(false, f->name, err.text, INFINITY);
+        free(map);
+        return;
+    }
+    float *maps = calloc(IMAGES * explainer_map_values(ex), sizeof *maps);
+    const struct explain_result r = { predicted, maps, identity, zero };
+    bool ran = explainer_run(ex, subjects, IMAGES, &r, &err) == OK;
+    for (int m = 0; m < 3; m++) {
+        for (int i = 0; i < IMAGES; i++)
+            memcpy(map + (size_t)i * cells, maps + explainer_map_at(ex, i, m, CLASS_PREDICTED),
+                   cells * sizeof *map);
+        double off = ran ? distance(expected(f->due, names[m], IMAGES * cells), map) : INFINITY;
+        report(off < 1e-4, f->name, names[m], off);
+    }
+    explainer_close(ex);
+    free(maps);
+    free(map);
+}
+
+/* Token times gradient, for every token: the whole way back. */
+static void bottom(struct layer_view *view, const struct rules *r, struct track *tracks)
+{
+    size_t len = (size_t)view->geo->tokens, d = (size_t)view->geo->width;
+    struct backend *be = view->be;
+    real *sums = be->alloc(be, (size_t)view->n * len * be->real_size);
+    const struct row_reduce_args dot = { .stat = ROW_DOT,
+                                         .rows = (size_t)view->n * len,
+                                         .cols = (int)d,
+                                         .x = view->tokens,
+                                         .y = view->g_tokens,
+                                         .out = sums };
+    (void)r;
+    be->op.row_reduce(be, &dot);
+    for (int i = 0; i < view->n; i++)
+        be_read_doubles(be, tracks[i].v, be_at(be, sums, (size_t)i * len), len);
+    be->free(be, sums);
+}
+
+static void check_gradient(const struct family *f)
+{
+    static const struct method_on on[] = { { "", { .bottom = bottom } }, { 0 } };
+    static const struct method dot = {
+        .info = { .name = "dot" }, .gradient = GRADIENT_PLAIN, .on = on, .sums = true
+    };
+    const struct job job = { .method = &dot };
+    size_t len = (size_t)f->model->geo.tokens;
+    float *is = calloc(IMAGES * len, sizeof *is);
+    struct view views[IMAGES];
+    struct backend *be;
+    struct sweep *s;
+    struct error err = { 0 };
+    int32_t predicted[IMAGES] = { -1, -1 }, target[IMAGES] = { 0 };
+    double off = INFINITY;
+    for (int i = 0; i < IMAGES; i++)
+        views[i] = (struct view){ .rgb = f->rgb + (size_t)i * f->bytes };
+    if (backend_open("cpu64", NULL, &be, &err) == OK) {
+        void *weights = f->model->type->bind(f->model, be, WEIGHT_FORWARD | WEIGHT_BACK);
+        if (weights != NULL &&
+            sweep_open(f->model, be, weights, &input_imagenet, &job, 1, IMAGES, &s, &err) == OK) {
+            sweep_run(s, views, IMAGES, predicted, target);
+            for (int i = 0; i < IMAGES; i++)
+                for (size_t t = 0; t < len; t++)
+                    is[(size_t)i * len + t] = (float)s->jobs[0].tracks[i].v[t];
+            off = distance(expected(f->due, "token_times_gradient", IMAGES * len), is);
+            sweep_close(s);
+        }
+        f->model->type->unbind(weights, be);
+        backend_close(be);
+    }
+    report(off < 1e-4, f->name, "gradient at the tokens", off);
+    free(is);
+}
+
+static void check_family(const char *folder, const char *name)
+{
+    struct family f = { .name = name };
+    struct checkpoint *ck;
+    struct error err = { 0 };
+    char path[1000];
+    const struct model_options o = { .heads = HEADS };
+    snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
+    if (checkpoint_open(path, &ck, &err) != OK || model_open(ck, &o, &f.model, &err) != OK) {
+        report(false, name, err.text, INFINITY);
+        return;
+    }
+    snprintf(path, sizeof path, "%s/%s.expected.safetensors", folder, name);
+    f.bytes = (size_t)f.model->geo.image_size * (size_t)f.model->geo.image_size * 3;
+    f.rgb = pictures(f.bytes);
+    if (f.rgb == NULL || checkpoint_open(path, &f.due, &err) != OK) {
+        report(false, name, err.text, INFINITY);
+    } else {
+        check_logits(&f, "ref");
+        check_logits(&f, "cpu");
+        check_gradient(&f);
+        check_maps(&f);
+    }
+    checkpoint_close(f.due);
+    model_close(f.model);
+    free(f.rgb);
+}
+
+int main(int argc, char **argv)
+{
+    static const char end[] = ".expected.safetensors";
+    DIR *d = opendir(argc > 1 ? argv[1] : ".");
+    if (d == NULL) {
+        printf("FAILED: no folder of families\n");
+        return 1;
+    }
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        size_t n = strlen(e->d_name);
+        if (n <= sizeof end - 1 || strcmp(e->d_name + n - (sizeof end - 1), end) != 0)
+            continue;
+        e->d_name[n - (sizeof end - 1)] = '\0';
+        check_family(argv[1], e->d_name);
+    }
+    closedir(d);
+    printf("%d checks, %d failed\n", checks, failures);
+    return failures > 0 || checks == 0;
+}
