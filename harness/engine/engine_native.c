@@ -61,8 +61,8 @@ static void describe(struct engine_info *info, const struct model *m)
              "%d x %d pixels, %d layers, width %d, %s, %s%s%d classes; %.2f "
              "million parameters",
              g->image_size, g->image_size, g->depth, g->width,
-             model_tokens(m, tokens, sizeof tokens), own,
-             *own != '\0' ? ", " : "", g->classes, (double)m->parameters / 1e6);
+             model_tokens(m, tokens, sizeof tokens), own, *own != '\0' ? ", " : "", g->classes,
+             (double)m->parameters / 1e6);
     snprintf(info->source, sizeof info->source, "checkpoint %s (%s), sha256 %.16s...", c->path,
              c->format, c->sha256);
     info->identity[info->identity_count++] = (struct engine_identity){
