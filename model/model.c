@@ -178,15 +178,6 @@ static enum status check_published(const struct model *m, const char *name, stru
                 m->checkpoint->path, name, what, values[0], values[1], m->arch);
 }
 
-const char *model_name(const struct model *m)
-{
-    int values[2];
-    for (const struct published_model *p = m->type->published; p != NULL && p->name != NULL; p++)
-        if (first_difference(m->type, &p->geo, &m->geo, values) == NULL)
-            return p->name;
-    return m->arch;
-}
-
 const char *model_title(const struct model *m)
 {
     return m->type->title;

@@ -71,8 +71,6 @@ enum status model_open(struct checkpoint *, const struct model_options *, struct
                        struct error *err);
 void model_close(struct model *);
 
-/* The published name (SPEC 2) of this very geometry, "vim_small"; else the architecture's. */
-const char *model_name(const struct model *);
 /* The architecture in a sentence: "Vim". */
 const char *model_title(const struct model *);
 /* Its tokens in words: "17 tokens (CLS at 0)", "22 tokens (CLS at 0, 5 more that are no patches)".

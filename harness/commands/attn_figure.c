@@ -66,9 +66,9 @@ static void put_words(struct attn_figure *f, const struct attn_options *o)
     snprintf(panel->note[1], sizeof *panel->note, "%s%s%s", first, two ? "; " : "",
              two ? second : "");
     for (int k = 0, used = 0; k < f->model_count; k++)
-        used += snprintf(panel->note[2] + used, sizeof *panel->note - (size_t)used, "%s%.12s",
-                         k > 0 ? ", " : "sha256 of the checkpoint: ",
-                         f->models[k].model->checkpoint->sha256);
+        used += snprintf(
+            panel->note[2] + used, sizeof *panel->note - (size_t)used, "%s%.12s",
+            k > 0 ? ", " : "sha256 of the checkpoint: ", f->models[k].model->checkpoint->sha256);
     panel->scale = "attention";
     panel->scale_low = "min";
     panel->scale_high = "max";
@@ -83,8 +83,7 @@ enum status attn_figure_open(struct attn_figure *f, const struct attn_options *o
         const struct attn_model *s = &f->models[k];
         rows += s->drawn;
         columns = s->layer_count > columns ? s->layer_count : columns;
-        f->tokens =
-            s->model->geo.tokens < f->tokens ? s->model->geo.tokens : f->tokens;
+        f->tokens = s->model->geo.tokens < f->tokens ? s->model->geo.tokens : f->tokens;
     }
     TRY(panel_open(&f->panel, rows, columns, err));
     put_words(f, o);

@@ -160,7 +160,7 @@ static enum status write_side(hid_t file, const struct side *s, const char *grou
     snprintf(path, sizeof path, "%s/mean", group);
     TRY(write_matrix(file, path, s->mean, g->depth, g->tokens, err));
     hid_t at = H5Gopen2(file, group, H5P_DEFAULT);
-    enum status status = h5_put_text(at, "arch", s->plan->weights.name, err);
+    enum status status = h5_put_text(at, "arch", s->plan->engine->info.name, err);
     if (status == OK)
         status = h5_put_text(at, "checkpoint_sha256", ck->sha256, err);
     if (status == OK)
@@ -255,9 +255,9 @@ static void put_title(FILE *f, const struct side *s)
     char title[300];
     const struct plan *p = s->plan;
     const struct geometry *g = &s->model->geo;
-    snprintf(title, sizeof title, "%s (%d layers, width %d) on %s, %s, n = %zu", p->weights.name,
-             g->depth, g->width, p->data->kind->name, preprocess_names[p->v->data.preprocess],
-             s->images);
+    snprintf(title, sizeof title, "%s (%d layers, width %d) on %s, %s, n = %zu",
+             p->engine->info.name, g->depth, g->width, p->data->kind->name,
+             preprocess_names[p->v->data.preprocess], s->images);
     fputs("set title ", f);
     gnuplot_quote(f, title);
     fputs(" noenhanced\n", f);
@@ -340,7 +340,7 @@ static enum status run(struct side *models, int count, const struct attn_options
     TRY(make_directory(o->cli.out, err));
     *begun = true;
     for (int k = 0; k < count; k++) {
-        attn_print_counts(models[k].model, models[k].plan->weights.name);
+        attn_print_counts(models[k].model, models[k].plan->engine->info.name);
         TRY(measure(&models[k], err));
     }
     int length = snprintf(stem, sizeof stem, "%s/%s-influence", o->cli.out,

@@ -42,8 +42,7 @@ static enum status read_layers(struct attn_model *s, const char *list, struct er
         if (s->layer_count == ATTN_LAYERS)
             status = fail(err, E_CONFIG, "--layers: more than %d", ATTN_LAYERS);
         else
-            status =
-                read_layer(w, s->model->geo.depth, &s->layers[s->layer_count++], err);
+            status = read_layer(w, s->model->geo.depth, &s->layers[s->layer_count++], err);
     }
     free(words);
     for (int i = 0; i < s->layer_count && status == OK; i++)
@@ -138,7 +137,7 @@ static enum status describe(const struct attn_figure *f, const struct attn_model
     hid_t group = H5Gopen2(f->file, name, H5P_DEFAULT);
     const struct {
         const char *name, *value;
-    } texts[] = { { "arch", model_name(s->model) },
+    } texts[] = { { "arch", s->inference.engine->info.name },
                   { "checkpoint", s->model->checkpoint->path },
                   { "checkpoint_sha256", s->model->checkpoint->sha256 },
                   { "image", o->image },
@@ -219,8 +218,7 @@ static enum status run_side(struct attn_figure *f, int k, int row, const struct 
         else
             snprintf(which, sizeof which, "%s %d", kind, s->channels[i]);
         snprintf(f->panel.row_titles[row + i], sizeof *f->panel.row_titles, "%.80s%s%s",
-                 f->model_count > 1 ? s->model->arch : "", f->model_count > 1 ? ", " : "",
-                 which);
+                 f->model_count > 1 ? s->model->arch : "", f->model_count > 1 ? ", " : "", which);
     }
     TRY(write_column(f, group, "layers", s->layers, s->layer_count, err));
     TRY(write_column(f, group, "channels", s->channels, s->channel_count, err));

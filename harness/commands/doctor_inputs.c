@@ -57,8 +57,8 @@ void doctor_checkpoint(struct doctor *d)
     doctor_good(d, "checkpoint",
                 "%s: %d x %d pixels, patches of %d (stride %d), %s, width %d, "
                 "%d layers%s%s, %d classes",
-                d->plan->weights.title, g->image_size, g->image_size, g->patch, g->stride,
-                model_tokens(m, tokens, sizeof tokens), g->width, g->depth,
+                d->plan->engine->info.weights.title, g->image_size, g->image_size, g->patch,
+                g->stride, model_tokens(m, tokens, sizeof tokens), g->width, g->depth,
                 own[0] != '\0' ? ", " : "", own, g->classes);
     for (size_t i = 0; i < m->notes.count; i++)
         doctor_note(d, "assumed", "%s", m->notes.line[i]);
@@ -177,7 +177,7 @@ static void compare_accuracy(struct sampling *s)
     if (published_load(published_directory(path), &published, &err) != OK)
         published = (struct published){ 0 };
     else if (imagenet)
-        e = find_published(&published, "model", p->weights.name);
+        e = find_published(&published, "model", p->engine->info.name);
     if (e == NULL || isnan(e->top1))
         doctor_good(d, "accuracy",
                     "top-1 %.1f %% on %zu images (eval preprocessing); nothing was "

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "explain.h"
+#include "published.h"
 
 struct engine;
 
@@ -41,6 +42,13 @@ struct engine_identity {
 };
 enum { ENGINE_IDENTITIES = 8 };
 
+/* Which published checkpoint the weights are: by the hash of their file, never by its shapes. */
+struct engine_weights {
+    enum weights_known how;
+    struct published_entry published; /* empty where they are unknown */
+    char title[96];                   /* in words */
+};
+
 struct engine_method {
     const char *name, *summary;
     bool class_agnostic; /* its map is the same whichever class is explained */
@@ -51,8 +59,10 @@ struct engine_method {
 
 /* Valid after engine_open but where it says otherwise. */
 struct engine_info {
-    char name[80];    /* of the model, as tables have it: "vim_small" */
-    char title[96];   /* the same for a heading: "vim (6 layers, width 48)" */
+    char name[80];  /* of the model, as tables have it: "vim_small" where its weights are known
+                       as those, else "vim" */
+    char title[96]; /* the same for a heading: "vim (6 layers, width 48)" */
+    struct engine_weights weights;
     const char *arch; /* "vim" */
     int image_size;   /* S: images are [S, S, 3] */
     int classes;

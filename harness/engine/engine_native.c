@@ -43,14 +43,9 @@ static void describe(struct engine_info *info, const struct model *m)
     const struct geometry *g = &m->geo;
     const struct checkpoint *c = m->checkpoint;
     char own[200], tokens[200];
-    const char *name = model_name(m), *slash = strrchr(c->path, '/');
+    const char *slash = strrchr(c->path, '/');
     model_describe(m, false, own, sizeof own);
-    snprintf(info->name, sizeof info->name, "%s", name);
-    if (strcmp(name, m->arch) != 0)
-        snprintf(info->title, sizeof info->title, "%s", name);
-    else
-        snprintf(info->title, sizeof info->title, "%s (%d layers, width %d)", name, g->depth,
-                 g->width);
+    engine_know_weights(info, m);
     info->arch = m->arch;
     info->notes = &m->notes;
     info->image_size = g->image_size;

@@ -81,6 +81,7 @@ static void describe(struct engine *e, const struct worker_engine *x)
     };
     snprintf(info->name, sizeof info->name, "%.*s", (int)sizeof info->name - 1, h->name);
     snprintf(info->title, sizeof info->title, "%.*s", (int)sizeof info->title - 1, h->name);
+    snprintf(info->weights.title, sizeof info->weights.title, "%.60s, in another process", h->name);
     info->arch = "worker";
     info->image_size = h->size;
     info->classes = h->classes;

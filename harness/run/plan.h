@@ -7,7 +7,6 @@
 #include "config.h"
 #include "dataset.h"
 #include "engine.h"
-#include "published.h"
 #include "records.h"
 
 enum { PLAN_METHODS = 64, PLAN_TASKS = 16 };
@@ -25,12 +24,7 @@ struct plan {
     const struct config *config; /* borrowed */
     const struct config_values *v;
     struct dataset *data;
-    size_t images; /* of the data set, after run.limit */
-    struct plan_weights {
-        enum weights_known how; /* unknown: `published` is empty */
-        struct published_entry published;
-        char name[80], title[96]; /* "deit_small", or "vit"; and in words */
-    } weights;
+    size_t images;         /* of the data set, after run.limit */
     struct engine *engine; /* classifies, explains; images, masks and heat lie in its memory */
     const char *wanted[PLAN_METHODS];                  /* names of explain.methods */
     const struct engine_method *methods[PLAN_METHODS]; /* the same, once the engine is open */

@@ -7,8 +7,6 @@
 enum status plan_open_model(struct plan *, struct error *err);
 /* After the model: the device, and memory for a batch. */
 enum status plan_open_engine(struct plan *, struct error *err);
-/* After the model: which published checkpoint it is. A missing table of them is no error. */
-enum status plan_know_weights(struct plan *, struct error *err);
 enum status plan_open_explainer(struct plan *, struct error *err);
 /* Names that explain.methods may hold before the model is open; NULL: any. */
 const char *const *plan_method_names(const struct plan *);

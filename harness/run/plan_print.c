@@ -10,14 +10,14 @@ static double mebibytes(size_t bytes)
 static void print_model(const struct plan *p, FILE *to)
 {
     const struct engine_info *info = &p->engine->info;
-    fprintf(to, "  model      %s: %s\n  %s\n", p->weights.name, info->about, info->source);
-    const struct published_entry *known = &p->weights.published;
-    if (p->weights.how == WEIGHTS_UNKNOWN)
+    fprintf(to, "  model      %s: %s\n  %s\n", info->name, info->about, info->source);
+    const struct published_entry *known = &info->weights.published;
+    if (info->weights.how == WEIGHTS_UNKNOWN)
         fprintf(to, "  weights    none of the published ones: no published figure stands beside "
                     "this run\n");
     else
         fprintf(to, "  weights    %s; published top-1 %.1f %% (%s, %s mean and std)\n",
-                p->weights.title, known->top1, known->resize, known->norm);
+                info->weights.title, known->top1, known->resize, known->norm);
     for (size_t i = 0; info->notes != NULL && i < info->notes->count; i++)
         fprintf(to, "  %s %s\n", i == 0 ? "assumed   " : "          ", info->notes->line[i]);
 }

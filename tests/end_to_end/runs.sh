@@ -15,6 +15,15 @@ expect 0 "13 images in" run "$work/vit.ini"
 "$EVALH" report "$work/vim.h5" "$work/vit.h5" --format json >"$work/json" || fail "no report"
 grep -q '"attribution"' "$work/json" || fail "the report lacks a method"
 
+# A published geometry makes no published model: its weights are known by their hash.
+"$EVALH" bench vit_or_vim_unknown >/dev/null 2>&1 && fail "bench takes an unknown name"
+"$EVALH" bench deit_tiny --batch 1 --repeats 1 --forward-only --save "$work/deit_tiny.safetensors" \
+    >/dev/null || fail "no random weights"
+"$EVALH" run "$work/vit.ini" --set model.checkpoint="$work/deit_tiny.safetensors" --set run.output="$work/d.h5" \
+    --dry-run >"$work/stdout" 2>&1 || true
+grep -q "weights    none of the published ones" "$work/stdout" || fail "a geometry was taken for a model"
+grep -q "model      vit: 224 x 224" "$work/stdout" || fail "a model is called by its geometry: $(head -3 "$work/stdout")"
+
 # The same datasets for any number of threads and any shard size (issue 7).
 for threads in 1 2 4; do
     for shard in 1 7 64; do
