@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "class_index.h"
 #include "demo_kinds.h"
 #include "ilsvrc2012.h"
 #include "imagenet_kinds.h"
@@ -48,6 +49,12 @@ enum status dataset_open(const struct dataset_options *options, struct dataset *
     }
     *out = dataset;
     return OK;
+}
+
+enum status dataset_class_names(const struct dataset_options *options, struct class_list *out,
+                                struct error *err)
+{
+    return class_index_names(options, out, err);
 }
 
 enum status dataset_check_labels(const struct dataset *d, size_t count,

@@ -9,6 +9,8 @@
 #include "files.h"
 #include "ilsvrc2012.h"
 
+#define ILSVRC2012_SOURCE "ILSVRC2012"
+
 static bool is_set(const char *text)
 {
     return text != NULL && text[0] != '\0';
@@ -39,7 +41,7 @@ void class_index_close(struct class_index *c)
 
 static enum status built_in(struct class_list *out, struct error *err)
 {
-    return class_list_parse(ilsvrc2012_classes, "ILSVRC2012", out, err);
+    return class_list_parse(ilsvrc2012_classes, ILSVRC2012_SOURCE, out, err);
 }
 
 /* Fills *out by what options say; count 0 where nothing names the classes. */
@@ -56,6 +58,19 @@ static enum status find_list(const struct class_index *c, struct class_list *out
     if (is_set(o->checkpoint))
         TRY(class_list_beside(o->checkpoint, out, err));
     return out->count == 0 && ilsvrc2012 ? built_in(out, err) : OK;
+}
+
+enum status class_index_names(const struct dataset_options *options, struct class_list *out,
+                              struct error *err)
+{
+    struct class_index c;
+    class_index_open(options, &c);
+    TRY(find_list(&c, out, err));
+    bool assumed = c.rule == CLASSES_UNSAID && out->source != NULL &&
+                   strcmp(out->source, ILSVRC2012_SOURCE) == 0;
+    if (options->head_classes > 0 ? out->count != options->head_classes : assumed)
+        class_list_free(out);
+    return OK;
 }
 
 enum status class_index_list(struct class_index *c, const struct class_list **out,

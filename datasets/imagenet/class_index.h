@@ -38,6 +38,12 @@ struct class_index {
 void class_index_open(const struct dataset_options *, struct class_index *out);
 void class_index_close(struct class_index *);
 
+/* Names of the model's classes by the same rules, without a question asked: out->count 0 where
+ * nothing names them (or head_classes is 0, and only ILSVRC2012 would). E_CONFIG: a list that
+ * cannot be read. */
+enum status class_index_names(const struct dataset_options *, struct class_list *out,
+                              struct error *err);
+
 /* The list of the model's classes. E_CONFIG where there is none, or one that does not fit. */
 enum status class_index_list(struct class_index *, const struct class_list **out, struct error *);
 /* Of a class by its WordNet id, or its name in the list. E_CONFIG: the list has no such class. */

@@ -7,6 +7,7 @@
 
 struct attn_options {
     struct inference_cli cli;
+    bool linear;                        /* colours of the figure */
     const char *model, *image, *beside; /* influence: model and beside are configs */
     const char *layers, *channels;      /* NULL: default */
     int tokens;                         /* shown; 0: all */

@@ -7,7 +7,7 @@
 #include "log.h"
 
 enum { DEFAULT_TOKENS = 64, DEFAULT_IMAGES = 16 };
-enum { KEY_BESIDE = 256, KEY_INFLUENCE };
+enum { KEY_BESIDE = 256, KEY_INFLUENCE, KEY_SCALE };
 
 void attn_print_counts(const struct model *m, const char *title)
 {
@@ -27,7 +27,9 @@ static const struct argp_option option_table[] = {
     { "layers", 'l', "N|P%,...", 0, "layers from 0, or depths (default: 25%,50%,75%)", 0 },
     { "channels", 'c', "N|mean|all,...", 0,
       "channels of a Vim, heads of a ViT (default: 0,1,mean; with --beside: mean)", 0 },
-    { "tokens", 't', "N", 0, "draw the first N tokens; 0: all (default: 64)", 0 },
+    { "tokens", 't', "N", 0, "draw N tokens around CLS; 0: all (default: 64)", 0 },
+    { "scale", KEY_SCALE, "log|linear", 0,
+      "colours: three decades below the largest (default), or from the least to the largest", 0 },
     { "beside", KEY_BESIDE, "MODEL", 0, "a second checkpoint (with --influence: config)", 0 },
     { "influence", KEY_INFLUENCE, NULL, 0,
       "the mean influence of every patch on CLS, by layer, over the images of a CONFIG", 0 },
@@ -65,8 +67,10 @@ static error_t check_arguments(const struct attn_options *o, struct argp_state *
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
+    static const char *const scales[] = { "log", "linear", NULL };
     struct attn_options *o = state->input;
     long n = 0;
+    int word = 0;
     error_t bad;
     switch (key) {
     case 'l':
@@ -78,6 +82,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case 't':
         bad = cli_whole(state, "tokens", value, 0, 1000000, &n);
         o->tokens = (int)n;
+        return bad;
+    case KEY_SCALE:
+        bad = inference_cli_word(state, "scale", value, scales, &word);
+        o->linear = word == 1;
         return bad;
     case KEY_BESIDE:
         o->beside = value;
@@ -105,8 +113,8 @@ static const struct argp argp = {
     .args_doc = "CHECKPOINT IMAGE\n--influence CONFIG",
     .doc =
         "Writes attention matrices of chosen layers and channels to HDF5, whole and as they are, "
-        "and draws their beginning: a Vim's |alpha| from its least to its largest, a ViT's after "
-        "its softmax. With --beside the paper's Figure 3, with --influence its Figure 2."
+        "and draws what lies around CLS: a Vim's |alpha|, a ViT's after its softmax. With --beside "
+        "the paper's Figure 3, with --influence its Figure 2."
 };
 
 static int main_attn(int argc, char **argv)

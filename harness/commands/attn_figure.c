@@ -5,26 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is drawn of a matrix, in [0,1]: |a| from its least to its largest over the tokens shown;
- * probabilities from 0 to the largest shown. Returns that largest. */
-static double normalise(const struct attn_model *s, int tokens, float *out)
+/* The first token drawn: of a part that has CLS in it, as near to its middle as can be. */
+static int first_token(const struct attn_figure *f, const struct attn_model *s)
 {
-    int len = s->model->geo.tokens;
-    double low = INFINITY, high = 0;
+    const struct geometry *g = &s->model->geo;
+    int first = g->cls_at - f->tokens / 2, last = g->tokens - f->tokens;
+    return first < 0 ? 0 : first < last ? first : last;
+}
+
+/* |a| of the tokens shown, as they are; returns the largest, and the least in *low (of
+ * probabilities: 0). */
+static double cut_out(const struct attn_model *s, int first, int tokens, float *out, double *low)
+{
+    size_t len = (size_t)s->model->geo.tokens;
+    double high = 0;
+    *low = INFINITY;
     for (int i = 0; i < tokens; i++)
         for (int j = 0; j < tokens; j++) {
-            double x = fabs((double)s->matrix[(size_t)i * (size_t)len + (size_t)j]);
-            low = fmin(low, x);
+            double x = fabs((double)s->matrix[(size_t)(first + i) * len + (size_t)(first + j)]);
+            *low = fmin(*low, x);
             high = fmax(high, x);
+            out[i * tokens + j] = (float)x;
         }
     if (inspect_kind(s->model)->probabilities)
-        low = 0;
-    for (int i = 0; i < tokens; i++)
-        for (int j = 0; j < tokens; j++) {
-            double x = fabs((double)s->matrix[(size_t)i * (size_t)len + (size_t)j]);
-            out[i * tokens + j] = high > low ? (float)((x - low) / (high - low)) : 0;
-        }
+        *low = 0;
     return high;
+}
+
+/* To [0, 1]: from the least to the largest, or by their logarithm from a thousandth of the largest,
+ * which shows what a few large entries would leave black. */
+static void scale_values(bool linear, double low, double high, float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        double x = (double)values[i];
+        double by_log = x > 0 && high > 0 ? 1 + log10(x / high) / ATTN_DECADES : 0;
+        double share = high > low ? (x - low) / (high - low) : 0;
+        values[i] = (float)(linear ? share : fmax(0, by_log));
+    }
 }
 
 enum status attn_figure_draw(struct attn_figure *f, const struct attn_model *s, int row, int column,
@@ -38,12 +55,27 @@ enum status attn_figure_draw(struct attn_figure *f, const struct attn_model *s, 
         free(values);
         return fail(err, E_NOMEM, "no memory for a figure");
     }
-    double high = normalise(s, f->tokens, values);
+    double low, high = cut_out(s, first_token(f, s), f->tokens, values, &low);
+    scale_values(f->linear, low, high, values, (size_t)f->tokens * (size_t)f->tokens);
     panel_blocks(values, f->tokens, times, rgb);
     free(values);
     struct panel_cell *cell = &f->panel.cells[row * f->panel.columns + column];
+    cell->first = first_token(f, s);
     snprintf(cell->title, sizeof cell->title, "layer %d, max %.2g", s->layers[column], high);
     return OK;
+}
+
+/* "tokens 66 to 129 of 197 (CLS: 98)", of each model. */
+static void put_tokens(const struct attn_figure *f, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "tokens ");
+    for (int k = 0; k < f->model_count && used < size; k++) {
+        const struct geometry *g = &f->models[k].model->geo;
+        int first = first_token(f, &f->models[k]);
+        used +=
+            (size_t)snprintf(out + used, size - used, "%s%d to %d of %d (CLS: %d)",
+                             k > 0 ? "; " : "", first, first + f->tokens - 1, g->tokens, g->cls_at);
+    }
 }
 
 static void put_words(struct attn_figure *f, const struct attn_options *o)
@@ -56,9 +88,9 @@ static void put_words(struct attn_figure *f, const struct attn_options *o)
              f->models[0].title, f->model_count > 1 ? " and " : "",
              f->model_count > 1 ? f->models[1].title : "", name);
     snprintf(panel->note[0], sizeof *panel->note,
-             "row: token that attends; column: token attended to; first %d tokens; n = 1 image, %s "
-             "preprocessing",
-             f->tokens, preprocess_names[o->cli.preprocess]);
+             "row: token that attends; column: token attended to; n = 1 image, %s preprocessing",
+             preprocess_names[o->cli.preprocess]);
+    put_tokens(f, panel->note[3], sizeof *panel->note);
     const char *first = inspect_kind(f->models[0].model)->drawn, *second = first;
     if (f->model_count > 1)
         second = inspect_kind(f->models[1].model)->drawn;
@@ -70,7 +102,7 @@ static void put_words(struct attn_figure *f, const struct attn_options *o)
             panel->note[2] + used, sizeof *panel->note - (size_t)used, "%s%.12s",
             k > 0 ? ", " : "sha256 of the checkpoint: ", f->models[k].model->checkpoint->sha256);
     panel->scale = "attention";
-    panel->scale_low = "min";
+    panel->scale_low = f->linear ? "min" : "max/1000";
     panel->scale_high = "max";
     panel->tokens = f->tokens;
 }
@@ -78,6 +110,7 @@ static void put_words(struct attn_figure *f, const struct attn_options *o)
 enum status attn_figure_open(struct attn_figure *f, const struct attn_options *o, struct error *err)
 {
     int rows = 0, columns = 0;
+    f->linear = o->linear;
     f->tokens = o->tokens > 0 ? o->tokens : 1000000;
     for (int k = 0; k < f->model_count; k++) {
         const struct attn_model *s = &f->models[k];

@@ -1,4 +1,4 @@
-/* The figure of evalh attn: the first tokens of the chosen matrices (the paper's Figure 3). */
+/* The figure of evalh attn: a part of the chosen matrices, CLS in it (the paper's Figure 3). */
 #pragma once
 
 #include <hdf5.h>
@@ -6,7 +6,7 @@
 #include "attn.h"
 #include "panel.h"
 
-enum { ATTN_MODELS = 2, ATTN_LAYERS = 12 };
+enum { ATTN_MODELS = 2, ATTN_LAYERS = 12, ATTN_DECADES = 3 /* of the colours */ };
 enum { ATTN_MEAN = -1 }; /* among channels, as inspect_matrix has it */
 
 struct attn_model { /* one model */
@@ -23,6 +23,7 @@ struct attn_model { /* one model */
 struct attn_figure {
     struct attn_model models[ATTN_MODELS];
     int model_count, tokens; /* tokens that are drawn */
+    bool linear;             /* colours, not by the logarithm */
     struct panel panel;
     hid_t file;
     char *stem;

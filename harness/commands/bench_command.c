@@ -66,9 +66,10 @@ static void print_forward(const struct bench *b, const struct timing *t)
 static void print_operations(const struct profile_row *rows, const struct ceiling *c, int callers)
 {
     double total = 0;
+    bool cached = false;
     for (int i = 0; i < PROFILE_ROWS; i++)
         total += rows[i].seconds;
-    printf("\n| operation | share | calls | ms | GFLOP/s | of ceiling | GB/s | of ceiling |\n"
+    printf("\n| operation | share | calls | ms | GFLOP/s | of ceiling | GB/s | of memory's |\n"
            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (int i = 0; i < PROFILE_ROWS; i++) {
         const struct profile_row *r = &rows[i];
@@ -77,13 +78,22 @@ static void print_operations(const struct profile_row *rows, const struct ceilin
         double seconds = r->seconds / callers; /* which worked side by side */
         printf("| %s | %.1f %% | %llu | %.2f |", r->op, 100 * r->seconds / total,
                (unsigned long long)r->calls, 1e3 * seconds);
-        if (r->bytes > 0)
-            printf(" %.1f | %.0f %% | %.1f | %.0f %% |\n", 1e-9 * r->flops / seconds,
-                   100 * r->flops / seconds / c->flops, 1e-9 * r->bytes / seconds,
-                   100 * r->bytes / seconds / c->bytes);
-        else
+        if (r->bytes == 0) {
             printf(" | | | |\n");
+            continue;
+        }
+        double memory = 100 * r->bytes / seconds / c->bytes;
+        printf(" %.1f | %.0f %% | %.1f |", 1e-9 * r->flops / seconds,
+               100 * r->flops / seconds / c->flops, 1e-9 * r->bytes / seconds);
+        cached |= memory > 100;
+        if (memory > 100)
+            printf(" cache |\n");
+        else
+            printf(" %.0f %% |\n", memory);
     }
+    printf("\nOf ceiling: of the rate of one large matrix product. Of memory's: of the rate of a "
+           "copy in memory%s.\n",
+           cached ? "; cache: faster than that, so its bytes came from a cache" : "");
 }
 
 /* One row, or two: where explain.precision = auto means double, in that and in fp32. */
@@ -114,7 +124,7 @@ static enum status print_explanations(struct bench *b, const struct arguments *a
     const struct engine_method *methods[TOGETHER];
     const struct engine *e = b->engine;
     int count = 0;
-    printf("\n| explanation (predicted class) | precision | ms an image | in forward passes | MiB "
+    printf("\n| explanation (predicted class) | precision | ms an image | times forward | MiB "
            "held |\n"
            "| --- | --- | ---: | ---: | ---: |\n");
     for (int i = 0; i < e->method_count; i++) {
@@ -125,9 +135,12 @@ static enum status print_explanations(struct bench *b, const struct arguments *a
     while (a->only == NULL && count < TOGETHER &&
            (methods[count] = engine_method(e, together[count])) != NULL)
         count++;
-    return count < TOGETHER
-               ? OK
-               : print_explanation(b, "raw + rollout + attribution", methods, count, err);
+    if (count == TOGETHER)
+        TRY(print_explanation(b, "raw + rollout + attribution", methods, count, err));
+    printf(
+        "\nTimes forward: the time of an explanation, its own forward pass included, over that of "
+        "a forward pass measured in turns with it.\n");
+    return OK;
 }
 
 /* --method names one that this model has. */

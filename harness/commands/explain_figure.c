@@ -1,11 +1,13 @@
 #include "explain_figure.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "colour.h"
+#include "csv.h"
 #include "log.h"
 #include "panel.h"
 
@@ -70,7 +72,8 @@ static void put_words(const struct explain_figure *p, const char *image, struct 
         const struct explained_model *side = &p->models[k];
         int top = inference_top(&side->inference);
         snprintf(panel->heading[k + 1], sizeof *panel->heading, "%.80s: %.60s, %.1f %%%s",
-                 side->inference.engine->info.title, class_list_name(&p->names, side->class, buffer),
+                 side->inference.engine->info.title,
+                 class_list_name(&p->names, side->class, buffer),
                  100 * inference_probability(&side->inference, side->class),
                  top == side->class ? " (predicted)" : " (not what it predicts)");
     }
@@ -81,6 +84,37 @@ static void put_words(const struct explain_figure *p, const char *image, struct 
         used += snprintf(panel->note[1] + used, sizeof *panel->note - (size_t)used, "%s%.12s",
                          k > 0 ? ", " : "sha256 of the checkpoint: ",
                          engine_fingerprint(p->models[k].inference.engine));
+}
+
+/* The maps as they are, a patch a line. */
+static enum status write_csv(const struct explain_figure *p, const char *stem, struct error *err)
+{
+    char *path;
+    if (asprintf(&path, "%s.csv", stem) < 0)
+        return fail(err, E_NOMEM, "out of memory");
+    FILE *f = fopen(path, "w");
+    enum status status =
+        f != NULL ? OK : fail(err, E_IO, "%s: cannot be written: %s", path, strerror(errno));
+    for (int k = 0; status == OK && k < p->model_count; k++) {
+        const struct explained_model *side = &p->models[k];
+        const struct engine *e = side->inference.engine;
+        if (k == 0)
+            fputs("model,method,class,row,column,relevance\n", f);
+        for (int m = 0; m < p->method_count; m++) {
+            const float *map = side->maps + engine_map_at(e, 0, m, CLASS_PREDICTED);
+            int width = e->prepared[m]->side;
+            for (int i = 0; i < width * width; i++) {
+                csv_field(f, e->info.title);
+                fprintf(f, ",%s,%d,%d,%d", p->methods[m], side->class, i / width, i % width);
+                csv_number(f, (double)map[i]);
+                fputc('\n', f);
+            }
+        }
+    }
+    if (f != NULL && (ferror(f) | fclose(f)) != 0 && status == OK)
+        status = fail(err, E_IO, "%s: cannot be written: %s", path, strerror(errno));
+    free(path);
+    return status;
 }
 
 enum status explain_figure_draw(const struct explain_figure *p, const char *image, const char *stem,
@@ -100,7 +134,9 @@ enum status explain_figure_draw(const struct explain_figure *p, const char *imag
     if (status == OK)
         status = panel_draw(&panel, stem, p->vector, err);
     if (status == OK)
-        log_info("wrote %s.png%s", stem, p->vector ? ", .pdf, .svg" : "");
+        status = write_csv(p, stem, err);
+    if (status == OK)
+        log_info("wrote %s.png%s, .csv", stem, p->vector ? ", .pdf, .svg" : "");
     panel_close(&panel);
     return status;
 }

@@ -123,6 +123,7 @@ static enum status merge(struct run *r, struct error *err)
         { "created_utc", created, 0, false },
         { "controls", controls, 0, false },
         { "image_size", NULL, info->image_size, true },
+        { "classes", NULL, info->classes, true },
     };
     size_t count = 0;
     while (attributes[count].name != NULL)

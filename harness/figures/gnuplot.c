@@ -61,7 +61,7 @@ struct line_style line_style_of(const char *method, size_t index)
         { "rollout", { "#D55E00", 5, "solid", 4 } },
         { "attribution", { "#009E73", 9, "solid", 5 } },
         { "unified", { "#CC79A7", 13, "solid", 1 } },
-        { "mambalrp", { "#E69F00", 11, "solid", 6 } },
+        { "mambalrp", { "#E69F00", 11, "solid", LOOK_PLAIN } },
         { "genatt", { "#56B4E9", 15, "solid", 7 } },
         { "gradcam", { "#0072B2", 4, "(8,3)", 5 } },
         { "hirescam", { "#0072B2", 8, "(3,2)", 1 } },

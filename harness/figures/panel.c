@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "colour.h"
 #include "gnuplot.h"
+#include "svg.h"
 
 /* Distances on the panel, cm; text is 9 pt. */
 static const double gap = 0.25, line = 0.48, title_room = 0.62, edge = 0.3, row_title_room = 0.6,
-                    scale_room = 1.9, scale_width = 0.3, tic_room = 0.75, letter_width = 0.165;
+                    scale_room = 2.3, scale_width = 0.3, tic_room = 0.75, letter_width = 0.165;
 enum { SCALE_STEPS = 256 };
 
 enum status panel_open(struct panel *s, int rows, int columns, struct error *err)
@@ -163,12 +165,18 @@ static void put_cell(FILE *f, const struct panel *s, const struct page *p, int r
                 "set ytics nomirror out scale 0.5 offset 0.5,0 font ',%g'\n",
                 8 * p->font, 8 * p->font);
     /* The axis of y points down, as rows of a picture do. */
-    fprintf(f, "set xrange [0:%g]\nset yrange [%g:0]\nplot ", extent, extent);
+    if (s->tokens > 0) {
+        double every = chart_step(s->tokens, 5); /* at 8 pt no two numbers touch */
+        fprintf(f, "set xtics %g\nset ytics %g\n", every, every);
+    }
+    double first = s->tokens > 0 ? c->first : 0;
+    fprintf(f, "set xrange [%g:%g]\nset yrange [%g:%g]\nplot ", first, first + extent,
+            first + extent, first);
     gnuplot_quote(f, pixels);
     fprintf(f,
             " binary skip=%zu array=(%d,%d) format='%%uchar%%uchar%%uchar' dx=%.9g dy=%.9g "
             "origin=(%.9g,%.9g) with rgbimage notitle\n",
-            skip, c->side, c->side, step, step, step / 2, step / 2);
+            skip, c->side, c->side, step, step, first + step / 2, first + step / 2);
 }
 
 static void put_scale(FILE *f, const struct panel *s, const struct page *p, const char *pixels,
@@ -265,6 +273,10 @@ enum status panel_draw(const struct panel *s, const char *stem, bool vector, str
         status = write_script(s, stem, vector, script, pixels, err);
     if (status == OK)
         status = gnuplot_run(script, err);
+    if (script != NULL)
+        unlink(script);
+    if (pixels != NULL)
+        unlink(pixels);
     free(script);
     free(pixels);
     return status;

@@ -10,6 +10,7 @@ struct panel_cell {
     uint8_t *rgb;    /* [side, side, 3], malloc'ed; NULL: nothing is drawn here */
     int side;        /* pixels */
     char title[128]; /* above it */
+    int first;       /* token at its left and upper edge, where there are axes */
 };
 
 enum { PANEL_LINES = 4 };
@@ -20,8 +21,8 @@ struct panel {
     char (*row_titles)[128];  /* [rows]; left of the first column, upright; "" for none */
     char heading[PANEL_LINES][300], note[PANEL_LINES][300]; /* above and below; "" ends */
     double cell_cm;
-    int tokens;        /* axes from 0 to this many tokens around each cell; 0: no axes */
-    const char *scale; /* what the colours mean; NULL: no colour scale */
+    int tokens;                         /* axes of so many tokens around each cell; 0: no axes */
+    const char *scale;                  /* what the colours mean; NULL: no colour scale */
     const char *scale_low, *scale_high; /* its ends */
 };
 
@@ -32,8 +33,8 @@ void panel_close(struct panel *);
 /* Takes the cell's memory for a picture of this side. NULL: out of memory. */
 uint8_t *panel_picture(struct panel *, int row, int column, int side);
 
-/* STEM.png, and with `vector` STEM.pdf and STEM.svg; the script STEM.gnuplot and its pixels
- * STEM.rgb stay beside them. E_IO: no gnuplot, or it failed, or the folder cannot be written. */
+/* STEM.png, and with `vector` STEM.pdf and STEM.svg. The script and its pixels are removed again.
+ * E_IO: no gnuplot, or it failed, or the folder cannot be written. */
 enum status panel_draw(const struct panel *, const char *stem, bool vector, struct error *err);
 
 /* values [from, from] in [0,1] in the colours of colour.h, every value a block of `times` pixels a

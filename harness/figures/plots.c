@@ -84,28 +84,49 @@ static void put_panel(FILE *f, const struct figure_file *p, enum removal d)
     fputc('\n', f);
 }
 
+static size_t count_methods(const struct figure_file *p)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < p->run->perturbations; i++)
+        count += in_perturbation(p, &p->run->perturbation[i]);
+    return count;
+}
+
+/* The panel from left to right, in shares of the page, and its legend below: wherever else it would
+ * cover some curve. */
+static void put_place(FILE *f, double left, double right, double height, size_t rows)
+{
+    fprintf(f,
+            "set lmargin at screen %.4f\nset rmargin at screen %.4f\n"
+            "set key at screen %.4f,screen %.4f center top vertical maxrows %zu reverse Left "
+            "samplen 2 spacing 1.05 title 'in brackets: area under the curve' left\n",
+            left, right, (left + right) / 2, (0.7 + 0.45 * (double)rows) / height, rows);
+}
+
 static void put_perturbation(FILE *f, const struct figure_file *p)
 {
     size_t images = 0;
     for (size_t i = 0; i < p->run->perturbations; i++)
         if (in_perturbation(p, &p->run->perturbation[i]))
             images = p->run->perturbation[i].images;
+    size_t rows = (count_methods(p) + 1) / 2;                     /* of the legend */
+    double foot = 2.2 + 0.45 * (double)rows, height = foot + 7.4; /* cm */
     double top = put_curves(f, p) * 1.05;
     fprintf(f,
-            "set xrange [0:90]\nset yrange [0:%.6g]\nset xtics 10\n"
-            "set xlabel 'pixels removed, %% (in brackets: area under the curve)'\n"
-            /* below: wherever else it would cover some curve */
-            "set key outside bottom center horizontal reverse Left samplen 2 spacing 1.1 "
-            "width -2 maxcols 3\n"
-            "set grid lc rgb '#dddddd' lt 1 lw 0.5\nset border 3\nset tics nomirror\n",
-            top > 0 ? top : 1);
+            "set xrange [0:%d]\nset yrange [0:%.6g]\nset xtics 10\n"
+            "set xlabel 'pixels removed, %%'\nset tmargin at screen %.4f\n"
+            "set bmargin at screen %.4f\nset grid lc rgb '#dddddd' lt 1 lw 0.5\nset border 3\nset "
+            "tics nomirror\n",
+            p->run->result->axis.upto, top > 0 ? top : 1, 1 - 1.6 / height, foot / height);
     for (int kind = 0; kind < PICTURES; kind++) {
-        gnuplot_terminal(f, kind, p->stem, 20, 11);
+        gnuplot_terminal(f, kind, p->stem, 20, height);
         fputs("set multiplot layout 1,2 title ", f);
         plots_title(f, p, "Perturbation test", images);
         fputs(" noenhanced\nset ylabel 'top-1 accuracy, %, with 95 % interval'\n", f);
+        put_place(f, 0.08, 0.5, height, rows);
         put_panel(f, p, REMOVE_HOTTEST);
         fputs("set ylabel\n", f);
+        put_place(f, 0.565, 0.98, height, rows);
         put_panel(f, p, REMOVE_COLDEST);
         fputs("unset multiplot\nset output\n", f);
     }
@@ -150,11 +171,12 @@ static void put_bar_plot(FILE *f, const struct figure_file *p, double width, boo
         const struct segmentation_row *row = &p->run->segmentation[i];
         if (!in_segmentation(p, row))
             continue;
-        fprintf(f,
-                "%s$bars_%zu using 1:2:(%.6g) with boxes lc rgb '%s' fs solid 0.85 border lc "
-                "rgb 'black' title ",
-                drawn++ ? ", \\\n     " : "", i, 0.9 * width, line_style_of(row->method, i).colour);
-        gnuplot_quote(f, row->method);
+        struct line_style look = line_style_of(row->method, i);
+        char data[64], box[32];
+        snprintf(data, sizeof data, "$bars_%zu using 1:2", i);
+        snprintf(box, sizeof box, "(%.6g)", 0.9 * width);
+        fputs(drawn++ ? ", \\\n     " : "", f);
+        plots_bars(f, data, box, &look);
         fprintf(f,
                 ", \\\n     $bars_%zu using 1:3:(0):($4-$3) with vectors heads size 0.03,90 lc rgb "
                 "'black' notitle",
@@ -166,11 +188,24 @@ static void put_bar_plot(FILE *f, const struct figure_file *p, double width, boo
                 ", \\\n     $bars_%zu using 1:5 with points lc rgb 'black' pt 12 ps 1.3 notitle",
                 i, i);
     }
-    if (published)
-        fputs(", \\\n     NaN with points lc rgb 'black' pt 12 ps 1.3 title 'published'", f);
-    if (published && p->run->segmentation_comparability.why[0])
-        fputs(", \\\n     NaN with points lc rgb 'white' pt 0 title '(other conditions)'", f);
     fputs(drawn ? "\n" : "NaN notitle\n", f);
+}
+
+/* Returns the height of the page, cm. */
+static double put_bar_legend(FILE *f, const struct figure_file *p, size_t bars, bool published)
+{
+    struct bar_legend l;
+    plots_legend_begin(f, &l, bars + published);
+    for (size_t i = 0; i < p->run->segmentations; i++) {
+        struct line_style look = line_style_of(p->run->segmentation[i].method, i);
+        if (in_segmentation(p, &p->run->segmentation[i]))
+            plots_legend_bar(&l, &look, p->run->segmentation[i].method);
+    }
+    if (published)
+        plots_legend_point(&l, p->run->segmentation_comparability.why[0]
+                                   ? "published, other conditions"
+                                   : "published");
+    return l.height;
 }
 
 static void put_segmentation(FILE *f, const struct figure_file *p)
@@ -186,11 +221,11 @@ static void put_segmentation(FILE *f, const struct figure_file *p)
     fputs("set xrange [-0.5:2.5]\nset yrange [0:100]\n"
           "set xtics ('pixel accuracy' 0, 'mAP' 1, 'mIoU' 2) scale 0\nset ytics nomirror\n"
           "set ylabel 'percent, with 95 % interval'\nset grid y lc rgb '#dddddd' lt 1 lw 0.5\n"
-          "set border 3\nset key outside right center reverse Left samplen "
-          "1.5 spacing 1.2\n",
+          "set border 3\n",
           f);
+    double height = put_bar_legend(f, p, bars, published);
     for (int kind = 0; kind < PICTURES; kind++) {
-        gnuplot_terminal(f, kind, p->stem, 20, 9);
+        gnuplot_terminal(f, kind, p->stem, 20, height);
         /* a multiplot of one: its title is centred on the page, not squeezed over the bars */
         fputs("set multiplot layout 1,1 title ", f);
         plots_title(f, p, "Segmentation", images);
@@ -203,28 +238,40 @@ static void put_segmentation(FILE *f, const struct figure_file *p)
 /* --- files -----------------------------------------------------------------------------------
  */
 
-enum status plots_draw(const struct figure_file *p, drawing put, struct error *err)
+/* STEM + ending, written by `put`. */
+static enum status write_file(const struct figure_file *p, const char *ending, const char *begin,
+                              writing put, char **path, struct error *err)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s.gnuplot", p->stem) < 0)
+    if (asprintf(path, "%s%s", p->stem, ending) < 0) {
+        *path = NULL;
         return fail(err, E_NOMEM, "%s: no memory", p->stem);
-    FILE *f = fopen(path, "w");
-    enum status status =
-        f ? OK : fail(err, E_IO, "%s: %s: cannot be written", path, strerror(errno));
-    if (f) {
-        fputs("# Made by evalh report; draw again with: gnuplot THIS_FILE\n"
-              "set encoding utf8\nset termoption noenhanced\n",
-              f);
-        put(f, p);
-        bool bad = ferror(f) != 0;
-        if (fclose(f) != 0 || bad)
-            status = fail(err, E_IO, "%s: %s: cannot be written", path, strerror(errno));
     }
+    FILE *f = fopen(*path, "w");
+    if (!f)
+        return fail(err, E_IO, "%s: %s: cannot be written", *path, strerror(errno));
+    fputs(begin, f);
+    put(f, p);
+    bool bad = ferror(f) != 0;
+    if (fclose(f) != 0 || bad)
+        return fail(err, E_IO, "%s: %s: cannot be written", *path, strerror(errno));
+    return OK;
+}
+
+enum status plots_draw(const struct figure_file *p, const struct drawing *d, struct error *err)
+{
+    char *csv = NULL, *script = NULL;
+    enum status status = write_file(p, ".csv", "", d->csv, &csv, err);
     if (status == OK)
-        status = gnuplot_run(path, err);
+        status = write_file(p, ".gnuplot",
+                            "# Made by evalh report; draw again with: gnuplot THIS_FILE\n"
+                            "set encoding utf8\nset termoption noenhanced\n",
+                            d->script, &script, err);
     if (status == OK)
-        log_info("wrote %s.png, .pdf, .svg", p->stem);
-    free(path);
+        status = gnuplot_run(script, err);
+    if (status == OK)
+        log_info("wrote %s.png, .pdf, .svg, .csv", p->stem);
+    free(csv);
+    free(script);
     return status;
 }
 
@@ -271,10 +318,12 @@ static enum status draw_run(const struct run *run, const char *directory, const 
     const struct {
         const char *what;
         bool (*has)(const struct run *, enum explained);
-        drawing put;
-    } figures[] = { { "perturbation", plots_has_perturbation, put_perturbation },
-                    { "segmentation", plots_has_segmentation, put_segmentation },
-                    { "shortcut", plots_has_shortcut, plots_put_shortcut } };
+        struct drawing draw;
+    } figures[] = {
+        { "perturbation", plots_has_perturbation, { put_perturbation, plots_csv_perturbation } },
+        { "segmentation", plots_has_segmentation, { put_segmentation, plots_csv_segmentation } },
+        { "shortcut", plots_has_shortcut, { plots_put_shortcut, plots_csv_shortcut } }
+    };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         for (int c = 0; c < EXPLAINED_CLASSES; c++) {
             struct figure_file p = { .run = run, .explained = (enum explained)c };
@@ -283,7 +332,7 @@ static enum status draw_run(const struct run *run, const char *directory, const 
             if (asprintf(&p.stem, "%s/%s-%s-%s", directory, name, figures[i].what,
                          explained_names[c]) < 0)
                 return fail(err, E_NOMEM, "no memory for plots");
-            enum status status = plots_draw(&p, figures[i].put, err);
+            enum status status = plots_draw(&p, &figures[i].draw, err);
             free(p.stem);
             TRY(status);
         }

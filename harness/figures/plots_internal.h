@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "gnuplot.h"
 #include "plots.h"
 
 /* One figure: what it is of, and where it goes. */
@@ -13,16 +14,38 @@ struct figure_file {
     char *stem;     /* directory/RUN-WHAT-CLASS, before .png */
 };
 
-typedef void (*drawing)(FILE *script, const struct figure_file *);
+typedef void (*writing)(FILE *, const struct figure_file *);
+struct drawing {
+    writing script, csv;
+};
 
-/* Writes the figure's script with `put` and runs it. */
-enum status plots_draw(const struct figure_file *, drawing put, struct error *err);
+/* Writes the figure's numbers to STEM.csv and its script to STEM.gnuplot, and runs that. */
+enum status plots_draw(const struct figure_file *, const struct drawing *, struct error *err);
+
+/* Part of a plot command: bars of $data (x, height) in the method's colour, hatched in black over
+ * it. width: a gnuplot expression. */
+void plots_bars(FILE *script, const char *data, const char *width, const struct line_style *);
+
+/* The legend of bars, right of them; gnuplot's own would show them without their hatching. */
+struct bar_legend {
+    FILE *script;
+    size_t rows, row;
+    double height; /* of the page, cm: as high as the legend needs */
+};
+void plots_legend_begin(FILE *script, struct bar_legend *, size_t rows);
+void plots_legend_bar(struct bar_legend *, const struct line_style *, const char *text);
+void plots_legend_point(struct bar_legend *, const char *text); /* a diamond: published figures */
+void plots_legend_line(struct bar_legend *, const char *text);  /* dotted: a level */
 
 /* Data, model, protocol, explained class and n are in every figure. */
 void plots_title(FILE *script, const struct figure_file *, const char *what, size_t images);
 
 /* The share of heat inside planted shortcuts. */
 void plots_put_shortcut(FILE *script, const struct figure_file *);
+
+void plots_csv_perturbation(FILE *, const struct figure_file *);
+void plots_csv_segmentation(FILE *, const struct figure_file *);
+void plots_csv_shortcut(FILE *, const struct figure_file *);
 
 /* Both draw nothing where there is nothing; the latter says why. */
 enum status plots_ledger(const struct report *, const char *directory, const char *base_name,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv.h"
 #include "gnuplot.h"
 #include "ledger.h"
 #include "plots_internal.h"
@@ -16,22 +17,19 @@ struct ledger_plot {
     size_t methods;
 };
 
-/* Methods that any panel has a row for. */
-static void find_methods(struct ledger_plot *l, enum explained explained)
+/* Methods that any panel has a row for, in the tables' order. */
+static void find_methods(struct ledger_plot *l, const struct result *base, enum explained explained)
 {
     enum { MOST = sizeof l->method / sizeof *l->method };
-    for (size_t e = 0; e < l->ledger->entries; e++)
-        for (size_t i = 0; i < l->ledger->entry[e].paired.rows; i++) {
-            const struct paired_row *row = &l->ledger->entry[e].paired.row[i];
-            bool wanted = false;
+    for (size_t i = 0; i < base->maps && l->methods < MOST; i++) {
+        const char *method = base->map[i].method;
+        bool wanted = false;
+        for (size_t e = 0; base->map[i].explained == explained && e < l->ledger->entries; e++)
             for (int k = 0; k < 3 && l->figure[k]; k++)
-                wanted = wanted || strcmp(l->figure[k], row->figure) == 0;
-            wanted = wanted && row->explained == explained && l->methods < MOST;
-            for (size_t m = 0; m < l->methods; m++)
-                wanted = wanted && strcmp(l->method[m], row->method) != 0;
-            if (wanted)
-                l->method[l->methods++] = row->method;
-        }
+                wanted |= ledger_row(&l->ledger->entry[e], method, explained, l->figure[k]) != NULL;
+        if (wanted)
+            l->method[l->methods++] = method;
+    }
 }
 
 /* $FIGURE_METHOD: difference, low, high, place; a method's dots stand a little below the last's. */
@@ -67,28 +65,46 @@ static void put_names(FILE *f, const struct ledger *l)
 }
 
 /* Of all intervals, 0 among them, with a margin; and ticks: a panel is a third of the page wide. */
-static void put_x_axis(FILE *f, const struct ledger_plot *l, int k)
+static void put_x_axis(FILE *f, const struct ledger_plot *l, enum explained explained, int k)
 {
     double low = 0, high = 0;
     for (size_t e = 0; e < l->ledger->entries; e++)
         for (size_t i = 0; i < l->ledger->entry[e].paired.rows; i++) {
             const struct paired_row *row = &l->ledger->entry[e].paired.row[i];
-            if (strcmp(row->figure, l->figure[k]) != 0)
+            if (strcmp(row->figure, l->figure[k]) != 0 || row->explained != explained)
                 continue;
             low = fmin(low, row->difference.low);
             high = fmax(high, row->difference.high);
         }
     double margin = high > low ? 0.05 * (high - low) : 1;
     fprintf(f, "set xrange [%.6g:%.6g]\nset xtics %g\n", low - margin, high + margin,
-            chart_step(high - low + 2 * margin, 4));
+            chart_step(high - low + 2 * margin, 7));
 }
 
-static void put_panel(FILE *f, const struct ledger_plot *l, int k, double left, double right)
+/* "no change" beside switches that touch no method's figure. */
+static void put_untouched(FILE *f, const struct ledger_plot *l, enum explained explained, int k)
+{
+    fputs("unset label\n", f);
+    for (size_t e = 0; e < l->ledger->entries; e++) {
+        bool any = false;
+        for (size_t m = 0; m < l->methods; m++)
+            any |= ledger_row(&l->ledger->entry[e], l->method[m], explained, l->figure[k]) != NULL;
+        if (!any)
+            fprintf(f,
+                    "set label 'no change' at first 0,%d center front boxed tc rgb '#777777' "
+                    "font ',8'\n",
+                    -(int)e);
+    }
+}
+
+static void put_panel(FILE *f, const struct ledger_plot *l, enum explained explained, int k,
+                      double left, double right)
 {
     fprintf(f, "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset title ", left, right);
     gnuplot_quote(f, l->figure[k]);
     fputc('\n', f);
-    put_x_axis(f, l, k);
+    put_x_axis(f, l, explained, k);
+    put_untouched(f, l, explained, k);
     fputs("plot ", f);
     for (size_t m = 0; m < l->methods; m++) {
         struct line_style look = line_style_of(l->method[m], m);
@@ -107,33 +123,66 @@ static void put_ledger(FILE *f, const struct figure_file *p)
     int panels = 0;
     while (panels < 3 && l->figure[panels])
         panels++;
+    size_t legend_rows = (l->methods + 3) / 4;
+    double foot = 1.6 + 0.48 * (double)legend_rows; /* cm, below the panels */
+    double height = foot + 1.75 + (0.3 + 0.26 * (double)l->methods) * (double)l->ledger->entries;
     put_dots(f, p);
+    fputs("set style textbox opaque noborder margins 1,0.3\n", f);
     fprintf(f,
             "set yrange [%.6g:0.6]\nset border 1\nset xtics nomirror\n"
             "set grid x lc rgb '#dddddd' lt 1 lw 0.5\n"
             "set arrow 1 from first 0, graph 0 to first 0, graph 1 nohead lc rgb '#666666'\n"
-            "set xlabel 'difference, points, paired 95 %% interval'\n"
-            "set bmargin %zu\nset tmargin 4\n",
-            -(double)l->ledger->entries + 0.4, 3 + l->methods);
+            "set xtics font ',8'\nset bmargin at screen %.4f\nset tmargin at screen %.4f\n",
+            -(double)l->ledger->entries + 0.4, foot / height, 1 - 1.75 / height);
     for (int kind = 0; kind < PICTURES; kind++) {
-        gnuplot_terminal(f, kind, p->stem, 20,
-                         3.5 + 0.5 * (double)l->methods +
-                             (0.35 + 0.3 * (double)l->methods) * (double)l->ledger->entries);
+        gnuplot_terminal(f, kind, p->stem, 20, height);
         fprintf(f, "set multiplot layout 1,%d title ", panels);
         plots_title(f, p, "What each switch changes", l->ledger->entry[0].paired.images);
         fputs(" noenhanced\n", f);
         put_names(f, l->ledger);
         for (int k = 0; k < panels; k++) {
             double left = 0.22 + 0.76 * k / panels, right = 0.22 + 0.76 * (k + 1) / panels - 0.03;
-            /* one legend for all, below the names of the switches */
-            fputs(k == 0 ? "set key at screen 0.01, screen 0.02 left bottom reverse Left "
-                           "samplen 1\n"
-                         : "unset key\nunset ytics\n",
-                  f);
-            put_panel(f, l, k, left, right);
+            /* one legend and one name of the axis for all, below the panels */
+            if (k == 0)
+                fprintf(f,
+                        "set key at screen 0.58, screen %.4f center top vertical reverse Left "
+                        "samplen 1 maxrows %zu\n",
+                        (0.3 + 0.48 * (double)legend_rows) / height, legend_rows);
+            else
+                fputs("unset key\nunset ytics\n", f);
+            put_panel(f, l, p->explained, k, left, right);
         }
-        fputs("unset multiplot\nset output\n", f);
+        fprintf(f,
+                "unset label\nset label 'difference from the base, points, with paired 95 %% "
+                "interval' at screen 0.6,screen %.4f center\nunset border\nunset tics\n"
+                "unset grid\nunset arrow\nset title ' '\nplot [0:1][0:1] NaN notitle\n"
+                "unset label\nset border 1\nset xtics nomirror\nset grid x\n"
+                "set arrow 1 from first 0, graph 0 to first 0, graph 1 nohead lc rgb '#666666'\n"
+                "unset multiplot\nset output\n",
+                (0.6 + 0.48 * (double)legend_rows) / height);
     }
+}
+
+static void put_csv(FILE *f, const struct figure_file *p)
+{
+    const struct ledger_plot *l = p->of;
+    fputs("switch,method,figure,difference_points,low,high\n", f);
+    for (size_t e = 0; e < l->ledger->entries; e++)
+        for (size_t m = 0; m < l->methods; m++)
+            for (int k = 0; k < 3 && l->figure[k]; k++) {
+                const struct paired_row *row =
+                    ledger_row(&l->ledger->entry[e], l->method[m], p->explained, l->figure[k]);
+                if (!row)
+                    continue;
+                csv_field(f, l->ledger->entry[e].key);
+                fputc(',', f);
+                csv_field(f, l->method[m]);
+                fprintf(f, ",%s", l->figure[k]);
+                csv_number(f, row->value[1] - row->value[0]);
+                csv_number(f, row->difference.low);
+                csv_number(f, row->difference.high);
+                fputc('\n', f);
+            }
 }
 
 enum status plots_ledger(const struct report *report, const char *directory, const char *base_name,
@@ -149,13 +198,14 @@ enum status plots_ledger(const struct report *report, const char *directory, con
                                      .explained = (enum explained)c,
                                      .of = &l };
             memcpy(l.figure, figures[t], sizeof l.figure);
-            find_methods(&l, p.explained);
+            find_methods(&l, p.run->result, p.explained);
             if (l.methods == 0)
                 continue;
             if (asprintf(&p.stem, "%s/%s-ledger-%s-%s", directory, base_name, tasks[t],
                          explained_names[c]) < 0)
                 return fail(err, E_NOMEM, "no memory for plots");
-            enum status status = plots_draw(&p, put_ledger, err);
+            enum status status =
+                plots_draw(&p, &(const struct drawing){ put_ledger, put_csv }, err);
             free(p.stem);
             TRY(status);
         }

@@ -1,6 +1,7 @@
 /* Precision and recall for print. */
 #include <stdlib.h>
 
+#include "csv.h"
 #include "decimal.h"
 #include "gnuplot.h"
 #include "log.h"
@@ -23,9 +24,10 @@ static void put_recall(FILE *f, const struct figure_file *p)
             "set xlabel 'recall, %% of all foreground pixels, at %d × %d'\n"
             "set ylabel 'precision, %%'\nset grid lc rgb '#dddddd' lt 1 lw 0.5\n"
             "set key outside right center reverse Left samplen 2 spacing 1.2 title "
-            "'method (average precision, %%)' left\n",
+            "'foreground AP, %%' left\n",
             r->side, r->side);
     for (int kind = 0; kind < PICTURES; kind++) {
+        char share[80], number[DECIMAL_SIZE];
         int drawn = 0;
         gnuplot_terminal(f, kind, p->stem, 20, 9);
         fputs("set multiplot layout 1,1 title ", f);
@@ -45,8 +47,29 @@ static void put_recall(FILE *f, const struct figure_file *p)
                     1 + r->curve[k].levels / 8);
             gnuplot_quote(f, legend);
         }
+        snprintf(share, sizeof share, "share of the foreground (%s)",
+                 decimal(number, 100 * r->foreground, 1));
+        fprintf(f, ", \\\n     %.6g with lines lc rgb 'black' dt (2,2) lw 1.2 title ",
+                100 * r->foreground);
+        gnuplot_quote(f, share);
         fputs("\nunset multiplot\nset output\n", f);
     }
+}
+
+static void put_csv(FILE *f, const struct figure_file *p)
+{
+    const struct recall *r = p->of;
+    fputs("method,recall_percent,precision_percent\n", f);
+    for (size_t k = 0; k < r->curves; k++)
+        for (size_t i = 0; recall_shown(&r->curve[k], p->explained) && i < r->curve[k].levels;
+             i++) {
+            csv_field(f, r->curve[k].method);
+            csv_number(f, 100 * r->curve[k].recall[i]);
+            csv_number(f, 100 * r->curve[k].precision[i]);
+            fputc('\n', f);
+        }
+    fprintf(f, "(share of the foreground),0,%.10g\n(share of the foreground),100,%.10g\n",
+            100 * r->foreground, 100 * r->foreground);
 }
 
 static enum status draw_all(const struct run *run, const struct recall *r, const char *directory,
@@ -58,7 +81,7 @@ static enum status draw_all(const struct run *run, const struct recall *r, const
             continue;
         if (asprintf(&p.stem, "%s/%s-recall-%s", directory, name, explained_names[c]) < 0)
             return fail(err, E_NOMEM, "no memory for plots");
-        enum status status = plots_draw(&p, put_recall, err);
+        enum status status = plots_draw(&p, &(const struct drawing){ put_recall, put_csv }, err);
         free(p.stem);
         TRY(status);
     }

@@ -274,6 +274,20 @@ static void ledger_row_cells(struct grid *g, const struct ledger_entry *e,
     interval_cell(g, row->difference);
 }
 
+static void untouched_note(const struct writer *w, const struct ledger *l)
+{
+    char names[400] = "";
+    for (size_t e = 0; e < l->entries; e++) {
+        size_t at = strlen(names);
+        if (l->entry[e].paired.rows == 0)
+            snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", l->entry[e].key);
+    }
+    say(w, w->style->paragraph,
+        "Methods and figures whose records are the same in every image are left out: the switch "
+        "does not touch them.%s%s%s",
+        *names ? " Nothing here is touched by: " : "", names, *names ? "." : "");
+}
+
 static void write_ledger(const struct writer *w, const struct report *report, bool *failed)
 {
     const struct ledger *l = report->ledger;
@@ -295,6 +309,7 @@ static void write_ledger(const struct writer *w, const struct report *report, bo
     result_title(base->result, subject, sizeof subject);
     put_table(w, &g, failed, "What each switch changes: %s, protocol %s, percent, paired", subject,
               base->result->attribute[ATTR_PROTOCOL]);
+    untouched_note(w, l);
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */

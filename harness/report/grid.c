@@ -114,18 +114,6 @@ void grid_markdown(const struct grid *g, FILE *f)
 
 /* --- as CSV ---------------------------------------------------------------------------------- */
 
-void csv_field(FILE *f, const char *text)
-{
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, f);
-        return;
-    }
-    fputc('"', f);
-    for (; *text; text++)
-        fprintf(f, *text == '"' ? "\"\"" : "%c", *text);
-    fputc('"', f);
-}
-
 void grid_csv(const struct grid *g, FILE *f)
 {
     for (size_t row = 0; row < grid_rows(g); row++)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "csv.h"
+
 enum { GRID_COLUMNS = 24 };
 
 struct grid {
@@ -24,6 +26,4 @@ size_t text_width(const char *text);
 /* As a Markdown table with aligned columns. */
 void grid_markdown(const struct grid *, FILE *);
 void grid_csv(const struct grid *, FILE *);
-/* One field, quoted where it has to be. */
-void csv_field(FILE *, const char *text);
 void grid_end(struct grid *);

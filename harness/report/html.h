@@ -31,6 +31,6 @@ enum status html_images(FILE *, const struct report *, size_t index, const struc
  * <image id="pRUN-IMAGE">, "...-mask"; records and maps as JSON for the page's script. */
 enum status html_image_data(FILE *, const struct report *, size_t index, const struct pictures *,
                             const struct carried *, const struct shown_maps *,
-                            const struct result_classes *, struct error *err);
+                            const struct class_list *, struct error *err);
 /* The colours of heat, for the script. */
 void html_colours(FILE *);

@@ -215,7 +215,7 @@ static void put_shown(FILE *f, const struct carried *c)
 }
 
 /* Names of the classes that occur. */
-static void put_classes(FILE *f, const struct result *r, const struct result_classes *c)
+static void put_classes(FILE *f, const struct result *r, const struct class_list *c)
 {
     bool any = false;
     fputs(",\n\"classes\":{", f);
@@ -246,7 +246,7 @@ void html_colours(FILE *f)
 
 enum status html_image_data(FILE *f, const struct report *report, size_t index,
                             const struct pictures *pictures, const struct carried *c,
-                            const struct shown_maps *m, const struct result_classes *classes,
+                            const struct shown_maps *m, const struct class_list *classes,
                             struct error *err)
 {
     const struct run *run = &report->run[index];

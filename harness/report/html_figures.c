@@ -89,7 +89,7 @@ static void perturbation_panel(FILE *f, const struct run *run, enum explained ex
                                          "Coldest pixels removed first: higher is better" };
     double step = chart_step(top, 6);
     const struct chart c = {
-        f, 440, 300, 36, 12, 22, 38, { 0, 90 }, { 0, step * ceil(top / step) }
+        f, 440, 300, 36, 12, 22, 38, { 0, run->result->axis.upto }, { 0, step * ceil(top / step) }
     };
     size_t rows = 0;
     for (size_t i = 0; i < run->perturbations; i++)

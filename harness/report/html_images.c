@@ -25,7 +25,7 @@ struct gallery {
     size_t index;
     const struct carried *carried;
     const struct shown_maps *maps;
-    const struct result_classes *classes;
+    const struct class_list *classes;
     const struct image_measure *measure;
     struct error *err;
 };
@@ -99,12 +99,12 @@ static void card_head(struct gallery *g, const struct image_place *at)
     html_element(g->f, "<p>", "", "mean %s ", g->measure->unit);
     fprintf(g->f, "<b>%s</b>", decimal(mean, at->score, 1));
     if (label >= 0) {
-        html_format(g->f, " · %s", result_class_name(g->classes, label, buffer));
+        html_format(g->f, " · %s", class_list_name(g->classes, label, buffer));
         if (label == answer)
             fputs(" <span class=\"right\">✓ right</span>", g->f);
         else
             html_element(g->f, " <span class=\"wrong\">", "</span>", "✗ answered %s",
-                         result_class_name(g->classes, answer, buffer));
+                         class_list_name(g->classes, answer, buffer));
     }
     fputs("</p>\n", g->f);
 }
@@ -223,7 +223,7 @@ enum status html_images(FILE *f, const struct report *report, size_t index,
     const struct run *run = &report->run[index];
     struct carried carried;
     struct shown_maps maps;
-    struct result_classes classes;
+    struct class_list classes;
 
     TRY(shown_maps_read(run->result, &maps, err));
     if (maps.count == 0) {
@@ -232,7 +232,10 @@ enum status html_images(FILE *f, const struct report *report, size_t index,
     }
     enum status status = carried_choose(report, index, &carried, err);
     if (status == OK) {
-        result_classes_open(run->result, &classes);
+        struct error why = { 0 };
+        if (result_classes(run->result, &classes, &why) != OK)
+            html_element(f, "<p class=\"note\">", "</p>\n", "Classes are told by their numbers: %s",
+                         why.text);
         struct gallery g = { .f = f,
                              .report = report,
                              .run = run,
@@ -243,7 +246,7 @@ enum status html_images(FILE *f, const struct report *report, size_t index,
                              .classes = &classes,
                              .err = err };
         status = put_all(&g);
-        result_classes_close(&classes);
+        class_list_free(&classes);
         carried_free(&carried);
     }
     shown_maps_free(&maps);

@@ -52,6 +52,12 @@ static void entry_row(const struct chart *c, const struct ledger_entry *e, const
     fprintf(c->f, "<text class=\"row\" x=\"2\" y=\"%.1f\">", chart_y(c, place) + 12);
     html_text(c->f, e->key);
     fputs("</text>\n", c->f);
+    size_t touched = 0;
+    for (size_t m = 0; m < count; m++)
+        touched += ledger_row(e, methods[m], explained, figure) != NULL;
+    if (touched == 0)
+        fprintf(c->f, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">no change</text>\n",
+                chart_x(c, 0), chart_y(c, place - 20) + 4);
     for (size_t m = 0; m < count; m++) {
         const struct paired_row *row = ledger_row(e, methods[m], explained, figure);
         struct line_style look = line_style_of(methods[m], m);

@@ -39,6 +39,7 @@ struct paired_row { /* a figure of both runs on the images that both scored */
     double value[2];            /* percent */
     struct interval difference; /* of B - A, paired bootstrap */
     double p;                   /* McNemar on the hits at 50 % removed; NaN for segmentation */
+    bool untouched;             /* the records are the same in every image */
 };
 
 struct paired {

@@ -105,6 +105,34 @@ static size_t find_base(const struct report *report, const struct values *v, siz
     return base;
 }
 
+/* A row of the target class that says what the predicted one's says: it was the target throughout.
+ */
+static bool repeats(const struct paired *p, const struct paired_row *row)
+{
+    for (size_t i = 0; row->explained == EXPLAINED_TARGET && i < p->rows; i++) {
+        const struct paired_row *other = &p->row[i];
+        if (other->explained == EXPLAINED_PREDICTED && strcmp(other->method, row->method) == 0 &&
+            strcmp(other->figure, row->figure) == 0 && other->untouched == row->untouched &&
+            memcmp(other->value, row->value, sizeof row->value) == 0 &&
+            memcmp(&other->difference, &row->difference, sizeof row->difference) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What a switch does not touch, or touches twice alike, is no row. */
+static void drop_rows(struct paired *p)
+{
+    size_t kept = 0;
+    for (size_t i = p->rows; i-- > 0;) /* backwards: a repeated row still finds its first */
+        if (repeats(p, &p->row[i]))
+            p->row[i].untouched = true;
+    for (size_t i = 0; i < p->rows; i++)
+        if (!p->row[i].untouched)
+            p->row[kept++] = p->row[i];
+    p->rows = kept;
+}
+
 static enum status add_entries(const struct report *report, const struct values *v,
                                struct ledger *out, struct error *err)
 {
@@ -120,6 +148,7 @@ static enum status add_entries(const struct report *report, const struct values 
         TRY(pair_results(report->run[out->base].result, report->run[b].result, &report->bootstrap,
                          &e->paired, err));
         out->entries++;
+        drop_rows(&e->paired);
     }
     return OK;
 }

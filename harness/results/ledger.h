@@ -8,7 +8,9 @@
 struct ledger_entry {
     size_t run;           /* index in the report */
     char key[160];        /* "ties = reverse", "run.protocol = paper" */
-    struct paired paired; /* the base as A, this run as B, on the same images */
+    struct paired paired; /* the base as A, this run as B, on the same images: without the rows
+                           * whose records are the same in every image, and without those of the
+                           * target class that repeat the predicted one's */
 };
 
 struct ledger {

@@ -62,6 +62,18 @@ static size_t half_way(const struct curve_axis *axis)
     return (size_t)k;
 }
 
+static bool same_curves(const struct pairing *p, const struct result_curve *a,
+                        const struct result_curve *b)
+{
+    size_t points = (size_t)p->side[0]->axis.steps + 1;
+    for (size_t i = 0; i < p->side[0]->images; i++)
+        if (p->labelled[i] &&
+            (memcmp(a->hit + i * points, b->hit + i * points, points * sizeof *a->hit) != 0 ||
+             memcmp(a->prob + i * points, b->prob + i * points, points * sizeof *a->prob) != 0))
+            return false;
+    return true;
+}
+
 static enum status pair_curve(struct pairing *p, const struct result_curve *a,
                               const struct result_curve *b)
 {
@@ -87,9 +99,10 @@ static enum status pair_curve(struct pairing *p, const struct result_curve *a,
     struct paired_row *row = add_row(p);
     if (!row)
         return fail(p->err, E_NOMEM, "no memory to compare");
-    *row =
-        (struct paired_row){ a->method, a->explained, names[a->removal], { figures[0], figures[1] },
-                             ci[2],     test.p_exact };
+    *row = (struct paired_row){
+        a->method, a->explained, names[a->removal],   { figures[0], figures[1] },
+        ci[2],     test.p_exact, same_curves(p, a, b)
+    };
     return OK;
 }
 
@@ -100,10 +113,12 @@ static enum status pair_scores(struct pairing *p, const struct result_segmentati
     double sums[2 * SCORE_SUMS], figures[3 * SCORE_SUM_FIGURES];
     struct interval ci[3 * SCORE_SUM_FIGURES], range[3 * SCORE_SUM_FIGURES];
     size_t used = 0;
+    bool same = true;
 
     for (size_t i = 0; i < p->side[0]->images; i++) {
         if (!p->use[i])
             continue;
+        same = same && memcmp(&a->score[i], &b->score[i], sizeof a->score[i]) == 0;
         score_sums(&a->score[i], p->sums + used * 2 * SCORE_SUMS);
         score_sums(&b->score[i], p->sums + used++ * 2 * SCORE_SUMS + SCORE_SUMS);
     }
@@ -122,7 +137,8 @@ static enum status pair_scores(struct pairing *p, const struct result_segmentati
                                     names[k],
                                     { figures[k], figures[SCORE_SUM_FIGURES + k] },
                                     ci[2 * SCORE_SUM_FIGURES + k],
-                                    NAN };
+                                    NAN,
+                                    same };
     }
     return OK;
 }

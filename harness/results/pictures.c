@@ -1,26 +1,14 @@
 #include "pictures.h"
 
-#include <ini.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "result_config.h"
 
-/* --- the stored config ----------------------------------------------------------------------- */
-
-static int on_key(void *context, const char *section, const char *name, const char *value)
-{
-    struct config *config = context;
-    char assignment[4600];
-    struct error ignored; /* a key that this evalh does not know says nothing about the data */
-    bool wanted = strcmp(section, "data") == 0;
-    int length = snprintf(assignment, sizeof assignment, "%s.%s=%s", section, name, value);
-    if (wanted && length > 0 && (size_t)length < sizeof assignment)
-        config_set(config, assignment, &ignored);
-    return 1;
-}
+/* --- the data set ---------------------------------------------------------------------------- */
 
 static bool preprocess_find(const char *name, enum preprocess *out)
 {
@@ -45,7 +33,8 @@ static bool same_images(const struct result *r, const struct dataset *data)
 
 static void open_data(const struct result *r, const struct config_values *v, struct pictures *out)
 {
-    const struct dataset_options options = config_dataset(v);
+    struct dataset_options options = config_dataset(v);
+    options.head_classes = r->classes;
     struct error err;
     if (!options.kind || !options.path) {
         snprintf(out->why, sizeof out->why, "the stored config has no data.kind or data.path");
@@ -70,11 +59,10 @@ void pictures_open(const struct result *r, struct pictures *out)
     struct config *config;
     struct error err;
     *out = (struct pictures){ 0 };
-    if (config_new(&config, &err) != OK) {
+    if (result_config(r, &config, &err) != OK) {
         snprintf(out->why, sizeof out->why, "%.390s", err.text);
         return;
     }
-    ini_parse_string(r->attribute[ATTR_CONFIG], on_key, config);
     open_data(r, config_values(config), out);
     config_free(config);
 }

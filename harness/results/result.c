@@ -35,6 +35,8 @@ static enum status read_attributes(struct result *r, const struct h5_file *f, st
         r->seconds = NAN;
     TRY(h5_number_attribute(f, "image_size", &number, &found, err));
     r->image_size = found && number >= 1 && number <= RESULT_MAX_SIDE ? (int)number : 0;
+    TRY(h5_number_attribute(f, "classes", &number, &found, err));
+    r->classes = found && number >= 1 && number <= RESULT_MAX_CLASSES ? (int)number : 0;
     for (int a = 0; a < RESULT_ATTRIBUTES; a++) {
         TRY(h5_text_attribute(f, attribute_names[a], &r->attribute[a], err));
         if (r->attribute[a])

@@ -15,6 +15,7 @@
 
 #define RESULT_MAX_IMAGES 10000000 /* more is taken for a damaged file */
 #define RESULT_MAX_SIDE 4096       /* pixels */
+#define RESULT_MAX_CLASSES 1000000
 
 enum explained { EXPLAINED_PREDICTED, EXPLAINED_TARGET, EXPLAINED_CLASSES };
 #define explained_names class_choice_names /* by enum explained: the same order */
@@ -90,6 +91,7 @@ struct result {
     bool complete;
     double seconds; /* of the run; NaN where the file does not say */
     int image_size; /* S; 0 where the file does not say (before version 0.2) */
+    int classes;    /* of the model's head; 0 where the file does not say */
 
     int schema;             /* 1 or 2 */
     struct curve_axis axis; /* of all curves */

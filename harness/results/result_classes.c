@@ -1,26 +1,16 @@
 #include "result_classes.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "dataset.h"
+#include "result_config.h"
 
-void result_classes_open(const struct result *r, struct result_classes *out)
+enum status result_classes(const struct result *r, struct class_list *out, struct error *err)
 {
-    (void)r;
-    *out = (struct result_classes){ 0 };
-}
-
-void result_classes_close(struct result_classes *c)
-{
-    for (int k = 0; k < c->count; k++)
-        free(c->name[k]);
-    free(c->name);
-    *c = (struct result_classes){ 0 };
-}
-
-const char *result_class_name(const struct result_classes *c, int k, char buffer[32])
-{
-    if (k >= 0 && k < c->count && c->name[k])
-        return c->name[k];
-    snprintf(buffer, 32, "class %d", k);
-    return buffer;
+    struct config *config;
+    *out = (struct class_list){ 0 };
+    TRY(result_config(r, &config, err));
+    struct dataset_options options = config_dataset(config_values(config));
+    options.head_classes = r->classes;
+    enum status status = dataset_class_names(&options, out, err);
+    config_free(config);
+    return status;
 }

@@ -1,16 +1,10 @@
-/* Names of the classes of a run, where they are known: from the classes.txt beside its checkpoint,
- * else ImageNet's own where the data are ImageNet's. */
+/* Names of the classes of a run, where they are known. */
 #pragma once
 
+#include "class_list.h"
 #include "result.h"
 
-struct result_classes {
-    int count;   /* 0: not known */
-    char **name; /* [count] */
-};
-
-/* Never fails: a report that says "class 7" is a report. */
-void result_classes_open(const struct result *, struct result_classes *out);
-void result_classes_close(struct result_classes *);
-/* "tench", or "class 7" into `buffer` where the name is not known. */
-const char *result_class_name(const struct result_classes *, int k, char buffer[32]);
+/* As the run's config said, or the classes.txt beside its checkpoint, or ImageNet's own for a head
+ * of 1,000; out->count 0 where none of these is there. To be freed by class_list_free. E_CONFIG: a
+ * list that cannot be read, which is no reason to give up a report; *out is then empty. E_NOMEM. */
+enum status result_classes(const struct result *, struct class_list *out, struct error *err);

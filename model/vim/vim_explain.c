@@ -80,8 +80,7 @@ const struct arch_attention vim_attention = {
               .counted = "hidden attention matrices (E, one a channel)",
               .what =
                   "hidden attention alpha, signed, both directions added, [channel, row, column]",
-              .drawn = "Vim: |alpha| (Eq. 14), both directions added, min to max of the tokens "
-                       "shown; alike in both protocols",
+              .drawn = "Vim: |alpha|, both directions added; alike in both protocols",
               .directions = 2 },
     .count = count,
     .inner = inner,

@@ -64,7 +64,7 @@ const struct arch_attention vit_attention = {
     .kind = { .unit = "head",
               .counted = "attention matrices (H, one a head)",
               .what = "softmax of scaled products, [channel, row, column]",
-              .drawn = "ViT: softmax, 0 to max",
+              .drawn = "ViT: after the softmax",
               .probabilities = true,
               .directions = 1 },
     .count = count,

@@ -22,29 +22,31 @@ has() { # has FILE...: there, and not empty
 
 if $drawn; then
     # Five classes with names, most probable first; probabilities of all ten cannot exceed 100 %.
-    expect 0 "wrote $work/out/$stem.png" explain "$vim" "$first" "$second" --names "$work/names.txt" --out "$work/out"
+    expect 0 "wrote $work/out/$stem.png, .pdf, .svg, .csv" explain "$vim" "$first" "$second" --names "$work/names.txt" --out "$work/out" --vector
     has "$work/out/$stem.png" "$work/out/$(basename "$second" .JPEG).png"
     [ "$(grep -c 'thing number' "$work/stdout")" -eq 10 ] || fail "not five names an image: $(cat "$work/stdout")"
     grep '%' "$work/stdout" | head -5 | awk '$1 > last && NR > 1 { exit 1 } { last = $1; sum += $1 } END { exit !(sum > 10 && sum <= 100.1) }' ||
         fail "not the five most probable classes in order: $(cat "$work/stdout")"
     for method in raw rollout attribution unified mambalrp; do
-        grep -q "'$method'" "$work/out/$stem.gnuplot" || fail "the picture lacks $method"
+        grep -q ">$method<" "$work/out/$stem.svg" || fail "the picture lacks $method"
+        [ "$(grep -c ",$method,[0-9]*,[0-3],[0-3]," "$work/out/$stem.csv")" -eq 16 ] || fail "the CSV lacks patches of $method"
     done
-    grep -q "'random'" "$work/out/$stem.gnuplot" && fail "a control is drawn unasked"
+    grep -q ">random<" "$work/out/$stem.svg" && fail "a control is drawn unasked"
     for text in "released protocol" "notebook preprocessing" "n = 1 image" "sha256" "vim"; do
-        grep -q "$text" "$work/out/$stem.gnuplot" || fail "the picture does not say '$text'"
+        grep -q "$text" "$work/out/$stem.svg" || fail "the picture does not say '$text'"
     done
+    [ -z "$(ls "$work/out" | grep -vE '\.(png|pdf|svg|csv)$')" ] || fail "something is left over: $(ls "$work/out")"
     # Another class, another protocol, two models; a second image of one name does not replace the first.
     mkdir "$work/again"
     cp "$first" "$work/again/"
     expect 0 "$stem-2.png, .pdf, .svg" explain "$vim" --beside "$vit" --heads 2 --class 3 --protocol paper \
         --methods raw,rollout "$first" "$work/again/$stem.JPEG" --out "$work/two" --vector
     has "$work/two/$stem".{png,pdf,svg} "$work/two/$stem-2.png"
-    grep -q "class 3" "$work/two/$stem.gnuplot" || fail "the class is not named"
-    cmp -s "$work/two/$stem.rgb" "$work/two/$stem-2.rgb" || fail "the same image gave other pixels"
-    expect 0 "wrote" explain "$vim" --class target --names "$work/names.txt" --methods raw "$first" --out "$work/t"
+    grep -q "class 3" "$work/two/$stem.svg" || fail "the class is not named"
+    cmp -s "$work/two/$stem.csv" "$work/two/$stem-2.csv" || fail "the same image gave another map"
+    expect 0 "wrote" explain "$vim" --class target --names "$work/names.txt" --methods raw "$first" --out "$work/t" --vector
     label=$(basename "$(dirname "$first")" | sed 's/n0*\([0-9]\)$/\1/')
-    grep -q "thing number $label" "$work/t/$stem.gnuplot" || fail "not the class that the folder tells"
+    grep -q "thing number $label" "$work/t/$stem.svg" || fail "not the class that the folder tells"
     # Names beside the checkpoint are used unasked where they are as many as the classes.
     cp "$work/names.txt" "$work/classes.txt"
     expect 0 "wrote" explain "$vim" --methods raw "$first" --out "$work/b"
@@ -58,19 +60,25 @@ if $drawn; then
     grep -q warning "$work/stderr" && fail "in the POSIX locale: $(cat "$work/stderr")"
 
     # Attention matrices.
-    expect 0 "wrote $work/at/$stem-attention.png" attn "$vim" "$first" --out "$work/at"
+    expect 0 "wrote $work/at/$stem-attention.png" attn "$vim" "$first" --out "$work/at" --vector
     grep -q "48 hidden attention matrices (E.*2 directions, of 17 x 17 tokens, each the sum of 4 inner ones (N): 96 and 384" \
         "$work/stdout" || fail "not how many matrices: $(cat "$work/stdout")"
     has "$work/at/$stem-attention.h5"
-    for text in "layer 1" "layer 2" "layer 3" "channel 0" "mean of channels" "first 17 tokens" "n = 1"; do
-        grep -q "$text" "$work/at/$stem-attention.gnuplot" || fail "the picture does not say '$text'"
+    for text in "layer 1" "layer 2" "layer 3" "channel 0" "mean of channels" "tokens 0 to 16 of 17 (CLS: 8)" "n = 1" "max/1000"; do
+        grep -q "$text" "$work/at/$stem-attention.svg" || fail "the picture does not say '$text'"
     done
     expect 0 "attention.png, .pdf, .svg" attn "$vim" "$first" --beside "$vit" --heads 2 --vector --tokens 5 --out "$work/at2"
     has "$work/at2/$stem-attention".{h5,png,pdf,svg}
+    [ ! -e "$work/at2/$stem-attention.rgb" ] || fail "pixels are left over"
     grep -q "2 attention matrices (H" "$work/stdout" || fail "not how many matrices of a ViT"
-    grep -q "first 5 tokens" "$work/at2/$stem-attention.gnuplot" || fail "--tokens is not heard"
+    # the part that is drawn has CLS in it
+    grep -q "tokens 6 to 10 of 17 (CLS: 8); 0 to 4 of 17 (CLS: 0)" "$work/at2/$stem-attention.svg" || fail "--tokens is not heard"
+    expect 0 "attention.png" attn "$vim" "$first" --scale linear --vector --out "$work/at2"
+    grep -q ">min<" "$work/at2/$stem-attention.svg" || fail "--scale is not heard"
     expect 0 "wrote $work/in/vim-influence.png" attn --influence "$c" --beside "$work/vit.ini" --images 3 --out "$work/in"
     has "$work/in/vim-influence.h5"
+    # 4 layers of 16 patches, and 3 of the ViT
+    [ "$(wc -l <"$work/in/vim-influence.csv")" -eq 113 ] || fail "the CSV has not every patch: $(wc -l <"$work/in/vim-influence.csv")"
     grep -q "n = 3" "$work/in/vim-influence.gnuplot" || fail "the figure does not say n"
 fi
 

@@ -84,7 +84,7 @@ const images = async () => {
   const section = document.querySelector(".browser"),
         data = JSON.parse(document.querySelector("script.images").textContent);
   section.scrollIntoView();
-  await wait(200);
+  for (let k = 0; k < 100 && !section.querySelector(".count").textContent; k++) await wait(100);
   const control = (name) => [...section.querySelectorAll("label")]
                                 .find((l) => l.firstChild.textContent === name)
                                 .querySelector("select, input");

@@ -129,6 +129,34 @@ static void pictures_open_in_viewers(const char *svg, const char *pdf)
     }
 }
 
+/* The CSV beside a figure: the numbers of the JSON. */
+static void plain_numbers(const char *path)
+{
+    struct outcome r = REPORT(path, "--format", "json");
+    cJSON *top = cJSON_Parse(r.out);
+    const cJSON *run = cJSON_GetArrayItem(get(top, "runs"), 0);
+    const cJSON *row =
+        find_row(get(get(run, "segmentation"), "rows"), "it's_odd", "predicted", "all");
+    char *csv = read_file(in_folder("plots/deep/plot's-segmentation-predicted.csv"));
+    const char *line = strstr(csv, "\nit's_odd,miou,");
+    double value, low, high;
+    assert_int_equal(strncmp(csv, "method,figure,percent,low,high,published\n", 41), 0);
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "\nit's_odd,miou,%lf,%lf,%lf,", &value, &low, &high), 3);
+    assert_true(fabs(value - number(get(row, "miou"), "value")) < 1e-7);
+    assert_true(fabs(low - number(get(row, "miou"), "low")) < 1e-7);
+    assert_true(fabs(high - number(get(row, "miou"), "high")) < 1e-7);
+    free(csv);
+    csv = read_file(in_folder("plots/deep/plot's-perturbation-predicted.csv"));
+    size_t lines = 0;
+    for (const char *p = csv; (p = strchr(p, '\n')); p++)
+        lines++;
+    assert_int_equal(lines, 1 + 3 * 2 * 10); /* methods, directions, points */
+    free(csv);
+    cJSON_Delete(top);
+    outcome_free(&r);
+}
+
 static void plots(void **state)
 {
     (void)state;
@@ -156,6 +184,7 @@ static void plots(void **state)
         free(picture);
     }
     outcome_free(&r);
+    plain_numbers(path);
     pictures_open_in_viewers(in_folder("plots/deep/plot's-segmentation-predicted.svg"),
                              in_folder("plots/deep/plot's-perturbation-target.pdf"));
     /* `out` is a file */

@@ -1,0 +1,8 @@
+/* The config that a result file stores, as far as it says where data and model are. */
+#pragma once
+
+#include "config.h"
+#include "result.h"
+
+/* Sections data and model; a key that this evalh does not know is left out. E_NOMEM. */
+enum status result_config(const struct result *, struct config **out, struct error *err);
