@@ -10,6 +10,7 @@
 enum readout {
     READ_TOKEN,     /* one token: cls_at */
     READ_TWO_HEADS, /* the first two others, each with a head of its own; the mean of the logits */
+    READ_REGISTERS, /* the others side by side, each through a neck where there is one */
     READ_OTHERS,    /* the mean of the others */
     READ_MEAN,      /* the mean of the patches */
     READ_MEAN_ALL,  /* the mean of all tokens */
@@ -26,9 +27,12 @@ struct geometry {
     int width, depth, classes;    /* D, Λ */
     double eps;                   /* of the norms */
     int inner, state, taps, rank; /* Vim: E, N, K, R; else 0 */
-    int heads, mlp;               /* ViT: H, MLP width; else 0 */
-    int dist, registers;          /* ViT: distillation tokens, register tokens, among the others */
-    bool fc_norm;                 /* ViT: the norm comes after the mean */
+    bool in_bias, out_bias;       /* Vim: of W_in, W_out */
+    bool undivided;               /* Vim: the directions' sum enters W_out, not their mean */
+    int neck;            /* Vim with registers: D / k, what the neck leaves of one; 0: none */
+    int heads, mlp;      /* ViT: H, MLP width; else 0 */
+    int dist, registers; /* ViT: distillation tokens, register tokens, among the others */
+    bool fc_norm;        /* ViT: the norm comes after the mean */
 };
 
 static inline bool geometry_is_patch(const struct geometry *g, int token)
@@ -56,10 +60,12 @@ struct model {
 
 struct model_options {
     const char
-        *arch;      /* "vim", "vit", a name of SPEC 2 (then checked against the shapes), or NULL */
-    int image_size; /* 0: from the checkpoint's shapes */
-    int heads;      /* 0: width / 64 as in DeiT */
-    double eps;     /* of the norms; 0: the architecture's */
+        *arch;       /* "vim", "vit", a name of SPEC 2 (then checked against the shapes), or NULL */
+    int image_size;  /* 0: from the checkpoint's shapes */
+    int heads;       /* 0: width / 64 as in DeiT */
+    double eps;      /* of the norms; 0: the architecture's */
+    const char *cls; /* Vim, where its one CLS stands: "middle", "first", "last"; NULL: middle */
+    bool undivided;  /* Vim: the sum of both directions is not halved */
     const char *pool;   /* what meets the head: "cls", "mean", "all"; NULL: told by the tensors */
     const char *prefix; /* of the tensors' names that are meant, where two models stand; or NULL */
     bool heads_if_any;  /* an architecture without heads ignores `heads`; else it is an error */

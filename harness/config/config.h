@@ -45,6 +45,8 @@ struct config_values {
         int weights;                        /* enum checkpoint_weights */
         int64_t image_size, heads, timeout; /* timeout: seconds, 0: off */
         int pool;   /* "auto", "cls", "mean", "all" */
+        int cls;    /* "auto", "middle", "first", "last" */
+        int divide; /* 0: no */
         double eps; /* 0: the family's */
     } model;
     struct {

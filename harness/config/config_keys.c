@@ -6,6 +6,8 @@
 
 static const char *const fills[] = { "black", "mean", "blur", "rise_blur", "linear", NULL };
 static const char *const ends[] = { "90", "100", NULL };
+static const char *const cls_places[] = { "auto", "middle", "first", "last", NULL };
+static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const pools[] = { "auto", "cls", "mean", "all", NULL };
 static const char *const weight_copies[] = { "plain", "ema", NULL };
 static const char *const devices[] = { "auto", "cpu", "cuda", "ref", NULL };
@@ -98,6 +100,12 @@ const struct config_key config_keys[] = {
          "added to the variance in norms; 0: as usual of the checkpoint's family (ViT 1e-6, of "
          "Hugging "
          "Face 1e-12; Vim 1e-5)"),
+    CHOICE("model", "cls", model.cls, "auto", cls_places, 0, RESULT,
+           "where the one CLS token of a Vim stands among its patches; auto: in the middle"),
+    CHOICE(
+        "model", "divide", model.divide, "yes", no_yes, 0, RESULT,
+        "whether the output projection of a Vim gets the mean of its two directions, or, with no, "
+        "their sum"),
     CHOICE("model", "pool", model.pool, "auto", pools, 0, RESULT,
            "what the head of a ViT sees: the CLS token, the mean of the patches, the mean of all "
            "tokens; auto: told by the tensors"),

@@ -12,6 +12,7 @@ static struct engine_options engine_section(const struct plan *p)
         [DEVICE_AUTO] = "auto", [DEVICE_CPU] = "cpu", [DEVICE_CUDA] = "cuda", [DEVICE_REF] = "ref"
     };
     static const char *const pools[] = { NULL, "cls", "mean", "all" };
+    static const char *const places[] = { NULL, "middle", "first", "last" };
     const struct config_values *v = p->v;
     return (struct engine_options){ .checkpoint = v->model.checkpoint,
                                     .which = { .weights = (enum checkpoint_weights)v->model.weights,
@@ -21,6 +22,8 @@ static struct engine_options engine_section(const struct plan *p)
                                                .image_size = (int)v->model.image_size,
                                                .heads = (int)v->model.heads,
                                                .eps = v->model.eps,
+                                               .cls = places[v->model.cls],
+                                               .undivided = v->model.divide == 0,
                                                .pool = pools[v->model.pool] },
                                     .command = v->model.command,
                                     .timeout = (double)v->model.timeout,

@@ -131,6 +131,10 @@ real *bind_array(const struct model *, struct backend *, const char *format, ...
 /* The same transposed: [rows, cols] -> [cols, rows]; `f` (or NULL) is applied to each element. */
 real *bind_transposed(const struct model *, struct backend *, float (*f)(float), const char *format,
                       ...) __attribute__((format(printf, 4, 5)));
+/* The same times `scale`. */
+struct weight *bind_scaled_weight(const struct model *, struct backend *, unsigned uses,
+                                  float scale, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 struct weight *bind_weight(const struct model *, struct backend *, unsigned uses,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));
 

@@ -115,6 +115,24 @@ struct weight *bind_weight(const struct model *m, struct backend *be, unsigned u
     return be->op.weight_new(be, t->data, out, (int)(t->count / (size_t)out), uses);
 }
 
+struct weight *bind_scaled_weight(const struct model *m, struct backend *be, unsigned uses,
+                                  float scale, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const struct tensor *t = find(m, format, args);
+    va_end(args);
+    int out = (int)t->shape[0];
+    float *scaled = malloc(t->count * sizeof *scaled);
+    if (scaled == NULL)
+        return NULL;
+    for (size_t i = 0; i < t->count; i++)
+        scaled[i] = scale * t->data[i];
+    struct weight *w = be->op.weight_new(be, scaled, out, (int)(t->count / (size_t)out), uses);
+    free(scaled);
+    return w;
+}
+
 /* ---- running ---- */
 
 void run_linear(struct backend *be, const struct weight *w, const real *bias, int rows,
@@ -260,6 +278,7 @@ void geometry_readout(const struct geometry *g, double *w)
         w[g->other_at[0]] = w[g->other_at[1]] = 0.5;
         break;
     case READ_OTHERS:
+    case READ_REGISTERS:
         spread(g, false, true, 1, w);
         break;
     case READ_MEAN:

@@ -31,7 +31,6 @@ static const struct family {
     { "conv_stem.weight", NULL, "an EfficientNet or MobileNet" },
     { "visual.transformer.resblocks", NULL, "a CLIP model (two towers, no class head)" },
     { "vision_model.embeddings", NULL, "a CLIP or SigLIP model (Hugging Face names)" },
-    { "cls_token_head", NULL, "a Vim with two CLS tokens" },
     { "attn.q_norm", NULL, "a ViT that normalises q and k" },
     { "norm_pre.", NULL, "a ViT with a norm before its blocks (CLIP)" },
     { "mlp.w12", NULL, "a ViT with gated MLPs (SwiGLU, DINOv2 giant)" },

@@ -301,9 +301,9 @@ static void run_chunk(struct explainer *ex, struct pass *p, struct sweep *s, con
     collect(ex, p, s, at, r);
 }
 
-static enum status run_pass(struct explainer *ex, struct pass *p, const struct explain_image *images,
-                            const int32_t *target, int n, const struct explain_result *r,
-                            struct error *err)
+static enum status run_pass(struct explainer *ex, struct pass *p,
+                            const struct explain_image *images, const int32_t *target, int n,
+                            const struct explain_result *r, struct error *err)
 {
     for (int i = 0; i < n; i++)
         p->views[i] = (struct view){ .rgb = images[i].rgb };
@@ -334,7 +334,7 @@ static void copy_known(const struct explainer *ex, const struct explain_image *i
 }
 
 static enum status check_images(const struct explainer *ex, const struct explain_image *images,
-                                  int n, struct error *err)
+                                int n, struct error *err)
 {
     if (n > ex->batch)
         return fail(err, E_CONFIG, "%d images in one call, planned for %d", n, ex->batch);
@@ -364,7 +364,8 @@ enum status explainer_run(struct explainer *ex, const struct explain_image *imag
         r->predicted[i] = images[i].predicted;
         r->identity_error[i] = NAN;
         r->zero_row_sum[i] = 0;
-        target[i] = images[i].label >= 0 && images[i].label < ex->model->geo.classes ? images[i].label : 0;
+        target[i] =
+            images[i].label >= 0 && images[i].label < ex->model->geo.classes ? images[i].label : 0;
     }
     enum status s = OK;
     for (int i = 0; s == OK && i < PASSES; i++)

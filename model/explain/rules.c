@@ -50,6 +50,15 @@ static enum status check_ranges(const struct explain_options *o, const struct ge
     return OK;
 }
 
+static void take_switches(const struct explain_options *o, struct rules *out)
+{
+#define SETTLE(NAME, field, ...)                                                                   \
+    if (o->field != BY_PROTOCOL)                                                                   \
+        out->field = o->field == YES;
+#define ELSEWHERE(NAME, ...)
+    EXPLAIN_SWITCHES(ELSEWHERE, ELSEWHERE, ELSEWHERE, SETTLE)
+}
+
 enum status rules_settle(const struct explain_options *o, const struct method *m,
                          const struct model *model, struct rules *out, struct error *err)
 {
@@ -75,12 +84,9 @@ enum status rules_settle(const struct explain_options *o, const struct method *m
     out->discard = o->discard;
     if (f->bottom != NULL)
         out->clamp_map = false; /* SPEC 5.5 */
-    if (m->fixed_protocol)
+    if (!m->fixed_protocol)
+        take_switches(o, out);
+    if (model->type->explain->check == NULL)
         return OK;
-#define SETTLE(NAME, field, ...)                                                                   \
-    if (o->field != BY_PROTOCOL)                                                                   \
-        out->field = o->field == YES;
-#define ELSEWHERE(NAME, ...)
-    EXPLAIN_SWITCHES(ELSEWHERE, ELSEWHERE, ELSEWHERE, SETTLE)
-    return OK;
+    return model->type->explain->check(&model->geo, m, f, out, err);
 }

@@ -60,6 +60,11 @@ struct arch_explain {
     void (*rules)(const struct geometry *, bool paper, const struct method_functions *,
                   struct rules *);
 
+    /* Whether the method's reading, with its rules settled, has a meaning on this model: E_CONFIG
+     * says why not. NULL: always. */
+    enum status (*check)(const struct geometry *, const struct method *,
+                         const struct method_functions *, const struct rules *, struct error *);
+
     size_t scratch_size; /* of its own struct of arrays, sweep->scratch and view->own */
     /* Bytes of one layer's recorded activations, should they be kept. NULL: they never are. */
     size_t (*layer_bytes)(const struct sweep *);

@@ -29,7 +29,8 @@ extern const char *const tristate_names[];          /* "protocol", "no", "yes": 
  * values, too. */
 #define EXPLAIN_SWITCHES(CHOICE, WHOLE, REAL, SWITCH)                                              \
     CHOICE(PRECISION, precision, "auto", EXPLAIN_AUTO, explain_precision_names, 0, "fp32 double",  \
-           false, "auto: double for methods that need it; fp32: for none, as in the released code")\
+           false,                                                                                  \
+           "auto: double for methods that need it; fp32: for none, as in the released code")       \
     CHOICE(TIES, ties, "index", 0, tie_names, 0, "", false,                                        \
            "which of equally hot pixels is removed first")                                         \
     WHOLE(START_LAYER, start_layer, "protocol", -1, 0, 4096, "vim:15 vit:1", false,                \

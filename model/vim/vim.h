@@ -18,9 +18,10 @@ struct vim_direction {
 };
 
 struct vim_layer {
-    real *norm;              /* [D] */
-    struct weight *in_proj;  /* [2E, D] */
-    struct weight *out_proj; /* [D, E] */
+    real *norm;               /* [D] */
+    struct weight *in_proj;   /* [2E, D] */
+    struct weight *out_proj;  /* [D, E] */
+    real *in_bias, *out_bias; /* [2E], [D]; NULL: none */
     struct vim_direction dir[2];
 };
 
@@ -29,8 +30,11 @@ struct vim_weights {
     int depth;
     struct vim_layer *layer; /* [Λ] */
     real *norm_f;            /* [D] */
-    struct weight *head;     /* [classes, D] */
+    struct weight *head;     /* [classes, D]; of registers [classes, n D / k] */
     real *head_b;
+    real *read;          /* vim_read.h; NULL where one token is read */
+    struct weight *neck; /* [D / k, D]; NULL: none */
+    real *norm_neck;     /* [n D / k] */
 };
 
 /* One layer's activations for n images. What only explanations read is NULL in a plain forward. */

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "vim_geometry.h"
 #include "vim_sweep.h"
 
 static const struct rules released = { .row_norm = true, .minmax = true, .clamp_map = true };
@@ -21,6 +22,20 @@ void vim_rules(const struct geometry *g, bool paper, const struct method_functio
     (void)f;
     *out = paper ? paper_rules : released;
     out->start = paper ? 0 : released_start(g->depth);
+}
+
+/* CLS rows are of a CLS token that classifies. */
+enum status vim_check(const struct geometry *g, const struct method *m,
+                      const struct method_functions *f, const struct rules *r, struct error *err)
+{
+    if (g->readout == READ_TOKEN || f->layer == NULL || r->full_matrix)
+        return OK;
+    return fail(
+        err, E_CONFIG,
+        "explain.methods: '%s' begins at the one CLS token that is classified, but the head "
+        "of this Vim sees %s; with run.protocol = paper raw, rollout and attribution go from "
+        "whole matrices",
+        m->info.name, vim_readout_words(g));
 }
 
 /* ---- attention ---- */
@@ -56,6 +71,9 @@ static enum status influence(struct sweep *s, double *absolute, double *mean, st
 {
     const struct geometry *g = &s->model->geo;
     size_t len = (size_t)g->tokens, chan = (size_t)g->inner;
+    if (g->readout != READ_TOKEN)
+        return fail(err, E_CONFIG, "influence on the CLS token: the head of this Vim sees %s",
+                    vim_readout_words(g));
     float *rows[2] = { malloc(len * chan * sizeof(float)), malloc(len * chan * sizeof(float)) };
     enum status st = OK;
     if (rows[0] == NULL || rows[1] == NULL)

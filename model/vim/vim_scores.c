@@ -125,7 +125,7 @@ double *vim_unified_scores(struct layer_view *view)
                                             .len = g->tokens,
                                             .chan = g->inner,
                                             .taps = g->taps,
-                                            .row = g->cls_at,
+                                            .row = vim_row(g),
                                             .direction = k,
                                             .v = v->row_dir[k],
                                             .pre = v->acts.pre[k],
@@ -161,7 +161,11 @@ double *vim_column_gradient(struct layer_view *view)
 
 double *vim_row_gradient(struct layer_view *view)
 {
-    return reduce_gradient(view, ROW_MEAN, view->geo->inner, own(view)->grads.gated);
+    double *q = reduce_gradient(view, ROW_MEAN, view->geo->inner, own(view)->grads.gated);
+    size_t rows = (size_t)view->n * (size_t)view->geo->tokens;
+    for (size_t i = 0; i < rows && view->geo->undivided; i++)
+        q[i] /= 2; /* of the sum, which is twice what the operation hands to W_out */
+    return q;
 }
 
 real *vim_row_buffer(struct layer_view *view)

@@ -8,7 +8,8 @@
 static bool uses_matrix(const struct sweep *s)
 {
     for (int i = 0; i < s->job_count; i++)
-        if (s->jobs[i].rules.full_matrix && !s->jobs[i].method->sums)
+        if (s->jobs[i].rules.full_matrix &&
+            (!s->jobs[i].method->sums || s->model->geo.readout != READ_TOKEN))
             return true;
     return false;
 }
@@ -47,6 +48,8 @@ static void layout(struct sweep *s, struct bump *b)
     size_t inner = n * len * (size_t)g->inner;
     layout_acts(s, b);
     vim_grads_layout(g, s->be, s->n_max, b, &v->grads);
+    if (g->readout != READ_TOKEN)
+        vim_read_layout(g, s->be, s->n_max, true, b, &v->read);
     v->row = bump_take(b, inner, size);
     v->row_dir[0] = bump_take(b, inner, size);
     v->row_dir[1] = bump_take(b, inner, size);
@@ -99,7 +102,11 @@ static void forward(struct sweep *s, int layer, real *x)
 static void head(struct sweep *s, const real *x, real *logits)
 {
     const struct vim_scores *v = s->scratch;
-    vim_head(&s->model->geo, s->be, vim_weights_of(s), s->n, x, v->plain.xn, logits);
+    const struct geometry *g = &s->model->geo;
+    if (g->readout == READ_TOKEN)
+        vim_head(g, s->be, vim_weights_of(s), s->n, x, v->plain.xn, logits);
+    else
+        vim_read_forward(g, s->be, vim_weights_of(s), s->n, x, &v->read, logits);
 }
 
 struct hidden_row_args vim_row_args(const struct geometry *g, const struct vim_scores *v, int n)
@@ -109,7 +116,7 @@ struct hidden_row_args vim_row_args(const struct geometry *g, const struct vim_s
                                  .chan = g->inner,
                                  .state = g->state,
                                  .rank = g->rank,
-                                 .row = g->cls_at,
+                                 .row = vim_row(g),
                                  .own_decay = true,
                                  .diagonal = true };
     for (int k = 0; k < 2; k++)
@@ -131,7 +138,7 @@ static void check_identity(struct sweep *s, struct vim_scores *v)
         const struct hidden_identity_args id = { .n = s->n,
                                                  .len = g->tokens,
                                                  .chan = g->inner,
-                                                 .row = g->cls_at,
+                                                 .row = vim_row(g),
                                                  .v = v->row_dir[k],
                                                  .u = v->acts.u[k],
                                                  .y = v->acts.y[k],
@@ -175,6 +182,11 @@ static void top(struct sweep *s, struct stream *st, const real *x, const real *l
     const struct vim_scores *v = s->scratch;
     const struct vim_back_rules rules = back_rules(st);
     (void)logits;
+    if (s->model->geo.readout != READ_TOKEN) {
+        vim_read_back(&s->model->geo, s->be, vim_weights_of(s), &rules, s->n, x, &v->read,
+                      st->onehot, st->gradient);
+        return;
+    }
     vim_head_back(&s->model->geo, s->be, vim_weights_of(s), &rules, s->n, x, st->onehot,
                   v->grads.xn, st->gradient);
 }
@@ -200,6 +212,7 @@ const struct arch_explain vim_explain = {
     .gradients = 1u << GRADIENT_PLAIN | 1u << GRADIENT_MAMBALRP,
     .switches = EXPLAIN_ALL_SWITCHES,
     .rules = vim_rules,
+    .check = vim_check,
     .scratch_size = sizeof(struct vim_scores),
     .layer_bytes = layer_bytes,
     .open = open_scores,

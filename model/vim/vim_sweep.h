@@ -2,7 +2,7 @@
 #pragma once
 
 #include "sweep.h"
-#include "vim.h"
+#include "vim_read.h"
 
 enum { SLOTS = 4 }; /* reductions of one layer that are kept: more than any one run asks for */
 
@@ -18,6 +18,7 @@ struct vim_scores {
     struct vim_acts acts;  /* of the layer in hand */
     struct vim_acts *kept; /* [Λ - lowest], or NULL */
     struct vim_acts plain; /* of layers that are not kept */
+    struct vim_read read;  /* where more than one token is read */
     struct vim_grads grads;
     const struct vim_layer *w;
     const real *g_out; /* gradient at the mixer's output; g_gated is grads.gated */
@@ -44,6 +45,15 @@ struct hidden_row_args vim_row_args(const struct geometry *, const struct vim_sc
 /* Fills in what the layer in hand says of it, and runs the operation into v->matrix. */
 void vim_run_matrix(struct layer_view *, struct hidden_matrix_args *);
 
+/* The row of hidden attention whose identity is checked: that of the CLS token, where there is one.
+ */
+static inline int vim_row(const struct geometry *g)
+{
+    return g->cls_at >= 0 ? g->cls_at : g->tokens / 2;
+}
+
 extern const struct arch_attention vim_attention; /* vim_explain.c */
+enum status vim_check(const struct geometry *, const struct method *,
+                      const struct method_functions *, const struct rules *, struct error *);
 void vim_rules(const struct geometry *, bool paper, const struct method_functions *,
                struct rules *);

@@ -89,9 +89,9 @@ static void fill_images(struct explain_image *s, uint8_t *rgb, size_t bytes)
         rgb[i] = (uint8_t)random_next(&random);
     for (int i = 0; i < IMAGES; i++)
         s[i] = (struct explain_image){ .rgb = rgb + (size_t)i * bytes,
-                                         .label = i,
-                                         .predicted = i == 1 ? 1 : -1,
-                                         .id_hash = (uint64_t)i };
+                                       .label = i,
+                                       .predicted = i == 1 ? 1 : -1,
+                                       .id_hash = (uint64_t)i };
 }
 
 /* All images at once, or one by one: the same bits. Also: a target that is the predicted class has

@@ -5,8 +5,29 @@
 #include "vim_scores.h"
 #include "vit_scores.h"
 
+/* Of another read-out than a token: its weights times all rows of the mixing matrix. */
+static void vim_all_rows(struct layer_view *view, const struct rules *r, struct track *tracks)
+{
+    size_t len = (size_t)view->geo->tokens;
+    const double *range, *m = vim_matrix_scores(view, r, r->negatives, &range);
+    double layers = view->geo->depth - r->start, *weight = view->host, *row = view->host2;
+    geometry_readout(view->geo, weight);
+    for (int i = 0; i < view->n; i++)
+        for (size_t t = 0; t < len; t++) {
+            memcpy(row, m + ((size_t)i * len + t) * len, len * sizeof *row);
+            if (r->minmax)
+                minmax_range(row, len, range + 2 * i);
+            for (size_t j = 0; j < len; j++)
+                tracks[i].v[j] += weight[t] * row[j] / layers;
+        }
+}
+
 static void vim_layer(struct layer_view *view, const struct rules *r, struct track *tracks)
 {
+    if (view->geo->readout != READ_TOKEN) {
+        vim_all_rows(view, r, tracks);
+        return;
+    }
     size_t len = (size_t)view->geo->tokens;
     const double *range, *m = vim_row_scores(view, r, r->negatives, &range);
     double layers = view->geo->depth - r->start;

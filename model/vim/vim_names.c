@@ -1,0 +1,117 @@
+/* A Vim's tensors as other code shapes them, made those that vim_geometry.c lists. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "names.h"
+#include "quote.h"
+#include "vim_geometry.h"
+
+static struct tensor *find(struct checkpoint *ck, const char *name)
+{
+    return (struct tensor *)(uintptr_t)checkpoint_find(ck, name);
+}
+
+/* What changes the forward pass in a way that is not here. */
+static enum status refuse(const struct checkpoint *ck, struct error *err)
+{
+    static const struct {
+        const char *tensor;
+        bool there; /* it is there, or it is not, where it is not supported */
+        const char *what;
+    } kinds[] = {
+        { "rope.freqs_cos", true, "a Vim with rotary positions in every layer" },
+        { "norm_f.bias", true, "a Vim with LayerNorm in place of RMSNorm" },
+        { "layers.0.mixer.A_b_log", false, "a Vim that scans in one direction" },
+        { "layers.0.mixer.conv1d_b.weight", false,
+          "a Vim of the first version (its directions share all but A)" },
+        { "pos_embed", false, "a Vim without positions" },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if ((checkpoint_find(ck, kinds[i].tensor) != NULL) == kinds[i].there)
+            return fail(err, E_DATA,
+                        "%s: %s, which is not supported (told by '%s', which is %sthere)", ck->path,
+                        kinds[i].what, kinds[i].tensor, kinds[i].there ? "" : "not ");
+    return OK;
+}
+
+/* h ⊙ gamma with h = ĝ W_outᵀ + b. */
+static enum status fold_gamma(struct checkpoint *ck, int layer, bool *folded, struct error *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "layers.%d.mixer.gamma", layer);
+    struct tensor *gamma = find(ck, name);
+    if (gamma == NULL)
+        return OK;
+    snprintf(name, sizeof name, "layers.%d.mixer.out_proj.weight", layer);
+    struct tensor *w = find(ck, name);
+    snprintf(name, sizeof name, "layers.%d.mixer.out_proj.bias", layer);
+    struct tensor *b = find(ck, name);
+    if (w == NULL || w->ndim != 2 || gamma->ndim != 1 || (size_t)w->shape[0] != gamma->count ||
+        (b != NULL && b->count != gamma->count))
+        return fail(err, E_DATA, "%s: tensor '%s' does not fit the output projection of its layer",
+                    ck->path, quote(gamma->name).text);
+    size_t columns = (size_t)w->shape[1];
+    for (size_t i = 0; i < gamma->count; i++) {
+        for (size_t k = 0; k < columns; k++)
+            w->data[i * columns + k] *= gamma->data[i];
+        if (b != NULL)
+            b->data[i] *= gamma->data[i];
+    }
+    checkpoint_remove(ck, gamma);
+    *folded = true;
+    return OK;
+}
+
+/* pos_embed [1, g², D] of the patches and pos_embed_cls [1, n, D] of the registers -> one, in the
+ * tokens' order. */
+static enum status join_positions(struct checkpoint *ck, struct notes *notes, struct error *err)
+{
+    struct tensor *pos = find(ck, "pos_embed"), *reg = find(ck, "pos_embed_cls");
+    if (reg == NULL)
+        return OK;
+    if (pos == NULL || pos->ndim != 3 || reg->ndim != 3 || pos->shape[0] != 1 ||
+        reg->shape[0] != 1 || pos->shape[2] != reg->shape[2] || pos->count == 0 ||
+        reg->count == 0 || reg->shape[1] > EMBED_OTHERS || pos->shape[1] > 1 << 20)
+        return fail(err, E_DATA,
+                    "%s: tensors 'pos_embed' and 'pos_embed_cls' do not go together: "
+                    "[1, patches, width] and [1, 1 to %d, width] are due",
+                    ck->path, EMBED_OTHERS);
+    int patches = (int)pos->shape[1], count = (int)reg->shape[1], tokens = patches + count;
+    size_t row = (size_t)pos->shape[2];
+    float *all = malloc((size_t)tokens * row * sizeof *all);
+    if (all == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    for (int t = 0, p = 0, j = 0; t < tokens; t++) {
+        bool is_register = j < count && vim_register_at(patches, count, j) == t;
+        const float *from = is_register ? reg->data + (size_t)j * row : pos->data + (size_t)p * row;
+        memcpy(all + (size_t)t * row, from, row * sizeof *all);
+        j += is_register;
+        p += !is_register;
+    }
+    free(pos->data);
+    pos->data = all;
+    pos->shape[1] = tokens;
+    pos->count = (size_t)tokens * row;
+    checkpoint_remove(ck, reg);
+    note(notes, "registers: %d, spread evenly among the patches, as in Mamba-Reg", count);
+    return OK;
+}
+
+enum status vim_adopt(struct checkpoint *ck, struct geometry *g, struct notes *notes,
+                      struct error *err)
+{
+    bool folded = false;
+    char name[64];
+    (void)g;
+    TRY(refuse(ck, err));
+    for (int i = 0;; i++) {
+        snprintf(name, sizeof name, "layers.%d.mixer.in_proj.weight", i);
+        if (checkpoint_find(ck, name) == NULL)
+            break;
+        TRY(fold_gamma(ck, i, &folded, err));
+    }
+    if (folded)
+        note(notes, "gamma: its factors were multiplied into the output projections");
+    return join_positions(ck, notes, err);
+}
