@@ -17,6 +17,7 @@ import numpy as np
 
 Path = Union[str, "os.PathLike[str]"]
 Labels = tuple[str, ...]
+Axis = tuple[str, Union[Sequence[Any], np.ndarray, None]]
 
 SCHEMAS = (1, 2)
 # What the groups between a table and its columns stand for.
@@ -32,11 +33,8 @@ GROUPS: dict[str, Labels] = {
     "blank": (),
     "images": (),
 }
-CURVE_POINTS = 10  # 0 %, 10 % ... 90 % removed
-AXES: dict[str, tuple[str | None, Sequence[Any]]] = {
-    "removed": ("removed", [k / 10 for k in range(CURVE_POINTS)]),
-    "region": ("region", ["background", "foreground"]),
-}
+REGIONS = ["background", "foreground"]
+REMOVED = [k / 10 for k in range(10)]  # where the file does not say: 0 %, 10 % ... 90 %
 
 
 def _need(module: str, what: str) -> ModuleType:
@@ -52,9 +50,9 @@ def _text(value: Any) -> Any:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
 
 
-def _trapezoid(curve: np.ndarray) -> np.ndarray:
-    """[..., 10] -> [...], in percent; at most 90."""
-    return 100 * ((curve[..., 1:] + curve[..., :-1]) / 2 / CURVE_POINTS).sum(-1)
+def _trapezoid(curve: np.ndarray, removed: np.ndarray) -> np.ndarray:
+    """curve [..., P] over `removed` [P] -> [...], in percent; at most 90 over 0 ... 90 %."""
+    return 100 * ((curve[..., 1:] + curve[..., :-1]) / 2 * np.diff(removed)).sum(-1)
 
 
 class Result:
@@ -77,6 +75,9 @@ class Result:
             ]
             self.ids: np.ndarray = np.array([_text(i) for i in f["images/id"][()]], object)
             self.methods: list[str] = list(f["explain"]) if "explain" in f else []
+            # The shares of the pixels that the points of a curve have removed, [P].
+            said = f["removed"][()].astype(np.float64) if "removed" in f else REMOVED
+            self.removed: np.ndarray = np.round(said, 6)
 
     def __repr__(self) -> str:
         said = [str(self.attributes.get(k)) for k in ("arch", "dataset", "protocol")]
@@ -118,15 +119,14 @@ class Result:
     def _labels(table: str) -> Labels:
         return GROUPS.get(table, ("method", "class"))
 
-    @staticmethod
-    def _axes(table: str, name: str, data: h5py.Dataset) -> list[tuple[str, Sequence[Any] | None]]:
+    def _axes(self, table: str, name: str, data: h5py.Dataset) -> list[Axis]:
         """Name and labels of the axes behind the image's."""
-        found: list[tuple[str, Sequence[Any] | None]] = []
+        found: list[Axis] = []
         for i, size in enumerate(data.shape[1:], 1):
-            if table == "perturbation" and size == CURVE_POINTS:
-                found.append(AXES["removed"])  # type: ignore[arg-type]
-            elif table == "segmentation" and size == 2:
-                found.append(AXES["region"])  # type: ignore[arg-type]
+            if table == "perturbation" and size == len(self.removed):
+                found.append(("removed", self.removed))
+            elif table == "segmentation" and size == len(REGIONS):
+                found.append(("region", REGIONS))
             elif name == "map":
                 found.append((("row", "column")[i - 1], None))
             else:
@@ -166,9 +166,9 @@ class Result:
                 elif axes[0][0] == "removed":
                     block[name] = values.reshape(-1)
                 else:
-                    ends = axes[0][1] or range(values.shape[1])
+                    ends = range(values.shape[1]) if axes[0][1] is None else axes[0][1]
                     block.update({f"{name}_{end}": values[:, i] for i, end in enumerate(ends)})
-        points, names = AXES["removed"][1], self._labels(table)
+        points, names = self.removed, self._labels(table)
         frames = []
         for labels, block in blocks.items():
             long = table == "perturbation"
@@ -199,7 +199,7 @@ class Result:
                     row = rows.setdefault(labels[:2], {})
                     if table == "perturbation" and name in ("hit", "prob"):
                         stem = f"{labels[2]}_auc" if name == "hit" else f"{labels[2]}_prob_auc"
-                        row[stem] = _trapezoid(data[()].astype(np.float64))
+                        row[stem] = _trapezoid(data[()].astype(np.float64), self.removed)
                     elif data.ndim == 1:
                         row[name] = data[()]
         for row in rows.values():

@@ -42,6 +42,7 @@ def make(path, schema):
         if schema == 2:
             at = "perturbation/raw/predicted/positive"
             f[f"{at}/prob_class"] = rng.random((N, POINTS), np.float32)
+            f["removed"] = np.arange(POINTS, dtype="f4") / np.float32(20)
             f[f"{at}/prob_class"].attrs["units"] = "1"
             f[f"{at}/prob_class"].dims[1].label = "removed"
             f["groups/raw/predicted/heat"] = rng.random((N, 3), np.float32)
@@ -53,6 +54,11 @@ def make(path, schema):
             f["localisation/raw/predicted/mass"] = rng.random(N, np.float32)
             f["robustness/raw/predicted/distance"] = rng.random((N, 10), np.float32)
     return path
+
+
+def step(result):
+    """Points of a curve per 100 % of the pixels: schema 1 always has ten."""
+    return 10 if result.attributes["schema"] == 1 else 20
 
 
 @pytest.fixture(params=[1, 2])
@@ -86,7 +92,7 @@ def test_frames(result):
     )
     want = result.column("perturbation/raw/target/negative/hit")[3]
     np.testing.assert_array_equal(some.sort_values("removed").hit, want)
-    np.testing.assert_allclose(some.removed, np.arange(10) / 10)
+    np.testing.assert_array_equal(some.removed, np.arange(10) / step(result))
     seg = result.records("segmentation")
     want = result.column("segmentation/raw/predicted/union")[:, 1]
     np.testing.assert_array_equal(
@@ -103,7 +109,7 @@ def test_scores_of_images(result):
     assert len(scores) == 2 * 2 * N
     raw = scores.query("method == 'raw' and `class` == 'predicted'")
     hits = result.column("perturbation/raw/predicted/positive/hit").astype(float)
-    want = [sum((h[k] + h[k + 1]) / 2 * 10 for k in range(9)) for h in hits]
+    want = [sum((h[k] + h[k + 1]) / 2 * 100 / step(result) for k in range(9)) for h in hits]
     np.testing.assert_allclose(raw.positive_auc, want)
     np.testing.assert_allclose(
         raw.pixel_accuracy, result.column("segmentation/raw/predicted/correct")

@@ -11,7 +11,7 @@ enum {
     WORKER_LINE = 1 << 20,       /* bytes of a line, at most */
     WORKER_PASSED_ON = 16 << 20, /* bytes of standard error that are passed on */
     WORKER_TAIL = 4096,          /* of its end that messages can show */
-    WORKER_QUIT = 5,
+    WORKER_QUIT = 10,
     WORKER_TERM = 2 /* seconds to end by itself, and after SIGTERM */
 };
 
