@@ -66,6 +66,8 @@ struct config_values {
         int fill;            /* enum fill */
         int64_t steps;
         int upto; /* enum upto */
+        int64_t groups, tiles, subsets, samples;
+        double radius;
     } task;
     struct {
         int device;    /* enum device */

@@ -149,7 +149,8 @@ const struct config_key config_keys[] = {
     /* clang-format on */
 
     WORDS("task", "kind", task.kinds, "perturbation", RESULT,
-          "tests to run: perturbation, segmentation, or both"),
+          "what to measure, any of: perturbation, segmentation, localisation, groups, tiles, subsets, "
+          "robustness"),
     SET("task", "directions", task.directions, "positive, negative", direction_names, RESULT,
         "perturbation: most important pixels first (positive), least (negative), or both"),
     CHOICE("task", "fill", task.fill, "black", fills, 0, RESULT,
@@ -159,6 +160,16 @@ const struct config_key config_keys[] = {
         "perturbation: points of a curve after the unmasked one, equally far apart"),
     CHOICE("task", "upto", task.upto, "90", ends, 0, RESULT,
            "perturbation: percent removed at the last of them; at 100 it is the filled image"),
+    INT("task", "groups", task.groups, "10", 2, 100, NULL, 0, RESULT,
+        "groups: how many groups of pixels of like heat"),
+    INT("task", "tiles", task.tiles, "4", 2, 64, NULL, 0, RESULT,
+        "tiles: tiles along a side of the image"),
+    INT("task", "subsets", task.subsets, "100", 3, 1000, NULL, 0, RESULT,
+        "subsets: random sets of a tenth of the patches"),
+    INT("task", "samples", task.samples, "10", 1, 200, NULL, 0, RESULT,
+        "robustness: noisy copies of an image"),
+    REAL("task", "radius", task.radius, "0.02", 0.0001, 1, RESULT,
+         "robustness: most that a value changes, in [0, 1]"),
 
     CHOICE("compute", "device", compute.device, "auto", devices, 0, NO_RESULT,
            "auto: a GPU where there is one, else the CPU; ref: the slow reference"),

@@ -275,9 +275,9 @@ enum status result_read_rows(struct result *r, const struct h5_file *f, struct e
     TRY(read_methods(r, f, "/explain", read_map, err));
     TRY(read_methods(r, f, "/perturbation", read_curves, err));
     TRY(read_methods(r, f, "/segmentation", read_scores, err));
-    if (r->curves == 0 && r->segmentations == 0)
+    if (r->maps == 0 && r->curves == 0 && r->segmentations == 0)
         return fail(err, E_DATA,
-                    "%s: nothing below /perturbation or /segmentation: a result file "
+                    "%s: nothing below /explain, /perturbation or /segmentation: a result file "
                     "has at least one of them",
                     f->path);
     if (r->maps)

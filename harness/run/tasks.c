@@ -3,9 +3,13 @@
 #include <math.h>
 #include <omp.h>
 
-extern const struct task task_perturbation, task_segmentation;
+extern const struct task task_perturbation, task_segmentation, task_localisation, task_groups,
+    task_tiles, task_subsets, task_robustness;
 
-const struct task *const tasks[] = { &task_perturbation, &task_segmentation, NULL };
+const struct task *const tasks[] = { &task_perturbation, &task_segmentation,
+                                     &task_localisation, &task_groups,
+                                     &task_tiles,        &task_subsets,
+                                     &task_robustness,   NULL };
 
 enum status task_method_columns(const struct plan *plan, struct records *r, int method,
                                 enum column_type type, int d0, int d1, const char *prefix,

@@ -187,9 +187,16 @@ enum status h5_note_column(hid_t dataset, const struct column *c, struct error *
 enum status h5_attach_scale(hid_t dataset, const struct column *c, unsigned dimension, hid_t scale,
                             struct error *err)
 {
-    if (H5DSattach_scale(dataset, scale, dimension) < 0 ||
-        H5DSset_label(dataset, dimension, c->note.axis[dimension]) < 0)
+    if (H5DSattach_scale(dataset, scale, dimension) < 0)
         return h5_fail(err, "cannot give /%s its scale", c->path);
+    return OK;
+}
+
+enum status h5_name_dimension(hid_t dataset, const struct column *c, unsigned dimension,
+                              struct error *err)
+{
+    if (H5DSset_label(dataset, dimension, c->note.axis[dimension]) < 0)
+        return h5_fail(err, "cannot name the dimensions of /%s", c->path);
     return OK;
 }
 

@@ -30,6 +30,9 @@ enum status h5_note_column(hid_t dataset, const struct column *, struct error *e
 /* Dimension `dimension` of the column's dataset has its coordinates in `scale`. */
 enum status h5_attach_scale(hid_t dataset, const struct column *, unsigned dimension, hid_t scale,
                             struct error *err);
+/* The dimension's name, whether it has a scale or not. */
+enum status h5_name_dimension(hid_t dataset, const struct column *, unsigned dimension,
+                              struct error *err);
 /* Rows [first, first + rows) to or from memory; a column of the run is written whole. */
 enum status h5_write_rows(hid_t dataset, const struct column *c, size_t first, size_t rows,
                           const void *data, struct error *err);

@@ -78,6 +78,8 @@ static enum status note_datasets(const struct merge *m, struct error *err)
         unsigned dimensions = (unsigned)c->ndim + !c->once;
         for (unsigned d = 0; m->datasets[i] >= 0 && !c->note.scale && d < dimensions; d++) {
             int scale = c->note.axis[d] != NULL ? records_find(r, c->note.axis[d]) : -1;
+            if (c->note.axis[d] != NULL)
+                TRY(h5_name_dimension(m->datasets[i], c, d, err));
             if (scale >= 0)
                 TRY(h5_attach_scale(m->datasets[i], c, d, m->datasets[scale], err));
         }

@@ -57,7 +57,11 @@ size = 40
 methods = raw, rollout, attribution, random
 class = predicted, target
 [task]
-kind = perturbation, segmentation
+kind = perturbation, segmentation, localisation, groups, tiles, subsets, robustness
+groups = 3
+tiles = 2
+subsets = 5
+samples = 2
 [compute]
 device = cpu
 EOF

@@ -89,6 +89,7 @@ static void damage(hid_t f, int which)
         break;
     case 11:
         drop(f, "/perturbation");
+        drop(f, "/explain");
         break;
     case 12:
         replace(f, "/explain/raw/predicted/map", H5T_NATIVE_FLOAT, 2, 20, 14);
@@ -121,7 +122,7 @@ static void broken_files(void **state)
         "10]",
         "/perturbation/raw/predicted/sideways: a direction is positive or negative",
         "/perturbation/raw/guessed: the class is predicted or target",
-        "nothing below /perturbation or /segmentation",
+        "nothing below /explain, /perturbation or /segmentation",
         "/explain/raw/predicted/map is float32 [20, 14]: a result file has float32 [20, g, g] there",
         "/perturbation/raw: not a group",
         "/explain/raw/predicted/largest_tie is float32 [20]: a result file has int32 [20] there",

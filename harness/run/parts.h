@@ -1,0 +1,32 @@
+/* Masked images of which one part is gone at a time: what the tasks of SPEC 13 classify. */
+#pragma once
+
+#include "task.h"
+
+/* A fill of one colour for every image, [S, S, 3] in engine memory; freed with engine_free. NULL
+ * where memory ran out. The mean colour of the model's input, rounded to 8 bits. */
+uint8_t *parts_mean_fill(const struct plan *);
+
+/* Columns prob and logit [parts + 1] of each class asked for, below PREFIX/CLASS; the first entry
+ * is the unmasked image's. */
+struct part_columns {
+    int prob[CLASS_CHOICES], logit[CLASS_CHOICES];
+};
+enum status parts_columns(const struct plan *, struct records *, const char *prefix, int parts,
+                          struct part_columns *, struct error *);
+
+/* Parts that are the same for all images, e.g. tiles: rank [parts, S*S] in engine memory is 0 in
+ * the part and 1 outside. Classifies every image of the visit without each of them, and stores.
+ * views [slice], logits [slice, classes]: room. */
+struct part_room {
+    const uint32_t *rank;
+    const uint8_t *fill;
+    int parts;
+    size_t slice;
+    struct view *views;
+    float *logits;
+};
+enum status parts_room_open(const struct plan *, int parts, struct part_room *, struct error *);
+void parts_room_close(const struct plan *, struct part_room *);
+enum status parts_classify(const struct plan *, const struct visit *, const struct part_room *,
+                           const struct part_columns *, struct records *, struct error *);

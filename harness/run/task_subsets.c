@@ -1,0 +1,90 @@
+/* Faithfulness correlation (SPEC 13): how far does the explained class's output fall without a
+ * random tenth of the patches? The sets are drawn once a run; the same passes serve all methods. */
+#include <stdlib.h>
+
+#include "groups.h"
+#include "parts.h"
+
+struct subsets {
+    struct part_columns columns;
+    int mask;
+    struct part_room room;
+};
+
+static int subset_count(const struct plan *plan)
+{
+    return (int)plan->v->task.subsets;
+}
+
+static int cell_count(const struct plan *plan)
+{
+    return plan->engine->info.grid * plan->engine->info.grid;
+}
+
+static enum status subset_columns(void *state, const struct plan *plan, struct records *r,
+                                  struct error *err)
+{
+    struct subsets *s = state;
+    TRY(records_add_once(r, COLUMN_U8, subset_count(plan), cell_count(plan), &s->mask, err,
+                         "subsets/mask"));
+    return parts_columns(plan, r, "subsets", subset_count(plan), &s->columns, err);
+}
+
+static enum status open_subsets(void *state, const struct plan *plan, struct error *err)
+{
+    struct subsets *s = state;
+    return parts_room_open(plan, subset_count(plan), &s->room, err);
+}
+
+/* Draws the sets. A pixel belongs to the patch of the grid in which it lies. */
+static enum status begin_subsets(void *state, const struct plan *plan, struct records *r,
+                                 struct error *err)
+{
+    struct subsets *s = state;
+    size_t side = (size_t)plan->engine->info.image_size, grid = (size_t)plan->engine->info.grid;
+    uint8_t *mask = records_u8(r, s->mask, 0);
+    uint32_t *rank = malloc(side * side * sizeof *rank);
+    if (rank == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    draw_subsets((uint64_t)plan->v->run.seed, subset_count(plan), cell_count(plan), mask);
+    for (int k = 0; k < subset_count(plan); k++) {
+        const uint8_t *set = mask + (size_t)k * grid * grid;
+        for (size_t i = 0; i < side * side; i++)
+            rank[i] = set[i / side * grid / side * grid + i % side * grid / side] ? 0 : 1;
+        engine_upload(plan->engine, s->room.rank + (size_t)k * side * side, rank,
+                      side * side * sizeof *rank);
+    }
+    free(rank);
+    return OK;
+}
+
+static void close_subsets(void *state, const struct plan *plan)
+{
+    struct subsets *s = state;
+    parts_room_close(plan, &s->room);
+}
+
+static enum status run_subsets(void *state, const struct plan *plan, const struct visit *visit,
+                               struct records *r, struct error *err)
+{
+    struct subsets *s = state;
+    return parts_classify(plan, visit, &s->room, &s->columns, r, err);
+}
+
+static size_t subset_forwards(const struct plan *plan)
+{
+    return (size_t)subset_count(plan);
+}
+
+extern const struct task task_subsets;
+const struct task task_subsets = {
+    .name = "subsets",
+    .summary = "the explained class without random sets of patches: faithfulness correlation",
+    .state_size = sizeof(struct subsets),
+    .columns = subset_columns,
+    .open = open_subsets,
+    .begin = begin_subsets,
+    .close = close_subsets,
+    .run = run_subsets,
+    .forwards = subset_forwards,
+};
