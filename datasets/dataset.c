@@ -19,7 +19,8 @@ static enum status unknown_kind(const char *kind, struct error *err)
     for (size_t k = 0, n = 0; dataset_kinds[k] != NULL && n < sizeof known; k++)
         n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", k > 0 ? ", " : "",
                               dataset_kinds[k]->name);
-    return fail(err, E_CONFIG, "no data set is of kind '%s'; kinds are %s", kind, known);
+    return fail_key(err, E_CONFIG, "data.kind", "no data set is of kind '%s'; kinds are %s", kind,
+                    known);
 }
 
 enum status dataset_open(const struct dataset_options *options, struct dataset **out,

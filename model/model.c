@@ -172,10 +172,10 @@ static enum status check_published(const struct model *m, const char *name, stru
     const char *what = first_difference(type, &want, &m->geo, values);
     if (what == NULL)
         return OK;
-    return fail(err, E_CONFIG,
-                "%s: model.arch = %s has %s %d, this checkpoint %d; use arch = %s to "
-                "take the geometry from the checkpoint",
-                m->checkpoint->path, name, what, values[0], values[1], m->arch);
+    return fail_key(err, E_CONFIG, "model.arch",
+                    "%s: %s has %s %d, this checkpoint %d; use arch = %s to "
+                    "take the geometry from the checkpoint",
+                    m->checkpoint->path, name, what, values[0], values[1], m->arch);
 }
 
 const char *model_title(const struct model *m)
@@ -226,8 +226,8 @@ static enum status wanted_arch(const struct model_options *o, const struct arch_
                 used += (size_t)snprintf(names + used, sizeof names - used, ", %s", p->name);
     }
     if (*wanted == NULL)
-        return fail(err, E_CONFIG, "model.arch: '%s' is not known; choose one of %s", o->arch,
-                    names);
+        return fail_key(err, E_CONFIG, "model.arch", "'%s' is not known; choose one of %s", o->arch,
+                        names);
     return OK;
 }
 
@@ -243,8 +243,9 @@ static enum status fill_model(struct model *m, const struct model_options *o, st
         return not_recognised(ck, err);
     m->arch = m->type->name;
     if (wanted != NULL && wanted != m->type)
-        return fail(err, E_CONFIG, "%s: model.arch = %s asks for a %s, but this checkpoint is a %s",
-                    ck->path, o->arch, wanted->name, m->arch);
+        return fail_key(err, E_CONFIG, "model.arch",
+                        "%s: %s asks for a %s, but this checkpoint is a %s", ck->path, o->arch,
+                        wanted->name, m->arch);
     if (m->type->adopt != NULL)
         TRY(m->type->adopt(ck, &m->geo, &m->notes, err));
     TRY(m->type->read_geometry(ck, o, &m->geo, &m->notes, err));

@@ -9,6 +9,7 @@
 #include "bench_plot.h"
 #include "cli.h"
 #include "command.h"
+#include "inference_cli.h"
 #include "log.h"
 #include "progress.h"
 #include "suggest.h"
@@ -194,7 +195,9 @@ static enum status run(const struct arguments *a, struct error *err)
     struct engine_options options;
     struct bench b;
     enum status status = open_model(a, &options, &b, err);
-    if (status == OK)
+    if (status != OK)
+        inference_cli_blame(err);
+    else
         status = measure(&b, a, &options, err);
     bench_close(&b);
     return status;

@@ -41,6 +41,10 @@ error_t inference_cli_parse(int key, char *value, struct argp_state *, struct in
 error_t inference_cli_word(struct argp_state *, const char *option, const char *text,
                            const char *const *words, int *out);
 
+/* Puts the option that stands for the error's key in front of it, else the key. Returns its code.
+ */
+enum status inference_cli_blame(struct error *err);
+
 /* Opens inference with one checkpoint. `two`: there is another model beside it, which --heads is
  * for where this one has none. */
 enum status inference_cli_open(const struct inference_cli *, const char *checkpoint, bool two,

@@ -126,25 +126,35 @@ enum status config_fail_key(const struct config *c, size_t key, struct error *er
     return status;
 }
 
+/* Index of "section.name"; config_key_count: there is none. */
+static size_t key_of_name(const char *name)
+{
+    size_t i = 0;
+    for (; i < config_key_count; i++) {
+        size_t section = strlen(config_keys[i].section);
+        if (strncmp(config_keys[i].section, name, section) == 0 && name[section] == '.' &&
+            strcmp(config_keys[i].name, name + section + 1) == 0)
+            break;
+    }
+    return i;
+}
+
 enum status config_blame(const struct config *c, const void *field, struct error *err)
 {
     char place[320];
-    size_t key = key_of_field(c, field);
+    size_t key = key_of_name(err->key);
+    bool named = key < config_key_count;
+    if (!named && field == NULL)
+        return err->code;
+    if (!named)
+        key = key_of_field(c, field);
+    const struct entry *e = &c->entries[key];
     print_place(c, key, place, sizeof place);
-    return fail_prefix(err, "%s%s.%s: ", place, config_keys[key].section, config_keys[key].name);
-}
-
-enum status config_blame_named(const struct config *c, struct error *err)
-{
-    for (size_t i = 0; i < config_key_count; i++) {
-        char name[80], place[320];
-        snprintf(name, sizeof name, "%s.%s", config_keys[i].section, config_keys[i].name);
-        if (strncmp(err->text, name, strlen(name)) != 0)
-            continue;
-        print_place(c, i, place, sizeof place);
-        return fail_prefix(err, "%s", place);
-    }
-    return err->code;
+    if (!named || e->text == NULL)
+        return fail_prefix(err, "%s%s.%s: ", place, config_keys[key].section,
+                           config_keys[key].name);
+    return fail_prefix(err, "%s%s.%s = '%.200s'%s: ", place, config_keys[key].section,
+                       config_keys[key].name, e->text, e->line == 0 ? " (default)" : "");
 }
 
 int config_lookup(const char *place, const char *section, const char *name, struct error *err)

@@ -129,11 +129,9 @@ bool config_is_set(const struct config *, const void *field);
 enum status config_fail(const struct config *, const void *field, struct error *err,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Puts place and name of `field` in front of a library's message: "perturb.ini:12: data.path: ".
- * Returns err's code. */
+/* Puts place, key and value in front of a library's message: of the key that the error names, else
+ * of `field`. With neither (field NULL) the message stays. Returns err's code. */
 enum status config_blame(const struct config *, const void *field, struct error *err);
-/* The same where the message itself names a key ("explain.start_layer: ..."): adds its place. */
-enum status config_blame_named(const struct config *, struct error *err);
 
 /* The whole configuration as an INI text, every key with its value, in table order; malloc'ed,
  * NULL when memory ran out. The hash is SHA-256 over the lines of the keys that shape results. */

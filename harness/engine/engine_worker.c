@@ -36,26 +36,23 @@ static const char *const *method_names(void)
 static enum status check_options(const struct engine_options *o, struct error *err)
 {
     if (o->command == NULL)
-        return fail(
-            err, E_CONFIG,
-            "model.command is not set; arch = worker wants the command that starts the model");
+        return fail_key(err, E_CONFIG, "model.command",
+                        "not set; arch = worker wants the command that starts the model");
     if (o->checkpoint != NULL)
-        return fail(err, E_CONFIG,
-                    "model.checkpoint is set; a worker (model.arch) loads its own weights, and its "
-                    "command may name them");
+        return fail_key(err, E_CONFIG, "model.checkpoint",
+                        "set, and a worker (model.arch) loads its own weights, and its "
+                        "command may name them");
     if (o->model.image_size > 0 || o->model.heads > 0)
-        return fail(err, E_CONFIG,
-                    "model.%s is set; a worker (model.arch) says itself what its model is",
-                    o->model.image_size > 0 ? "image_size" : "heads");
+        return fail_key(err, E_CONFIG, o->model.image_size > 0 ? "model.image_size" : "model.heads",
+                        "set, and a worker (model.arch) says itself what its model is");
     if (strcmp(o->device, "cuda") == 0)
-        return fail(err, E_CONFIG,
-                    "compute.device is cuda; a worker chooses its device itself, and evalh masks "
-                    "images for it on the cpu");
+        return fail_key(err, E_CONFIG, "compute.device",
+                        "set, and a worker chooses its device itself, and evalh masks "
+                        "images for it on the cpu");
     if (o->precision != PRECISION_FP32)
-        return fail(
-            err, E_CONFIG,
-            "compute.precision is set; a worker computes in a precision of its own, and its "
-            "command may choose one");
+        return fail_key(err, E_CONFIG, "compute.precision",
+                        "set, and a worker computes in a precision of its own, and its command "
+                        "may choose one");
     return OK;
 }
 
@@ -350,8 +347,8 @@ static enum status explain(struct engine *e, const struct explain_image *images,
     int classes = e->info.classes;
     for (int i = 0; i < n; i++)
         if (e->classes[CLASS_TARGET] && (images[i].label < 0 || images[i].label >= classes))
-            return fail(err, E_CONFIG, "explain.class = target needs labels of 0 to %d, not %d",
-                        classes - 1, images[i].label);
+            return fail_key(err, E_CONFIG, "explain.class",
+                            "target needs labels of 0 to %d, not %d", classes - 1, images[i].label);
     TRY(predict(e, images, n, r->predicted, err));
     for (int i = 0; i < n; i++) { /* what only a model with hidden attention has */
         r->identity_error[i] = NAN;

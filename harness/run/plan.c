@@ -125,11 +125,8 @@ static enum status open_data(struct plan *p, struct error *err)
     struct dataset_options options = config_dataset(v);
     options.head_classes = p->engine != NULL ? p->engine->info.classes : 0;
     enum status status = dataset_open(&options, &p->data, err);
-    if (status != OK) {
-        bool kind = strstr(err->text, "kinds are") != NULL;
-        config_blame(p->config, kind ? (const void *)&v->data.kind : &v->data.path, err);
-        return status;
-    }
+    if (status != OK)
+        return config_blame(p->config, &v->data.path, err);
     p->images = p->data->count;
     if (v->run.limit > 0 && (size_t)v->run.limit < p->images)
         p->images = (size_t)v->run.limit;

@@ -55,10 +55,7 @@ enum status plan_open_model(struct plan *p, struct error *err)
         return config_fail(p->config, &v->model.checkpoint, err,
                            "not set; a .pth or .safetensors file is wanted");
     enum status status = engine_open(&options, &p->engine, err);
-    bool named = strncmp(err->text, "model.", 6) == 0 || strncmp(err->text, "compute.", 8) == 0;
-    if (status != OK && named)
-        config_blame_named(p->config, err);
-    else if (status != OK && status != E_STOPPED)
+    if (status != OK && status != E_STOPPED)
         config_blame(p->config, key, err);
     return status;
 }
@@ -102,7 +99,7 @@ enum status plan_open_explainer(struct plan *p, struct error *err)
     enum status status =
         engine_prepare(p->engine, p->methods, p->method_count, p->classes, &options, err);
     if (status != OK)
-        config_blame_named(p->config, err);
+        config_blame(p->config, NULL, err);
     return status;
 }
 

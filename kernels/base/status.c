@@ -17,17 +17,33 @@ static void trim(char *text, size_t length)
         text[at - 1] = '\0';
 }
 
+static void fill(struct error *err, enum status code, const char *key, const char *format,
+                 va_list args)
+{
+    if (err == NULL)
+        return;
+    err->code = code;
+    snprintf(err->key, sizeof err->key, "%s", key);
+    int n = vsnprintf(err->text, sizeof err->text, format, args);
+    if (n >= (int)sizeof err->text)
+        trim(err->text, sizeof err->text - 1);
+}
+
 enum status fail(struct error *err, enum status code, const char *format, ...)
 {
-    if (err != NULL) {
-        va_list args;
-        err->code = code;
-        va_start(args, format);
-        int n = vsnprintf(err->text, sizeof err->text, format, args);
-        va_end(args);
-        if (n >= (int)sizeof err->text)
-            trim(err->text, sizeof err->text - 1);
-    }
+    va_list args;
+    va_start(args, format);
+    fill(err, code, "", format, args);
+    va_end(args);
+    return code;
+}
+
+enum status fail_key(struct error *err, enum status code, const char *key, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill(err, code, key, format, args);
+    va_end(args);
     return code;
 }
 

@@ -18,6 +18,7 @@ enum status {
 
 struct error {
     enum status code;
+    char key[48]; /* of the configuration, whose value is the trouble: "model.heads"; or "" */
     char text[1024];
 };
 
@@ -25,6 +26,12 @@ struct error {
  * well. */
 enum status fail(struct error *err, enum status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same where the value of one key of the configuration is what is wrong. The message does not
+ * say which key or value: whoever knows where it was set puts that in front (config_blame), and a
+ * command the option that stands for it. */
+enum status fail_key(struct error *err, enum status code, const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Puts context in front of the message already in *err ("checkpoint.pth: " + ...). Returns err's
  * code. */

@@ -53,10 +53,10 @@ enum status place_patches(struct geometry *g, int64_t positions, int size,
     if (o->image_size != 0) {
         g->image_size = o->image_size;
         if (!stride_for(g, g->image_size, &g->stride))
-            return fail(err, E_CONFIG,
-                        "model.image_size = %d does not fit %d x %d patches of %d "
-                        "pixels; without overlap it would be %d",
-                        g->image_size, g->grid, g->grid, g->patch, g->grid * g->patch);
+            return fail_key(err, E_CONFIG, "model.image_size",
+                            "%d does not fit %d x %d patches of %d "
+                            "pixels; without overlap it would be %d",
+                            g->image_size, g->grid, g->grid, g->patch, g->grid * g->patch);
         return OK;
     }
     g->image_size = size;

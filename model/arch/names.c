@@ -99,10 +99,9 @@ static enum status find_stem(const struct checkpoint *ck, const char *wanted,
     *out = found != NULL ? found : any;
     if (second == NULL)
         return OK;
-    return fail(
-        err, E_DATA,
-        "%s: two models, at '%s' and '%s'; say which is meant, by what its names begin with: "
-        "model.prefix",
+    return fail_key(
+        err, E_DATA, "model.prefix",
+        "%s: two models, at '%s' and '%s'; say which is meant, by what its names begin with",
         ck->path, quote(found->name).text, quote(second->name).text);
 }
 

@@ -146,9 +146,9 @@ static enum status check_two(const struct value *root, const struct found *plain
     if (!either || teacher == NULL || student == NULL || count_tensors(teacher, &pure) == 0 ||
         count_tensors(student, &pure) == 0)
         return OK;
-    return fail(err, E_DATA,
-                "both 'teacher' and 'student' hold weights; say which is meant: model.prefix = "
-                "teacher or student");
+    return fail_key(
+        err, E_DATA, "model.prefix",
+        "both 'teacher' and 'student' hold weights; say which is meant: teacher or student");
 }
 
 static enum status take_ema(const struct found *plain, const struct found *ema, bool has_plain,
@@ -156,9 +156,9 @@ static enum status take_ema(const struct found *plain, const struct found *ema, 
 {
     if (has_ema)
         return OK;
-    return fail(
-        err, E_CONFIG,
-        "model.weights = ema, but the file has no EMA copy (model_ema, state_dict_ema, ema); "
+    return fail_key(
+        err, E_CONFIG, "model.weights",
+        "ema is asked for, and the file has no EMA copy (model_ema, state_dict_ema, ema); "
         "leave it out to take the weights at '%s'",
         has_plain ? plain->path : ema->path);
 }

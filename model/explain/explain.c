@@ -109,8 +109,8 @@ static enum status plan_jobs(struct explainer *ex, const struct explain_options 
         const struct method *m = method_of(ex->methods[i]);
         struct rules rules;
         if (!explain_supports(ex->methods[i], ex->model))
-            return fail(err, E_CONFIG, "explain.methods: '%s' is not defined for a %s",
-                        m->info.name, ex->model->arch);
+            return fail_key(err, E_CONFIG, "explain.methods", "'%s' is not defined for a %s",
+                            m->info.name, ex->model->arch);
         TRY(rules_settle(o, method_run_by(m), ex->model, &rules, err));
         if (m->map != NULL)
             continue;
@@ -347,8 +347,8 @@ static enum status check_images(const struct explainer *ex, const struct explain
             return fail(err, E_CONFIG, "predicted class %d, should be 0 to %d", images[i].predicted,
                         classes - 1);
         if (ex->classes[CLASS_TARGET] && (images[i].label < 0 || images[i].label >= classes))
-            return fail(err, E_CONFIG, "explain.class = target needs labels of 0 to %d, not %d",
-                        classes - 1, images[i].label);
+            return fail_key(err, E_CONFIG, "explain.class",
+                            "target needs labels of 0 to %d, not %d", classes - 1, images[i].label);
     }
     return OK;
 }

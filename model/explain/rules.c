@@ -22,13 +22,14 @@ static enum status refuse_idle(const struct explain_options *o, const struct arc
 {
     unsigned switches = EXPLAIN_COMMON | (type->explain != NULL ? type->explain->switches : 0);
     for (int i = 0; i < EXPLAIN_SWITCH_COUNT; i++) {
-        char users[200];
+        char users[200], key[48];
         if (!explain_switch_is_set(o, i) || (switches & 1u << i))
             continue;
         list_users((enum explain_switch)(1 << i), users, sizeof users);
-        return fail(err, E_CONFIG,
-                    "explain.%s applies to %s models only; this model is a %s: leave it out",
-                    explain_switch_infos[i].key, users, type->title);
+        snprintf(key, sizeof key, "explain.%s", explain_switch_infos[i].key);
+        return fail_key(err, E_CONFIG, key,
+                        "applies to %s models only; this model is a %s: leave it out", users,
+                        type->title);
     }
     return OK;
 }
@@ -37,16 +38,16 @@ static enum status check_ranges(const struct explain_options *o, const struct ge
                                 struct error *err)
 {
     if (o->start_layer >= g->depth)
-        return fail(err, E_CONFIG,
-                    "explain.start_layer = %d is past the end: the model has layers 0 "
-                    "to %d",
-                    (int)o->start_layer, g->depth - 1);
+        return fail_key(err, E_CONFIG, "explain.start_layer",
+                        "%d is past the end: the model has layers 0 "
+                        "to %d",
+                        (int)o->start_layer, g->depth - 1);
     if (!(o->discard >= 0 && o->discard < 1))
-        return fail(err, E_CONFIG, "explain.discard = %g: should be at least 0 and below 1",
-                    o->discard);
+        return fail_key(err, E_CONFIG, "explain.discard", "%g should be at least 0 and below 1",
+                        o->discard);
     if (o->randomise_layers > g->depth)
-        return fail(err, E_CONFIG, "explain.randomise_layers = %d: the model has %d layers",
-                    (int)o->randomise_layers, g->depth);
+        return fail_key(err, E_CONFIG, "explain.randomise_layers", "%d: the model has %d layers",
+                        (int)o->randomise_layers, g->depth);
     return OK;
 }
 
@@ -65,7 +66,8 @@ enum status rules_settle(const struct explain_options *o, const struct method *m
     const struct method_functions *f = method_functions(m, model->type);
     bool paper = strcmp(o->protocol, "paper") == 0;
     if (!paper && strcmp(o->protocol, "released") != 0)
-        return fail(err, E_CONFIG, "run.protocol = %s: should be released or paper", o->protocol);
+        return fail_key(err, E_CONFIG, "run.protocol", "'%s' should be released or paper",
+                        o->protocol);
     TRY(check_ranges(o, &model->geo, err));
     TRY(refuse_idle(o, model->type, err));
     *out = (struct rules){ 0 };

@@ -30,9 +30,9 @@ enum status vim_check(const struct geometry *g, const struct method *m,
 {
     if (g->readout == READ_TOKEN || f->layer == NULL || r->full_matrix)
         return OK;
-    return fail(
-        err, E_CONFIG,
-        "explain.methods: '%s' begins at the one CLS token that is classified, but the head "
+    return fail_key(
+        err, E_CONFIG, "explain.methods",
+        "'%s' begins at the one CLS token that is classified, but the head "
         "of this Vim sees %s; with run.protocol = paper raw, rollout and attribution go from "
         "whole matrices",
         m->info.name, vim_readout_words(g));

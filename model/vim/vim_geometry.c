@@ -63,10 +63,10 @@ static enum status place_others(const struct checkpoint *ck, const struct model_
         if (strcmp(o->cls != NULL ? o->cls : words[0], words[i]) == 0)
             g->cls_at = g->other_at[0] = places[i];
     if (o->cls != NULL && g->readout != READ_TOKEN)
-        return fail(err, E_CONFIG,
-                    "%s: model.cls = %s, but this Vim has no CLS token of that kind: "
-                    "its head sees %s",
-                    ck->path, o->cls, vim_readout_words(g));
+        return fail_key(err, E_CONFIG, "model.cls",
+                        "%s: '%s', but this Vim has no CLS token of that kind: "
+                        "its head sees %s",
+                        ck->path, o->cls, vim_readout_words(g));
     return OK;
 }
 
@@ -85,15 +85,14 @@ static enum status refuse_options(const struct checkpoint *ck, const struct mode
                                   const struct geometry *g, struct error *err)
 {
     if (o->heads != 0 && !o->heads_if_any)
-        return fail(err, E_CONFIG,
-                    "model.heads = %d: %s is a Vim, which has no heads; leave it out", o->heads,
-                    ck->path);
+        return fail_key(err, E_CONFIG, "model.heads",
+                        "%s is a Vim, which has no heads; leave it out", ck->path);
     if (o->pool == NULL)
         return OK;
     const char *is = g->readout == READ_TOKEN ? "cls" : g->readout == READ_MEAN ? "mean" : "";
     if (strcmp(o->pool, is) != 0)
-        return fail(err, E_CONFIG, "%s: model.pool = %s, but the head of this Vim sees %s",
-                    ck->path, o->pool, vim_readout_words(g));
+        return fail_key(err, E_CONFIG, "model.pool", "%s: '%s', but the head of this Vim sees %s",
+                        ck->path, o->pool, vim_readout_words(g));
     return OK;
 }
 

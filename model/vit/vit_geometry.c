@@ -30,13 +30,13 @@ static enum status read_heads(const struct checkpoint *ck, const struct model_op
 {
     g->heads = o->heads != 0 ? o->heads : usual_heads(g->width);
     if (g->heads == 0)
-        return fail(err, E_CONFIG,
-                    "%s: width %d is no multiple of %d; set model.heads (the number "
-                    "of heads is not in a checkpoint)",
-                    ck->path, g->width, HEAD_DIM);
+        return fail_key(err, E_CONFIG, "model.heads",
+                        "%s: width %d is no multiple of %d; say how many heads there are, which no "
+                        "tensor does",
+                        ck->path, g->width, HEAD_DIM);
     if (g->heads < 0 || g->width % g->heads != 0)
-        return fail(err, E_CONFIG, "%s: model.heads = %d does not divide the width %d", ck->path,
-                    g->heads, g->width);
+        return fail_key(err, E_CONFIG, "model.heads", "%s: %d does not divide the width %d",
+                        ck->path, g->heads, g->width);
     return OK;
 }
 
@@ -101,8 +101,8 @@ static enum status wanted_readout(const struct checkpoint *ck, const char *pool,
         bool fits = pools[i].readout == READ_TOKEN ? g->cls_at >= 0 && !g->fc_norm
                                                    : g->readout != READ_TWO_HEADS;
         if (!fits || g->readout == READ_TOKEN_AND_MEAN)
-            return fail(err, E_CONFIG, "%s: model.pool = %s, but its tensors ask for %s", ck->path,
-                        pool, vit_readout_words(g));
+            return fail_key(err, E_CONFIG, "model.pool", "%s: '%s', but its tensors ask for %s",
+                            ck->path, pool, vit_readout_words(g));
         g->readout = pools[i].readout;
         return OK;
     }

@@ -77,6 +77,13 @@ static void test_status(void **state)
     assert_int_equal(err.code, E_DATA);
     assert_string_equal(err.text, "file.pth: tensor 'x' has 3 rows; should be 4");
     assert_int_equal(set_error(NULL, E_IO, "nobody listens"), E_IO);
+    assert_string_equal(err.key, "");
+    assert_int_equal(fail_key(&err, E_CONFIG, "model.heads", "%d do not fit", 3), E_CONFIG);
+    fail_prefix(&err, "%s: ", "file.pth");
+    assert_string_equal(err.key, "model.heads");
+    assert_string_equal(err.text, "file.pth: 3 do not fit");
+    set_error(&err, E_IO, "of no key");
+    assert_string_equal(err.key, "");
 }
 
 /* Messages longer than the buffer are cut, and stay terminated. */

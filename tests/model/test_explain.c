@@ -45,12 +45,13 @@ static enum status open_one(const struct model *m, const char *method,
 }
 
 static void assert_refused(const struct micro *micro, const char *method,
-                           const struct explain_options *o, const char *message)
+                           const struct explain_options *o, const char *key, const char *message)
 {
     struct error err = { 0 };
     struct explainer *ex;
     struct model *m = micro_model(micro, 3);
     assert_int_equal(open_one(m, method, o, 1, &ex, &err), E_CONFIG);
+    assert_string_equal(err.key, key);
     if (strstr(err.text, message) == NULL)
         fail_msg("'%s' does not say '%s'", err.text, message);
     model_close(m);
@@ -60,25 +61,26 @@ static void test_refusals(void **state)
 {
     struct explain_options o = explain_defaults;
     (void)state;
-    assert_refused(&vit, "unified", &o, "'unified' is not defined for a vit");
-    assert_refused(&vit, "mambalrp", &o, "'mambalrp' is not defined for a vit");
+    assert_refused(&vit, "unified", &o, "explain.methods", "'unified' is not defined for a vit");
+    assert_refused(&vit, "mambalrp", &o, "explain.methods", "'mambalrp' is not defined for a vit");
     o.start_layer = 5;
-    assert_refused(&vim, "rollout", &o, "explain.start_layer = 5 is past the end");
+    assert_refused(&vim, "rollout", &o, "explain.start_layer", "5 is past the end");
     o = explain_defaults;
     o.discard = 1;
-    assert_refused(&vim, "rollout", &o, "explain.discard = 1");
+    assert_refused(&vim, "rollout", &o, "explain.discard", "1 should be at least 0");
     o = explain_defaults;
     o.full_matrix = YES;
-    assert_refused(&vit, "rollout", &o, "explain.full_matrix applies to Vim models only");
+    assert_refused(&vit, "rollout", &o, "explain.full_matrix", "applies to Vim models only");
     o = explain_defaults;
     o.aggregate = REDUCE_MAX;
-    assert_refused(&vit, "rollout", &o, "explain.aggregate applies to Vim models only");
+    assert_refused(&vit, "rollout", &o, "explain.aggregate", "applies to Vim models only");
     o = explain_defaults;
     o.protocol = "released, more or less";
-    assert_refused(&vim, "raw", &o, "run.protocol");
+    assert_refused(&vim, "raw", &o, "run.protocol",
+                   "'released, more or less' should be released or paper");
     o = explain_defaults;
     o.randomise_layers = 6;
-    assert_refused(&vim, "randomised", &o, "explain.randomise_layers = 6: the model has 5 layers");
+    assert_refused(&vim, "randomised", &o, "explain.randomise_layers", "6: the model has 5 layers");
     assert_null(explain_find("attributions"));
 }
 

@@ -34,6 +34,8 @@ static struct tensor *find(struct checkpoint *ck, const char *name)
     return (struct tensor *)(uintptr_t)checkpoint_find(ck, name);
 }
 
+static char refused_key[sizeof((struct error *)NULL)->key]; /* of the last refusal */
+
 static void assert_refused(struct checkpoint *ck, const struct model_options *o, enum status status,
                            const char *first, const char *second)
 {
@@ -42,6 +44,7 @@ static void assert_refused(struct checkpoint *ck, const struct model_options *o,
     assert_int_equal(model_open(ck, o, &m, &err), status);
     if (strstr(err.text, first) == NULL || strstr(err.text, second) == NULL)
         fail_msg("'%s' does not say '%s' and '%s'", err.text, first, second);
+    memcpy(refused_key, err.key, sizeof err.key);
 }
 
 static void test_geometry(void **state)
@@ -176,19 +179,24 @@ static void test_options(void **state)
 {
     struct model_options o = { .heads = 5 };
     (void)state;
-    assert_refused(micro_checkpoint(&vit), &o, E_CONFIG, "model.heads = 5 does not divide", "24");
+    assert_refused(micro_checkpoint(&vit), &o, E_CONFIG, "5 does not divide", "24");
+    assert_string_equal(refused_key, "model.heads");
     o.heads = 0;
-    assert_refused(micro_checkpoint(&vit), &o, E_CONFIG, "set model.heads", "24");
+    assert_refused(micro_checkpoint(&vit), &o, E_CONFIG, "how many heads", "24");
+    assert_string_equal(refused_key, "model.heads");
     o.heads = 4;
-    assert_refused(micro_checkpoint(&vim), &o, E_CONFIG, "model.heads", "no heads");
+    assert_refused(micro_checkpoint(&vim), &o, E_CONFIG, "a Vim", "no heads");
+    assert_string_equal(refused_key, "model.heads");
     o = (struct model_options){ .arch = "vit" };
-    assert_refused(micro_checkpoint(&vim), &o, E_CONFIG, "model.arch = vit", "is a vim");
+    assert_refused(micro_checkpoint(&vim), &o, E_CONFIG, "vit asks for a vit", "is a vim");
+    assert_string_equal(refused_key, "model.arch");
     o.arch = "vim_smal";
     assert_refused(micro_checkpoint(&vim), &o, E_CONFIG, "'vim_smal' is not known", "vim_small");
     o.arch = "vim_tiny";
     assert_refused(micro_checkpoint(&vim), &o, E_CONFIG, "vim_tiny has", "this checkpoint");
     o = (struct model_options){ .image_size = 23 };
-    assert_refused(micro_checkpoint(&vim), &o, E_CONFIG, "model.image_size = 23", "5 x 5");
+    assert_refused(micro_checkpoint(&vim), &o, E_CONFIG, "23 does not fit", "5 x 5");
+    assert_string_equal(refused_key, "model.image_size");
 }
 
 /* Logits do not depend on how images are cut into batches. */

@@ -216,6 +216,27 @@ static void text_reads_back(void **state)
     config_free(b);
 }
 
+/* A library's message gets the place of the key that it names, else of the one that is offered. */
+static void blame_finds_the_key(void **state)
+{
+    (void)state;
+    struct config *c = good("[model]\ncheckpoint = x.pth\nheads = 3\n");
+    struct error err;
+    char want[300];
+    fail_key(&err, E_CONFIG, "model.heads", "no such heads");
+    assert_int_equal(config_blame(c, &config_values(c)->model.checkpoint, &err), E_CONFIG);
+    snprintf(want, sizeof want, "%s:3: model.heads = '3': no such heads", path);
+    assert_string_equal(err.text, want);
+    err = (struct error){ .code = E_DATA, .text = "no zip file" };
+    assert_int_equal(config_blame(c, &config_values(c)->model.checkpoint, &err), E_DATA);
+    snprintf(want, sizeof want, "%s:2: model.checkpoint: no zip file", path);
+    assert_string_equal(err.text, want);
+    err = (struct error){ .code = E_DATA, .key = "model.head", .text = "no such key" };
+    assert_int_equal(config_blame(c, NULL, &err), E_DATA);
+    assert_string_equal(err.text, "no such key");
+    config_free(c);
+}
+
 static void every_key_is_described(void **state)
 {
     (void)state;
@@ -294,6 +315,7 @@ int main(void)
         cmocka_unit_test(assignments_are_checked),
         cmocka_unit_test(unset_variables_can_be_replaced),
         cmocka_unit_test(text_reads_back),
+        cmocka_unit_test(blame_finds_the_key),
         cmocka_unit_test(every_key_is_described),
         cmocka_unit_test(defaults_follow_the_file),
     };

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# evalh bench: a row for every method that is asked for, controls too; others are refused by name.
+. "$(dirname "$0")/../../end_to_end/common.sh"
+quick=("$work/vit.safetensors" --repeats 1 --batch 1 --threads 1)
+for method in random attribution; do
+    "$EVALH" bench "${quick[@]}" --heads 2 --method "$method" >"$work/stdout" 2>"$work/stderr" ||
+        fail "bench --method $method: $(cat "$work/stderr")"
+    grep -q "^| $method | fp32 | [0-9]" "$work/stdout" ||
+        fail "bench has no row for $method: $(cat "$work/stdout")"
+    echo "ok: a row for $method"
+done
+grep -qF "| attribution | auto (double) | " "$work/stdout" ||
+    fail "attribution in double is not measured"
+expect 2 "mambalrp: is not defined for a vit; methods that are: raw" bench "${quick[@]}" --heads 2 \
+    --method mambalrp
+expect 2 "--heads: " bench "${quick[@]}" --heads 5
+expect 2 "5 does not divide the width 24" bench "${quick[@]}" --heads 5
+finish
