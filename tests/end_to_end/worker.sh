@@ -67,7 +67,7 @@ gone "runs in other pieces"
 # A fault in the middle: an error, the shards stay, the run goes on.
 # A shard of 4 images takes about 95 requests.
 for fault in exit=3@140 signal=9@133 nan@150 print@145 shape@138 hang@141 short@136 \
-    'stderr-flood=30@99 exit=1@140' 'child@10 signal=11@140'; do
+    'stderr-flood=30@99 exit=1@140' 'child@10 crash@140'; do
     code=0
     FAULTS=$fault run -s model.timeout=2 || code=$?
     [ "$code" -eq 1 ] || fail "$fault: exit code $code, not 1: $(tail -c 600 "$work/stderr")"

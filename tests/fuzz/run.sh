@@ -6,9 +6,10 @@ shift 3
 here=$(cd "$(dirname "$0")" && pwd)
 corpus=$build/corpus/$target
 seeds=$build/corpus/seeds/${target#checkpoint_}
-mkdir -p "$corpus" "$build"/corpus/seeds/{pth,safetensors,jpeg,png,list,tar,synsets,gtsegs,config}
+mkdir -p "$corpus" "$build"/corpus/seeds/{pth,safetensors,jpeg,png,list,tar,synsets,gtsegs,config,reply}
 case $target in
 checkpoint_*) "$build/tests/fuzz/seed_checkpoints" "$build/corpus/seeds" ;;
+reply) cp "$here/seed_reply.json" "$build/corpus/seeds/reply" ;;
 *) "$build/tests/fuzz/seed_datasets" "$build/corpus/seeds" ;;
 esac
 options=(-max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -max_len=8192 -print_final_stats=1)
