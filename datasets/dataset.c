@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "class_index.h"
+#include "dataset_view.h"
 #include "demo_kinds.h"
 #include "ilsvrc2012.h"
 #include "imagenet_kinds.h"
+#include "only.h"
 
 const struct dataset_kind *const dataset_kinds[] = { &dataset_imagenet,     &dataset_imagenet_list,
                                                      &dataset_imagenet_tar, &dataset_imagenet_seg,
@@ -44,6 +46,8 @@ enum status dataset_open(const struct dataset_options *options, struct dataset *
     enum status status = dataset->kind->open(options, dataset, err);
     if (status == OK && dataset->description == NULL)
         status = fail(err, E_NOMEM, "no memory for a data set");
+    if (status == OK && options->only != NULL && options->only[0] != '\0')
+        status = dataset_only(&dataset, options, options->only, err);
     if (status != OK) {
         dataset_close(dataset);
         return status;
@@ -116,14 +120,5 @@ void sample_free(struct sample *sample)
 
 void dataset_close(struct dataset *dataset)
 {
-    if (dataset == NULL)
-        return;
-    if (dataset->impl != NULL)
-        dataset->kind->close(dataset);
-    for (size_t i = 0; i < dataset->count; i++)
-        free(dataset->ids[i]);
-    free(dataset->ids);
-    free(dataset->labels);
-    free(dataset->description);
-    free(dataset);
+    dataset_free(dataset);
 }

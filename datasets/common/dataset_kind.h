@@ -24,6 +24,7 @@ struct dataset_options {
     const char *checkpoint;     /* of the model, beside which classes.txt may lie; NULL: none */
     int head_classes;           /* classes that the model's head tells apart; 0: not known */
     int label_base;             /* what a list's numbers start from: 0 or 1 */
+    const char *only;           /* classes, or a file of ids, that stay; NULL: all (only.h) */
     enum mask_order mask_order; /* of imagenet_seg */
     int demo_images;            /* demo only: how many; 0 = its default */
     uint64_t demo_seed;         /* demo only */

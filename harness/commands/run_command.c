@@ -205,7 +205,7 @@ enum { KEY_FRESH = 256, KEY_KEYS, KEY_METHODS };
 
 static const struct argp_option options[] = {
     { "set", 's', "SECTION.KEY=VALUE", 0, "a key of the config, over what its file says", 0 },
-    { "limit", 'l', "N", 0, "only the first N images (run.limit)", 0 },
+    { "limit", 'l', "N", 0, "only N images, evenly over the data set (run.limit, data.subset)", 0 },
     { "dry-run", 'n', NULL, 0, "open and check everything, say what would be done, and stop", 0 },
     { "fresh", KEY_FRESH, NULL, 0, "start over, and replace a result that is there", 0 },
     { "keys", KEY_KEYS, NULL, 0, "list every key of a config, and stop", 0 },

@@ -162,14 +162,19 @@ static enum status run_store(struct run *r, struct error *err)
     size_t before = 0, first, count, largest = 0;
     for (size_t i = 0; i < store_shards(r->store); i++) {
         store_range(r->store, i, &first, &count);
-        before += store_has(r->store, i) ? count : 0;
         largest = count > largest ? count : largest;
+    }
+    enum status status = runner_open(r->plan, largest, &r->runner, err);
+    if (status == OK && ranks_lead(r->ranks))
+        status = store_extend(r->store, runner_records(r->runner), err);
+    status = ranks_agree(r->ranks, status, err);
+    for (size_t i = 0; i < store_shards(r->store); i++) {
+        store_range(r->store, i, &first, &count);
+        before += store_has(r->store, i) ? count : 0;
     }
     if (before > 0)
         log_info("%s: continuing; %zu of %zu images are done", plan->v->run.name, before,
                  plan->images);
-    enum status status = runner_open(r->plan, largest, &r->runner, err);
-    status = ranks_agree(r->ranks, status, err);
     progress_begin(&r->progress, plan->v->run.name, plan->images, before);
     if (status == OK)
         status = run_shards(r, err);
@@ -190,7 +195,7 @@ static enum status run_store(struct run *r, struct error *err)
 /* What rank 0 knows of the store once it has it. */
 struct opened {
     bool complete;
-    char run_id[65];
+    char run_id[65], order[64];
     size_t shard_size;
 };
 
@@ -217,6 +222,8 @@ static enum status open_store(struct run *r, bool fresh, bool *complete, struct 
     struct store_identity id = { .config = plan->config,
                                  .device = plan->engine->info.device,
                                  .images = plan->images,
+                                 .total = plan->total,
+                                 .order = plan->order,
                                  .shard_size = plan_shard_size(plan, ranks_count(r->ranks)) };
     enum status status = OK;
     list_sources(plan, &id);
@@ -226,13 +233,20 @@ static enum status open_store(struct run *r, bool fresh, bool *complete, struct 
     if (ranks_lead(r->ranks)) {
         opened.complete = store_complete(r->store);
         opened.shard_size = store_shard_size(r->store);
+        snprintf(opened.order, sizeof opened.order, "%s", store_order(r->store));
         snprintf(opened.run_id, sizeof opened.run_id, "%s", store_run_id(r->store));
     }
     ranks_share(r->ranks, &opened, sizeof opened);
     *complete = opened.complete;
     id.shard_size = opened.shard_size;
+    id.order = opened.order;
+    if (!opened.complete)
+        status = plan_set_order(r->plan, opened.order, err);
+    TRY(ranks_agree(r->ranks, status, err));
     if (!ranks_lead(r->ranks) && !opened.complete)
         status = store_join(output, &id, opened.run_id, &r->store, err);
+    if (r->store != NULL)
+        store_set_order(r->store, plan->indices);
     return ranks_agree(r->ranks, status, err);
 }
 

@@ -54,6 +54,7 @@ struct dataset_options config_dataset(const struct config_values *v)
         .classes = v->data.classes,
         .checkpoint = v->model.checkpoint,
         .label_base = (int)v->data.label_base,
+        .only = v->data.only,
         .mask_order = (enum mask_order)v->data.mask_order,
         .demo_images = (int)v->data.images,
         .demo_seed = (uint64_t)v->data.seed,

@@ -50,9 +50,10 @@ struct config_values {
         double eps; /* 0: the family's */
     } model;
     struct {
-        const char *kind, *path, *root, *labels, *devkit, *classes, *split;
+        const char *kind, *path, *root, *labels, *devkit, *classes, *only, *split;
         int preprocess; /* enum preprocess */
         int mask_order; /* enum mask_order */
+        int subset;     /* enum subset */
         int64_t images, seed, size, label_base;
     } data;
     struct {
@@ -80,8 +81,9 @@ struct config_values {
 enum key_effect {
     KEY_SHAPES_NOTHING,
     KEY_SHAPES_RESULT, /* enters the hash of the config */
-    KEY_ADDED          /* the same, but not at its default: the key came after results that do not
-                          have it, and those stay what they are */
+    KEY_SHAPES_EXTENT, /* only how many images there are: results store that themselves */
+    KEY_ADDED /* as KEY_SHAPES_RESULT, but not at its default: the key came after results that do
+                 not have it, and those stay what they are */
 };
 
 struct config_key {

@@ -3,6 +3,7 @@
 
 #include "dataset_kind.h"
 #include "image.h"
+#include "subset.h"
 
 static const char *const fills[] = { "black", "mean", "blur", "rise_blur", "linear", NULL };
 static const char *const ends[] = { "90", "100", NULL };
@@ -19,6 +20,7 @@ static const char *const word_off[] = { "off", NULL };
 #define RESULT KEY_SHAPES_RESULT
 #define NO_RESULT KEY_SHAPES_NOTHING
 #define ADDED KEY_ADDED
+#define EXTENT KEY_SHAPES_EXTENT
 
 #define TEXT(s, k, field, initial, shapes, doc)                                                    \
     {                                                                                              \
@@ -70,8 +72,9 @@ const struct config_key config_keys[] = {
            "reading of the paper: its released code, or its equations"),
     INT("run", "seed", run.seed, "1", 0, SEED_MAX, NULL, 0, RESULT,
         "seed of the control 'random', of random tie order and of re-initialised layers"),
-    INT("run", "limit", run.limit, "all", 1, COUNT_MAX, word_all, 0, RESULT,
-        "only the first so many images of the data set"),
+    INT("run", "limit", run.limit, "all", 1, COUNT_MAX, word_all, 0, EXTENT,
+        "only so many images of the data set, chosen as data.subset says; a higher limit goes on "
+        "from a lower one"),
     INT("run", "shard_size", run.shard_size, "auto", 1, 1000000, word_auto, 0, NO_RESULT,
         "images per shard, the most that an interrupted run loses; auto: 32, on a GPU 4 batches"),
     WORDS("run", "vary", run.vary, NULL, NO_RESULT,
@@ -126,6 +129,12 @@ const struct config_key config_keys[] = {
          "else ilsvrc2012 for 1000 classes"),
     INT("data", "label_base", data.label_base, "0", 0, 1, NULL, 0, NO_RESULT,
         "number of the first class in a list of labels"),
+    CHOICE("data", "subset", data.subset, "even", subset_names, 0, NO_RESULT,
+           "which images run.limit takes: even (over the whole set, each class in proportion), "
+           "random (by run.seed), or first"),
+    TEXT("data", "only", data.only, NULL, NO_RESULT,
+         "only these classes (indices, WordNet ids or names, with commas), or the images whose ids "
+         "a text file lists, one per line"),
     CHOICE("data", "mask_order", data.mask_order, "auto", mask_order_names, 0, ADDED,
            "how a .mat of square images stores its masks: [W, H], as MATLAB does, or [H, W]"),
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,

@@ -46,11 +46,13 @@ void config_hash(const struct config *c, char hex[65])
     sha256_begin(&sha);
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *k = &config_keys[i];
+        const bool extent = k->shapes_result == KEY_SHAPES_EXTENT;
         if (k->shapes_result == KEY_SHAPES_NOTHING ||
             (k->shapes_result == KEY_ADDED && same(c->entries[i].text, k->initial)))
             continue;
         /* With the NULs as separators no two configurations share a byte string. */
-        const char *text = c->entries[i].text != NULL ? c->entries[i].text : "";
+        const char *text = extent ? k->initial : c->entries[i].text;
+        text = text != NULL ? text : "";
         sha256_add(&sha, k->section, strlen(k->section) + 1);
         sha256_add(&sha, k->name, strlen(k->name) + 1);
         sha256_add(&sha, text, strlen(text) + 1);

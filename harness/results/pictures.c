@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dataset_view.h"
 #include "result_config.h"
 
 /* --- the data set ---------------------------------------------------------------------------- */
@@ -20,15 +21,24 @@ static bool preprocess_find(const char *name, enum preprocess *out)
     return false;
 }
 
-static bool same_images(const struct result *r, const struct dataset *data)
+/* Narrows the data set to the result's images, which are in its order; false where it is another
+ * set by now. */
+static bool take_images(const struct result *r, struct dataset **data)
 {
-    if (strcmp(r->attribute[ATTR_DATASET_FINGERPRINT], data->fingerprint) != 0 ||
-        r->images > data->count)
+    size_t *indices = calloc(r->images + 1, sizeof *indices), found = 0;
+    struct error err;
+    bool same = indices != NULL &&
+                strcmp(r->attribute[ATTR_DATASET_FINGERPRINT], (*data)->fingerprint) == 0;
+    for (size_t i = 0; same && i < (*data)->count && found < r->images; i++)
+        if (strcmp(r->id[found], (*data)->ids[i]) == 0)
+            indices[found++] = i;
+    if (!same || found < r->images) {
+        free(indices);
         return false;
-    for (size_t i = 0; i < r->images; i++)
-        if (strcmp(r->id[i], data->ids[i]) != 0)
-            return false;
-    return true;
+    }
+    struct dataset *whole = *data;
+    *data = NULL;
+    return dataset_view(whole, indices, found, data, &err) == OK;
 }
 
 static void open_data(const struct result *r, const struct config_values *v, struct pictures *out)
@@ -46,7 +56,7 @@ static void open_data(const struct result *r, const struct config_values *v, str
     } else if (dataset_open(&options, &out->data, &err) != OK) {
         out->data = NULL;
         snprintf(out->why, sizeof out->why, "%.390s", err.text);
-    } else if (!same_images(r, out->data)) {
+    } else if (!take_images(r, &out->data)) {
         dataset_close(out->data);
         out->data = NULL;
         snprintf(out->why, sizeof out->why, "%.300s (data.path) is another data set by now",

@@ -6,7 +6,8 @@
 #include "result.h"
 
 struct pictures {
-    struct dataset *data; /* NULL: it is not to be had, and `why` says why */
+    struct dataset
+        *data; /* image i is the result's row i. NULL: it is not to be had, and `why` says why */
     enum preprocess preprocess;
     char why[400];
 };

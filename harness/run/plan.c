@@ -127,12 +127,7 @@ static enum status open_data(struct plan *p, struct error *err)
     enum status status = dataset_open(&options, &p->data, err);
     if (status != OK)
         return config_blame(p->config, &v->data.path, err);
-    p->images = p->data->count;
-    if (v->run.limit > 0 && (size_t)v->run.limit < p->images)
-        p->images = (size_t)v->run.limit;
-    if (p->images == 0)
-        return config_fail(p->config, &v->data.path, err, "the data set has no images");
-    return OK;
+    return plan_take_images(p, err);
 }
 
 /* Whether the data set has what the tasks and the explained classes need. */

@@ -24,7 +24,10 @@ struct plan {
     const struct config *config; /* borrowed */
     const struct config_values *v;
     struct dataset *data;
-    size_t images;         /* of the data set, after run.limit */
+    size_t images;  /* the run takes: the first so many of `data` */
+    size_t total;   /* images of the data set */
+    char order[64]; /* of `data`: "natural", or what data.subset asks for where run.limit counts */
+    const size_t *indices; /* [total] where `data` has them from; NULL: in natural order */
     struct engine *engine; /* classifies, explains; images, masks and heat lie in its memory */
     const char *wanted[PLAN_METHODS];                  /* names of explain.methods */
     const struct engine_method *methods[PLAN_METHODS]; /* the same, once the engine is open */
@@ -48,6 +51,10 @@ void plan_close(struct plan *); /* accepts NULL */
 typedef void plan_listener(void *context, const char *step, enum status, const struct error *);
 enum status plan_examine(const struct config *, plan_listener *listener, void *context,
                          struct plan **out, struct error *err);
+
+/* Turns `data`, in natural order, into this order of its images: that of a shorter run which this
+ * one goes on with. E_CONFIG: no such order is known. */
+enum status plan_set_order(struct plan *, const char *order, struct error *err);
 
 /* What was loaded, and what is going to be done with it, by so many ranks. */
 void plan_print(const struct plan *, int ranks, FILE *);

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "plan.h"
 #include "runner.h"
 #include "task.h"
@@ -83,8 +85,10 @@ void plan_print(const struct plan *p, int ranks, FILE *to)
     fprintf(to, "%s\n", p->v->run.name);
     print_model(p, to);
     fprintf(to, "  data       %s", p->data->description);
-    if (p->images < p->data->count)
+    if (p->images < p->total && strcmp(p->order, "natural") == 0)
         fprintf(to, "; the first %zu", p->images);
+    else if (p->images < p->total)
+        fprintf(to, "; %zu of them (%s)", p->images, p->order);
     fprintf(to, "; fingerprint %.16s...\n", p->data->fingerprint);
     print_explain(p, to);
     print_work(p, to);

@@ -1,4 +1,4 @@
-#include "h5file.h"
+#include "h5file_internal.h"
 
 #include <hdf5_hl.h>
 
@@ -127,7 +127,7 @@ enum status h5_get_int(hid_t at, const char *name, int64_t *out, struct error *e
 
 /* ---- columns ------------------------------------------------------------------------------ */
 
-static hid_t column_type(const struct column *c)
+hid_t h5_column_type(const struct column *c)
 {
     switch (c->type) {
     case COLUMN_F32:
@@ -142,8 +142,7 @@ static hid_t column_type(const struct column *c)
     return H5I_INVALID_HID;
 }
 
-/* Dimensions of a dataset of `rows` rows; of the run's columns there is no such dimension. */
-static int column_shape(const struct column *c, size_t rows, hsize_t shape[3])
+int h5_column_shape(const struct column *c, size_t rows, hsize_t shape[3])
 {
     int images = c->once ? 0 : 1;
     if (!c->once)
@@ -156,8 +155,8 @@ static int column_shape(const struct column *c, size_t rows, hsize_t shape[3])
 hid_t h5_create_column(hid_t file, const struct column *c, size_t rows, struct error *err)
 {
     hsize_t shape[3];
-    hid_t space = H5Screate_simple(column_shape(c, rows, shape), shape, NULL);
-    hid_t type = column_type(c);
+    hid_t space = H5Screate_simple(h5_column_shape(c, rows, shape), shape, NULL);
+    hid_t type = h5_column_type(c);
     hid_t links = H5Pcreate(H5P_LINK_CREATE), how = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_create_intermediate_group(links, 1);
     H5Pset_obj_track_times(how, 0);
@@ -204,10 +203,10 @@ enum status h5_write_rows(hid_t dataset, const struct column *c, size_t first, s
                           const void *data, struct error *err)
 {
     hsize_t shape[3], start[3] = { c->once ? 0 : first, 0, 0 };
-    int ndim = column_shape(c, rows, shape);
+    int ndim = h5_column_shape(c, rows, shape);
     hid_t file_space = H5Dget_space(dataset);
     hid_t memory_space = H5Screate_simple(ndim, shape, NULL);
-    hid_t type = column_type(c);
+    hid_t type = h5_column_type(c);
     bool good = H5Sselect_hyperslab(file_space, H5S_SELECT_SET, start, NULL, shape, NULL) >= 0 &&
                 H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, data) >= 0;
     enum status status = good ? OK : h5_fail(err, "cannot write /%s", c->path);
@@ -217,27 +216,40 @@ enum status h5_write_rows(hid_t dataset, const struct column *c, size_t first, s
     return status;
 }
 
-enum status h5_read_column(hid_t file, const struct column *c, size_t rows, void *data,
-                           struct error *err)
+hid_t h5_open_column(hid_t file, const struct column *c, size_t rows, struct error *err)
 {
     hsize_t want[3], have[H5S_MAX_RANK];
-    int ndim = column_shape(c, rows, want);
+    int ndim = h5_column_shape(c, rows, want);
     hid_t dataset = H5Dopen2(file, c->path, H5P_DEFAULT);
-    if (dataset < 0)
-        return fail(err, E_DATA, "has no dataset /%s", c->path);
-    hid_t space = H5Dget_space(dataset), type = column_type(c), is = H5Dget_type(dataset);
+    if (dataset < 0) {
+        fail(err, E_DATA, "has no dataset /%s", c->path);
+        return -1;
+    }
+    hid_t space = H5Dget_space(dataset), type = h5_column_type(c), is = H5Dget_type(dataset);
     bool fits = H5Sget_simple_extent_ndims(space) == ndim &&
                 H5Sget_simple_extent_dims(space, have, NULL) == ndim && H5Tequal(is, type) > 0;
     for (int i = 0; fits && i < ndim; i++)
         fits = have[i] == want[i];
-    enum status status = OK;
-    if (!fits)
-        status = fail(err, E_DATA, "/%s has another type or shape", c->path);
-    else if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        status = h5_fail(err, "cannot read /%s", c->path);
     H5Tclose(is);
     H5Tclose(type);
     H5Sclose(space);
+    if (fits)
+        return dataset;
+    fail(err, E_DATA, "/%s has another type or shape", c->path);
+    H5Dclose(dataset);
+    return -1;
+}
+
+enum status h5_read_column(hid_t file, const struct column *c, size_t rows, void *data,
+                           struct error *err)
+{
+    hid_t dataset = h5_open_column(file, c, rows, err);
+    if (dataset < 0)
+        return E_DATA;
+    hid_t type = h5_column_type(c);
+    bool good = H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+    enum status status = good ? OK : h5_fail(err, "cannot read /%s", c->path);
+    H5Tclose(type);
     H5Dclose(dataset);
     return status;
 }

@@ -36,6 +36,12 @@ enum status h5_name_dimension(hid_t dataset, const struct column *, unsigned dim
 /* Rows [first, first + rows) to or from memory; a column of the run is written whole. */
 enum status h5_write_rows(hid_t dataset, const struct column *c, size_t first, size_t rows,
                           const void *data, struct error *err);
+/* Rows rows[0 ... count - 1], each once in any order, to memory or from it. */
+enum status h5_write_scattered(hid_t dataset, const struct column *c, const size_t *rows,
+                               size_t count, const void *data, struct error *err);
+/* From the column's dataset of exactly `all` rows. E_DATA: another shape. */
+enum status h5_read_scattered(hid_t file, const struct column *c, size_t all, const size_t *rows,
+                              size_t count, void *data, struct error *err);
 /* Opens the column's dataset of exactly `rows` rows and reads it whole. E_DATA: another shape. */
 enum status h5_read_column(hid_t file, const struct column *c, size_t rows, void *data,
                            struct error *err);

@@ -14,7 +14,6 @@
 
 #include "h5lock.h"
 #include "log.h"
-#include "sha256.h"
 #include "store_internal.h"
 
 /* ---- simple questions ----------------------------------------------------------------------- */
@@ -145,9 +144,57 @@ static void find_shard(const struct store *s, char out[STORE_PATH])
     closedir(d);
 }
 
-static enum status compare_file(struct store *s, const char *path, bool shard, struct error *err)
+/* A shard or an OUTPUT whose images are in `order`: the run's own, or one that it can take over. */
+static enum status take_order(struct store *s, const char *path, const char *order,
+                              struct error *err)
+{
+    if (strcmp(order, s->order_name) == 0)
+        return OK;
+    if (s->id.images < s->id.total)
+        return fail(
+            err, E_CONFIG,
+            "%s: was begun with images in another order (%s) than run.limit and data.subset "
+            "ask for (%s); take another run.output, or start over with --fresh",
+            path, order, s->order_name);
+    store_adopt_order(s, order);
+    return OK;
+}
+
+/* OUTPUT is whole: is it what is wanted, or a part of it? */
+static enum status judge_output(struct store *s, hid_t file, struct error *err)
+{
+    char order[64];
+    size_t rows = store_read_extent(file, order);
+    if (rows == 0)
+        return fail(err, E_DATA, "%s: has no images", s->output);
+    if (rows > s->id.images)
+        return fail(err, E_CONFIG,
+                    "%s: has %zu images, and run.limit asks for %zu; take another run.output, or "
+                    "start over with --fresh",
+                    s->output, rows, s->id.images);
+    s->complete = rows == s->id.images;
+    if (s->complete && rows == s->id.total)
+        return OK; /* in whatever order they were computed */
+    s->extendable = s->complete ? 0 : rows;
+    return take_order(s, s->output, order, err);
+}
+
+static enum status judge_shard(struct store *s, const char *path, hid_t file, struct error *err)
 {
     int64_t size = 0;
+    char order[64];
+    TRY(h5_get_int(file, "shard_size", &size, err));
+    if (size > 0 && (size_t)size != s->id.shard_size) {
+        log_info("continuing with shards of %lld images, as before, not %zu", (long long)size,
+                 s->id.shard_size);
+        s->id.shard_size = (size_t)size;
+    }
+    store_read_extent(file, order);
+    return take_order(s, path, order, err);
+}
+
+static enum status compare_file(struct store *s, const char *path, bool shard, struct error *err)
+{
     h5_lock();
     h5_quiet();
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
@@ -160,18 +207,40 @@ static enum status compare_file(struct store *s, const char *path, bool shard, s
                  path);
     else
         status = store_compare_identity(s, path, file, err);
-    if (status == OK && shard)
-        status = h5_get_int(file, "shard_size", &size, err);
+    if (status == OK)
+        status = shard ? judge_shard(s, path, file, err) : judge_output(s, file, err);
     if (file >= 0)
         H5Fclose(file);
     h5_unlock();
-    TRY(status);
-    if (shard && size > 0 && (size_t)size != s->id.shard_size) {
-        log_info("continuing with shards of %lld images, as before, not %zu", (long long)size,
-                 s->id.shard_size);
-        s->id.shard_size = (size_t)size;
+    return status;
+}
+
+/* Shards that reach beyond the run's images are refused; those that an earlier limit cut short
+ * where this run goes on are removed, to be made anew. */
+static enum status check_extents(struct store *s, struct error *err)
+{
+    DIR *d = opendir(s->parts);
+    enum status status = OK;
+    if (d == NULL)
+        return OK;
+    for (struct dirent *e; status == OK && (e = readdir(d)) != NULL;) {
+        size_t shard, count;
+        char path[STORE_PATH];
+        if (!store_parse_shard(s, e->d_name, &shard, &count))
+            continue;
+        if (shard * s->id.shard_size + count > s->id.images) {
+            status = fail(err, E_CONFIG,
+                          "%s: has images past the first %zu, which run.limit asks for; take "
+                          "another run.output, or start over with --fresh",
+                          s->parts, s->id.images);
+            break;
+        }
+        store_shard_path(s, shard, path);
+        if (strcmp(strrchr(path, '/') + 1, e->d_name) != 0)
+            unlinkat(dirfd(d), e->d_name, 0);
     }
-    return OK;
+    closedir(d);
+    return status;
 }
 
 /* Decides what becomes of what lies there. Shards speak first: where there are some, OUTPUT is what
@@ -184,13 +253,11 @@ static enum status look_around(struct store *s, bool fresh, struct error *err)
         return OK;
     }
     find_shard(s, shard);
-    if (shard[0] != '\0')
-        return compare_file(s, shard, true, err);
-    if (access(s->output, F_OK) == 0) {
-        TRY(compare_file(s, s->output, false, err));
-        s->complete = true;
+    if (shard[0] != '\0') {
+        TRY(compare_file(s, shard, true, err));
+        return check_extents(s, err);
     }
-    return OK;
+    return access(s->output, F_OK) == 0 ? compare_file(s, s->output, false, err) : OK;
 }
 
 /* How many shards there are follows from their size; none is looked for yet. */
@@ -212,19 +279,6 @@ static void count_shards(struct store *s)
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
-
-static void make_run_id(struct store *s)
-{
-    char hash[65];
-    struct sha256 sha;
-    config_hash(s->id.config, hash);
-    sha256_begin(&sha);
-    sha256_add(&sha, hash, strlen(hash) + 1);
-    for (int i = 0; i < s->id.source_count; i++)
-        sha256_add(&sha, s->id.source[i].text, strlen(s->id.source[i].text) + 1);
-    sha256_add(&sha, s->id.device, strlen(s->id.device) + 1);
-    sha256_end(&sha, s->run_id);
-}
 
 /* Whether `fd` is still what `path` names: a run that ends removes its lock and its folder. */
 static bool is_at(int fd, const char *path)
@@ -276,7 +330,9 @@ static enum status new_store(const char *output, const struct store_identity *id
     s->output = strdup(output);
     if (s->output == NULL || asprintf(&s->parts, "%s.parts", output) < 0)
         return fail(err, E_NOMEM, "out of memory opening %s", output);
-    make_run_id(s);
+    if (s->id.total == 0)
+        s->id.total = s->id.images;
+    store_adopt_order(s, s->id.order);
     return OK;
 }
 

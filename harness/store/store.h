@@ -6,9 +6,13 @@
  * mixed in.
  *
  *     OUTPUT.parts/shard-000012.h5   rows of all columns, identity as attributes
+ *     OUTPUT.parts/shard-000012-7.h5 the same, cut short to 7 rows by run.limit
  *     OUTPUT                         schema 1, once every shard is there; the parts are then
  * removed
- */
+ *
+ * A run works through its images in some order, of which it takes the first so many; a longer run
+ * in the same order goes on with what a shorter one left, be it shards or an OUTPUT. The rows of
+ * OUTPUT are in the data set's own order, whatever the order of work. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,6 +35,8 @@ struct store_identity {
     int source_count;
     const char *device; /* of the engine that computes: another one rounds differently */
     size_t images, shard_size;
+    size_t total;      /* images of the whole data set; 0: `images` */
+    const char *order; /* "natural" or NULL: the data set's own; else its name (subset.h) */
 };
 
 struct store;
@@ -51,6 +57,15 @@ enum status store_join(const char *output, const struct store_identity *id, cons
 /* SHA-256 over all that two runs must have in common to share shards, in hex. */
 const char *store_run_id(const struct store *);
 size_t store_shard_size(const struct store *);
+/* The order of the images: the identity's, or, for a run over all images, that of the shorter run
+ * that it goes on with. Every process then says with store_set_order which image is in which place:
+ * order [total], borrowed until store_close; NULL: natural. */
+const char *store_order(const struct store *);
+void store_set_order(struct store *, const size_t *order);
+/* Images that a finished OUTPUT of a shorter run holds; 0: there is none. store_extend makes shards
+ * of them, as far as they fill any. `layout` as for store_merge. */
+size_t store_extendable(const struct store *);
+enum status store_extend(struct store *, struct records *layout, struct error *err);
 /* Another process has put this shard. */
 void store_note(struct store *, size_t shard);
 /* Waits until the file system shows all shards that other machines have put, which may take a

@@ -11,7 +11,10 @@ struct store {
     size_t shards, done;
     bool *have; /* [shards] */
     bool complete;
-    int lock; /* descriptor of parts/lock; -1 */
+    size_t extendable;   /* images of OUTPUT, where it is a shorter run's */
+    char order_name[64]; /* "natural", or another */
+    const size_t *order; /* [id.total] image in each place; NULL: natural. Borrowed */
+    int lock;            /* descriptor of parts/lock; -1 */
 };
 
 enum { STORE_PATH = 4400, STORE_PATIENCE = 60 /* s */ };
@@ -19,6 +22,18 @@ enum { STORE_PATH = 4400, STORE_PATIENCE = 60 /* s */ };
 void store_shard_path(const struct store *, size_t shard, char out[STORE_PATH]);
 /* Beside the shards, unique to this process: "NAME.HOST.PID.tmp". */
 void store_temporary_path(const struct store *, const char *name, char out[STORE_PATH]);
+
+/* ranks [images]: which row each of the first `images` places has in a file of them; malloc'ed. */
+enum status store_rank(const struct store *, size_t images, size_t **ranks, struct error *err);
+
+bool store_is_natural(const struct store *);
+/* Takes over the order of what is there; store_run_id follows. */
+void store_adopt_order(struct store *, const char *name);
+/* The order that a file's attribute tells, and how many images its rows are; 1 or more, or 0 where
+ * they cannot be read. */
+size_t store_read_extent(hid_t file, char order[64]);
+/* What a shard's name says; false where it is no finished shard's. */
+bool store_parse_shard(const struct store *, const char *name, size_t *shard, size_t *count);
 
 /* A folder of ours with all files in it. */
 void store_remove_folder(const char *path);

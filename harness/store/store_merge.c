@@ -15,6 +15,7 @@ struct merge {
     hid_t file;
     hid_t *datasets; /* [columns]; -1 for links */
     bool *written;   /* [columns] of the run: the first shard's is there */
+    size_t *rows;    /* [images] where each place's row goes; NULL: where it is */
 };
 
 /* Space for the whole file, so that a full disk shows before HDF5 has anything in its caches. */
@@ -54,6 +55,10 @@ static enum status put_attributes(const struct merge *m, const struct store_attr
     TRY(h5_put_int(m->file, "schema", 2, err));
     TRY(store_put_identity(m->store, m->file, err));
     TRY(h5_put_text(m->file, "device", m->store->id.device, err));
+    if (m->store->id.images < m->store->id.total) {
+        TRY(h5_put_text(m->file, "order", m->store->order_name, err));
+        TRY(h5_put_int(m->file, "dataset_images", (int64_t)m->store->id.total, err));
+    }
     for (size_t i = 0; i < count; i++) {
         if (a[i].text != NULL)
             TRY(h5_put_text(m->file, a[i].name, a[i].text, err));
@@ -156,6 +161,15 @@ static enum status read_shard(const struct merge *m, hid_t file, size_t shard, s
     return OK;
 }
 
+static enum status write_rows(const struct merge *m, int column, size_t first, size_t count,
+                              struct error *err)
+{
+    const struct column *c = &m->layout->columns[column];
+    if (m->rows == NULL || c->once)
+        return h5_write_rows(m->datasets[column], c, first, count, c->data, err);
+    return h5_write_scattered(m->datasets[column], c, m->rows + first, count, c->data, err);
+}
+
 static enum status copy_shard(const struct merge *m, size_t shard, struct error *err)
 {
     char path[STORE_PATH];
@@ -175,7 +189,7 @@ static enum status copy_shard(const struct merge *m, size_t shard, struct error 
         const struct column *c = &m->layout->columns[i];
         if (m->datasets[i] < 0 || m->written[i])
             continue;
-        TRY(h5_write_rows(m->datasets[i], c, first, count, c->data, err));
+        TRY(write_rows(m, i, first, count, err));
         m->written[i] = c->once;
     }
     return OK;
@@ -245,10 +259,13 @@ enum status store_merge(struct store *s, struct records *layout,
     store_temporary_path(s, "result", path);
     TRY(check_memory(err));
     TRY(reserve(s, layout, path, err));
+    if (s->order != NULL)
+        TRY(store_rank(s, s->id.images, &m.rows, err));
     h5_lock();
     h5_quiet();
     enum status status = write_merged(&m, path, attributes, attribute_count, err);
     h5_unlock();
+    free(m.rows);
     if (status == OK && finish != NULL)
         status = finish(path, err);
     if (status == OK)

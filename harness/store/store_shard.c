@@ -9,7 +9,12 @@
 
 void store_shard_path(const struct store *s, size_t shard, char out[STORE_PATH])
 {
-    snprintf(out, STORE_PATH, "%s/shard-%06zu.h5", s->parts, shard);
+    size_t first, count;
+    store_range(s, shard, &first, &count);
+    if (count == s->id.shard_size || s->id.images == s->id.total)
+        snprintf(out, STORE_PATH, "%s/shard-%06zu.h5", s->parts, shard);
+    else
+        snprintf(out, STORE_PATH, "%s/shard-%06zu-%zu.h5", s->parts, shard, count);
 }
 
 void store_temporary_path(const struct store *s, const char *name, char out[STORE_PATH])
@@ -129,6 +134,8 @@ static enum status fill_shard(const struct store *s, size_t shard, const struct 
     TRY(h5_put_int(file, "shard", (int64_t)shard, err));
     TRY(h5_put_int(file, "shard_size", (int64_t)s->id.shard_size, err));
     TRY(h5_put_int(file, "first", (int64_t)first, err));
+    if (!store_is_natural(s))
+        TRY(h5_put_text(file, "order", s->order_name, err));
     for (int i = 0; i < r->count; i++) {
         const struct column *c = &r->columns[i];
         if (c->same_as >= 0)

@@ -1,0 +1,92 @@
+#include "dataset_view.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct view {
+    struct dataset *inner;
+    size_t *indices; /* [count] */
+    struct dataset_kind kind;
+};
+
+static enum status view_load(struct dataset *dataset, size_t index, struct sample *sample,
+                             struct error *err)
+{
+    const struct view *v = dataset->impl;
+    return v->inner->kind->load(v->inner, v->indices[index], sample, err);
+}
+
+static void view_close(struct dataset *dataset)
+{
+    struct view *v = dataset->impl;
+    dataset_free(v->inner);
+    free(v->indices);
+    free(v);
+}
+
+static bool copy_names(const struct view *v, struct dataset *out, size_t count)
+{
+    out->ids = calloc(count + 1, sizeof *out->ids);
+    out->labels = calloc(count + 1, sizeof *out->labels);
+    out->description = strdup(v->inner->description);
+    if (out->ids == NULL || out->labels == NULL || out->description == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        out->ids[i] = strdup(v->inner->ids[v->indices[i]]);
+        if (out->ids[i] == NULL)
+            return false;
+        out->labels[i] = v->inner->labels[v->indices[i]];
+        out->count = i + 1;
+    }
+    return true;
+}
+
+enum status dataset_view(struct dataset *inner, size_t *indices, size_t count, struct dataset **out,
+                         struct error *err)
+{
+    struct view *v = calloc(1, sizeof *v);
+    struct dataset *d = calloc(1, sizeof *d);
+    *out = NULL;
+    if (v == NULL || d == NULL) {
+        free(v);
+        free(d);
+        free(indices);
+        dataset_free(inner);
+        return fail(err, E_NOMEM, "no memory for a data set of %zu images", count);
+    }
+    *v = (struct view){ inner, indices, *inner->kind };
+    v->kind.load = view_load;
+    v->kind.close = view_close;
+    d->kind = &v->kind;
+    d->impl = v;
+    d->has_labels = inner->has_labels;
+    d->has_masks = inner->has_masks;
+    d->has_shortcuts = inner->has_shortcuts;
+    d->labels_are_numbers = inner->labels_are_numbers;
+    memcpy(d->fingerprint, inner->fingerprint, sizeof d->fingerprint);
+    if (!copy_names(v, d, count)) {
+        dataset_free(d);
+        return fail(err, E_NOMEM, "no memory for a data set of %zu images", count);
+    }
+    *out = d;
+    return OK;
+}
+
+size_t dataset_view_index(const struct dataset *dataset, size_t i)
+{
+    return dataset->kind->load == view_load ? ((const struct view *)dataset->impl)->indices[i] : i;
+}
+
+void dataset_free(struct dataset *dataset)
+{
+    if (dataset == NULL)
+        return;
+    for (size_t i = 0; i < dataset->count; i++)
+        free(dataset->ids[i]);
+    free(dataset->ids);
+    free(dataset->labels);
+    free(dataset->description);
+    if (dataset->impl != NULL)
+        dataset->kind->close(dataset); /* a view's kind goes with it */
+    free(dataset);
+}
