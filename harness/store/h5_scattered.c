@@ -54,7 +54,7 @@ static bool select_rows(const struct scattered *s, const hsize_t shape[3])
 static enum status scattered_open(struct scattered *s, hid_t dataset, const struct column *c,
                                   const size_t *rows, size_t count, struct error *err)
 {
-    hsize_t shape[3];
+    hsize_t shape[3] = { 0 };
     int ndim = h5_column_shape(c, count, shape);
     *s = (struct scattered){ .placed = calloc(count, sizeof *s->placed),
                              .count = count,
