@@ -43,7 +43,8 @@ static int take_images(struct runner *r, const struct loaded *l, int from, int n
         int32_t label = p->data->has_labels ? p->data->labels[index] : -1;
         *records_i32(&r->records, r->label, at) = label;
         *records_u8(&r->records, r->status, at) = l->status[i];
-        *records_i32(&r->records, r->index, at) = (int32_t)index;
+        *records_i32(&r->records, r->index, at) =
+            (int32_t)(p->indices != NULL ? p->indices[index] : index);
         if (l->status[i] != IMAGE_OK)
             continue;
         const uint8_t *rgb = l->rgb + (size_t)i * r->rgb_stride;
