@@ -28,8 +28,13 @@ cd "$work"
     echo "SKIPPED: no onnxruntime to install: $(tail -1 "$work/said")"
     exit 77
 }
+lost='No matching distribution|ConnectionError|Read timed out|Temporary failure in name resolution'
 bash -euxo pipefail "$work/page.sh" >"$work/out" 2>&1 || {
     cat "$work/out"
+    if grep -qE "$lost" "$work/out"; then
+        echo "SKIPPED: the network went away"
+        exit 77
+    fi
     exit 1
 }
 for text in 'resnet50: 10 classes, 224 x 224 pixels' 'method gradcam: maps of 7 x 7' \
