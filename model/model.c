@@ -287,13 +287,32 @@ void model_close(struct model *m)
     free(m);
 }
 
+const char *model_published_name(int index)
+{
+    for (int i = 0; arch_types[i] != NULL; i++)
+        for (const struct published_model *p = arch_types[i]->published;
+             p != NULL && p->name != NULL; p++)
+            if (index-- == 0)
+                return p->name;
+    return NULL;
+}
+
+static enum status no_such_geometry(const char *name, struct error *err)
+{
+    char names[300] = "";
+    size_t used = 0;
+    for (int i = 0; model_published_name(i) != NULL && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+                                 model_published_name(i));
+    return fail(err, E_CONFIG, "'%s' is no published geometry; those are %s", name, names);
+}
+
 enum status model_synthesise(const char *name, uint64_t seed, struct model **out, struct error *err)
 {
     struct geometry g;
     const struct arch_type *type;
     if (!find_published(name, &g, &type))
-        return fail(err, E_CONFIG, "'%s' is no published geometry (vim_small, deit_small, ...)",
-                    name);
+        return no_such_geometry(name, err);
     struct checkpoint *ck = checkpoint_blank(type, &g);
     if (ck == NULL)
         return fail(err, E_NOMEM, "out of memory for a model like %s", name);

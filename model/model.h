@@ -86,6 +86,8 @@ const char *model_tokens(const struct model *, char *text, size_t size);
  * all of them. Returns `text`. */
 const char *model_describe(const struct model *, bool all, char *text, size_t size);
 
+/* Names of the published geometries ("vim_tiny", ...), one after the other; NULL past the last. */
+const char *model_published_name(int index);
 /* A model of a published geometry ("vim_small", ...) with fresh random weights: for benchmarks,
  * where only the shapes matter. E_CONFIG: no such name. */
 enum status model_synthesise(const char *name, uint64_t seed, struct model **out,

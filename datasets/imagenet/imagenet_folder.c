@@ -18,6 +18,12 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int by_bytes(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
@@ -218,6 +224,13 @@ static enum status open_root(const struct dataset_options *options, struct datas
 static enum status imagenet_open(const struct dataset_options *options, struct dataset *dataset,
                                  struct error *err)
 {
+    if (is_file(options->path))
+        return fail(
+            err, E_CONFIG,
+            "%s: a file; kind = imagenet wants a folder with val/nXXXXXXXX/*.JPEG, or the "
+            "class folders themselves; a list of images is kind = imagenet_list, an archive "
+            "of them kind = imagenet_tar",
+            options->path);
     if (!is_folder(options->path))
         return fail(err, E_CONFIG,
                     "%s: no such folder; kind = imagenet wants one with val/nXXXXXXXX/*.JPEG, or "

@@ -209,15 +209,15 @@ enum { KEY_HEADS = 256, KEY_SIZE, KEY_SAVE, KEY_FORWARD, KEY_METHOD, KEY_NO_GRAP
 
 static const struct argp_option options[] = {
     { "batch", 'b', "N", 0, "images in one call (default 16)", 0 },
-    { "precision", 'p', "NAME", 0, "fp32 (default), tf32 or bf16 matrix products", 0 },
+    { "precision", 'p', "fp32|tf32|bf16", 0, "of matrix products (default: fp32)", 0 },
     { "threads", 't', "N", 0, "CPU threads (default: all)", 0 },
-    { "device", 'd', "NAME", 0, "engine: cpu (default), cuda, ref", 0 },
+    { "device", 'd', "cpu|cuda|ref", 0, "engine (default: cpu)", 0 },
     { "repeats", 'r', "N", 0, "measurements of each pass (default 7)", 0 },
     { "plot", 'o', "STEM", 0, "draws a roofline to STEM.png, .pdf, .svg", 0 },
     { "heads", KEY_HEADS, "N", 0, "attention heads of a ViT checkpoint", 0 },
     { "image-size", KEY_SIZE, "N", 0, "side of a checkpoint's input", 0 },
     { "forward-only", KEY_FORWARD, NULL, 0, "leaves the explanations out", 0 },
-    { "method", KEY_METHOD, "NAME", 0, "times this explanation alone", 0 },
+    { "method", KEY_METHOD, "METHOD", 0, "times this explanation alone", 0 },
     { "no-graphs", KEY_NO_GRAPHS, NULL, 0, "launches a GPU's operations one by one", 0 },
     { "save", KEY_SAVE, "FILE", 0, "writes the random weights of a published name, fp16", 0 },
     CLI_HELP_OPTION,

@@ -73,8 +73,13 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 /* --- printing -------------------------------------------------------------------------------- */
 
 /* What the two runs were: only what differs. */
-static void print_provenance(const struct result *a, const struct result *b)
+static void print_provenance(const struct result *a, const struct result *b, bool more)
 {
+    bool any = more; /* a list follows */
+    for (int k = 0; k < RESULT_ATTRIBUTES; k++)
+        any = any || strcmp(a->attribute[k], b->attribute[k]) != 0;
+    if (any)
+        putchar('\n');
     for (int k = 0; k < RESULT_ATTRIBUTES; k++) {
         const char *x = a->attribute[k], *y = b->attribute[k];
         if (strcmp(x, y) == 0)
@@ -101,6 +106,7 @@ static void print_found(const struct result *a, const struct comparison *c)
     struct grid g;
     if (c->founds == 0)
         return;
+    putchar('\n'); /* or Markdown would take the table for a part of the list */
     grid_begin(&g, "lrlr");
     grid_cell(&g, "what differs");
     grid_cell(&g, "images");
@@ -137,8 +143,11 @@ static void print_paired(const struct paired *p, const struct bootstrap_options 
         grid_cell(&g, "%s", decimal(low, r->value[0], 2));
         grid_cell(&g, "%s", decimal(low, r->value[1], 2));
         grid_cell(&g, "%s", decimal_signed(low, r->value[1] - r->value[0], 2));
-        grid_cell(&g, "[%s, %s]", decimal_signed(low, r->difference.low, 2),
-                  decimal_signed(high, r->difference.high, 2));
+        if (r->untouched)
+            grid_cell(&g, "the same records");
+        else
+            grid_cell(&g, "[%s, %s]", decimal_signed(low, r->difference.low, 2),
+                      decimal_signed(high, r->difference.high, 2));
         size_cell(&g, isnan(r->p) ? 0 : r->p);
     }
     printf("\nPaired, on the %zu images that both scored (%d resamples, seed %llu):\n\n", p->images,
@@ -202,8 +211,8 @@ static enum status compare_files(const struct options *o, const struct result *c
 {
     struct comparison c;
     TRY(compare_results(r[0], r[1], o->tolerance, &c, err));
-    printf("A: %s\nB: %s\n\n", r[0]->path, r[1]->path);
-    print_provenance(r[0], r[1]);
+    printf("A: %s\nB: %s\n", r[0]->path, r[1]->path);
+    print_provenance(r[0], r[1], c.lonelies > 0);
     for (size_t i = 0; i < c.lonelies; i++)
         printf("- %s\n", c.lonely[i]);
     print_found(r[0], &c);

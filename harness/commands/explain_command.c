@@ -7,19 +7,17 @@
 #include "class_list.h"
 #include "colour.h"
 #include "command.h"
-#include "explain_figure.h"
+#include "explain_classes.h"
 #include "gnuplot.h"
 #include "log.h"
 #include "inference_cli.h"
 #include "suggest.h"
 
 enum { TOP = 5 };
-enum { CHOICE_PREDICTED = -1, CHOICE_TARGET = -2 }; /* else a class index */
 
 struct options {
     struct inference_cli cli;
-    const char *beside, *methods, *names, *protocol;
-    long choice;
+    const char *beside, *methods, *names, *protocol, *class;
     const char *checkpoint;
     const char **images; /* [image_count] the caller's argv */
     int image_count;
@@ -94,44 +92,6 @@ static enum status prepare(struct explain_figure *p, struct explained_model *sid
     return OK;
 }
 
-/* The first model that has another number of classes than are named; NULL: none. */
-static const struct engine *unnamed_model(const struct explain_figure *p)
-{
-    for (int k = 0; k < p->model_count && p->names.count > 0; k++)
-        if (p->models[k].inference.engine->info.classes != p->names.count)
-            return p->models[k].inference.engine;
-    return NULL;
-}
-
-/* Names that were asked for must do. Those that lie beside the checkpoint are used where they do;
- * in a folder of several models they may be another one's. */
-static enum status find_names(struct explain_figure *p, const struct options *o, struct error *err)
-{
-    enum status status = o->names != NULL ? class_list_read(o->names, &p->names, err)
-                                          : class_list_beside(o->checkpoint, &p->names, err);
-    const struct engine *other = unnamed_model(p);
-    if (status == OK && other != NULL)
-        status = fail(err, E_CONFIG, "%s names %d classes; %s has %d",
-                      o->names != NULL ? o->names : "classes.txt", p->names.count,
-                      other->options.checkpoint, other->info.classes);
-    if (status == OK || o->names != NULL)
-        return status;
-    log_warn("%s: classes are told by their numbers", err->text);
-    class_list_free(&p->names);
-    return OK;
-}
-
-static enum status check_choice(const struct explain_figure *p, const struct options *o,
-                                struct error *err)
-{
-    for (int k = 0; k < p->model_count; k++)
-        if (o->choice >= p->models[k].inference.engine->info.classes)
-            return fail(err, E_CONFIG, "--class %ld: %s has the classes 0 to %d", o->choice,
-                        p->models[k].inference.engine->options.checkpoint,
-                        p->models[k].inference.engine->info.classes - 1);
-    return OK;
-}
-
 static enum status open_panel(struct explain_figure *p, const struct options *o, struct error *err)
 {
     p->model_count = o->beside != NULL ? 2 : 1;
@@ -142,8 +102,8 @@ static enum status open_panel(struct explain_figure *p, const struct options *o,
                            err));
     if (o->beside != NULL)
         TRY(inference_cli_open(&o->cli, o->beside, true, &p->models[1].inference, err));
-    TRY(find_names(p, o, err));
-    TRY(check_choice(p, o, err));
+    TRY(explain_names(p, o->names, o->checkpoint, err));
+    TRY(explain_choose_class(p, o->class, &p->choice, err));
     TRY(choose_methods(p, o, err));
     for (int k = 0; k < p->model_count; k++)
         TRY(prepare(p, &p->models[k], o, err));
@@ -182,22 +142,6 @@ static void print_top(const struct explain_figure *p, const struct explained_mod
         printf("  %6.2f %%  %5d  %s\n", 100 * inference_probability(s, shown[i]), shown[i],
                p->names.count > 0 ? class_list_name(&p->names, shown[i], buffer) : "");
     }
-}
-
-static enum status explained_class(const struct explain_figure *p, const struct options *o,
-                                   const char *path, int *out, struct error *err)
-{
-    *out = (int)o->choice;
-    if (o->choice != CHOICE_TARGET)
-        return OK;
-    *out = p->names.count > 0 ? class_list_of_path(&p->names, path) : -1;
-    return *out >= 0
-               ? OK
-               : fail(err, E_CONFIG,
-                      "--class target: the class of %s is not known; it is read from a folder or "
-                      "name that begins with a WordNet id of the --names file (n01440764/x.jpg), "
-                      "else give its index: --class N",
-                      path);
 }
 
 static enum status explain_model(struct explained_model *side, int class, struct error *err)
@@ -244,7 +188,7 @@ static enum status explain_image(struct explain_figure *p, const struct options 
     const char *path = o->images[index];
     struct image image;
     int class;
-    TRY(explained_class(p, o, path, &class, err));
+    TRY(explain_class_of(p, p->choice, path, &class, err));
     TRY(image_read(path, &image, err));
     enum status status = OK;
     for (int k = 0; k < p->model_count && status == OK; k++) {
@@ -283,29 +227,19 @@ static int explain(const struct options *o)
 enum { KEY_BESIDE = 256 };
 
 static const struct argp_option option_table[] = {
-    { "methods", 'm', "NAME,...", 0, "explanation methods (default: all that the model has)", 0 },
-    { "class", 'c', "predicted|target|N", 0,
-      "explain the predicted class (default), the one that the image's path tells, or class N", 0 },
+    { "methods", 'm', "METHOD,...", 0, "explanation methods (default: all that the model has)", 0 },
+    { "class", 'c', "predicted|target|N|NAME", 0,
+      "explain the predicted class (default), the one that the image's path tells, or this one",
+      0 },
     { "names", 'n', "FILE", 0,
       "class names: one a line, or 'index wnid name' lines (default: classes.txt beside the "
-      "checkpoint)",
+      "checkpoint, else ImageNet's for 1000 classes)",
       0 },
     { "protocol", 'P', "released|paper", 0, "reading of the paper (default: released)", 0 },
     { "beside", KEY_BESIDE, "CHECKPOINT", 0, "a second model, its heat maps in a second row", 0 },
     INFERENCE_CLI_OPTIONS("results/explain"),
     { 0 }
 };
-
-static error_t parse_class(struct argp_state *state, struct options *o, const char *text)
-{
-    if (strcmp(text, "predicted") == 0)
-        o->choice = CHOICE_PREDICTED;
-    else if (strcmp(text, "target") == 0)
-        o->choice = CHOICE_TARGET;
-    else
-        return cli_whole(state, "class", text, 0, INT32_MAX, &o->choice);
-    return 0;
-}
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
@@ -318,7 +252,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         o->methods = value;
         return 0;
     case 'c':
-        return parse_class(state, o, value);
+        o->class = value;
+        return 0;
     case 'n':
         o->names = value;
         return 0;
@@ -358,7 +293,7 @@ static int main_explain(int argc, char **argv)
     struct options o = { .images = calloc((size_t)argc + 1, sizeof *o.images),
                          .cli = INFERENCE_CLI_START("results/explain"),
                          .protocol = "released",
-                         .choice = CHOICE_PREDICTED };
+                         .class = "predicted" };
     int code;
     if (o.images == NULL) {
         log_error("out of memory");

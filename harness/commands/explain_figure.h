@@ -19,6 +19,7 @@ struct explain_figure {
     const char *methods[EXPLAIN_METHODS]; /* names, of methods that all models have */
     int method_count;
     struct class_list names;
+    int choice; /* of --class (explain_classes.h) */
     const char *protocol, *preprocess;
     bool vector;
 };

@@ -115,9 +115,9 @@ static void put_title(FILE *f, const struct influence *s)
     char title[300];
     const struct plan *p = s->plan;
     const struct geometry *g = &s->model->geo;
-    snprintf(title, sizeof title, "%s (%d layers, width %d) on %s, %s, n = %zu", p->engine->info.name,
-             g->depth, g->width, p->data->kind->name, preprocess_names[p->v->data.preprocess],
-             s->images);
+    snprintf(title, sizeof title, "%s (%d layers, width %d) on %s, %s, n = %zu",
+             p->engine->info.name, g->depth, g->width, p->data->kind->name,
+             preprocess_names[p->v->data.preprocess], s->images);
     fputs("set title ", f);
     gnuplot_quote(f, title);
     fputs(" noenhanced\n", f);

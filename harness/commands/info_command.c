@@ -59,7 +59,8 @@ static enum status info_result(const char *path, struct error *err)
         scored += r->status[i] == 0;
         labelled += r->status[i] == 0 && r->label[i] >= 0;
     }
-    printf("%s: result file of evalh, schema %d%s\n", path, r->schema, r->complete ? "" : ", NOT COMPLETE");
+    printf("%s: result file of evalh, schema %d%s\n", path, r->schema,
+           r->complete ? "" : ", NOT COMPLETE");
     printf("  images              %zu, of which %zu scored, %zu of them labelled\n", r->images,
            scored, labelled);
     if (!isnan(r->seconds))
@@ -162,6 +163,23 @@ static bool is_text(const char *start, size_t size)
     return size > 0;
 }
 
+/* A text where a checkpoint is due: what git-lfs or a failed download leaves, or another text under
+ * a checkpoint's name. */
+static bool stands_for_another(const char *path, const char *start, size_t size)
+{
+    static const char *const begins[] = { "version https://git-lfs", "<" }, *const ends[] = {
+        ".pth", ".pt", ".safetensors", ".bin", ".ckpt"
+    };
+    size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (size >= strlen(begins[i]) && memcmp(start, begins[i], strlen(begins[i])) == 0)
+            return true;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (length > strlen(ends[i]) && strcmp(path + length - strlen(ends[i]), ends[i]) == 0)
+            return true;
+    return false;
+}
+
 /* What is neither HDF5 nor a folder: a list of images, an archive of them, or a checkpoint. */
 static enum status info_other(const char *path, struct error *err)
 {
@@ -169,8 +187,8 @@ static enum status info_other(const char *path, struct error *err)
     struct error why;
     size_t size = read_start(path, start, sizeof start);
     bool tar = size > 262 && memcmp(start + 257, "ustar", 5) == 0;
-    if (!tar && !is_text(start, size)) /* an empty file too: it says so */
-        return info_checkpoint(path, err);
+    if (!tar && (!is_text(start, size) || stands_for_another(path, start, size)))
+        return info_checkpoint(path, err); /* an empty file too: it says what is wrong */
     if (info_dataset(path, tar ? "imagenet_tar" : "imagenet_list", &why) == OK)
         return OK;
     return fail(err, E_DATA,

@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "format.h"
+#include "gnuplot.h"
 #include "ledger.h"
 #include "log.h"
 #include "plots.h"
@@ -81,10 +82,12 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     return cli_files_parse(&o->in, key, value, state, o->help, "a result file (.h5)");
 }
 
-/* Into a file that is there whole or, after a failure, not at all. */
+/* Into a file that is there whole or, after a failure, not at all; its folder is made if need be.
+ */
 static enum status write_file(const struct options *o, const struct report *report,
                               struct error *err)
 {
+    TRY(make_directory_of(o->out, err));
     FILE *f = fopen(o->out, "w");
     if (!f)
         return fail(err, E_IO, "%s: cannot be written: %s", o->out, strerror(errno));

@@ -22,6 +22,23 @@ static const char head[] =
     "    } | sort -u)\n"
     "}\n"
     "\n"
+    "_evalh_list() { # $1: words of a list with commas between\n"
+    "    local list=$1 before\n"
+    "    if [[ $cur == *,* ]]; then # the next word\n"
+    "        before=${cur%,*},\n"
+    "        list=$before${list// / $before}\n"
+    "    fi\n"
+    "    _evalh_words \"$list\"\n"
+    "}\n"
+    "\n"
+    "_evalh_words_or_files() { # $1: words\n"
+    "    compopt -o filenames 2>/dev/null\n"
+    "    mapfile -t COMPREPLY < <({\n"
+    "        compgen -W \"$1\" -- \"$cur\"\n"
+    "        compgen -f -- \"$cur\"\n"
+    "    } | sort -u)\n"
+    "}\n"
+    "\n"
     "_evalh_folders() {\n"
     "    compopt -o filenames 2>/dev/null\n"
     "    mapfile -t COMPREPLY < <(compgen -d -- \"$cur\")\n"
@@ -55,15 +72,14 @@ static const char setting_head[] =
     "    cur=${cur#*=}\n"
     "    case $key in\n";
 
-static const char setting_tail[] =
-    "    esac\n"
-    "    if [[ $many && $cur == *,* ]]; then # the next word of a list\n"
-    "        local before=${cur%,*},\n"
-    "        list=$before${list// / $before}\n"
-    "    fi\n"
-    "    _evalh_words \"$list\"\n"
-    "}\n"
-    "\n";
+static const char setting_tail[] = "    esac\n"
+                                   "    if [[ $many ]]; then\n"
+                                   "        _evalh_list \"$list\"\n"
+                                   "    else\n"
+                                   "        _evalh_words \"$list\"\n"
+                                   "    fi\n"
+                                   "}\n"
+                                   "\n";
 
 static void print_word(void *to, const char *word)
 {
@@ -119,6 +135,16 @@ static void print_offer(FILE *f, const char *place_holder)
         choice_words(f, place_holder);
         fputc('\'', f);
         break;
+    case OPERAND_METHOD:
+        fputs(operand_repeats(place_holder) ? "_evalh_list '" : "_evalh_words '", f);
+        choice_words(f, place_holder);
+        fputc('\'', f);
+        break;
+    case OPERAND_MODEL:
+        fputs("_evalh_words_or_files '", f);
+        choice_words(f, place_holder);
+        fputc('\'', f);
+        break;
     case OPERAND_SETTING:
         fputs("_evalh_setting", f);
         break;
@@ -152,8 +178,12 @@ static void print_command(FILE *f, const struct command *c)
     fputs("        esac\n        if [[ $cur == -* ]]; then\n            _evalh_words '", f);
     for (int i = 0; (o = option_at(c->argp, i)) != NULL; i++)
         fprintf(f, "%s--%s", i > 0 ? " " : "", o->name);
-    fprintf(f, "'\n        else\n            _evalh_files '%s'\n        fi\n        ;;\n",
-            strncmp(operands, "CONFIG", 6) == 0 ? ".ini" : "");
+    fputs("'\n        else\n            ", f);
+    if (operand_of(operands) == OPERAND_MODEL)
+        print_offer(f, operands);
+    else
+        fprintf(f, "_evalh_files '%s'", strncmp(operands, "CONFIG", 6) == 0 ? ".ini" : "");
+    fputs("\n        fi\n        ;;\n", f);
 }
 
 enum status complete_bash(const char *folder, struct error *err)

@@ -27,6 +27,19 @@ static void print_operand(FILE *f, const char *place_holder)
     case OPERAND_NONE:
         fputc(' ', f);
         break;
+    case OPERAND_MODEL:
+        fputs("_evalh_model", f);
+        break;
+    case OPERAND_METHOD:
+        if (operand_repeats(place_holder)) {
+            fputs("_sequence compadd - ", f);
+            choice_words(f, place_holder);
+            break;
+        }
+        fputc('(', f);
+        choice_words(f, place_holder);
+        fputc(')', f);
+        break;
     case OPERAND_CHOICE:
         fputc('(', f);
         choice_words(f, place_holder);
@@ -66,8 +79,11 @@ static void print_command(FILE *f, const struct command *c)
     fprintf(f, "    %s)\n        _arguments", c->name);
     for (int i = 0; (o = option_at(c->argp, i)) != NULL; i++)
         print_option(f, o);
-    fprintf(f, " \\\n            '*:%s:_files%s'\n        ;;\n", operands,
-            strncmp(operands, "CONFIG", 6) == 0 ? " -g \"*.ini(-.)\"" : "");
+    const char *how = operand_of(operands) == OPERAND_MODEL ? "_evalh_model"
+                      : strncmp(operands, "CONFIG", 6) == 0 ? "_files -g \"*.ini(-.)\""
+                                                            : "_files";
+    fprintf(f, " \\\n            '*:%.*s:%s'\n        ;;\n", (int)strcspn(operands, "\n"), operands,
+            how);
 }
 
 enum status complete_zsh(const char *folder, struct error *err)
@@ -80,7 +96,9 @@ enum status complete_zsh(const char *folder, struct error *err)
           f);
     for (size_t i = 0; i < config_key_count; i++)
         fprintf(f, "\n        %s.%s", config_keys[i].section, config_keys[i].name);
-    fputs("\n    )\n    compadd -S = -a keys\n}\n\n_evalh() {\n    local -a commands=(", f);
+    fputs("\n    )\n    compadd -S = -a keys\n}\n\n_evalh_model() {\n    compadd -- ", f);
+    choice_words(f, "MODEL");
+    fputs("\n    _files\n}\n\n_evalh() {\n    local -a commands=(", f);
     for (size_t i = 0; commands[i] != NULL; i++) {
         fprintf(f, "\n        '%s:", commands[i]->name);
         quoted(f, commands[i]->summary);

@@ -46,10 +46,20 @@ enum status complete_bash(const char *folder, struct error *err);
 enum status complete_zsh(const char *folder, struct error *err);
 
 /* What a word of the command line names, told from its place holder ("DIR", "N", "md|csv"). */
-enum operand { OPERAND_NONE, OPERAND_CHOICE, OPERAND_SETTING, OPERAND_FOLDER, OPERAND_FILE };
+enum operand {
+    OPERAND_NONE,
+    OPERAND_CHOICE,
+    OPERAND_SETTING,
+    OPERAND_FOLDER,
+    OPERAND_FILE,
+    OPERAND_METHOD, /* METHOD: an explanation method; METHOD,...: several */
+    OPERAND_MODEL   /* MODEL: a published name, or a file */
+};
 enum operand operand_of(const char *place_holder);
-/* The words of an OPERAND_CHOICE, with blanks between. */
+/* The words of an OPERAND_CHOICE, or of the methods or models, with blanks between. */
 void choice_words(FILE *, const char *place_holder);
+/* "METHOD,...": more than one, with commas between. */
+bool operand_repeats(const char *place_holder);
 
 /* The words that a key takes, one call each: choices, a set, the special word of a number, methods,
  * tasks, kinds of data set. */

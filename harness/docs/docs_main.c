@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 
 #include "docs.h"
+#include "explain.h"
 #include "log.h"
+#include "model.h"
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
@@ -47,6 +49,10 @@ char option_letter(const struct argp_option *o)
 
 enum operand operand_of(const char *place_holder)
 {
+    if (strncmp(place_holder, "METHOD", 6) == 0)
+        return OPERAND_METHOD;
+    if (strcmp(place_holder, "MODEL") == 0)
+        return OPERAND_MODEL;
     if (strlen(place_holder) == 1 || strchr(place_holder, ',') != NULL)
         return OPERAND_NONE; /* N, X; NAME,... */
     if (strchr(place_holder, '|') != NULL)
@@ -58,12 +64,28 @@ enum operand operand_of(const char *place_holder)
     return OPERAND_FILE;
 }
 
+bool operand_repeats(const char *place_holder)
+{
+    return strchr(place_holder, ',') != NULL;
+}
+
 void choice_words(FILE *f, const char *place_holder)
 {
     const char *before = "";
+    if (operand_of(place_holder) == OPERAND_METHOD) {
+        for (size_t i = 0; explain_methods[i] != NULL; i++)
+            fprintf(f, "%s%s", i > 0 ? " " : "", explain_methods[i]->name);
+        return;
+    }
+    if (operand_of(place_holder) == OPERAND_MODEL) {
+        for (int i = 0; model_published_name(i) != NULL; i++)
+            fprintf(f, "%s%s", i > 0 ? " " : "", model_published_name(i));
+        return;
+    }
     for (const char *p = place_holder; *p != '\0';) {
         size_t length = strcspn(p, "|");
-        if (length > 1) { /* a single letter stands for a number */
+        bool stands_for_more = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") >= length; /* N, NAME */
+        if (!stands_for_more) {
             fprintf(f, "%s%.*s", before, (int)length, p);
             before = " ";
         }

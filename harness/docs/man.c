@@ -59,10 +59,19 @@ static const struct {
       "the table on standard output, the curves as PNG, PDF and SVG" },
     { "report", "evalh report --paper -f latex results/*.h5 > tables.tex",
       "the paper's tables, the rows that there are; gaps are shown" },
-    { "compare", "evalh compare results/baseline/demo_vim.h5 results/demo_vim.h5",
+    { "compare", "evalh compare results/baseline/nightly_vim.h5 results/nightly_vim.h5",
       "whether a new run gave what the baseline gave" },
     { "compare", "evalh compare --paired --tolerance 1e-5 cpu.h5 gpu.h5",
       "two devices: rounding is allowed, and what it does to the scores is shown" },
+    { "attn", "evalh attn vim_s_midclstok_80p5acc.pth cat.jpg --beside deit_small_patch16_224.pth",
+      "hidden attention beside attention: three layers, the mean of channels and of heads" },
+    { "attn", "evalh attn --influence configs/segment_vim_s.ini --images 100",
+      "which patches reach CLS, layer by layer, over 100 images" },
+    { "bench", "evalh bench vim_small --plot roofline",
+      "what a forward pass takes here, and what its operations could take" },
+    { "doctor", "evalh doctor configs/perturb_vim_s.ini", "before a run of days" },
+    { "explain", "evalh explain vim_s_midclstok_80p5acc.pth shark.jpg --class 'great white shark'",
+      "what speaks for that class, whatever the model says" },
     { "explain", "evalh explain vim_s_midclstok_80p5acc.pth cat.jpg dog.jpg --out panels",
       "top five classes, and each photograph beside its heat maps" },
     { "rescore", "evalh rescore results/perturb_vim_s.h5",
@@ -89,13 +98,38 @@ static void print_examples(FILE *f, const char *command)
     }
 }
 
-static void print_exit_status(FILE *f)
+/* What exit codes 0, 1 and 2 say: of a command that has its own; else those of `usual`. */
+static const struct exit_codes {
+    const char *command, *says[3];
+} own_codes[] = {
+    { "compare",
+      { "the files hold the same numbers, within the tolerance",
+        "numbers differ, the images are others, or B was slower than --slower allows",
+        "a file cannot be read, or the command line is not right: nothing was compared" } },
+    { "doctor",
+      { "nothing was found that would be in the way of the run", "doctor itself failed",
+        "something is wrong, and was told; or the command line is not right" } },
+    { "info",
+      { "all files were told", "a file after the first could not be told",
+        "the first file could not be told, or the command line is not right" } },
+};
+static const struct exit_codes usual = {
+    NULL,
+    { "done", "something failed, or was stopped, after work had begun; what was finished is kept",
+      "nothing was run: the command line, a config or an input is not right" }
+};
+
+/* command NULL: those that most have. */
+static void print_exit_status(FILE *f, const char *command)
 {
+    const struct exit_codes *codes = &usual;
+    for (size_t i = 0; command != NULL && i < sizeof own_codes / sizeof *own_codes; i++)
+        if (strcmp(own_codes[i].command, command) == 0)
+            codes = &own_codes[i];
     fputs(".SH EXIT STATUS\n", f);
-    item(f, "0", "done");
-    item(f, "1",
-         "something failed, or was stopped, after work had begun; what was finished is kept");
-    item(f, "2", "nothing was run: the command line, a config or an input is not right");
+    item(f, "0", codes->says[0]);
+    item(f, "1", codes->says[1]);
+    item(f, "2", codes->says[2]);
 }
 
 /* ---- a command ------------------------------------------------------------------------------- */
@@ -137,20 +171,35 @@ static void print_description(FILE *f, const char *doc)
     paragraph(f, rest + 1);
 }
 
+/* A line for each way to call it, as argp has them: "A B\n--other C". */
+static void print_synopsis(FILE *f, const char *name, const char *operands)
+{
+    for (const char *line = operands;; line++) {
+        char way[200];
+        size_t length = strcspn(line, "\n");
+        snprintf(way, sizeof way, "%.*s", (int)length, line);
+        fprintf(f, "%s.B evalh ", line == operands ? "" : ".br\n");
+        roff_text(f, name);
+        fputs("\n[\\fIOPTION\\fR...] \\fI", f);
+        roff_text(f, way);
+        fputs("\\fR\n", f);
+        line += length;
+        if (*line == '\0')
+            return;
+    }
+}
+
 static void print_command(FILE *f, const struct command *c)
 {
     char name[64];
     snprintf(name, sizeof name, "evalh-%s", c->name);
     roff_title(f, name, "1", c->summary);
-    fputs(".SH SYNOPSIS\n.B evalh ", f);
-    roff_text(f, c->name);
-    fputs("\n[\\fIOPTION\\fR...] \\fI", f);
-    roff_text(f, c->argp->args_doc != NULL ? c->argp->args_doc : "");
-    fputs("\\fR\n", f);
+    fputs(".SH SYNOPSIS\n", f);
+    print_synopsis(f, c->name, c->argp->args_doc != NULL ? c->argp->args_doc : "");
     print_description(f, c->argp->doc != NULL ? c->argp->doc : c->summary);
     print_options(f, c->argp);
     print_examples(f, c->name);
-    print_exit_status(f);
+    print_exit_status(f, c->name);
     fputs(".SH SEE ALSO\n.BR evalh (1)", f);
     for (size_t i = 0; commands[i] != NULL; i++)
         if (commands[i] != c) {
@@ -203,7 +252,7 @@ static void print_main(FILE *f)
     item(f, EVALH_DATADIR "/configs", "the demo, and a config for each row of the paper's tables");
     item(f, EVALH_DATADIR "/published", "the published figures that reports put beside ours");
     item(f, EVALH_DOCDIR "/schema.md", "what a result file holds");
-    print_exit_status(f);
+    print_exit_status(f, NULL);
     fputs(".SH SEE ALSO\n.BR evalh.ini (5)\n", f);
 }
 

@@ -105,10 +105,27 @@ enum status make_directory(const char *path, struct error *err)
     }
     bad = bad || (mkdir(part, 0777) != 0 && errno != EEXIST);
     free(part);
+    struct stat st;
+    if (!bad && stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        errno = ENOTDIR;
+        bad = 1;
+    }
     if (bad || access(path, W_OK | X_OK) != 0)
-        return fail(err, E_IO, "%s: %s: a directory to write plots into is expected", path,
+        return fail(err, E_IO, "%s: %s: a folder that can be written is expected", path,
                     strerror(errno));
     return OK;
+}
+
+enum status make_directory_of(const char *file, struct error *err)
+{
+    const char *slash = strrchr(file, '/');
+    if (!slash || slash == file)
+        return OK;
+    char *folder = strndup(file, (size_t)(slash - file));
+    enum status status =
+        folder ? make_directory(folder, err) : fail(err, E_NOMEM, "%s: no memory", file);
+    free(folder);
+    return status;
 }
 
 /* Ours, but for the locale: scripts are UTF-8 whatever the caller's is, and gnuplot says so of

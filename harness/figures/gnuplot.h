@@ -30,6 +30,8 @@ struct line_style line_style_of(const char *method, size_t index);
 
 /* mkdir -p. E_IO. */
 enum status make_directory(const char *path, struct error *err);
+/* The same of the folder that a file is to lie in. */
+enum status make_directory_of(const char *file, struct error *err);
 
 /* Runs the script. E_IO: no gnuplot, or it failed. */
 enum status gnuplot_run(const char *script, struct error *err);

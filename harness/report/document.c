@@ -350,6 +350,12 @@ static void run_tables(const struct writer *w, const struct run *run, bool *fail
         segmentation_table(w, run, STRATUM_ALL, failed);
         published_note(w, &run->segmentation_comparability, any_segmentation_published(run),
                        "Ali et al. 2025, Tables 2, 5 and 6");
+        say(w, w->style->paragraph,
+            "mAP is the mean over the images of the average precision of foreground and background "
+            "together, as published: the heat ranks the pixels as foreground, and 1 - heat ranks "
+            "them once more as background; heat that knows nothing gets 50 %%. It is another "
+            "figure "
+            "than the foreground AP of a precision-recall curve.");
         if (run->labelled) {
             segmentation_table(w, run, STRATUM_CORRECT, failed);
             segmentation_table(w, run, STRATUM_WRONG, failed);

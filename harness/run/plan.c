@@ -195,8 +195,14 @@ static enum status check_output(struct plan *p, struct error *err)
 
 static enum status set_threads(struct plan *p, struct error *err)
 {
-    (void)err;
-    int own = omp_get_num_procs() / p->place.sharers;
+    enum { MOST_A_PROCESSOR = 8, FEWEST = 64 };
+    int all = omp_get_num_procs(), own = all / p->place.sharers;
+    int most = MOST_A_PROCESSOR * all > FEWEST ? MOST_A_PROCESSOR * all : FEWEST;
+    if (p->v->compute.threads > most)
+        return config_fail(p->config, &p->v->compute.threads, err,
+                           "this machine has %d processors: 1 to %d threads are taken, and all "
+                           "(or %d) are fastest",
+                           all, most, all);
     p->threads = p->v->compute.threads > 0 ? (int)p->v->compute.threads : own > 1 ? own : 1;
     omp_set_num_threads(p->threads);
     return OK;

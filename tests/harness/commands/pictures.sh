@@ -47,6 +47,8 @@ if $drawn; then
     expect 0 "wrote" explain "$vim" --class target --names "$work/names.txt" --methods raw "$first" --out "$work/t" --vector
     label=$(basename "$(dirname "$first")" | sed 's/n0*\([0-9]\)$/\1/')
     grep -q "thing number $label" "$work/t/$stem.svg" || fail "not the class that the folder tells"
+    expect 0 "wrote" explain "$vim" --class "Thing number 4" --names "$work/names.txt" --methods raw "$first" --out "$work/n"
+    grep -q ",raw,4,0,0," "$work/n/$stem.csv" || fail "not the class of that name"
     # Names beside the checkpoint are used unasked where they are as many as the classes.
     cp "$work/names.txt" "$work/classes.txt"
     expect 0 "wrote" explain "$vim" --methods raw "$first" --out "$work/b"
@@ -88,13 +90,29 @@ expect 2 "none.pth" explain "$work/none.pth" "$first"
 expect 2 "'rolout' is not a method for a vim; did you mean 'rollout'?" explain "$vim" "$first" -m rolout
 expect 2 "'mambalrp' is not a method for a vit" explain "$vit" --heads 2 "$first" -m mambalrp
 expect 2 "--class 10: $vim has the classes 0 to 9" explain "$vim" "$first" --class 10
-expect 2 "give its index: --class N" explain "$vim" "$first" --class target
+expect 2 "--class 'thing': no class is called so; some have it in their names: 0 thing number 0; 1 thing number 1" \
+    explain "$vim" "$first" --class thing --names "$work/names.txt"
+expect 2 "--class 'thing': the model's classes have no names here" explain "$vim" "$first" --class thing
+expect 2 "--class -1: $vim has the classes 0 to 9" explain "$vim" "$first" --class=-1
+printf 'shark, fish\nfish, dolphin\n' >"$work/two.txt"
+seq 2 9 >>"$work/two.txt"
+expect 2 "--class 'FISH': 2 classes are called so (0 is the first)" explain "$vim" "$first" --class FISH --names "$work/two.txt"
+expect 2 "give its index or its name: --class N" explain "$vim" "$first" --class target
 head -3 "$work/names.txt" >"$work/few.txt"
 expect 2 "names 3 classes" explain "$vim" "$first" --names "$work/few.txt"
 sed '2d' "$work/names.txt" >"$work/gap.txt"
 expect 2 "gap.txt: class 9 is named, but there are 9 lines" explain "$vim" "$first" --names "$work/gap.txt"
 expect 2 "does not divide" explain "$vit" --heads 5 "$first"
 expect 2 "no heads" explain "$vim" --heads 2 "$first"
+# What is no checkpoint, told as clearly by info as by a run.
+printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n' >"$work/lfs"
+printf '<!DOCTYPE html>\n<title>Sign in</title>\n' >"$work/page.safetensors"
+expect 2 "lfs: a git-lfs pointer, not the file itself (git lfs pull)" info "$work/lfs"
+expect 2 "page.safetensors: an HTML or XML page, perhaps of a failed download" info "$work/page.safetensors"
+expect 2 "'vim_smal' is no published geometry; those are vim_tiny, vim_small" bench vim_smal
+expect 2 "threads are taken, and all (or" run "$c" -n -s compute.threads=1000
+expect 2 "a list of images is kind = imagenet_list, an archive of them kind = imagenet_tar" \
+    run "$c" -n -s data.kind=imagenet -s data.path="$c"
 expect 2 "--layers: '4': a layer from 0 to 3" attn "$vim" "$first" --layers 4
 expect 2 "--layers: '101%'" attn "$vim" "$first" --layers 101%
 expect 2 "layer 1 of" attn "$vim" "$first" --layers 1,25% --out "$work/at"

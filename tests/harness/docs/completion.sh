@@ -38,6 +38,13 @@ offers "evalh run -s task.directions=negative,p" "negative,positive"
 offers "evalh run -l " ""
 offers "evalh run -s explain.discard=" ""
 
+offers "evalh run -s explain.ties=" "index random reverse"
+offers "evalh explain -m rol" "rollout"
+offers "evalh explain --methods=raw,ro" "raw,rollout"
+offers "evalh bench --method att" "attribution"
+offers "evalh bench vim_sm" "vim_small vim_small_s8"
+offers "evalh bench -d c" "cpu cuda"
+
 cd "$work" && mkdir -p folder && touch a.ini b.h5 folder/c.ini || exit 1
 offers "evalh run " "a.ini folder"
 offers "evalh run a.ini folder/" "folder/c.ini"

@@ -28,6 +28,10 @@ for command in $(commands); do
     done
 done
 
+# What is true of one command is said of it: two ways to call, codes of its own.
+[ "$(grep -cx '\.B evalh attn' "$DOCS/man1/evalh-attn.1")" -eq 2 ] || fail "evalh-attn.1 does not have two ways to call it"
+grep -q "^numbers differ, " "$DOCS/man1/evalh-compare.1" || fail "evalh-compare.1 has the exit codes of others"
+
 keys=$("$EVALH" run --keys | sed -nE 's/^  ([a-z_]+)( =.*| +\(.*)?$/\1/p')
 [ "$(wc -l <<<"$keys")" -ge 30 ] || fail "evalh run --keys: too few keys were read"
 for key in $keys; do
@@ -37,8 +41,8 @@ for name in $("$EVALH" run --methods | sed -nE 's/^  ([a-z_]+) .*/\1/p'); do
     grep -qx "\\.B $name" "$DOCS/man5/evalh.ini.5" || fail "evalh.ini.5 lacks $name"
 done
 
-# Configs that the examples name.
-for config in $(grep -ohE 'configs/[a-z_]+\.ini' "$DOCS"/man1/*.1 | sort -u); do
+# Configs and baselines that the examples name.
+for config in $(grep -ohE '(configs/[a-z_]+\.ini|results/baseline/[a-z_]+\.h5)' "$DOCS"/man1/*.1 | sort -u); do
     [ -f "$(dirname "$0")/../../../$config" ] || fail "an example names $config, which there is not"
 done
 

@@ -190,7 +190,7 @@ static void plots(void **state)
     /* `out` is a file */
     r = REPORT(in_folder("plot's.h5"), "--plots", in_folder("out/x"));
     assert_int_equal(r.code, 1);
-    assert_non_null(strstr(r.err, "a directory to write plots into is expected"));
+    assert_non_null(strstr(r.err, "a folder that can be written is expected"));
     outcome_free(&r);
 }
 
