@@ -45,8 +45,9 @@ def test_piece_by_piece(tmp_path):
     [
         (["a", "a"], some(2), None, "'a' comes twice"),
         (["a", ""], some(2), None, "id 2 is ''"),
-        (["a"], some(2), None, r"shape \[2, 7, 7\]; \[1, h, w\]"),
+        (["a"], some(2), None, r"shape \[2, 7, 7\]; \[1, h, h\]"),
         (["a"], some(1)[0], None, r"shape \[7, 7\]"),
+        (["a"], some(1)[:, 1:], None, r"shape \[1, 6, 7\]; \[1, h, h\] is wanted"),
         (["a", "b"], some(2) * np.array([1, np.nan])[:, None, None], None, "map of 'b' holds NaN"),
         (["a"], some(1), some(2), "target_maps has shape"),
         ([], np.zeros((0, 7, 7)), None, "no maps were added"),
