@@ -12,22 +12,32 @@
 #include "ledger.h"
 #include "log.h"
 #include "plots.h"
+#include "score_table.h"
 
 struct options {
     const struct format *format;
     const char *plots, *published, *out; /* out NULL: standard output */
-    bool paper;
+    bool paper, scores;
     struct bootstrap_options bootstrap;
     bool help;
     struct cli_files in;
 };
 
-enum { KEY_FORMAT = 'f', KEY_OUT = 'o', KEY_PLOTS = 'p', KEY_PAPER = 0x100, KEY_PUBLISHED };
+enum {
+    KEY_FORMAT = 'f',
+    KEY_OUT = 'o',
+    KEY_PLOTS = 'p',
+    KEY_PAPER = 0x100,
+    KEY_PUBLISHED,
+    KEY_SCORES
+};
 
 static const struct argp_option option_table[] = {
     { "format", KEY_FORMAT, "md|csv|latex|json|html", 0, "on standard output (default: md)", 0 },
     { "paper", KEY_PAPER, NULL, 0,
       "the paper's Tables 1, 2, 5 and 6 from all files (md, latex, html)", 0 },
+    { "scores", KEY_SCORES, NULL, 0,
+      "every score of a run, methods by metrics, with ranks and how far the metrics agree", 0 },
     { "out", KEY_OUT, "FILE", 0, "write there instead of to standard output", 0 },
     { "plots", KEY_PLOTS, "DIR", 0, "draw the figures into DIR: PNG, PDF and SVG, with gnuplot",
       0 },
@@ -51,6 +61,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case KEY_PAPER:
         o->paper = true;
+        return 0;
+    case KEY_SCORES:
+        o->scores = true;
         return 0;
     case KEY_OUT:
         o->out = value;
@@ -99,6 +112,15 @@ static enum status write_file(const struct options *o, const struct report *repo
     return status;
 }
 
+/* A table a run, into out [runs]. */
+static enum status build_scores(const struct report *report, struct score_table *out,
+                                struct error *err)
+{
+    for (size_t i = 0; i < report->runs; i++)
+        TRY(score_table_build(report->run[i].result, &report->bootstrap, &out[i], err));
+    return OK;
+}
+
 static enum status write_report(const struct options *o, const struct result *const *results,
                                 const struct published *published, struct error *err)
 {
@@ -106,7 +128,15 @@ static enum status write_report(const struct options *o, const struct result *co
     TRY(report_build(results, (size_t)o->in.files, published, &o->bootstrap, &report, err));
     report.paper = o->paper;
     struct ledger ledger;
-    enum status status = ledger_build(&report, &ledger, err);
+    struct score_table *scores = calloc(report.runs + 1, sizeof *scores);
+    enum status status = scores ? ledger_build(&report, &ledger, err)
+                                : fail(err, E_NOMEM, "no memory for the scores");
+    if (status == OK && o->scores) {
+        status = build_scores(&report, scores, err);
+        report.scores = scores;
+        if (status != OK)
+            ledger_free(&ledger);
+    }
     if (status == OK) {
         report.ledger = &ledger;
         status = o->out ? write_file(o, &report, err) : o->format->write(&report, stdout, err);
@@ -114,6 +144,9 @@ static enum status write_report(const struct options *o, const struct result *co
             status = plots_write(&report, o->plots, err);
         ledger_free(&ledger);
     }
+    for (size_t i = 0; scores && i < report.runs; i++)
+        score_table_free(&scores[i]);
+    free(scores);
     report_free(&report);
     return status;
 }

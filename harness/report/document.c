@@ -8,6 +8,7 @@
 
 #include "decimal.h"
 #include "ledger.h"
+#include "score_table.h"
 
 /* --- a run: what it was ---------------------------------------------------------------------- */
 
@@ -378,6 +379,8 @@ static enum status write_run(const struct writer *w, const struct report *report
     run_title(run, title, sizeof title);
     style->heading(w->f, 1, title);
     run_items(w, run);
+    if (report->scores)
+        score_tables(w, &report->scores[index], failed);
     if (style->run_figures)
         TRY(style->run_figures(w->f, report, index, err));
     run_tables(w, run, failed);

@@ -44,5 +44,8 @@ void run_title(const struct run *, char *out, size_t size);
 
 /* Which method came first, by how much, how surely, and on what. E_NOMEM. */
 enum status in_short(const struct writer *, const struct report *, bool *failed, struct error *err);
+/* Every score of a run, method by method, and what the metrics say together. */
+struct score_table;
+void score_tables(const struct writer *, const struct score_table *, bool *failed);
 /* Tables 1, 2, 5 and 6 of the paper from whichever runs have their rows. */
 void paper_write(const struct writer *, const struct report *, bool *failed);

@@ -2,6 +2,7 @@
  * task "ledger" hold differences from the run in column `base`; `variant` is the switch. */
 #include "format.h"
 #include "ledger.h"
+#include "score_table.h"
 
 #include <errno.h>
 #include <math.h>
@@ -220,6 +221,47 @@ static void write_ledger(FILE *f, const struct report *report)
     }
 }
 
+/* Values as the task "scores"; ranks of explanations as its metric KEY.rank. */
+static void write_scores(FILE *f, const struct run *run, const struct score_table *t)
+{
+    int all = t->methods + t->controls;
+    for (int k = 0; k < t->metrics; k++)
+        for (int m = 0; m < all; m++) {
+            const struct interval none = { NAN, NAN };
+            char rank[64];
+            struct line l = { .run = run,
+                              .task = "scores",
+                              .method = t->method[m],
+                              .explained = explained_names[t->explained],
+                              .stratum = "all",
+                              .metric = t->metric[k].key,
+                              .removed = -1,
+                              .images = t->images,
+                              .figure = bare(t->value[k * all + m], none) };
+            write_line(f, &l);
+            if (m >= t->methods)
+                continue;
+            snprintf(rank, sizeof rank, "%s.rank", t->metric[k].key);
+            l.metric = rank;
+            l.figure = bare(t->agreement.rank[k * t->methods + m],
+                            t->agreement.interval[k * t->methods + m]);
+            write_line(f, &l);
+        }
+    for (int m = 0; t->metrics > 0 && m < t->methods; m++) {
+        struct line l = { .run = run,
+                          .task = "scores",
+                          .method = t->method[m],
+                          .explained = explained_names[t->explained],
+                          .stratum = "all",
+                          .metric = "mean_rank",
+                          .removed = -1,
+                          .images = t->images,
+                          .figure =
+                              bare(t->agreement.mean_rank[m], t->agreement.mean_interval[m]) };
+        write_line(f, &l);
+    }
+}
+
 static enum status write_csv(const struct report *report, FILE *f, struct error *err)
 {
     fputs("file,arch,dataset,protocol,task,method,class,stratum,metric,direction,removed_percent,"
@@ -230,6 +272,8 @@ static enum status write_csv(const struct report *report, FILE *f, struct error 
         write_trust(f, &report->run[i]);
         write_perturbation(f, &report->run[i]);
         write_segmentation(f, &report->run[i]);
+        if (report->scores)
+            write_scores(f, &report->run[i], &report->scores[i]);
     }
     write_ledger(f, report);
     return ferror(f) ? fail(err, E_IO, "the report cannot be written: %s", strerror(errno)) : OK;

@@ -24,6 +24,7 @@
  * "variant" is the ablation, as "aggregate=max"; "" for none. */
 #include "format.h"
 #include "ledger.h"
+#include "score_table.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -139,7 +140,64 @@ static void add_maps(cJSON *to, const struct run *run)
     }
 }
 
-static void add_run(cJSON *runs, const struct run *run)
+static void add_score_metric(cJSON *to, const struct score_table *t, int k)
+{
+    const struct score_metric *metric = &t->metric[k];
+    int all = t->methods + t->controls;
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddItemToArray(to, o);
+    cJSON_AddStringToObject(o, "key", metric->key);
+    cJSON_AddStringToObject(o, "title", metric->title);
+    cJSON_AddBoolToObject(o, "higher_is_better", metric->higher_is_better);
+    cJSON_AddBoolToObject(o, "tells_random", metric->tells);
+    cJSON_AddBoolToObject(o, "votes", metric->votes);
+    add_number(o, "undefined", (double)metric->undefined);
+    cJSON *values = cJSON_AddArrayToObject(o, "values");
+    for (int m = 0; m < all; m++) {
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddItemToArray(values, row);
+        cJSON_AddStringToObject(row, "method", t->method[m]);
+        cJSON_AddBoolToObject(row, "control", m >= t->methods);
+        add_number(row, "value", t->value[k * all + m]);
+        if (m >= t->methods)
+            continue;
+        const struct interval *ci = &t->agreement.interval[k * t->methods + m];
+        add_number(row, "rank", t->agreement.rank[k * t->methods + m]);
+        add_number(row, "rank_low", ci->low);
+        add_number(row, "rank_high", ci->high);
+    }
+}
+
+static void add_scores(cJSON *to, const struct score_table *t)
+{
+    const struct agreement_result *a = &t->agreement;
+    if (t->metrics == 0) {
+        cJSON_AddNullToObject(to, "scores");
+        return;
+    }
+    cJSON *o = cJSON_AddObjectToObject(to, "scores");
+    cJSON_AddStringToObject(o, "class", explained_names[t->explained]);
+    add_number(o, "images", (double)t->images);
+    cJSON *metrics = cJSON_AddArrayToObject(o, "metrics");
+    for (int k = 0; k < t->metrics; k++)
+        add_score_metric(metrics, t, k);
+    add_number(o, "kendalls_w", a->w);
+    add_number(o, "kendalls_w_low", a->w_interval.low);
+    add_number(o, "kendalls_w_high", a->w_interval.high);
+    add_number(o, "kendalls_w_p", a->w_p);
+    cJSON *ranks = cJSON_AddArrayToObject(o, "mean_ranks");
+    for (int m = 0; m < t->methods; m++) {
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddItemToArray(ranks, row);
+        cJSON_AddStringToObject(row, "method", t->method[m]);
+        add_number(row, "mean_rank", a->mean_rank[m]);
+        add_number(row, "low", a->mean_interval[m].low);
+        add_number(row, "high", a->mean_interval[m].high);
+        add_number(row, "first_in", a->best[m]);
+    }
+}
+
+static void add_run(cJSON *runs, const struct run *run, const struct score_table *scores)
 {
     const struct result *r = run->result;
     cJSON *o = cJSON_CreateObject();
@@ -161,6 +219,8 @@ static void add_run(cJSON *runs, const struct run *run)
     add_maps(o, run);
     add_perturbation(o, run);
     add_segmentation(o, run);
+    if (scores)
+        add_scores(o, scores);
 }
 
 static void add_ledger(cJSON *top, const struct report *report)
@@ -205,7 +265,7 @@ static enum status write_json(const struct report *report, FILE *f, struct error
     cJSON_AddNumberToObject(b, "level", report->bootstrap.level);
     cJSON *runs = cJSON_AddArrayToObject(top, "runs");
     for (size_t i = 0; i < report->runs; i++)
-        add_run(runs, &report->run[i]);
+        add_run(runs, &report->run[i], report->scores ? &report->scores[i] : NULL);
     add_ledger(top, report);
     char *text = cJSON_Print(top);
     cJSON_Delete(top);

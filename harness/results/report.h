@@ -81,8 +81,9 @@ struct report {
     size_t runs;
     struct bootstrap_options bootstrap;
     const struct published *published;
-    bool paper;                  /* print the paper's tables instead of a section a run */
-    const struct ledger *ledger; /* the caller's; NULL: not wanted (ledger.h) */
+    bool paper;                       /* print the paper's tables instead of a section a run */
+    const struct ledger *ledger;      /* the caller's; NULL: not wanted (ledger.h) */
+    const struct score_table *scores; /* [runs] the same (score_table.h) */
 };
 
 /* The results must outlive the report. E_NOMEM. */

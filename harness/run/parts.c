@@ -53,8 +53,8 @@ enum status parts_room_open(const struct plan *plan, int parts, struct part_room
 
 void parts_room_close(const struct plan *plan, struct part_room *p)
 {
-    engine_free(plan->engine, (void *)(uintptr_t)p->rank);
-    engine_free(plan->engine, (void *)(uintptr_t)p->fill);
+    engine_free(plan->engine, p->rank);
+    engine_free(plan->engine, p->fill);
     free(p->views);
     free(p->logits);
 }

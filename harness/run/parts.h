@@ -19,8 +19,8 @@ enum status parts_columns(const struct plan *, struct records *, const char *pre
  * the part and 1 outside. Classifies every image of the visit without each of them, and stores.
  * views [slice], logits [slice, classes]: room. */
 struct part_room {
-    const uint32_t *rank;
-    const uint8_t *fill;
+    uint32_t *rank;
+    uint8_t *fill;
     int parts;
     size_t slice;
     struct view *views;

@@ -1,6 +1,7 @@
 #include "groups.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "correlation.h"
@@ -50,6 +51,41 @@ void tile_heat(const float *heat, int side, int q, double *out)
     for (int y = 0; y < width * q; y++)
         for (int x = 0; x < width * q; x++)
             out[y / width * q + x / width] += (double)heat[(size_t)y * (size_t)side + (size_t)x];
+}
+
+/* weight [q, grid]: what each row of the grid adds to the pixels of each row of tiles. */
+static void tile_weights(int grid, int side, int q, double *weight)
+{
+    int width = side / q;
+    for (int i = 0; i < q * grid; i++)
+        weight[i] = 0;
+    for (int pixel = 0; pixel < width * q; pixel++) {
+        double at = (pixel + 0.5) * grid / side - 0.5; /* half-pixel centres, ends repeated */
+        int low = at > 0 ? (int)at : 0, high = low + 1 < grid ? low + 1 : low;
+        double next = at > 0 ? at - low : 0;
+        weight[pixel / width * grid + low] += 1 - next;
+        weight[pixel / width * grid + high] += next;
+    }
+}
+
+enum status map_tile_heat(const float *map, int grid, int side, int q, double *out,
+                          struct error *err)
+{
+    double *weight = malloc((size_t)q * (size_t)grid * sizeof *weight);
+    if (weight == NULL)
+        return fail(err, E_NOMEM, "no memory for %d tiles a side", q);
+    tile_weights(grid, side, q, weight);
+    for (int y = 0; y < q; y++)
+        for (int x = 0; x < q; x++) {
+            double sum = 0;
+            for (int r = 0; r < grid; r++)
+                for (int c = 0; c < grid; c++)
+                    sum += weight[y * grid + r] * weight[x * grid + c] *
+                           (double)map[(size_t)r * (size_t)grid + (size_t)c];
+            out[y * q + x] = (double)(float)sum;
+        }
+    free(weight);
+    return OK;
 }
 
 void tile_rank(int side, int q, int tile, uint32_t *rank)

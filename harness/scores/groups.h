@@ -31,6 +31,11 @@ double faithfulness_estimate(const double *heat, const double *drop, int parts);
 /* out [q, q]: Σ heat in each tile of ⌊side / q⌋² pixels; pixels beyond the last tile are in none.
  */
 void tile_heat(const float *heat, int side, int q, double *out);
+/* The same of a map [grid, grid] scaled up bilinearly to [side, side], up to the affine step to [0,
+ * 1], which no rank correlation sees. Rounded to float, so that tiles of a symmetric map tie.
+ * E_NOMEM. */
+enum status map_tile_heat(const float *map, int grid, int side, int q, double *out,
+                          struct error *err);
 /* rank [side, side] of tile `tile` alone: 0 inside, 1 outside, so that it goes when one is removed.
  */
 void tile_rank(int side, int q, int tile, uint32_t *rank);

@@ -25,6 +25,24 @@ else
     echo "SKIPPED: recomputing the scores (python3-h5py is not installed)"
 fi
 
+# Methods by metrics, in every format; all values again by numpy.
+expect 0 "13 images in" run "$work/vim.ini" --set run.output="$work/plain.h5"
+for format in md latex html csv json; do
+    "$EVALH" report "$work/plain.h5" --scores --format $format >"$work/scores.$format" ||
+        fail "no scores in $format"
+    grep -q "SaCo\|saco" "$work/scores.$format" || fail "$format: the scores are not there"
+done
+"$EVALH" report "$work/plain.h5" --format json >"$work/report"
+if grep -q saco "$work/report"; then fail "the scores are there unasked"; fi
+if "$PYTHON" -c 'import h5py, numpy, scipy' 2>/dev/null; then
+    "$PYTHON" "$here/check_score_table.py" "$work/plain.h5" "$work/scores.json" "$here/../../scripts" ||
+        fail "numpy finds other scores"
+fi
+# A file of schema 1 has fewer; a run without labels of its own task has those of its maps.
+"$EVALH" report "$here/../../results/baseline/nightly_vim.h5" --scores >"$work/report" ||
+    fail "schema 1: no scores"
+grep -q "positive AUC" "$work/report" || fail "schema 1: $(cat "$work/report")"
+
 # Without the data set the records' own threshold is left, and it is said why.
 mv "$work/demo" "$work/gone"
 expect 0 "only the published threshold" rescore "$work/vim.h5" --task segmentation

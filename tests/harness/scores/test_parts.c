@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "groups.h"
+#include "localisation.h"
 #include "random.h"
 #include "ranking.h"
 #include "road.h"
@@ -57,6 +58,30 @@ static void tiles_go_one_at_a_time(void **state)
     }
     for (int i = 0; i < SIDE * SIDE; i++) /* what does not fit is in no tile */
         assert_int_equal(covered[i], i % SIDE < 8 && i / SIDE < 8);
+}
+
+/* Straight from the map what tile_heat sums over its pixels; a symmetric map has tiles that tie. */
+static void tiles_of_a_map(void **state)
+{
+    (void)state;
+    enum { GRID = 5, SIDE = 23, Q = 4 };
+    float map[GRID * GRID], heat[SIDE * SIDE];
+    double sums[Q * Q], direct[Q * Q];
+    for (int i = 0; i < GRID * GRID; i++)
+        map[i] = (float)((i * 7 + 3) % 11) / 11;
+    positive_heat(map, GRID, SIDE, heat);
+    tile_heat(heat, SIDE, Q, sums);
+    assert_int_equal(map_tile_heat(map, GRID, SIDE, Q, direct, NULL), OK);
+    for (int t = 0; t < Q * Q; t++)
+        assert_true(fabs(sums[t] - direct[t]) < 1e-4);
+    for (int i = 0; i < GRID * GRID; i++) {
+        int y = i / GRID - GRID / 2, x = i % GRID - GRID / 2;
+        map[i] = -sqrtf((float)(y * y + x * x)) / 3;
+    }
+    assert_int_equal(map_tile_heat(map, GRID, 20, Q, direct, NULL), OK);
+    for (int y = 0; y < Q; y++)
+        for (int x = 0; x < Q; x++)
+            assert_true(direct[y * Q + x] == direct[x * Q + Q - 1 - y]);
 }
 
 static void order_breaks_ties_by_index(void **state)
@@ -176,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(subsets_are_sets_and_even),
         cmocka_unit_test(tiles_go_one_at_a_time),
+        cmocka_unit_test(tiles_of_a_map),
         cmocka_unit_test(order_breaks_ties_by_index),
         cmocka_unit_test(noise_has_its_size_and_depends_on_the_seed),
         cmocka_unit_test(tolerance_is_enough),

@@ -1,0 +1,88 @@
+"""check_score_table.py RESULT.h5 REPORT.json SCRIPTS: every value of `evalh report --scores` again, from
+the records and maps, with the functions of scripts/reference_scores.py."""
+
+import json
+import sys
+
+import h5py
+import numpy as np
+
+sys.path.insert(0, sys.argv[3])
+import reference_scores as ref  # noqa: E402
+
+
+def tiles_of(m, side, q):
+    """Rounded to float32, so that tiles of a symmetric map tie."""
+    return ref.tile_heat(ref.upsample(m.astype(float), side), q).astype(np.float32)
+
+
+def drops(left):
+    return left[0] - left[1:]
+
+
+def image_scores(f, method, i, side):
+    """Scores of image i by their keys; those that this file has."""
+    at = f"{method}/predicted"
+    f_share, m = f["removed"][:].astype(float), f[f"explain/{at}/map"][i].astype(float)
+    hit = {d: f[f"perturbation/{at}/{d}/hit"][i].astype(float) for d in ("positive", "negative")}
+    p = {d: f[f"perturbation/{at}/{d}/prob_class"][i].astype(float) for d in hit}
+    blank = float(f["blank/prob"][f["images/predicted"][i]])
+    out = {f"{d}_auc": 100 * ref.area(hit[d], f_share) for d in hit}
+    out["srg"] = 100 * (ref.area(p["negative"], f_share) - ref.area(p["positive"], f_share))
+    out["deletion"] = 100 * ref.area_to_blank(p["positive"], f_share, blank)
+    out["insertion"] = 100 * ref.area_to_blank(p["negative"], f_share, blank)
+    out["aopc"] = 100 * ref.aopc(p["positive"], 1)
+    out["log_odds"] = ref.log_odds(p["positive"])
+    s, d = f[f"groups/{at}/heat"][i].astype(float), drops(f[f"groups/{at}/prob"][i].astype(float))
+    out["saco"], out["estimate"] = ref.saco(s, d), ref.correlation("pearson", s, d)
+    tiles = drops(f["tiles/predicted/logit"][i].astype(float))
+    q = round(len(tiles) ** 0.5)
+    out["single_deletion"] = ref.correlation("spearman", tiles_of(m, side, q), tiles)
+    sums = f["subsets/mask"][:].astype(float) @ m.ravel()
+    subsets = drops(f["subsets/predicted/logit"][i].astype(float))
+    out["correlation"] = ref.correlation("pearson", sums, subsets)
+    for key, name in (("mass", "mass"), ("pointing0", "pointing0"), ("pointing15", "pointing15"),
+                      ("top_k", "top_k"), ("rank", "rank"), ("roc_auc", "auc")):
+        out[key] = 100 * float(f[f"localisation/{at}/{name}"][i])
+    out["ap"] = 100 * float(f[f"segmentation/{at}/ap"][i])
+    far = f[f"robustness/{at}/distance"][i].astype(float)
+    out["sensitivity_max"], out["sensitivity"] = far.max(), far.mean()
+    out["gini"], out["entropy"] = ref.gini(m), ref.entropy(m) / np.log(m.size)
+    return out
+
+
+def main():
+    with open(sys.argv[2]) as j:
+        table = json.load(j)["runs"][0]["scores"]
+    compared, worst = 0, 0.0
+    with h5py.File(sys.argv[1]) as f:
+        ok, side = np.nonzero(f["images/status"][:] == 0)[0], int(f.attrs["image_size"])
+        scores = {v["method"]: [image_scores(f, v["method"], i, side) for i in ok]
+                  for v in table["metrics"][0]["values"]}
+        for metric in table["metrics"]:
+            values, higher = [], metric["higher_is_better"]
+            for v in metric["values"]:
+                all_images = np.array([s[metric["key"]] for s in scores[v["method"]]])
+                want = np.nanmean(all_images) if not np.isnan(all_images).all() else None
+                assert (v["value"] is None) == (want is None), (metric["key"], v)
+                if want is None:
+                    continue
+                far = abs(v["value"] - want) / max(1, abs(want))
+                assert far < 1e-5, (metric["key"], v, want)
+                compared, worst = compared + 1, max(worst, far)
+                if not v["control"]:
+                    values.append((v["value"], v["rank"]))
+            if all(rank is not None for _, rank in values):
+                want = ref.rank_methods(np.array([v for v, _ in values]), higher)
+                assert (want == [rank for _, rank in values]).all(), metric["key"]
+        votes = [m for m in table["metrics"] if m["votes"]]
+        ranks = np.array([[v["rank"] for v in m["values"] if not v["control"]] for m in votes])
+        if len(votes) > 0:
+            means = [m["mean_rank"] for m in table["mean_ranks"]]
+            assert np.allclose(means, ranks.mean(0)), "mean ranks"
+            assert np.isclose(table["kendalls_w"], ref.kendalls_w(ranks)), "Kendall's W"
+    print(f"{compared} values and their ranks come out the same; largest difference {worst:.1e}")
+
+
+if __name__ == "__main__":
+    main()
