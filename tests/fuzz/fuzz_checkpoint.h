@@ -12,7 +12,7 @@ static inline void fuzz_parse(const uint8_t *bytes, size_t size)
 {
     struct checkpoint *c = NULL;
     struct error err = { 0 };
-    enum status s = checkpoint_parse("fuzz", bytes, size, &c, &err);
+    enum status s = checkpoint_parse("fuzz", bytes, size, NULL, &c, &err);
     if (s != OK && (c != NULL || err.code != s || strncmp(err.text, "fuzz: ", 6) != 0))
         abort();
     for (size_t i = 0; s == OK && i < c->count; i++) {
