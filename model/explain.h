@@ -38,6 +38,15 @@ enum status explainer_open(const struct model *, const char *backend,
                            const struct explain_method *const *methods, int method_count,
                            const bool classes[CLASS_CHOICES], int batch, struct explainer **out,
                            struct error *err);
+/* The same beside a net of this model on this backend, which must outlive the explainer: what is
+ * computed as the net computes, in fp32, takes the net's backend and weights in place of its own.
+ * Not while the net runs. */
+enum status explainer_open_beside(struct net *, const struct model *, const char *backend,
+                                  const struct backend_options *, const struct input_format *,
+                                  const struct explain_options *,
+                                  const struct explain_method *const *methods, int method_count,
+                                  const bool classes[CLASS_CHOICES], int batch,
+                                  struct explainer **out, struct error *err);
 void explainer_close(struct explainer *);
 
 /* How maps lie in explain_result: images one behind the other, in an image methods in the order

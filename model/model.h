@@ -105,6 +105,11 @@ extern const struct input_format input_imagenet; /* ImageNet's mean and std, bla
 enum status net_open(const struct model *, struct backend *, const struct input_format *, int batch,
                      struct net **out, struct error *err);
 void net_close(struct net *);
+const struct backend *net_backend(const struct net *);
+/* The net's backend and weights, for other passes over the same model between its own: the weights
+ * are bound anew where they do not serve `uses` (WEIGHT_...). Valid until net_close. */
+enum status net_lend(struct net *, unsigned uses, struct backend **be, void **weights,
+                     struct error *err);
 /* Bytes of device memory the net holds: weights, workspace. */
 size_t net_weight_bytes(const struct net *);
 size_t net_workspace_bytes(const struct net *);

@@ -161,9 +161,9 @@ static enum status open_explainer(struct engine *e, struct error *err)
         return fail(err, E_NOMEM, "out of memory");
     for (int i = 0; i < e->prepared_count; i++)
         methods[i] = explain_find(e->prepared[i]->name);
-    enum status status =
-        explainer_open(x->model, e->info.device, &options, &e->info.format, &e->explain_options,
-                       methods, e->prepared_count, e->classes, e->info.batch, &x->explainer, err);
+    enum status status = explainer_open_beside(
+        x->net, x->model, e->info.device, &options, &e->info.format, &e->explain_options, methods,
+        e->prepared_count, e->classes, e->info.batch, &x->explainer, err);
     free(methods);
     if (status == OK)
         e->info.explain_bytes = explainer_bytes(x->explainer);

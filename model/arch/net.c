@@ -21,6 +21,7 @@ struct net {
     struct backend *be;
     struct input_format format;
     void *weights;
+    unsigned uses;  /* that the weights serve */
     int lane_batch; /* images a lane takes at once */
     int lanes;
     struct lane *lane;
@@ -74,7 +75,8 @@ enum status net_open(const struct model *model, struct backend *be,
     net->lane_batch = be->lane_images > 0 ? be->lane_images : batch;
     net->lanes = be->lanes;
     net->lane = calloc((size_t)net->lanes, sizeof *net->lane);
-    net->weights = model->type->bind(model, be, WEIGHT_FORWARD);
+    net->uses = WEIGHT_FORWARD;
+    net->weights = model->type->bind(model, be, net->uses);
     enum status s = OK;
     if (net->lane == NULL || net->weights == NULL)
         s = fail(err, E_NOMEM, "%s: no memory for the weights of %s", be->name,
@@ -100,6 +102,27 @@ void net_close(struct net *net)
     net->model->type->unbind(net->weights, net->be);
     free(net->lane);
     free(net);
+}
+
+const struct backend *net_backend(const struct net *net)
+{
+    return net->be;
+}
+
+enum status net_lend(struct net *net, unsigned uses, struct backend **be, void **weights,
+                     struct error *err)
+{
+    if ((net->uses & uses) != uses) { /* the old ones go first: there may be no room for both */
+        net->model->type->unbind(net->weights, net->be);
+        net->uses |= uses;
+        net->weights = net->model->type->bind(net->model, net->be, net->uses);
+        if (net->weights == NULL)
+            return fail(err, E_NOMEM, "%s: no memory for the weights of %s", net->be->name,
+                        net->model->checkpoint->path);
+    }
+    *be = net->be;
+    *weights = net->weights;
+    return net->be->sync(net->be, err);
 }
 
 size_t net_weight_bytes(const struct net *net)

@@ -21,6 +21,7 @@ struct pass {
     struct model *own_model; /* randomised; else NULL */
     struct backend *be;
     void *weights;
+    bool borrowed;         /* be and weights are the lender's */
     struct sweep **sweeps; /* [lanes] */
     int lane_batch;
     struct job *jobs;
@@ -33,6 +34,7 @@ enum { PASS_PLAIN, PASS_DOUBLE, PASS_RANDOM, PASS_RANDOM_DOUBLE, PASSES };
 
 struct explainer {
     const struct model *model;
+    struct net *lender; /* or NULL */
     const struct explain_method **methods;
     int method_count, batch;
     size_t *map_start; /* [methods + 1] where a method's maps begin among an image's */
@@ -139,8 +141,17 @@ static unsigned weight_uses(const struct pass *p)
     return uses;
 }
 
-static enum status open_weights(struct pass *p, struct error *err)
+/* The net's backend and weights, if it computes as the pass does; else of the pass's own. */
+static enum status open_weights(struct explainer *ex, struct pass *p, int index, const char *name,
+                                const struct backend_options *options, struct error *err)
 {
+    const struct backend *be = ex->lender != NULL ? net_backend(ex->lender) : NULL;
+    if (be != NULL && index == PASS_PLAIN && be->precision == PRECISION_FP32 &&
+        strcmp(be->name, name) == 0) {
+        p->borrowed = true;
+        return net_lend(ex->lender, weight_uses(p), &p->be, &p->weights, err);
+    }
+    TRY(backend_open(name, options, &p->be, err));
     p->weights = p->model->type->bind(p->model, p->be, weight_uses(p));
     if (p->weights == NULL)
         return fail(err, E_NOMEM, "%s: no memory for the weights of %s", p->be->name,
@@ -164,8 +175,7 @@ static enum status open_pass(struct explainer *ex, int index, const char *backen
         TRY(model_randomise(ex->model, layers, o->seed, &p->own_model, err));
         p->model = p->own_model;
     }
-    TRY(backend_open(name, &options, &p->be, err));
-    TRY(open_weights(p, err));
+    TRY(open_weights(ex, p, index, name, &options, err));
     p->lane_batch = p->be->lane_images > 0 ? p->be->lane_images : ex->batch;
     p->sweeps = calloc((size_t)p->be->lanes, sizeof *p->sweeps);
     p->views = calloc((size_t)ex->batch, sizeof *p->views);
@@ -184,10 +194,23 @@ enum status explainer_open(const struct model *model, const char *backend,
                            const bool classes[CLASS_CHOICES], int batch, struct explainer **out,
                            struct error *err)
 {
+    return explainer_open_beside(NULL, model, backend, bo, format, o, methods, method_count,
+                                 classes, batch, out, err);
+}
+
+enum status explainer_open_beside(struct net *lender, const struct model *model,
+                                  const char *backend, const struct backend_options *bo,
+                                  const struct input_format *format,
+                                  const struct explain_options *o,
+                                  const struct explain_method *const *methods, int method_count,
+                                  const bool classes[CLASS_CHOICES], int batch,
+                                  struct explainer **out, struct error *err)
+{
     struct explainer *ex = calloc(1, sizeof *ex);
     if (ex == NULL)
         return fail(err, E_NOMEM, "out of memory");
     ex->model = model;
+    ex->lender = lender;
     ex->batch = batch;
     ex->format = *format;
     ex->seed = o->seed;
@@ -219,9 +242,11 @@ static void close_pass(struct pass *p)
     if (p->be != NULL) {
         for (int i = 0; p->sweeps != NULL && i < p->be->lanes; i++)
             sweep_close(p->sweeps[i]);
-        p->model->type->unbind(p->weights, p->be);
+        if (!p->borrowed) {
+            p->model->type->unbind(p->weights, p->be);
+            backend_close(p->be);
+        }
     }
-    backend_close(p->be);
     model_close(p->own_model);
     free(p->sweeps);
     free(p->views);
@@ -249,7 +274,8 @@ size_t explainer_bytes(const struct explainer *ex)
             continue;
         for (int k = 0; k < p->be->lanes; k++)
             bytes += sweep_bytes(p->sweeps[k]);
-        bytes += p->model->parameters * p->be->real_size;
+        if (!p->borrowed)
+            bytes += p->model->parameters * p->be->real_size;
     }
     return bytes;
 }

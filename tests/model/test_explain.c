@@ -189,9 +189,70 @@ static void test_rollout_arithmetic(void **state)
     assert_true(a[0] == 3 && a[1] == 0 && a[2] == 2 && a[3] == 0 && a[4] == 1);
 }
 
+/* An explainer that borrows the net's backend and weights: the same maps, and the net's logits
+ * stay. */
+static void check_beside(const struct micro *micro)
+{
+    struct model *m = micro_model(micro, 3);
+    const struct explain_method *list[] = { explain_find("raw"), explain_find("rollout"),
+                                            explain_find("attribution") };
+    const struct backend_options bo = { .simd = "", .threads = 2 };
+    const bool classes[CLASS_CHOICES] = { true, false };
+    struct explain_options o = explain_defaults;
+    size_t bytes = (size_t)m->geo.image_size * (size_t)m->geo.image_size * 3;
+    uint8_t *rgb = malloc(IMAGES * bytes), zero[IMAGES];
+    float logits[2][IMAGES * 6], identity[IMAGES], *maps[2];
+    int32_t predicted[IMAGES];
+    struct explain_image images[IMAGES];
+    struct view views[IMAGES];
+    struct explainer *ex[2];
+    struct backend *be;
+    struct net *net;
+    struct error err = { 0 };
+    fill_images(images, rgb, bytes);
+    for (int i = 0; i < IMAGES; i++)
+        views[i] = (struct view){ .rgb = images[i].rgb };
+    o.precision = EXPLAIN_FP32; /* else the ViT's attribution has a backend of its own */
+    assert_int_equal(backend_open("cpu", &bo, &be, &err), OK);
+    assert_int_equal(net_open(m, be, &input_imagenet, IMAGES, &net, &err), OK);
+    assert_int_equal(net_forward(net, views, IMAGES, logits[0], &err), OK);
+    assert_int_equal(
+        explainer_open(m, "cpu", &bo, &input_imagenet, &o, list, 3, classes, IMAGES, &ex[0], &err),
+        OK);
+    assert_int_equal(explainer_open_beside(net, m, "cpu", &bo, &input_imagenet, &o, list, 3,
+                                           classes, IMAGES, &ex[1], &err),
+                     OK);
+    assert_int_equal(explainer_bytes(ex[0]) - explainer_bytes(ex[1]),
+                     m->parameters * be->real_size);
+    for (int k = 0; k < 2; k++) {
+        maps[k] = calloc(IMAGES * explainer_map_values(ex[k]), sizeof(float));
+        const struct explain_result r = { predicted, maps[k], identity, zero };
+        assert_int_equal(explainer_run(ex[k], images, IMAGES, &r, &err), OK);
+    }
+    assert_memory_equal(maps[0], maps[1], IMAGES * explainer_map_values(ex[0]) * sizeof(float));
+    assert_int_equal(net_forward(net, views, IMAGES, logits[1], &err), OK);
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+    explainer_close(ex[0]);
+    explainer_close(ex[1]);
+    net_close(net);
+    backend_close(be);
+    free(maps[0]);
+    free(maps[1]);
+    free(rgb);
+    model_close(m);
+}
+
+static void test_beside(void **state)
+{
+    (void)state;
+    check_beside(&vim);
+    check_beside(&vit);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_beside),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_batches),
         cmocka_unit_test(test_randomised_differs),
