@@ -116,7 +116,7 @@ expect 2 explain.row_norm run "$work/w.ini" -s explain.row_norm=yes
 expect 2 explain.precision precision "$work/w.ini"
 expect 2 compute.device run "$work/w.ini" -s compute.device=cuda
 sed '/^command/d' "$work/w.ini" >"$work/none.ini"
-expect 2 'model.command is not set' run "$work/none.ini"
+expect 2 'model.command: not set' run "$work/none.ini"
 sed '/^arch/d' "$work/w.ini" >"$work/none.ini"
 expect 2 'model.command' run "$work/none.ini" -s explain.methods=raw -s "model.checkpoint=$work/vit.safetensors"
 expect 2 'could not be started' run "$work/w.ini" -s model.command=/no/such/program
