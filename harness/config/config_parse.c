@@ -9,12 +9,38 @@
 
 #include "suggest.h"
 
-/* Replaces each ${NAME} by the environment's value. */
+/* The value of ${NAME}: of the environment, or of what a config knows itself; NULL: there is none.
+ * `room` is memory for it. */
+static const char *variable(const struct config *c, const char *name, char room[4096])
+{
+    const char *slash = c->path != NULL ? strrchr(c->path, '/') : NULL;
+    if (strcmp(name, "CONFIG_DIR") != 0)
+        return getenv(name);
+    if (slash == NULL)
+        return ".";
+    snprintf(room, 4096, "%.*s", slash == c->path ? 1 : (int)(slash - c->path), c->path);
+    return room;
+}
+
+/* "~/x" is in the home folder, as a shell has it; any other "~" is itself. Returns what follows. */
+static const char *expand_home(const char *value, char text[4096], size_t *used)
+{
+    const char *home = getenv("HOME");
+    size_t length = home != NULL ? strlen(home) : 0;
+    if (value[0] != '~' || (value[1] != '/' && value[1] != '\0') || length == 0 || length > 4000)
+        return value;
+    memcpy(text, home, length);
+    *used = length;
+    return value + 1;
+}
+
+/* Replaces each ${NAME} by its value, and "~" at the beginning by the home folder. */
 static enum status expand(struct config *c, size_t key, const char *value, const char **out,
                           struct error *err)
 {
-    char text[4096];
+    char text[4096], room[4096];
     size_t used = 0;
+    value = expand_home(value, text, &used);
     for (const char *p = value, *next; *p != '\0'; p = next) {
         const char *from = p;
         size_t len = strcspn(p, "$");
@@ -27,7 +53,7 @@ static enum status expand(struct config *c, size_t key, const char *value, const
                 return config_fail_key(c, key, err, "'${' wants a variable's name and '}'");
             char name[208];
             snprintf(name, sizeof name, "%.*s", (int)(end - p - 2), p + 2);
-            from = getenv(name);
+            from = variable(c, name, room);
             if (from == NULL)
                 return config_fail_key(c, key, err,
                                        "the environment has no variable %s; set it: export %s=...",

@@ -104,8 +104,10 @@ static void print_key(FILE *f, const struct config_key *k)
 static const char introduction[] =
     "A config describes one run of evalh: sections in brackets, lines of 'key = value', comments "
     "behind ';'. An unknown key, a value out of range or a missing file is an error that names the "
-    "line. ${NAME} in a value is taken from the environment. Relative paths start from where evalh "
-    "is called. Every key can also be set from the command line, which then counts: --set "
+    "line. ${NAME} in a value is taken from the environment, ${CONFIG_DIR} is the folder of the "
+    "config, and ~/ at the beginning of a value the home folder. Relative paths start from where "
+    "evalh is called, whichever folder the config lies in. Every key can also be set from the "
+    "command line, which then counts: --set "
     "section.key=value.";
 
 static const char hashing[] =

@@ -1,10 +1,8 @@
 #include "plan_internal.h"
 
-#include <errno.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "store.h"
 #include "suggest.h"
@@ -181,10 +179,6 @@ static enum status check_labels(struct plan *p, struct error *err)
 static enum status check_output(struct plan *p, struct error *err)
 {
     const void *field = &p->v->run.output;
-    /* The default's folder is ours to make; one that was named must be there. */
-    if (!config_is_set(p->config, field) && mkdir("results", 0777) != 0 && errno != EEXIST)
-        return config_fail(p->config, field, err, "cannot make folder 'results': %s",
-                           strerror(errno));
     enum status status = store_check(p->v->run.output, err);
     if (status == OK)
         return OK;

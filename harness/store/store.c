@@ -56,29 +56,6 @@ void store_range(const struct store *s, size_t shard, size_t *first, size_t *cou
         *count = s->id.shard_size;
 }
 
-enum status store_check(const char *output, struct error *err)
-{
-    char folder[STORE_PATH];
-    struct stat about;
-    if (strlen(output) > 4096)
-        return fail(err, E_CONFIG, "a path longer than 4096 characters");
-    snprintf(folder, sizeof folder, "%s", output);
-    char *slash = strrchr(folder, '/');
-    if (slash == NULL)
-        snprintf(folder, sizeof folder, ".");
-    else
-        slash[slash == folder] = '\0';
-    if (stat(folder, &about) != 0)
-        return fail(err, E_CONFIG, "cannot write there: folder '%s': %s", folder, strerror(errno));
-    if (!S_ISDIR(about.st_mode))
-        return fail(err, E_CONFIG, "cannot write there: '%s' is not a folder", folder);
-    if (access(folder, W_OK | X_OK) != 0)
-        return fail(err, E_CONFIG, "cannot write into folder '%s': %s", folder, strerror(errno));
-    if (stat(output, &about) == 0 && !S_ISREG(about.st_mode))
-        return fail(err, E_CONFIG, "is there and is not a file");
-    return OK;
-}
-
 /* ---- what is there -------------------------------------------------------------------------- */
 
 /* "NAME.HOST.PID.tmp" of a process of this host that is gone. */
@@ -340,6 +317,7 @@ static enum status take_hold(struct store *s, bool fresh, struct error *err)
 {
     char done[STORE_PATH];
     TRY(store_check(s->output, err));
+    TRY(store_make_folders(s->output, err));
     TRY(take_lock(s, err));
     sweep(s->parts, is_stale);
     snprintf(done, sizeof done, "%s.done", s->parts);

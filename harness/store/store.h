@@ -72,7 +72,8 @@ void store_note(struct store *, size_t shard);
  * network file system its time. E_IO names one that does not appear. */
 enum status store_await(struct store *, struct error *err);
 
-/* E_CONFIG where store_open would surely fail for lack of a folder or a right; touches nothing. */
+/* E_CONFIG where store_open would surely fail for lack of a right; touches nothing. Folders that are
+ * missing are made by store_open. */
 enum status store_check(const char *output, struct error *err);
 
 bool store_complete(const struct store *); /* OUTPUT is there and belongs to this very run */

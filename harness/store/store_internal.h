@@ -35,6 +35,8 @@ size_t store_read_extent(hid_t file, char order[64]);
 /* What a shard's name says; false where it is no finished shard's. */
 bool store_parse_shard(const struct store *, const char *name, size_t *shard, size_t *count);
 
+/* The folders that OUTPUT is to lie in, as far as they are missing. E_CONFIG. */
+enum status store_make_folders(const char *output, struct error *err);
 /* A folder of ours with all files in it. */
 void store_remove_folder(const char *path);
 

@@ -41,6 +41,19 @@ cd "$work" && mkdir run && cd run || exit 1
     -s explain.methods=raw -s task.kind=segmentation >"$work/log" 2>&1 ||
     { cat "$work/log"; fail "the installed program does not run an installed config"; }
 
+# The demo's config finds its model in the tree, from anywhere, and its results get their folder; what
+# fails leaves nothing behind.
+mkdir "$work/anywhere" && cd "$work/anywhere" || exit 1
+"$evalh" run "$share/configs/demo_vim.ini" --limit 2 -s data.images=4 -s explain.methods=center \
+    -s task.kind=segmentation >"$work/log" 2>&1 || { cat "$work/log"; fail "the installed demo does not run"; }
+[ -s results/demo_vim.h5 ] || fail "no result file in a folder of its own"
+mkdir "$work/nothing" && cd "$work/nothing" || exit 1
+"$evalh" run "$share/configs/demo_vim.ini" -s 'model.checkpoint=~/none.safetensors' >"$work/log" 2>&1 &&
+    fail "a model that is not there is no failure"
+grep -qF "$HOME/none.safetensors: No such file" "$work/log" || { cat "$work/log"; fail "~ is not expanded"; }
+[ -z "$(ls -A)" ] || fail "left behind: $(ls -A)"
+cd "$work/run" || exit 1
+
 # Published figures come from the tree itself: break one and it must be noticed.
 "$evalh" report out.h5 >"$work/report" 2>&1 || { cat "$work/report"; fail "report fails"; }
 echo "nonsense" >>"$share/published/segmentation.ini"
