@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "decimal.h"
 #include "format.h"
+#include "located.h"
 #include "log.h"
 #include "thresholds.h"
 
@@ -19,14 +20,14 @@ enum task { PERTURBATION, SEGMENTATION, TASKS };
 static const char *const task_names[TASKS] = { "perturbation", "segmentation" };
 
 struct options {
-    bool csv, help;
+    bool csv, help, located;
     bool task[TASKS]; /* asked for; neither: what the files have */
     struct cli_files in;
 };
 
 static const struct argp_option option_table[] = {
     { "format", 'f', "md|csv", 0, "on standard output (default: md)", 0 },
-    { "task", 't', "perturbation|segmentation", 0,
+    { "task", 't', "perturbation|segmentation|localisation", 0,
       "that one alone (default: what the files have; csv: the first)", 0 },
     CLI_HELP_OPTION,
     { 0 },
@@ -44,11 +45,15 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         argp_error(state, "--format %s: md or csv is expected", value);
         return EINVAL;
     case 't':
+        o->located = strcmp(value, "localisation") == 0;
+        if (o->located)
+            return 0;
         for (int t = 0; t < TASKS; t++)
             o->task[t] = strcmp(value, task_names[t]) == 0;
         if (o->task[PERTURBATION] || o->task[SEGMENTATION])
             return 0;
-        argp_error(state, "--task %s: perturbation or segmentation is expected", value);
+        argp_error(state, "--task %s: perturbation, segmentation or localisation is expected",
+                   value);
         return EINVAL;
     case CLI_HELP:
         o->help = true;
@@ -267,6 +272,45 @@ static enum status print_thresholds(const struct result *r, bool csv, bool first
     return good ? OK : fail(err, E_NOMEM, "%s: no memory to score it", r->path);
 }
 
+/* --- localisation ---------------------------------------------------------------------------- */
+
+static void located_cells(struct grid *g, const struct result *r, const struct located_row *row,
+                          enum explained explained, bool csv)
+{
+    if (csv)
+        grid_cell(g, "%s", r->path);
+    grid_cell(g, "%s", row->method);
+    grid_cell(g, "%s", row->agnostic && !csv ? "both" : explained_names[explained]);
+    for (int s = 0; s < LOCATED_SCORES; s++)
+        score_cell(g, 100 * row->mean[s], csv);
+}
+
+/* Pointing game, top-k, mass, rank, AUC-ROC; and how concentrated the maps are. */
+static enum status print_located(const struct result *r, bool csv, bool first, struct error *err)
+{
+    struct located_table t;
+    struct grid g;
+    TRY(located_build(r, &t, err));
+    grid_begin(&g, csv ? "lllrrrrrrrr" : "llrrrrrrrr");
+    if (csv && first)
+        grid_cell(&g, "file");
+    if (!csv || first) {
+        grid_cell(&g, "method");
+        grid_cell(&g, "class");
+        for (int s = 0; s < LOCATED_SCORES; s++)
+            grid_cell(&g, "%s", located_names[s]);
+    }
+    for (size_t i = 0; i < t.rows; i++)
+        for (int c = 0; c < EXPLAINED_CLASSES; c++)
+            if (t.row[i].explained == (enum explained)c || (csv && t.row[i].agnostic))
+                located_cells(&g, r, &t.row[i], (enum explained)c, csv);
+    if (!csv)
+        print_subject(r, t.images, "localisation");
+    bool good = print_grid(&g, csv ? grid_csv : grid_markdown);
+    located_free(&t);
+    return good ? OK : fail(err, E_NOMEM, "%s: no memory to score it", r->path);
+}
+
 /* --- files ----------------------------------------------------------------------------------- */
 
 static bool has_task(const struct result *r, enum task task)
@@ -316,8 +360,15 @@ static enum status rescore_files(const struct options *o, bool *begun, struct er
     for (int i = 0; i < o->in.files; i++) {
         struct result *r;
         TRY(result_open(o->in.file[i], &r, err));
-        enum status status = rescore_file(o, r, done, err);
-        *begun = done[PERTURBATION] + done[SEGMENTATION] > 0;
+        enum status status = OK;
+        if (o->located && r->segmentations == 0)
+            status = fail(err, E_DATA, "%s: it has no /segmentation, so no masks to hold maps to",
+                          r->path);
+        else if (o->located)
+            status = print_located(r, o->csv, i == 0, err);
+        else
+            status = rescore_file(o, r, done, err);
+        *begun = (o->located && status == OK) || done[PERTURBATION] + done[SEGMENTATION] > 0;
         result_close(r);
         TRY(status);
     }

@@ -235,6 +235,7 @@ static void write_scores(FILE *f, const struct run *run, const struct score_tabl
                               .explained = explained_names[t->explained],
                               .stratum = "all",
                               .metric = t->metric[k].key,
+                              .direction = "",
                               .removed = -1,
                               .images = t->images,
                               .figure = bare(t->value[k * all + m], none) };
@@ -254,6 +255,7 @@ static void write_scores(FILE *f, const struct run *run, const struct score_tabl
                           .explained = explained_names[t->explained],
                           .stratum = "all",
                           .metric = "mean_rank",
+                          .direction = "",
                           .removed = -1,
                           .images = t->images,
                           .figure =

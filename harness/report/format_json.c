@@ -151,6 +151,7 @@ static void add_score_metric(cJSON *to, const struct score_table *t, int k)
     cJSON_AddBoolToObject(o, "higher_is_better", metric->higher_is_better);
     cJSON_AddBoolToObject(o, "tells_random", metric->tells);
     cJSON_AddBoolToObject(o, "votes", metric->votes);
+    add_number(o, "tau_truth", metric->truth);
     add_number(o, "undefined", (double)metric->undefined);
     cJSON *values = cJSON_AddArrayToObject(o, "values");
     for (int m = 0; m < all; m++) {

@@ -24,22 +24,35 @@ static void value_cell(struct grid *g, const struct score_table *t, int metric, 
         grid_cell(g, "%s (%.3g)", text, rank);
 }
 
+static bool has_truth(const struct score_table *t)
+{
+    for (int k = 0; k < t->metrics; k++)
+        if (!isnan(t->metric[k].truth))
+            return true;
+    return false;
+}
+
 static void values_table(const struct writer *w, const struct score_table *t, int shown,
                          bool *failed)
 {
-    char align[GRID_COLUMNS + 1] = "lc";
+    char align[GRID_COLUMNS + 1] = "lcr";
     struct grid g;
+    int first = has_truth(t) ? 3 : 2;
     for (int m = 0; m < shown; m++)
-        align[2 + m] = 'r';
+        align[first + m] = 'r';
     grid_begin(&g, align);
     grid_cell(&g, "metric");
     grid_cell(&g, "vote");
+    if (has_truth(t))
+        grid_cell(&g, "τ with the truth");
     for (int m = 0; m < shown; m++)
         grid_cell(&g, "%s", t->method[m]);
     for (int k = 0; k < t->metrics; k++) {
         const struct score_metric *metric = &t->metric[k];
         grid_cell(&g, "%s %s", metric->title, metric->higher_is_better ? "↑" : "↓");
         grid_cell(&g, "%s", metric->votes ? "yes" : metric->tells ? "" : "blind");
+        if (has_truth(t))
+            number_cell(&g, metric->truth);
         for (int m = 0; m < shown; m++)
             value_cell(&g, t, k, m);
     }
@@ -90,10 +103,15 @@ static void say_agreement(const struct writer *w, const struct score_table *t)
 
 void score_tables(const struct writer *w, const struct score_table *t, bool *failed)
 {
-    int all = t->methods + t->controls, most = GRID_COLUMNS - 2;
+    int all = t->methods + t->controls, most = GRID_COLUMNS - 3;
     if (t->metrics == 0)
         return;
     values_table(w, t, all < most ? all : most, failed);
+    if (has_truth(t))
+        say(w, w->style->paragraph,
+            "τ with the truth: Kendall's tau-b between the order of all methods by the metric and "
+            "by the heat in the planted shortcut, which gives the class away. 1: the metric ranks "
+            "them as the truth does; 0: it knows nothing of it.");
     if (t->agreement.ranking > 0 && t->methods > 1) {
         ranks_table(w, t, failed);
         say_agreement(w, t);

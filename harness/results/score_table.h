@@ -11,9 +11,11 @@ struct score_metric {
     const char *key, *title;
     const char *question; /* related metrics ask the same one; NULL: describes, and has no vote */
     bool higher_is_better;
-    bool tells; /* some method is better than `random`: p < .05 by Holm over the methods; without
-                   `random` all do */
-    bool votes; /* the first of its question that tells */
+    bool tells;   /* some method is better than `random`: p < .05 by Holm over the methods; without
+                     `random` all do */
+    bool votes;   /* the first of its question that tells */
+    double truth; /* Kendall's tau-b between the methods' order by it and by the heat in the
+                     planted shortcut, controls among them; NaN where none was planted */
     size_t undefined; /* values, over images and methods, that are not defined */
 };
 

@@ -343,7 +343,7 @@ static enum status entropy(struct scoring *s, const char *method, double *value,
 
 #define METRIC(key, title, question, higher)                                                       \
     {                                                                                              \
-        key, title, question, higher, false, false, 0                                              \
+        key, title, question, higher, false, false, NAN, 0                                         \
     }
 #define REMOVAL "removal of pixels"
 #define PARTS "removal of single parts"

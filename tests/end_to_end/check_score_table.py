@@ -1,6 +1,8 @@
-"""check_score_table.py RESULT.h5 REPORT.json SCRIPTS: every value of `evalh report --scores` again, from
-the records and maps, with the functions of scripts/reference_scores.py."""
+"""check_score_table.py RESULT.h5 REPORT.json SCRIPTS LOCALISATION.csv: every value of `evalh report --scores` again, from
+the records and maps, with the functions of scripts/reference_scores.py; and the localisation that
+`evalh rescore` finds without those records."""
 
+import csv
 import json
 import sys
 
@@ -51,9 +53,26 @@ def image_scores(f, method, i, side):
     return out
 
 
+def check_localisation(table):
+    keys = {"auc": "roc_auc", "gini": "gini", "entropy": "entropy", "top_k": "top_k", "mass": "mass",
+            "rank": "rank", "pointing0": "pointing0", "pointing15": "pointing15"}
+    values = {(m["key"], v["method"]): v["value"] for m in table["metrics"] for v in m["values"]}
+    with open(sys.argv[4]) as f:
+        rows = [r for r in csv.DictReader(f) if r["class"] == "predicted"]
+    assert len(rows) == len({m for _, m in values}), "rows of rescore"
+    for row in rows:
+        for name, key in keys.items():
+            want = values[key, row["method"]]
+            scale = 100 if name in ("gini", "entropy") else 1
+            assert (row[name] == "") == (want is None), (name, row)
+            # heat comes from another sum there, so that single pixels may change their order
+            assert want is None or abs(float(row[name]) - scale * want) < 0.05, (name, row, want)
+
+
 def main():
     with open(sys.argv[2]) as j:
         table = json.load(j)["runs"][0]["scores"]
+    check_localisation(table)
     compared, worst = 0, 0.0
     with h5py.File(sys.argv[1]) as f:
         ok, side = np.nonzero(f["images/status"][:] == 0)[0], int(f.attrs["image_size"])
@@ -75,6 +94,7 @@ def main():
             if all(rank is not None for _, rank in values):
                 want = ref.rank_methods(np.array([v for v, _ in values]), higher)
                 assert (want == [rank for _, rank in values]).all(), metric["key"]
+        assert all(m["tau_truth"] is None for m in table["metrics"])
         votes = [m for m in table["metrics"] if m["votes"]]
         ranks = np.array([[v["rank"] for v in m["values"] if not v["control"]] for m in votes])
         if len(votes) > 0:

@@ -12,6 +12,8 @@ for m in vim vit; do
         case $format in csv | json) what=shortcut_share ;; *) what="Heat in the shortcut" ;; esac
         grep -q "$what" "$work/report" || fail "$m: nothing of the shortcut in $format"
     done
+    "$EVALH" report "$work/$m.h5" --scores >"$work/report" || fail "$m: no scores"
+    grep -q "τ with the truth" "$work/report" || fail "$m: nothing is held to the truth"
     "$EVALH" compare "$work/$m.h5" "$work/$m.h5" >/dev/null || fail "$m: not equal to itself"
 done
 
@@ -34,8 +36,12 @@ for format in md latex html csv json; do
 done
 "$EVALH" report "$work/plain.h5" --format json >"$work/report"
 if grep -q saco "$work/report"; then fail "the scores are there unasked"; fi
+"$EVALH" rescore "$work/plain.h5" --task localisation >"$work/report" || fail "localisation is not scored"
+"$EVALH" rescore "$work/plain.h5" --task localisation --format csv >"$work/local.csv" ||
+    fail "localisation is not scored as CSV"
 if "$PYTHON" -c 'import h5py, numpy, scipy' 2>/dev/null; then
-    "$PYTHON" "$here/check_score_table.py" "$work/plain.h5" "$work/scores.json" "$here/../../scripts" ||
+    "$PYTHON" "$here/check_score_table.py" "$work/plain.h5" "$work/scores.json" "$here/../../scripts" \
+        "$work/local.csv" ||
         fail "numpy finds other scores"
 fi
 # A file of schema 1 has fewer; a run without labels of its own task has those of its maps.
