@@ -29,3 +29,4 @@ extern const struct command command_rescore; /* harness/report/ */
 extern const struct command command_info;    /* harness/report/ */
 extern const struct command command_precision;
 extern const struct command command_bench;
+extern const struct command command_export;

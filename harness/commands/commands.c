@@ -9,6 +9,7 @@ const struct command *const commands[] = {
     &command_attn,
     &command_report,
     &command_compare,
+    &command_export,
     &command_rescore,
     &command_precision,
     &command_bench,

@@ -6,7 +6,7 @@
 
 struct doctor {
     size_t faults, notes;
-    const struct config *config;
+    struct config *config;
     struct plan *plan; /* what could be opened of it; NULL before */
     bool opens;        /* all of it: `evalh run` would begin */
     size_t sample;     /* images to decode and classify */

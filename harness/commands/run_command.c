@@ -110,7 +110,7 @@ static enum status check_outputs(struct config *const *configs, size_t count, st
 
 /* Rank 0 opens its plan first, then all others theirs: a mistake is told once, and a demo set is
  * written once. */
-static enum status open_plan(struct ranks *ranks, const struct config *config, struct plan **plan,
+static enum status open_plan(struct ranks *ranks, struct config *config, struct plan **plan,
                              struct error *err)
 {
     const struct plan_place place = { .device = ranks_local(ranks),

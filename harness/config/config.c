@@ -81,9 +81,8 @@ bool config_is_set(const struct config *c, const void *field)
 /* ---- errors ------------------------------------------------------------------------------ */
 
 /* "file:line: ", "--set ", or the file alone where the key is not set. */
-static void print_place(const struct config *c, size_t key, char *out, size_t size)
+static void print_place(const struct config *c, const struct entry *e, char *out, size_t size)
 {
-    const struct entry *e = &c->entries[key];
     out[0] = '\0';
     if (e->line > 0)
         snprintf(out, size, "%.250s:%d: ", e->file, e->line);
@@ -100,7 +99,7 @@ static enum status fail_at(const struct config *c, size_t key, struct error *err
     const struct entry *e = &c->entries[key];
     char what[700], place[320];
     vsnprintf(what, sizeof what, format, args);
-    print_place(c, key, place, sizeof place);
+    print_place(c, &c->entries[key], place, sizeof place);
     if (e->text == NULL)
         return fail(err, E_CONFIG, "%s%s.%s: %s", place, k->section, k->name, what);
     return fail(err, E_CONFIG, "%s%s.%s = '%.200s'%s: %s", place, k->section, k->name, e->text,
@@ -143,6 +142,11 @@ static size_t key_of_name(const char *name)
 enum status config_blame(const struct config *c, const void *field, struct error *err)
 {
     char place[320];
+    const struct entry *map = config_map_entry(c, err->key);
+    if (map != NULL) {
+        print_place(c, map, place, sizeof place);
+        return fail_prefix(err, "%s%s = '%.200s': ", place, err->key, map->text);
+    }
     size_t key = key_of_name(err->key);
     bool named = key < config_key_count;
     if (!named && field == NULL)
@@ -150,7 +154,7 @@ enum status config_blame(const struct config *c, const void *field, struct error
     if (!named)
         key = key_of_field(c, field);
     const struct entry *e = &c->entries[key];
-    print_place(c, key, place, sizeof place);
+    print_place(c, &c->entries[key], place, sizeof place);
     if (!named || e->text == NULL)
         return fail_prefix(err, "%s%s.%s: ", place, config_keys[key].section,
                            config_keys[key].name);
@@ -226,6 +230,8 @@ enum status config_set(struct config *c, const char *assignment, struct error *e
     snprintf(section, sizeof section, "%.*s", (int)(dot - assignment), assignment);
     snprintf(name, sizeof name, "%.*s", (int)(equals - dot - 1), dot + 1);
     snprintf(place, sizeof place, "--set %.*s", (int)(equals - assignment), assignment);
+    if (config_is_maps(section))
+        return config_assign_map(c, place, name, equals + 1, NULL, -1, err);
     int key = config_lookup(place, section, name, err);
     if (key < 0)
         return E_CONFIG;

@@ -33,6 +33,8 @@ enum fill { FILL_BLACK, FILL_MEAN, FILL_BLUR, FILL_RISE_BLUR, FILL_LINEAR };
 enum upto { UPTO_90, UPTO_100 };
 enum device { DEVICE_AUTO, DEVICE_CPU, DEVICE_CUDA, DEVICE_REF };
 
+enum { CONFIG_MAPS = 32 };
+
 struct config_values {
     struct {
         const char *name, *output;
@@ -44,10 +46,10 @@ struct config_values {
         const char *arch, *checkpoint, *command, *prefix;
         int weights;                        /* enum checkpoint_weights */
         int64_t image_size, heads, timeout; /* timeout: seconds, 0: off */
-        int pool;   /* "auto", "cls", "mean", "all" */
-        int cls;    /* "auto", "middle", "first", "last" */
-        int divide; /* 0: no */
-        double eps; /* 0: the family's */
+        int pool;                           /* "auto", "cls", "mean", "all" */
+        int cls;                            /* "auto", "middle", "first", "last" */
+        int divide;                         /* 0: no */
+        double eps;                         /* 0: the family's */
     } model;
     struct {
         const char *kind, *path, *root, *labels, *devkit, *classes, *only, *split;
@@ -61,6 +63,13 @@ struct config_values {
         unsigned classes;               /* bits of enum class_choice */
         struct explain_options options; /* the switches; protocol and seed are of [run] */
     } explain;
+    struct config_maps {
+        size_t count;
+        struct config_map {
+            const char *name, *path; /* a method of explain.methods, and where its maps are */
+            char sha256[65];         /* of the file; "" until it has been opened */
+        } map[CONFIG_MAPS];
+    } maps;
     struct {
         struct words kinds;
         unsigned directions; /* bits of enum order */
@@ -134,6 +143,9 @@ enum status config_fail(const struct config *, const void *field, struct error *
 /* Puts place, key and value in front of a library's message: of the key that the error names, else
  * of `field`. With neither (field NULL) the message stays. Returns err's code. */
 enum status config_blame(const struct config *, const void *field, struct error *err);
+
+/* What map `map` of [maps] is: part of the hash from then on. */
+void config_set_map_hash(struct config *, size_t map, const char *sha256);
 
 /* The whole configuration as an INI text, every key with its value, in table order; malloc'ed,
  * NULL when memory ran out. The hash is SHA-256 over the lines of the keys that shape results. */

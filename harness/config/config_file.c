@@ -42,7 +42,7 @@ static enum status check_section(struct reading *r, const char *line)
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(end - line - 1), line + 1);
     for (size_t i = 0; i < config_key_count; i++)
-        if (strcmp(config_keys[i].section, name) == 0)
+        if (strcmp(config_keys[i].section, name) == 0 || config_is_maps(name))
             return OK;
     char place[320];
     snprintf(place, sizeof place, "%.250s:%d", r->path, r->line);
@@ -92,6 +92,8 @@ static enum status take(struct reading *r, const char *section, const char *name
     snprintf(place, sizeof place, "%.250s:%d", r->path, r->line);
     if (*section == '\0')
         return fail(r->err, E_CONFIG, "%s: '%.60s' stands before the first [section]", place, name);
+    if (config_is_maps(section))
+        return config_assign_map(r->config, place, name, value, r->config->path, r->line, r->err);
     int key = config_lookup(place, section, name, r->err);
     if (key < 0)
         return E_CONFIG;

@@ -20,9 +20,23 @@ struct held { /* a string that lives as long as the config */
 struct config {
     struct config_values values;
     struct entry entries[CONFIG_KEYS_MAX];
+    struct entry map_entries[CONFIG_MAPS]; /* by values.maps.map */
     const char *path;
     struct held *held;
 };
+
+/* [maps], whose keys are the user's own. */
+bool config_is_maps(const char *section);
+enum status config_assign_map(struct config *, const char *place, const char *name,
+                              const char *value, const char *file, int line, struct error *err);
+/* The entry of "maps.NAME"; NULL: there is none. */
+const struct entry *config_map_entry(const struct config *, const char *key);
+
+enum { CONFIG_VALUE = 4096 };
+/* Replaces each ${NAME} by its value, and "~" at the beginning by the home folder; false: why not.
+ */
+bool config_expand(const struct config *, const char *value, char out[CONFIG_VALUE], char *why,
+                   size_t size);
 
 /* A copy of text[0, len) that the config owns; NULL when memory ran out. */
 char *config_hold(struct config *, const char *text, size_t len);

@@ -158,7 +158,8 @@ const struct config_key config_keys[] = {
     /* clang-format on */
 
     WORDS("task", "kind", task.kinds, "perturbation", RESULT,
-          "what to measure, any of: perturbation, segmentation, localisation, groups, tiles, subsets, "
+          "what to measure, any of: perturbation, segmentation, localisation, groups, tiles, "
+          "subsets, "
           "robustness"),
     SET("task", "directions", task.directions, "positive, negative", direction_names, RESULT,
         "perturbation: most important pixels first (positive), least (negative), or both"),

@@ -34,13 +34,12 @@ static const char *expand_home(const char *value, char text[4096], size_t *used)
     return value + 1;
 }
 
-/* Replaces each ${NAME} by its value, and "~" at the beginning by the home folder. */
-static enum status expand(struct config *c, size_t key, const char *value, const char **out,
-                          struct error *err)
+bool config_expand(const struct config *c, const char *value, char out[CONFIG_VALUE], char *why,
+                   size_t size)
 {
-    char text[4096], room[4096];
+    char room[4096];
     size_t used = 0;
-    value = expand_home(value, text, &used);
+    value = expand_home(value, out, &used);
     for (const char *p = value, *next; *p != '\0'; p = next) {
         const char *from = p;
         size_t len = strcspn(p, "$");
@@ -49,24 +48,40 @@ static enum status expand(struct config *c, size_t key, const char *value, const
         next = p + len;
         if (len == 0) {
             const char *end = strchr(p, '}');
-            if (end == NULL || end == p + 2 || end - p - 2 > 200)
-                return config_fail_key(c, key, err, "'${' wants a variable's name and '}'");
+            if (end == NULL || end == p + 2 || end - p - 2 > 200) {
+                snprintf(why, size, "'${' wants a variable's name and '}'");
+                return false;
+            }
             char name[208];
             snprintf(name, sizeof name, "%.*s", (int)(end - p - 2), p + 2);
             from = variable(c, name, room);
-            if (from == NULL)
-                return config_fail_key(c, key, err,
-                                       "the environment has no variable %s; set it: export %s=...",
-                                       name, name);
+            if (from == NULL) {
+                snprintf(why, size,
+                         "the environment has no variable %.60s; set it: export %.60s=...", name,
+                         name);
+                return false;
+            }
             len = strlen(from);
             next = end + 1;
         }
-        if (used + len >= sizeof text)
-            return config_fail_key(c, key, err, "longer than %zu characters", sizeof text - 1);
-        memcpy(text + used, from, len);
+        if (used + len >= CONFIG_VALUE) {
+            snprintf(why, size, "longer than %d characters", CONFIG_VALUE - 1);
+            return false;
+        }
+        memcpy(out + used, from, len);
         used += len;
     }
-    *out = config_hold(c, text, used);
+    out[used] = '\0';
+    return true;
+}
+
+static enum status expand(struct config *c, size_t key, const char *value, const char **out,
+                          struct error *err)
+{
+    char text[CONFIG_VALUE], why[300];
+    if (!config_expand(c, value, text, why, sizeof why))
+        return config_fail_key(c, key, err, "%s", why);
+    *out = config_hold(c, text, strlen(text));
     return *out != NULL ? OK : fail(err, E_NOMEM, "out of memory reading the config");
 }
 

@@ -28,6 +28,9 @@ char *config_text(const struct config *c)
         if (c->entries[i].text != NULL)
             fprintf(f, "%s = %s\n", k->name, c->entries[i].text);
     }
+    const struct config_maps *m = &c->values.maps;
+    for (size_t i = 0; i < m->count; i++)
+        fprintf(f, "%s%s = %s\n", i == 0 ? "\n[maps]\n" : "", m->map[i].name, m->map[i].path);
     if (fclose(f) != 0) {
         free(text);
         return NULL;
@@ -56,6 +59,13 @@ void config_hash(const struct config *c, char hex[65])
         sha256_add(&sha, k->section, strlen(k->section) + 1);
         sha256_add(&sha, k->name, strlen(k->name) + 1);
         sha256_add(&sha, text, strlen(text) + 1);
+    }
+    /* What a map is made of, not where it lies. */
+    for (size_t i = 0; i < c->values.maps.count; i++) {
+        const struct config_map *m = &c->values.maps.map[i];
+        sha256_add(&sha, "maps", sizeof "maps");
+        sha256_add(&sha, m->name, strlen(m->name) + 1);
+        sha256_add(&sha, m->sha256, strlen(m->sha256) + 1);
     }
     sha256_end(&sha, hex);
 }

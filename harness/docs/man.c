@@ -72,6 +72,8 @@ static const struct {
     { "doctor", "evalh doctor configs/perturb_vim_s.ini", "before a run of days" },
     { "explain", "evalh explain vim_s_midclstok_80p5acc.pth shark.jpg --class 'great white shark'",
       "what speaks for that class, whatever the model says" },
+    { "export", "evalh export results/demo_vit.h5 -m raw -o maps",
+      "the maps of one method, which a run takes with [maps] theirs = maps/raw.h5" },
     { "explain", "evalh explain vim_s_midclstok_80p5acc.pth cat.jpg dog.jpg --out panels",
       "top five classes, and each photograph beside its heat maps" },
     { "rescore", "evalh rescore results/perturb_vim_s.h5",

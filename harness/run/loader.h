@@ -22,7 +22,12 @@ struct loaded {
 };
 
 /* As stored in /images/status. */
-enum { IMAGE_OK = 0, IMAGE_BROKEN = 1 /* its content */, IMAGE_UNREADABLE = 2 /* not to be had */ };
+enum {
+    IMAGE_OK = 0,
+    IMAGE_BROKEN = 1 /* its content */,
+    IMAGE_UNREADABLE = 2 /* not to be had */,
+    IMAGE_WITHOUT_MAP = 3 /* a method's file has none that would do */
+};
 
 enum status loaded_open(const struct plan *, struct loaded *, struct error *err);
 void loaded_close(struct loaded *);

@@ -66,7 +66,7 @@ static enum status find_methods(struct plan *p, struct error *err)
         size_t k = 0;
         while (k < count && strcmp(names[k], wanted->word[i]) != 0)
             k++;
-        if (names == NULL || k < count)
+        if (names == NULL || k < count || plan_find_map(p, wanted->word[i]) >= 0)
             p->wanted[p->method_count++] = wanted->word[i];
         else if (status == OK)
             status = unknown_name(p, wanted, "method", wanted->word[i], names, count, err);
@@ -92,6 +92,14 @@ static enum status check_methods(struct plan *p, struct error *err)
         char list[500];
         size_t count = 0;
         p->methods[i] = engine_method(e, p->wanted[i]);
+        int map = plan_find_map(p, p->wanted[i]);
+        if (map >= 0 && p->methods[i] != NULL)
+            return config_fail(p->config, &p->v->explain.methods, err,
+                               "'%s' is a method of this model and a file of [maps]; another name "
+                               "in [maps] would tell them apart",
+                               p->wanted[i]);
+        if (map >= 0)
+            p->methods[i] = &p->from_file[i];
         if (p->methods[i] != NULL)
             continue;
         for (; count < (size_t)e->method_count && count < PLAN_METHODS; count++)
@@ -214,6 +222,7 @@ enum {
     STEP_PREPROCESS,
     STEP_TARGET,
     STEP_SUPPORT,
+    STEP_MAPS,
     STEP_LABELS,
     STEP_ENGINE,
     STEP_EXPLAINER
@@ -237,13 +246,15 @@ static const struct step {
     [STEP_PREPROCESS] = { "preprocessing", check_preprocess, 0 },
     [STEP_TARGET] = { "explained classes", check_classes, AFTER(DATA) },
     [STEP_SUPPORT] = { "methods of the model", check_methods, AFTER(MODEL) },
+    [STEP_MAPS] = { "maps from files", plan_open_maps,
+                    AFTER(METHODS) | AFTER(SUPPORT) | AFTER(DATA) },
     [STEP_LABELS] = { "labels", check_labels, AFTER(DATA) | AFTER(MODEL) },
     [STEP_ENGINE] = { "engine", plan_open_engine, AFTER(MODEL) },
     [STEP_EXPLAINER] = { "explanations", plan_open_explainer,
-                         AFTER(METHODS) | AFTER(SUPPORT) | AFTER(ENGINE) },
+                         AFTER(METHODS) | AFTER(SUPPORT) | AFTER(MAPS) | AFTER(ENGINE) },
 };
 
-static enum status examine(const struct config *config, const struct plan_place *place,
+static enum status examine(struct config *config, const struct plan_place *place,
                            plan_listener *listener, void *context, struct plan **out,
                            struct error *err)
 {
@@ -272,19 +283,19 @@ static enum status examine(const struct config *config, const struct plan_place 
     return first;
 }
 
-enum status plan_examine(const struct config *config, plan_listener *listener, void *context,
+enum status plan_examine(struct config *config, plan_listener *listener, void *context,
                          struct plan **out, struct error *err)
 {
     return examine(config, &plan_alone, listener, context, out, err);
 }
 
-enum status plan_open(const struct config *config, struct plan **out, struct error *err)
+enum status plan_open(struct config *config, struct plan **out, struct error *err)
 {
     return plan_open_at(config, &plan_alone, out, err);
 }
 
-enum status plan_open_at(const struct config *config, const struct plan_place *place,
-                         struct plan **out, struct error *err)
+enum status plan_open_at(struct config *config, const struct plan_place *place, struct plan **out,
+                         struct error *err)
 {
     struct plan *p;
     enum status status = examine(config, place, NULL, NULL, &p, err);
@@ -300,6 +311,8 @@ void plan_close(struct plan *p)
 {
     if (p == NULL)
         return;
+    for (int i = 0; i < p->method_count; i++)
+        map_file_close(p->files[i]);
     engine_close(p->engine);
     if (p->data != NULL)
         dataset_close(p->data);

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "dataset.h"
 #include "engine.h"
+#include "map_file.h"
 #include "records.h"
 
 enum { PLAN_METHODS = 64, PLAN_TASKS = 16 };
@@ -21,7 +22,7 @@ struct plan_place {
 extern const struct plan_place plan_alone;
 
 struct plan {
-    const struct config *config; /* borrowed */
+    struct config *config; /* borrowed */
     const struct config_values *v;
     struct dataset *data;
     size_t images;  /* the run takes: the first so many of `data` */
@@ -31,6 +32,9 @@ struct plan {
     struct engine *engine; /* classifies, explains; images, masks and heat lie in its memory */
     const char *wanted[PLAN_METHODS];                  /* names of explain.methods */
     const struct engine_method *methods[PLAN_METHODS]; /* the same, once the engine is open */
+    int engine_index[PLAN_METHODS];       /* among those that the engine was prepared for; -1: */
+    struct map_file *files[PLAN_METHODS]; /* its maps are in this file; else NULL */
+    struct engine_method from_file[PLAN_METHODS]; /* what `methods` points to then */
     int method_count;
     bool classes[CLASS_CHOICES];
     const struct task *tasks[PLAN_TASKS];
@@ -40,8 +44,8 @@ struct plan {
 };
 
 /* E_CONFIG and others: the message names file and line of the key, and what would be right. */
-enum status plan_open(const struct config *, struct plan **out, struct error *err);
-enum status plan_open_at(const struct config *, const struct plan_place *, struct plan **out,
+enum status plan_open(struct config *, struct plan **out, struct error *err);
+enum status plan_open_at(struct config *, const struct plan_place *, struct plan **out,
                          struct error *err);
 void plan_close(struct plan *); /* accepts NULL */
 
@@ -49,8 +53,8 @@ void plan_close(struct plan *); /* accepts NULL */
  * how each step went. *out holds what could be opened, NULL elsewhere. Returns the first failure.
  */
 typedef void plan_listener(void *context, const char *step, enum status, const struct error *);
-enum status plan_examine(const struct config *, plan_listener *listener, void *context,
-                         struct plan **out, struct error *err);
+enum status plan_examine(struct config *, plan_listener *listener, void *context, struct plan **out,
+                         struct error *err);
 
 /* Turns `data`, in natural order, into this order of its images: that of a shorter run which this
  * one goes on with. E_CONFIG: no such order is known. */

@@ -96,8 +96,14 @@ static struct explain_options explain_section(const struct config_values *v)
 enum status plan_open_explainer(struct plan *p, struct error *err)
 {
     const struct explain_options options = explain_section(p->v);
-    enum status status =
-        engine_prepare(p->engine, p->methods, p->method_count, p->classes, &options, err);
+    const struct engine_method *methods[PLAN_METHODS];
+    int count = 0;
+    for (int i = 0; i < p->method_count; i++) {
+        p->engine_index[i] = p->files[i] != NULL ? -1 : count;
+        if (p->files[i] == NULL)
+            methods[count++] = p->methods[i];
+    }
+    enum status status = engine_prepare(p->engine, methods, count, p->classes, &options, err);
     if (status != OK)
         config_blame(p->config, NULL, err);
     return status;

@@ -46,6 +46,17 @@ static void print_cost(size_t forwards, size_t explanations, FILE *to)
                 explanations == 1 ? "" : "s");
 }
 
+static void print_maps(const struct plan *p, FILE *to)
+{
+    for (int i = 0; i < p->method_count; i++) {
+        if (p->files[i] == NULL)
+            continue;
+        const struct map_info *info = map_file_info(p->files[i]);
+        fprintf(to, "  maps       %s: %d x %d%s, sha256 %.16s...\n", p->methods[i]->name,
+                info->side, info->side, info->has_target ? " of both classes" : "", info->sha256);
+    }
+}
+
 static void print_work(const struct plan *p, FILE *to)
 {
     size_t forwards = 1, explanations = 1;
@@ -91,6 +102,7 @@ void plan_print(const struct plan *p, int ranks, FILE *to)
         fprintf(to, "; %zu of them (%s)", p->images, p->order);
     fprintf(to, "; fingerprint %.16s...\n", p->data->fingerprint);
     print_explain(p, to);
+    print_maps(p, to);
     print_work(p, to);
     fprintf(to,
             "  engine     %s, %d thread%s, %s, batch %d; %.1f MiB weights, %.1f MiB "

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "blur.h"
+#include "log.h"
 #include "metrics.h"
 #include "runner_internal.h"
 #include "stop.h"
@@ -30,9 +31,55 @@ static void upload_fill(struct runner *r, int k, const uint8_t *rgb)
     r->fill[k] = to;
 }
 
+static size_t map_cells(const struct plan *p, int method)
+{
+    size_t side = (size_t)p->methods[method]->side;
+    return side * side;
+}
+
+/* Where the visit has a map: among those that the engine made, or from a file. */
+static float *map_of(const struct runner *r, int image, int method, enum class_choice c)
+{
+    const struct plan *p = r->plan;
+    if (p->files[method] == NULL)
+        return r->explained.maps + engine_map_at(p->engine, image, p->engine_index[method], c);
+    return r->file_maps + (size_t)image * r->file_values + r->file_at[method] +
+           (size_t)c * map_cells(p, method);
+}
+
+/* The maps of image `index` that lie in files, into place k of the visit. One that will not do is
+ * told, and leaves the image out: methods are compared on the same images. */
+static enum status take_maps(struct runner *r, size_t index, size_t row, int k, bool *whole,
+                             struct error *err)
+{
+    const struct plan *p = r->plan;
+    *whole = true;
+    for (int m = 0; m < p->method_count; m++)
+        for (int c = 0; p->files[m] != NULL && c < CLASS_CHOICES; c++) {
+            struct error own;
+            if (!p->classes[c] || !plan_has_own(p, m, (enum class_choice)c))
+                continue;
+            enum status status = map_file_read(p->files[m], p->data->ids[index], c == CLASS_TARGET,
+                                               map_of(r, k, m, (enum class_choice)c), &own);
+            if (status == OK)
+                continue;
+            if (status != E_DATA) { /* of the file, not of the image */
+                *err = own;
+                return status;
+            }
+            log_warn("image %s is left out: %s", p->data->ids[index], own.text);
+            *records_u8(&r->records, r->map_status[m][c], row) = IMAGE_BROKEN;
+            *whole = false;
+        }
+    if (!*whole)
+        *records_u8(&r->records, r->status, row) = IMAGE_WITHOUT_MAP;
+    return OK;
+}
+
 /* Rows of n loaded images from `from` on, the first of all in row `row`; those that decoded become
- * the visit. Returns how many did. */
-static int take_images(struct runner *r, const struct loaded *l, int from, int n, size_t row)
+ * the visit: *visited of them. */
+static enum status take_images(struct runner *r, const struct loaded *l, int from, int n,
+                               size_t row, int *visited, struct error *err)
 {
     const struct plan *p = r->plan;
     int k = 0;
@@ -45,7 +92,10 @@ static int take_images(struct runner *r, const struct loaded *l, int from, int n
         *records_u8(&r->records, r->status, at) = l->status[i];
         *records_i32(&r->records, r->index, at) =
             (int32_t)(p->indices != NULL ? p->indices[index] : index);
-        if (l->status[i] != IMAGE_OK)
+        bool whole = l->status[i] == IMAGE_OK;
+        if (whole)
+            TRY(take_maps(r, index, at, k, &whole, err));
+        if (!whole)
             continue;
         const uint8_t *rgb = l->rgb + (size_t)i * r->rgb_stride;
         uint8_t *to = r->rgb_device + (size_t)k * r->rgb_stride;
@@ -65,7 +115,8 @@ static int take_images(struct runner *r, const struct loaded *l, int from, int n
         r->images[k] = (struct explain_image){ .rgb = to, .label = label, .id_hash = hash_id(id) };
         k++;
     }
-    return k;
+    *visited = k;
+    return OK;
 }
 
 /* The 0 % image: its top class is the prediction, and the class that is explained. */
@@ -91,12 +142,6 @@ static enum status explain(struct runner *r, int n, struct error *err)
     return OK;
 }
 
-static size_t map_cells(const struct plan *p, int method)
-{
-    size_t side = (size_t)p->methods[method]->side;
-    return side * side;
-}
-
 /* The distinct maps of one image by one method, and for which classes each stands. */
 static int list_maps_of(struct runner *r, int image, int method, int count)
 {
@@ -116,8 +161,7 @@ static int list_maps_of(struct runner *r, int image, int method, int count)
         /* Odd multiples keep run.seed and the id from cancelling. */
         r->seeds[count] =
             r->images[image].id_hash ^ ((uint64_t)p->v->run.seed * 0x9e3779b97f4a7c15u);
-        memcpy(r->map_values + r->map_at[count],
-               r->explained.maps + engine_map_at(p->engine, image, method, (enum class_choice)c),
+        memcpy(r->map_values + r->map_at[count], map_of(r, image, method, (enum class_choice)c),
                cells * sizeof *r->map_values);
         r->map_at[count + 1] = r->map_at[count] + cells;
         count++;
@@ -261,7 +305,8 @@ static enum status visit_loaded(struct runner *r, const struct loaded *l, size_t
     for (int from = 0, n; from < l->n; from += n) {
         int batch = r->plan->engine->info.batch;
         n = l->n - from < batch ? l->n - from : batch;
-        int whole = take_images(r, l, from, n, row);
+        int whole = 0;
+        TRY(take_images(r, l, from, n, row, &whole, err));
         enum status status = whole > 0 ? visit_batch(r, whole, err) : OK;
         if (status == E_NOMEM) {
             TRY(engine_halve(r->plan->engine, err));

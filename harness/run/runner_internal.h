@@ -20,6 +20,7 @@ struct runner {
     int id, label, predicted, status, identity_error, zero_row_sum;
     int map[PLAN_METHODS][CLASS_CHOICES], constant[PLAN_METHODS][CLASS_CHOICES],
         largest_tie[PLAN_METHODS][CLASS_CHOICES];
+    int map_status[PLAN_METHODS][CLASS_CHOICES]; /* of methods whose maps are in files */
 
     /* The visit: [batch] images that decoded. */
     size_t *row;
@@ -30,6 +31,8 @@ struct runner {
     float *logits;                /* [batch, classes] */
     struct explain_image *images; /* [batch] */
     struct explain_result explained;
+    float *file_maps;                          /* [batch, file_values] */
+    size_t file_values, file_at[PLAN_METHODS]; /* of an image; of a method in them: two maps */
     uint8_t *rgb_device, *fill_device;
 
     /* Its distinct maps: at most [batch * methods * classes]. */

@@ -32,6 +32,9 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
     for (int m = 0; m < p->method_count; m++) {
         int side = p->methods[m]->side;
         TRY(task_method_columns(p, k, m, COLUMN_F32, side, side, "explain", "map", r->map[m], err));
+        if (p->files[m] != NULL)
+            TRY(task_method_columns(p, k, m, COLUMN_U8, 0, 0, "explain", "status", r->map_status[m],
+                                    err));
     }
     TRY(task_columns(p, k, COLUMN_U8, 0, 0, "explain", "constant", r->constant, err));
     TRY(task_columns(p, k, COLUMN_I32, 0, 0, "explain", "largest_tie", r->largest_tie, err));
@@ -84,7 +87,7 @@ static enum status take_memory(struct runner *r, struct error *err)
 {
     const struct plan *p = r->plan;
     size_t n = (size_t)p->engine->info.batch, maps = n * (size_t)p->method_count * CLASS_CHOICES;
-    size_t values = n * engine_map_values(p->engine);
+    size_t values = n * (engine_map_values(p->engine) + r->file_values);
     size_t largest = (size_t)r->largest_side * (size_t)r->largest_side;
     bool failed = false;
     r->row = take(n, sizeof *r->row, &failed);
@@ -96,7 +99,8 @@ static enum status take_memory(struct runner *r, struct error *err)
     r->logits = take(n * (size_t)p->engine->info.classes, sizeof *r->logits, &failed);
     r->images = take(n, sizeof *r->images, &failed);
     r->explained.predicted = take(n, sizeof *r->explained.predicted, &failed);
-    r->explained.maps = take(values, sizeof *r->explained.maps, &failed);
+    r->explained.maps = take(n * engine_map_values(p->engine), sizeof *r->explained.maps, &failed);
+    r->file_maps = take(n * r->file_values, sizeof *r->file_maps, &failed);
     r->explained.identity_error = take(n, sizeof *r->explained.identity_error, &failed);
     r->explained.zero_row_sum = take(n, sizeof *r->explained.zero_row_sum, &failed);
     r->maps = take(maps, sizeof *r->maps, &failed);
@@ -133,9 +137,13 @@ static enum status open_runner(struct runner *r, size_t shard_rows, struct error
 {
     const struct plan *p = r->plan;
     r->pixels = pixel_count(p);
-    for (int m = 0; m < p->method_count; m++)
+    for (int m = 0; m < p->method_count; m++) {
+        size_t side = (size_t)p->methods[m]->side;
         if (p->methods[m]->side > r->largest_side)
             r->largest_side = p->methods[m]->side;
+        r->file_at[m] = r->file_values;
+        r->file_values += p->files[m] != NULL ? CLASS_CHOICES * side * side : 0;
+    }
     r->rgb_stride = r->pixels * 3;
     TRY(lay_out_columns(r, err));
     TRY(records_alloc(&r->records, shard_rows, err));
@@ -210,6 +218,7 @@ void runner_close(struct runner *r)
                      r->maps,
                      r->seeds,
                      r->map_at,
+                     r->file_maps,
                      r->map_values,
                      r->flags,
                      r->flat_map,

@@ -1,5 +1,6 @@
-/* same_datasets A.h5 B.h5: exit 0 where both hold the same datasets, bit for bit; names the first
- * that differs. Attributes are provenance and are not compared. */
+/* same_datasets A.h5 [GROUP] B.h5 [GROUP]: exit 0 where both (or those of their groups) hold the
+ * same datasets, bit for bit; names the first that differs. Attributes are provenance and are not
+ * compared. */
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,18 +54,21 @@ static herr_t compare(hid_t file, const char *name, const H5O_info_t *info, void
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc != 3 && argc != 5)
         return 2;
+    int step = argc == 3 ? 1 : 2;
     hid_t file[2];
     size_t count[2];
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     for (int i = 0; i < 2; i++) {
-        file[i] = H5Fopen(argv[i + 1], H5F_ACC_RDONLY, H5P_DEFAULT);
+        file[i] = H5Fopen(argv[i * step + 1], H5F_ACC_RDONLY, H5P_DEFAULT);
+        if (file[i] >= 0 && step == 2)
+            file[i] = H5Gopen2(file[i], argv[i * step + 2], H5P_DEFAULT);
         if (file[i] < 0)
             return 2;
     }
     for (int i = 0; i < 2; i++) { /* both ways, so that neither has more */
-        struct walk w = { .other = file[1 - i], .path = argv[2 - i] };
+        struct walk w = { .other = file[1 - i], .path = argv[(1 - i) * step + 1] };
         if (H5Ovisit(file[i], H5_INDEX_NAME, H5_ITER_INC, compare, &w) != 0)
             return 1;
         count[i] = w.count;

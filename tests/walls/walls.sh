@@ -31,6 +31,7 @@ harness/scores/metrics.c          metrics.h          config.h
 harness/ranks/ranks.c             ranks.h            store.h
 harness/store/store.c             store.h            result.h
 harness/results/result.c          result.h           inference.h
+harness/maps/map_file.c           map_file.h         engine.h
 harness/engine/inference.c        inference.h        plan.h
 harness/run/plan.c                plan.h             gnuplot.h
 harness/figures/gnuplot.c         gnuplot.h          format.h

@@ -1,0 +1,42 @@
+/* Heat maps that somebody else made, from a file: scored as any method's are.
+ *
+ * An HDF5 file:  /id          strings [N]: ids of images, as in /images/id of a result file
+ *                /map         floats [N, h, h]: larger is hotter
+ *                /target_map  the same, optional: of the label, where /map is of the prediction
+ * A folder:      ID.npy and, for target_map, ID.target.npy; float32 or float64 [h, h]. A slash in
+ * an id is one in the path: "a/b.png" is a/b.png.npy in the folder.
+ *
+ * Maps of the image's size are heat as they are; smaller ones are scaled up as a method's are. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+struct map_file;
+
+struct map_info {
+    int side;        /* h, of all maps: 1 to image_size */
+    bool has_target; /* else a map is the same whichever class is explained */
+    char sha256[65]; /* of the file; of a folder: over the ids in their order, and their files */
+};
+
+/* What the file has for a data set of `count` images with these ids, of a model whose images have
+ * image_size pixels a side. E_IO; E_DATA: it is no such file, or its maps have no shape that would
+ * do, which is named. */
+enum status map_file_open(const char *path, int image_size, const char *const *ids, size_t count,
+                          struct map_file **out, struct error *err);
+void map_file_close(struct map_file *); /* accepts NULL */
+const struct map_info *map_file_info(const struct map_file *);
+
+/* How many of these ids have no map, and how many more than one. */
+void map_file_count(const struct map_file *, const char *const *ids, size_t count, size_t *missing,
+                    size_t *twice);
+
+/* The map of image `id`, or its target_map; out [side, side]. E_DATA: it has none,
+ * or two, or one of another shape, or a value that is not finite; E_IO: it cannot be read. The
+ * message names image and file. Only one thread at a time. */
+enum status map_file_read(struct map_file *, const char *id, bool target, float *out,
+                          struct error *err);

@@ -1,0 +1,15 @@
+/* Writing maps as map_file.h reads them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "status.h"
+
+/* `count` maps [side, side]; target NULL, or as many of the label. Whole or not at all. E_IO. */
+enum status map_file_write(const char *path, const char *const *ids, size_t count, size_t side,
+                           const float *map, const float *target, struct error *err);
+/* One map of a folder: FOLDER/ID.npy, or ID.target.npy. Makes the folders that the id names. E_IO;
+ * E_DATA: the id would lead out of the folder. */
+enum status map_folder_write(const char *folder, const char *id, bool target, size_t side,
+                             const float *map, struct error *err);
