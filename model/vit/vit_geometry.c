@@ -79,6 +79,12 @@ static enum status told_readout(const struct checkpoint *ck, const struct tensor
     if (checkpoint_find(ck, "head_dist.weight") != NULL && !g->dist)
         return fail(err, E_DATA, "%s: tensor 'head_dist.weight' is there, but no 'dist_token'",
                     ck->path);
+    if (head->shape[1] == 4 * (int64_t)g->width || head->shape[1] == 5 * (int64_t)g->width)
+        return fail(
+            err, E_DATA,
+            "%s: a ViT whose head sees the CLS tokens of its last four blocks (DINO, DINOv2), "
+            "which is not supported (told by the width of 'head.weight')",
+            ck->path);
     if (head->shape[1] == 2 * (int64_t)g->width && g->cls_at >= 0)
         g->readout = READ_TOKEN_AND_MEAN;
     else if (checkpoint_find(ck, "head_dist.weight") != NULL)

@@ -59,10 +59,29 @@ static void test_families(void **state)
     }
 }
 
+/* A head that sees more than evalh reads out is refused by what it is. */
+static void test_wide_head(void **state)
+{
+    const struct model_options o = { .heads = 3 };
+    struct model *m;
+    struct error err = { 0 };
+    (void)state;
+    for (int64_t times = 4; times <= 5; times++) {
+        struct checkpoint *ck = micro_checkpoint(&vit);
+        checkpoint_remove(ck, checkpoint_find(ck, "head.weight"));
+        assert_true(checkpoint_add_zeros(ck, "head.weight", 2,
+                                         (int64_t[]){ vit.classes, times * vit.width }));
+        checkpoint_sort(ck);
+        assert_int_equal(model_open(ck, &o, &m, &err), E_DATA);
+        assert_non_null(strstr(err.text, "last four blocks"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_families),
+        cmocka_unit_test(test_wide_head),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
