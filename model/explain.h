@@ -21,7 +21,8 @@ bool explain_supports(const struct explain_method *, const struct model *);
 /* Whether it runs in double on this model while explain.precision is auto. */
 bool explain_in_double(const struct explain_method *, const struct model *);
 /* Values a side of the method's map on this model: the patch grid's, or the image's. */
-int explain_map_side(const struct explain_method *, const struct model *);
+int explain_map_side(const struct explain_method *, const struct model *,
+                     const struct explain_options *);
 /* Controls that look at no model: they compare with the maps of any. */
 bool explain_needs_no_model(const struct explain_method *);
 /* Of such a one: fills map [side, side], the same that explainer_run gives where g = side. */

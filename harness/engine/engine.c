@@ -135,6 +135,8 @@ enum status engine_prepare(struct engine *e, const struct engine_method *const *
                            const bool classes[CLASS_CHOICES], const struct explain_options *options,
                            struct error *err)
 {
+    if (e->kind->settle != NULL)
+        e->kind->settle(e, options);
     TRY(lay_out_maps(e, methods, count, err));
     memcpy(e->classes, classes, sizeof e->classes);
     e->explain_options = *options;

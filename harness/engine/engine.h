@@ -95,6 +95,8 @@ struct engine_kind {
     /* Fill engine->state, info, methods. A failure is followed by close. */
     enum status (*open)(struct engine *, struct error *);
     enum status (*start)(struct engine *, struct error *);
+    /* Methods under these options: how large their maps are. NULL: as open says. */
+    void (*settle)(struct engine *, const struct explain_options *);
     enum status (*prepare)(struct engine *, const struct explain_options *, struct error *);
     /* Memory ran out on the device, and info.batch has become less: gives up what works on a batch
      * and takes it anew; `prepared` says whether that includes explanations. */

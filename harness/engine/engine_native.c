@@ -83,7 +83,7 @@ static enum status list_methods(struct engine *e, const struct model *m, struct 
                                               .class_agnostic = x->class_agnostic,
                                               .control = x->control,
                                               .in_double = explain_in_double(x, m),
-                                              .side = explain_map_side(x, m) };
+                                              .side = m->geo.grid };
         if (explain_supports(x, m))
             e->methods[e->method_count++] = method;
     }
@@ -176,6 +176,13 @@ static enum status start(struct engine *e, struct error *err)
     return open_net(e, err);
 }
 
+static void settle(struct engine *e, const struct explain_options *options)
+{
+    const struct native *x = e->state;
+    for (int i = 0; i < e->method_count; i++)
+        e->methods[i].side = explain_map_side(explain_find(e->methods[i].name), x->model, options);
+}
+
 static enum status prepare(struct engine *e, const struct explain_options *options,
                            struct error *err)
 {
@@ -217,6 +224,7 @@ const struct engine_kind engine_native = {
     .method_names = method_names,
     .open = open_native,
     .start = start,
+    .settle = settle,
     .prepare = prepare,
     .shrink = shrink,
     .close = close_native,

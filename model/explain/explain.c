@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "input.h"
 #include "randomise.h"
 #include "sweep.h"
 
@@ -21,8 +22,9 @@ struct pass {
     struct model *own_model; /* randomised; else NULL */
     struct backend *be;
     void *weights;
-    bool borrowed;         /* be and weights are the lender's */
-    struct sweep **sweeps; /* [lanes] */
+    bool borrowed;               /* be and weights are the lender's */
+    struct input_weights *input; /* NULL: no method needs it */
+    struct sweep **sweeps;       /* [lanes] */
     int lane_batch;
     struct job *jobs;
     struct where *wheres;
@@ -37,6 +39,7 @@ struct explainer {
     struct net *lender; /* or NULL */
     const struct explain_method **methods;
     int method_count, batch;
+    int *side;         /* [methods] values a side of a map */
     size_t *map_start; /* [methods + 1] where a method's maps begin among an image's */
     bool classes[CLASS_CHOICES];
     struct input_format format;
@@ -53,7 +56,7 @@ size_t explainer_map_values(const struct explainer *ex)
 
 int explainer_side(const struct explainer *ex, int method)
 {
-    return explain_map_side(ex->methods[method], ex->model);
+    return ex->side[method];
 }
 
 static size_t map_size(const struct explainer *ex, int method)
@@ -132,10 +135,9 @@ static unsigned weight_uses(const struct pass *p)
 {
     unsigned uses = WEIGHT_FORWARD;
     for (int i = 0; i < p->job_count; i++) {
-        const struct method *m = p->jobs[i].method;
-        if (m->gradient != GRADIENT_NONE)
+        if (p->jobs[i].rules.gradient != GRADIENT_NONE)
             uses |= WEIGHT_BACK;
-        if (method_functions(m, p->model->type)->relevance)
+        if (method_functions(p->jobs[i].method, p->model->type)->relevance)
             uses |= WEIGHT_LRP;
     }
     return uses;
@@ -159,6 +161,20 @@ static enum status open_weights(struct explainer *ex, struct pass *p, int index,
     return p->be->sync(p->be, err);
 }
 
+static enum status open_input(struct pass *p, struct error *err)
+{
+    bool wanted = false;
+    for (int i = 0; i < p->job_count; i++)
+        wanted = wanted || input_wanted(&p->jobs[i].rules);
+    if (wanted) {
+        p->input = calloc(1, sizeof *p->input);
+        if (p->input == NULL || !input_bind(p->input, p->model, p->be))
+            return fail(err, E_NOMEM, "%s: no memory for the patch projection of %s", p->be->name,
+                        p->model->checkpoint->path);
+    }
+    return p->be->sync(p->be, err);
+}
+
 static enum status open_pass(struct explainer *ex, int index, const char *backend,
                              const struct backend_options *bo, const struct explain_options *o,
                              struct error *err)
@@ -176,13 +192,14 @@ static enum status open_pass(struct explainer *ex, int index, const char *backen
         p->model = p->own_model;
     }
     TRY(open_weights(ex, p, index, name, &options, err));
+    TRY(open_input(p, err));
     p->lane_batch = p->be->lane_images > 0 ? p->be->lane_images : ex->batch;
     p->sweeps = calloc((size_t)p->be->lanes, sizeof *p->sweeps);
     p->views = calloc((size_t)ex->batch, sizeof *p->views);
     if (p->sweeps == NULL || p->views == NULL)
         return fail(err, E_NOMEM, "%s: no memory for %d images", name, ex->batch);
     for (int i = 0; i < p->be->lanes; i++)
-        TRY(sweep_open(p->model, p->be, p->weights, &ex->format, p->jobs, p->job_count,
+        TRY(sweep_open(p->model, p->be, p->weights, p->input, &ex->format, p->jobs, p->job_count,
                        p->lane_batch, &p->sweeps[i], err));
     return OK;
 }
@@ -217,11 +234,14 @@ enum status explainer_open_beside(struct net *lender, const struct model *model,
     ex->method_count = method_count;
     memcpy(ex->classes, classes, sizeof ex->classes);
     ex->methods = calloc((size_t)method_count + 1, sizeof *ex->methods);
+    ex->side = calloc((size_t)method_count + 1, sizeof *ex->side);
     ex->map_start = calloc((size_t)method_count + 1, sizeof *ex->map_start);
-    bool ok = ex->methods != NULL && ex->map_start != NULL;
+    bool ok = ex->methods != NULL && ex->side != NULL && ex->map_start != NULL;
     enum status s = ok ? OK : fail(err, E_NOMEM, "out of memory");
     if (s == OK) {
         memcpy(ex->methods, methods, (size_t)method_count * sizeof *methods);
+        for (int i = 0; i < method_count; i++)
+            ex->side[i] = explain_map_side(methods[i], model, o);
         for (int i = 0; i < method_count; i++)
             ex->map_start[i + 1] = ex->map_start[i] + CLASS_CHOICES * map_size(ex, i);
         s = plan_jobs(ex, o, backend, err);
@@ -242,12 +262,15 @@ static void close_pass(struct pass *p)
     if (p->be != NULL) {
         for (int i = 0; p->sweeps != NULL && i < p->be->lanes; i++)
             sweep_close(p->sweeps[i]);
+        if (p->input != NULL)
+            input_unbind(p->input, p->be);
         if (!p->borrowed) {
             p->model->type->unbind(p->weights, p->be);
             backend_close(p->be);
         }
     }
     model_close(p->own_model);
+    free(p->input);
     free(p->sweeps);
     free(p->views);
     free(p->jobs);
@@ -261,6 +284,7 @@ void explainer_close(struct explainer *ex)
     for (int i = 0; i < PASSES; i++)
         close_pass(&ex->passes[i]);
     free(ex->methods);
+    free(ex->side);
     free(ex->map_start);
     free(ex);
 }
@@ -286,7 +310,7 @@ size_t explainer_bytes(const struct explainer *ex)
 static void finish_map(const struct geometry *g, const struct job *j, const double *v, size_t size,
                        float *map)
 {
-    bool tokens = j->method->side == NULL;
+    bool tokens = method_pixel_side(g, &j->rules) == 0;
     size_t count = tokens ? (size_t)g->tokens : size;
     for (size_t k = 0; k < count; k++) {
         if (tokens && !geometry_is_patch(g, (int)k))

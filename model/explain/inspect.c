@@ -80,7 +80,7 @@ enum status inspect_open(const struct model *model, const char *backend,
     job.rules.full_matrix = true;
     job.rules.start = model->geo.depth - 1;
     if (s == OK)
-        s = sweep_open(model, in->be, in->weights, &in->format, &job, 1, 1, &in->sweep, err);
+        s = sweep_open(model, in->be, in->weights, NULL, &in->format, &job, 1, 1, &in->sweep, err);
     if (s != OK) {
         inspect_close(in);
         return s;
@@ -143,8 +143,9 @@ enum status inspect_relevance(struct inspector *in, const uint8_t *rgb, int laye
                     in->model->checkpoint->path);
     struct job job = { .method = &relevance };
     job.rules.start = layer;
+    job.rules.gradient = GRADIENT_PLAIN;
     struct sweep *s = NULL;
-    enum status st = sweep_open(in->model, in->be, weights, &in->format, &job, 1, 1, &s, err);
+    enum status st = sweep_open(in->model, in->be, weights, NULL, &in->format, &job, 1, 1, &s, err);
     if (st == OK) {
         int32_t predicted = k, target = k;
         const struct view view = upload(in, rgb);

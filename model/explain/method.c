@@ -78,8 +78,16 @@ void explain_without_model(const struct explain_method *info, int side, uint64_t
     method_of(info)->map(&square, seed, id_hash, map);
 }
 
-int explain_map_side(const struct explain_method *info, const struct model *model)
+int method_pixel_side(const struct geometry *g, const struct rules *r)
 {
-    const struct method *m = method_run_by(method_of(info));
-    return m->side != NULL ? m->side(&model->geo) : model->geo.grid;
+    return r->level == LEVEL_PIXEL ? g->image_size : 0;
+}
+
+int explain_map_side(const struct explain_method *info, const struct model *model,
+                     const struct explain_options *o)
+{
+    struct rules r;
+    bool settled = rules_settle(o, method_run_by(method_of(info)), model, &r, NULL) == OK;
+    int side = settled ? method_pixel_side(&model->geo, &r) : 0;
+    return side > 0 ? side : model->geo.grid;
 }

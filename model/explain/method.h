@@ -14,6 +14,16 @@
 #include "explain.h"
 #include "random.h"
 
+/* A backward pass from the score of a class, by its rules. Architectures say which they have
+ * (arch_explain.gradients); methods that ask for the same one share it. */
+enum gradient_kind {
+    GRADIENT_NONE,
+    GRADIENT_PLAIN,
+    GRADIENT_MAMBALRP,
+    GRADIENT_LIBRA, /* LibraGrad (Mehri et al. 2025) */
+    GRADIENT_KINDS
+};
+
 /* The switches of explain_options, settled for one method and one model. */
 struct rules {
     int start; /* first layer that enters */
@@ -21,18 +31,19 @@ struct rules {
     enum reduction aggregate;
     enum sign_rule negatives;
     double discard;
+    enum gradient_kind gradient; /* the method's, or what explain.backward has in its place */
+    enum explained_score score;
+    enum map_level level; /* settled: one that the method has */
+    enum channel_rule channels;
+    enum cam_target target;
 };
 
 /* One map in the making: one image, one method, one class. */
 struct track {
-    double *v; /* the method's own: a rollout's row or a running sum over tokens, [L]; of a method
-                  with a `side` of its own the map itself, [side, side] */
+    double *v; /* the method's own: a rollout's row or a running sum over tokens, [L]; of a map at
+                  the pixels the map itself, [S, S] */
     bool zero_row_sum; /* a row sum of exactly 0 was met (SPEC 1) */
 };
-
-/* A backward pass from the logit of a class, by its rules. Architectures say which they have
- * (arch_explain.gradients); methods that ask for the same one share it. */
-enum gradient_kind { GRADIENT_NONE, GRADIENT_PLAIN, GRADIENT_MAMBALRP, GRADIENT_KINDS };
 
 struct layer_view; /* sweep.h */
 
@@ -40,7 +51,9 @@ typedef void layer_fn(struct layer_view *, const struct rules *, struct track *t
 
 /* What a method does on an architecture. At least one of the two functions is there. */
 struct method_functions {
-    layer_fn *layer;  /* called for layers >= rules.start, top down */
+    layer_fn *layer;  /* called for layers >= rules.start, top down, with the gradient at the
+                         layer's output and at its attention */
+    layer_fn *passed; /* the same, when the gradient is at the layer's input */
     layer_fn *bottom; /* once, below the lowest layer, from the tokens at the model's input and
                          their gradient */
     bool relevance;   /* needs the relevance of the attention maps (arch_explain.relevance) */
@@ -67,10 +80,15 @@ struct method {
     bool fixed_protocol; /* SPEC gives one reading: the protocol's switches do not apply */
     bool sums;           /* v starts at 0 (a sum) and not at the unit vector of CLS (a rollout) */
     const struct method_on *on; /* ends with a NULL arch; NULL: none */
-    /* Values a side of the map, which the functions then fill in as they are to be stored. NULL:
-     * the map is v [L] without the tokens that are no patches, on the patch grid. */
-    int (*side)(const struct geometry *);
-    /* Maps without a model: fills map [side, side]. */
+    /* How far a method goes beyond the protocols' options, for one that does: bits 1 << map_level,
+     * the level that it takes by itself, whether it follows explain.score and explain.backward.
+     * Without levels the map is v [L] without the tokens that are no patches, on the patch grid. */
+    unsigned levels;
+    enum map_level level;
+    bool scored, backward;
+    /* Its rules before options change them, from the protocol's. NULL: as they are. */
+    enum status (*settle)(const struct geometry *, struct rules *, struct error *);
+    /* Maps without a model: fills map [g, g]. */
     void (*map)(const struct geometry *, uint64_t seed, uint64_t id_hash, float *map);
 };
 
@@ -80,6 +98,8 @@ struct method {
  * else the method's for every one. NULL: it is not defined there, or needs a gradient or a
  * relevance that the architecture does not have. */
 const struct method_functions *method_functions(const struct method *, const struct arch_type *);
+/* Values a side of a map at the pixels; 0: it lies on the patch grid, made of v [L]. */
+int method_pixel_side(const struct geometry *, const struct rules *);
 /* The method behind a public one; of a control that re-initialises, the one that it runs. */
 const struct method *method_of(const struct explain_method *);
 const struct method *method_run_by(const struct method *);

@@ -60,20 +60,24 @@ static void take_switches(const struct explain_options *o, struct rules *out)
     EXPLAIN_SWITCHES(ELSEWHERE, ELSEWHERE, ELSEWHERE, SETTLE)
 }
 
-enum status rules_settle(const struct explain_options *o, const struct method *m,
-                         const struct model *model, struct rules *out, struct error *err)
+/* What a method from elsewhere leaves open. A level that it does not have leaves it at its own: the
+ * key is one for all methods of a run. */
+static void settle_method(const struct explain_options *o, const struct method *m,
+                          struct rules *out)
 {
-    const struct method_functions *f = method_functions(m, model->type);
-    bool paper = strcmp(o->protocol, "paper") == 0;
-    if (!paper && strcmp(o->protocol, "released") != 0)
-        return fail_key(err, E_CONFIG, "run.protocol", "'%s' should be released or paper",
-                        o->protocol);
-    TRY(check_ranges(o, &model->geo, err));
-    TRY(refuse_idle(o, model->type, err));
-    *out = (struct rules){ 0 };
-    if (f == NULL)
-        return OK; /* a map without a model */
-    model->type->explain->rules(&model->geo, paper && !m->fixed_protocol, f, out);
+    bool own = o->level == LEVEL_OF_METHOD || !(m->levels & 1u << o->level);
+    out->level = m->levels == 0 ? LEVEL_TOKEN : own ? m->level : (enum map_level)o->level;
+    out->channels =
+        o->channels == CHANNELS_OF_METHOD ? CHANNELS_SUM : (enum channel_rule)o->channels;
+    out->score = m->scored ? (enum explained_score)o->score : SCORE_LOGIT;
+    out->target = (enum cam_target)o->target;
+    bool libra = m->backward && o->backward == BACKWARD_LIBRA;
+    out->gradient = libra ? GRADIENT_LIBRA : m->gradient;
+}
+
+static void take_options(const struct explain_options *o, const struct method *m,
+                         const struct method_functions *f, struct rules *out)
+{
     if (o->start_layer >= 0)
         out->start = (int)o->start_layer;
     /* Where the sign rule belongs depends on the method; clamping is every attribution's default.
@@ -88,6 +92,27 @@ enum status rules_settle(const struct explain_options *o, const struct method *m
         out->clamp_map = false; /* SPEC 5.5 */
     if (!m->fixed_protocol)
         take_switches(o, out);
+}
+
+enum status rules_settle(const struct explain_options *o, const struct method *m,
+                         const struct model *model, struct rules *out, struct error *err)
+{
+    const struct method_functions *f = method_functions(m, model->type);
+    bool paper = strcmp(o->protocol, "paper") == 0;
+    if (!paper && strcmp(o->protocol, "released") != 0)
+        return fail_key(err, E_CONFIG, "run.protocol", "'%s' should be released or paper",
+                        o->protocol);
+    TRY(check_ranges(o, &model->geo, err));
+    TRY(refuse_idle(o, model->type, err));
+    *out = (struct rules){ 0 };
+    if (f == NULL)
+        return OK; /* a map without a model */
+    model->type->explain->rules(&model->geo, paper && !m->fixed_protocol, f, out);
+    settle_method(o, m, out);
+    if (m->settle == NULL)
+        take_options(o, m, f, out);
+    else
+        TRY(m->settle(&model->geo, out, err));
     if (model->type->explain->check == NULL)
         return OK;
     return model->type->explain->check(&model->geo, m, f, out, err);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch.h"
+#include "input.h"
 
 static size_t stream_elements(const struct sweep *s) /* n L D */
 {
@@ -17,14 +18,14 @@ static size_t stream_elements(const struct sweep *s) /* n L D */
 static bool rolls_on_device(const struct sweep *s, const struct job *j)
 {
     return s->arch->rolls_on_device && j->f->layer != NULL && !j->method->sums &&
-           j->method->side == NULL && j->rules.discard == 0;
+           j->rules.discard == 0;
 }
 
 /* Elements of a job's track: of one image. */
 static size_t track_length(const struct sweep *s, const struct job *j)
 {
     const struct geometry *g = &s->model->geo;
-    size_t side = j->method->side != NULL ? (size_t)j->method->side(g) : 0;
+    size_t side = (size_t)method_pixel_side(g, &j->rules);
     return side > 0 ? side * side : (size_t)g->tokens;
 }
 
@@ -36,6 +37,12 @@ static void layout(struct sweep *s, struct bump *b)
     s->x = bump_take(b, stream_elements(s), size);
     s->tape = bump_take(b, stream_elements(s) * (size_t)(g->depth - s->lowest), size);
     s->logits = bump_take(b, classes, size);
+    s->view.sums = bump_take(b, (size_t)s->n_max * (size_t)g->tokens, size);
+    s->view.row = bump_take(b, (size_t)s->n_max * (size_t)g->width, size);
+    s->patch_mean = bump_take(b, (size_t)g->tokens, size);
+    s->view.patch_mean = s->patch_mean;
+    if (s->input != NULL)
+        input_layout(s, b);
     for (int i = 0; i < s->stream_count; i++) {
         struct stream *st = &s->streams[i];
         st->onehot = bump_take(b, classes, size);
@@ -51,30 +58,54 @@ static void layout(struct sweep *s, struct bump *b)
     s->arch->layout(s, b);
 }
 
+static int min_of(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* The stream of a job's gradient, a new one where no job before it has the same. */
+static int stream_of(struct sweep *s, const struct job *j)
+{
+    const struct rules *r = &j->rules;
+    for (int k = 0; k < s->stream_count; k++)
+        if (s->streams[k].kind == r->gradient && s->streams[k].choice == j->choice &&
+            s->streams[k].score == r->score)
+            return k;
+    int depth = s->model->geo.depth;
+    s->streams[s->stream_count] = (struct stream){ .kind = r->gradient,
+                                                   .score = r->score,
+                                                   .choice = j->choice,
+                                                   .lowest = depth,
+                                                   .passed = depth };
+    return s->stream_count++;
+}
+
 /* Jobs that need the same gradient share a stream. */
 static void find_streams(struct sweep *s)
 {
     for (int i = 0; i < s->job_count; i++) {
         struct job *j = &s->jobs[i];
-        const struct method *m = j->method;
-        int lowest = j->f->bottom != NULL ? -1 : j->rules.start;
-        s->lowest = j->rules.start < s->lowest ? j->rules.start : s->lowest;
-        s->lowest = lowest < 0 ? 0 : s->lowest;
+        bool bottom = j->f->bottom != NULL;
+        int lowest = bottom ? 0 : j->rules.start;
+        s->lowest = min_of(s->lowest, lowest);
         j->stream = -1;
-        if (m->gradient == GRADIENT_NONE)
+        if (j->rules.gradient == GRADIENT_NONE) /* rules that were not settled */
+            j->rules.gradient = j->method->gradient;
+        if (j->rules.gradient == GRADIENT_NONE)
             continue;
-        int k = 0;
-        while (k < s->stream_count &&
-               (s->streams[k].kind != m->gradient || s->streams[k].choice != j->choice))
-            k++;
-        if (k == s->stream_count)
-            s->streams[s->stream_count++] =
-                (struct stream){ .kind = m->gradient, .choice = j->choice, .lowest = lowest };
-        struct stream *st = &s->streams[k];
+        j->stream = stream_of(s, j);
+        struct stream *st = &s->streams[j->stream];
         st->lrp = st->lrp || j->f->relevance;
-        st->lowest = lowest < st->lowest ? lowest : st->lowest;
-        j->stream = k;
+        st->bottom = st->bottom || bottom;
+        st->lowest = min_of(st->lowest, lowest);
+        if (bottom || j->f->passed != NULL)
+            st->passed = min_of(st->passed, lowest);
     }
+    for (int i = 0; i < s->stream_count; i++)
+        for (int k = 0; k < s->stream_count && s->streams[i].choice == CLASS_TARGET; k++)
+            s->streams[i].twin |= s->streams[k].choice == CLASS_PREDICTED &&
+                                  s->streams[k].kind == s->streams[i].kind &&
+                                  s->streams[k].score == s->streams[i].score;
 }
 
 static bool host_memory(struct sweep *s)
@@ -88,8 +119,9 @@ static bool host_memory(struct sweep *s)
     s->onehot = calloc((size_t)g->classes, sizeof *s->onehot);
     s->identity = calloc(n, sizeof *s->identity);
     s->zero = calloc(n, sizeof *s->zero);
-    s->view.host = calloc(n * len * len, sizeof *s->view.host);
-    s->view.host2 = calloc(len * len, sizeof *s->view.host2);
+    size_t square = len * (size_t)(g->heads > g->tokens ? g->heads : g->tokens);
+    s->view.host = calloc(n * square, sizeof *s->view.host);
+    s->view.host2 = calloc(square, sizeof *s->view.host2);
     bool ok = s->tracks_v && s->host_logits && s->onehot && s->identity && s->zero &&
               s->view.host && s->view.host2;
     double *v = s->tracks_v;
@@ -99,7 +131,7 @@ static bool host_memory(struct sweep *s)
         for (size_t k = 0; ok && k < n; k++, v += track_length(s, &s->jobs[i]))
             s->jobs[i].tracks[k].v = v;
     }
-    return ok && s->arch->open(s);
+    return ok && s->arch->open(s) && (s->input == NULL || input_open(s));
 }
 
 /* What a lane may take; on a device with memory of its own, the part of what is free. */
@@ -117,9 +149,19 @@ static bool keeps_layers(const struct sweep *s)
     return kept > 0 && s->arch->layer_bytes != NULL && s->arch->layer_bytes(s) <= limit / kept;
 }
 
+static void write_patch_mean(struct sweep *s)
+{
+    const struct geometry *g = &s->model->geo;
+    const float share = 1.0F / (float)(g->tokens - g->others), none = 0;
+    for (int t = 0; t < g->tokens; t++)
+        be_write_floats(s->be, be_at(s->be, s->patch_mean, (size_t)t),
+                        geometry_is_patch(g, t) ? &share : &none, 1);
+}
+
 enum status sweep_open(const struct model *model, struct backend *be, const void *weights,
-                       const struct input_format *format, const struct job *jobs, int job_count,
-                       int n, struct sweep **out, struct error *err)
+                       const struct input_weights *input, const struct input_format *format,
+                       const struct job *jobs, int job_count, int n, struct sweep **out,
+                       struct error *err)
 {
     struct sweep *s = calloc(1, sizeof *s);
     if (s == NULL)
@@ -136,12 +178,19 @@ enum status sweep_open(const struct model *model, struct backend *be, const void
     s->scratch = calloc(1, s->arch->scratch_size);
     s->view = (struct layer_view){ .geo = &model->geo, .be = be, .own = s->scratch };
     bool ok = s->jobs != NULL && s->streams != NULL && s->scratch != NULL;
+    if (ok && input != NULL) {
+        s->input = calloc(1, sizeof *s->input);
+        s->view.input = s->input;
+        ok = s->input != NULL;
+    }
     if (ok) {
         memcpy(s->jobs, jobs, (size_t)job_count * sizeof *jobs);
         s->job_count = job_count;
         for (int i = 0; i < job_count; i++)
             s->jobs[i].f = method_functions(s->jobs[i].method, model->type);
         find_streams(s);
+        if (input != NULL)
+            s->input->w = input;
         s->keeps = keeps_layers(s); /* asked once: what is free changes */
         ok = host_memory(s);
     }
@@ -163,6 +212,7 @@ enum status sweep_open(const struct model *model, struct backend *be, const void
     struct bump b = { .base = s->memory };
     layout(s, &b);
     assert(b.used == s->bytes); /* else arrays lie beyond the memory */
+    write_patch_mean(s);
     *out = s;
     return OK;
 }
@@ -175,6 +225,9 @@ void sweep_close(struct sweep *s)
         s->be->free(s->be, s->memory);
     if (s->scratch != NULL)
         s->arch->close(s);
+    if (s->input != NULL)
+        input_close(s);
+    free(s->input);
     for (int i = 0; s->jobs != NULL && i < s->job_count; i++)
         free(s->jobs[i].tracks);
     free(s->view.host);
@@ -240,6 +293,29 @@ static int32_t argmax(const double *a, int count)
     return best;
 }
 
+/* s->onehot: the gradient at image i's logits of z_k, or of its probability: p_k (1 - p_k) at k and
+ * -p_k p_j elsewhere, 1 - p_k as the sum of the others, which does not cancel. */
+static void score_gradient(struct sweep *s, enum explained_score score, int i, int32_t k)
+{
+    int classes = s->model->geo.classes;
+    const double *z = s->host_logits + (size_t)i * (size_t)classes;
+    memset(s->onehot, 0, (size_t)classes * sizeof *s->onehot);
+    if (score == SCORE_LOGIT) {
+        s->onehot[k] = 1;
+        return;
+    }
+    double top = z[argmax(z, classes)], sum = 0, others = 0;
+    for (int j = 0; j < classes; j++)
+        sum += exp(z[j] - top);
+    double own = exp(z[k] - top) / sum;
+    for (int j = 0; j < classes; j++) {
+        double p = exp(z[j] - top) / sum;
+        others += j == k ? 0 : p;
+        s->onehot[j] = (float)(-own * p);
+    }
+    s->onehot[k] = (float)(own * others);
+}
+
 static void start_streams(struct sweep *s, int32_t *predicted, const int32_t *target)
 {
     int classes = s->model->geo.classes;
@@ -251,15 +327,14 @@ static void start_streams(struct sweep *s, int32_t *predicted, const int32_t *ta
     }
     for (int k = 0; k < s->stream_count; k++) {
         struct stream *st = &s->streams[k];
-        st->idle = st->choice == CLASS_TARGET && same;
+        st->idle = same && st->twin;
         if (st->idle)
             continue;
         const int32_t *which = st->choice == CLASS_TARGET ? target : predicted;
         for (int i = 0; i < s->n; i++) {
-            s->onehot[which[i]] = 1;
+            score_gradient(s, st->score, i, which[i]);
             be_write_floats(s->be, be_at(s->be, st->onehot, (size_t)i * (size_t)classes), s->onehot,
                             (size_t)classes);
-            s->onehot[which[i]] = 0;
         }
         s->arch->top(s, st, s->x, s->logits);
     }
@@ -273,7 +348,7 @@ static void start_tracks(struct sweep *s)
             struct track *t = &s->jobs[i].tracks[k];
             memset(t->v, 0, track_length(s, &s->jobs[i]) * sizeof *t->v);
             t->zero_row_sum = false;
-            if (!s->jobs[i].method->sums && s->jobs[i].method->side == NULL)
+            if (!s->jobs[i].method->sums)
                 geometry_readout(&s->model->geo, t->v);
         }
     for (int k = 0; k < s->n; k++)
@@ -304,13 +379,14 @@ static void end_tracks(struct sweep *s)
     }
 }
 
-static void run_jobs(struct sweep *s, int stream)
+static void run_jobs(struct sweep *s, int stream, bool passed)
 {
     for (int i = 0; i < s->job_count; i++) {
         struct job *j = &s->jobs[i];
+        layer_fn *f = passed ? j->f->passed : j->f->layer;
         s->view.rolled = rolls_on_device(s, j) ? &j->rolled : NULL;
-        if (j->stream == stream && j->f->layer != NULL && s->view.layer >= j->rules.start)
-            j->f->layer(&s->view, &j->rules, j->tracks);
+        if (j->stream == stream && f != NULL && s->view.layer >= j->rules.start)
+            f(&s->view, &j->rules, j->tracks);
     }
 }
 
@@ -318,11 +394,28 @@ static void run_bottom(struct sweep *s, const struct stream *st, int stream)
 {
     s->view.tokens = tape_at(s, 0);
     s->view.g_tokens = st->gradient;
+    s->view.patches = s->stem.patches;
     for (int i = 0; i < s->job_count; i++) {
         struct job *j = &s->jobs[i];
         if (j->stream == stream && j->f->bottom != NULL)
             j->f->bottom(&s->view, &j->rules, j->tracks);
     }
+}
+
+/* One gradient through one layer, whose input is x. */
+static void run_stream(struct sweep *s, int k, int layer, const real *x)
+{
+    struct stream *st = &s->streams[k];
+    s->arch->enter(s, st, layer, x);
+    run_jobs(s, k, false);
+    if (layer == st->lowest && layer < st->passed)
+        return;
+    s->arch->leave(s, st, layer, x);
+    s->view.x = x;
+    s->view.g_x = st->gradient;
+    run_jobs(s, k, true);
+    if (layer == 0 && st->bottom)
+        run_bottom(s, st, k);
 }
 
 void sweep_run(struct sweep *s, const struct view *views, int n, int32_t *predicted,
@@ -337,18 +430,10 @@ void sweep_run(struct sweep *s, const struct view *views, int n, int32_t *predic
         const real *x = tape_at(s, layer);
         s->view.layer = layer;
         s->arch->record(s, layer, x);
-        run_jobs(s, -1);
-        for (int k = 0; k < s->stream_count; k++) {
-            struct stream *st = &s->streams[k];
-            if (st->idle || layer < st->lowest)
-                continue;
-            s->arch->enter(s, st, layer, x);
-            run_jobs(s, k);
-            if (layer > st->lowest)
-                s->arch->leave(s, st, layer, x);
-            if (layer == 0 && st->lowest < 0)
-                run_bottom(s, st, k);
-        }
+        run_jobs(s, -1, false);
+        for (int k = 0; k < s->stream_count; k++)
+            if (!s->streams[k].idle && layer >= s->streams[k].lowest)
+                run_stream(s, k, layer, x);
     }
     end_tracks(s);
 }

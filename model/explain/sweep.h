@@ -5,6 +5,9 @@
 #include "inspect.h"
 #include "method.h"
 
+struct input; /* input.h */
+struct input_weights;
+
 /* Rows of a rollout on the device; tracks take them when the sweep ends. */
 struct rolled {
     double *v;     /* [n, L] */
@@ -15,10 +18,16 @@ struct layer_view {
     const struct geometry *geo;
     struct backend *be;
     int n, layer;
-    void *own;                     /* the architecture's: vim_scores.h, vit_scores.h */
+    void *own;           /* the architecture's: vim_scores.h, vit_scores.h */
+    const real *x, *g_x; /* once a layer is passed: its input and the gradient there, [n, L, D] */
     const real *tokens, *g_tokens; /* at the bottom: e and its gradient, [n, L, D] */
-    double *host, *host2;          /* scratch on the host: [n, L*L], [L*L] */
-    const struct rolled *rolled;   /* the job's, on the device; NULL: its tracks, on the host */
+    const struct input *input;   /* input.h: what leads from there to patches and pixels; or NULL */
+    const real *patches;         /* [n, g*g, 3 P P] what the model saw */
+    real *sums;                  /* [n, L] scratch */
+    real *row;                   /* [n, D] scratch */
+    const real *patch_mean;      /* [L] 1/P at each of the P patches, 0 elsewhere */
+    double *host, *host2;        /* scratch on the host: [n, L*L], [L*L]; at least [H, L] each */
+    const struct rolled *rolled; /* the job's, on the device; NULL: its tracks, on the host */
 };
 
 /* ---- the sweep ---- */
@@ -35,11 +44,15 @@ struct job {                          /* one method for one class */
 
 struct stream { /* a gradient (and relevance) on its way down */
     enum gradient_kind kind;
+    enum explained_score score;
     enum class_choice choice;
     bool lrp;
-    int lowest;      /* last layer it has to reach; -1: the model's input */
-    bool idle;       /* this time: every image's target is its predicted class */
-    real *onehot;    /* [n, classes] */
+    int lowest;   /* last layer it has to enter */
+    int passed;   /* last layer whose input it has to reach */
+    bool bottom;  /* some method takes it from the model's input */
+    bool twin;    /* of the target; the predicted class has the same one */
+    bool idle;    /* this time: every image's target is its predicted class, and a twin has it */
+    real *onehot; /* [n, classes] gradient of the score at the logits; 1 at the class, if a logit */
     real *gradient;  /* [n, L, D] */
     real *relevance; /* [n, L, D] or NULL */
 };
@@ -109,11 +122,13 @@ struct sweep {
     struct job *jobs;
     struct stream *streams;
     struct layer_view view;
+    struct input *input; /* NULL: no method needs it */
     void *scratch;
     struct stem_ws stem;
     real *x;             /* [n, L, D] residual stream; above a ViT, CLS rows alone: [n, D] */
     real *tape;          /* [Λ - lowest, n, L, D] before each layer */
     real *logits;        /* [n, classes] */
+    real *patch_mean;    /* [L] */
     double *tracks_v;    /* of all jobs' tracks */
     double *host_logits; /* [n, classes] */
     float *onehot;       /* [classes] host scratch */
@@ -123,10 +138,12 @@ struct sweep {
     size_t bytes;
 };
 
-/* jobs are copied; streams are found. n: the most images at once. */
+/* jobs are copied; streams are found. input_weights: NULL where input_wanted of no job. n: the most
+ * images at once. */
 enum status sweep_open(const struct model *, struct backend *, const void *weights,
-                       const struct input_format *, const struct job *jobs, int job_count, int n,
-                       struct sweep **out, struct error *err);
+                       const struct input_weights *, const struct input_format *,
+                       const struct job *jobs, int job_count, int n, struct sweep **out,
+                       struct error *err);
 void sweep_close(struct sweep *);
 /* Runs all jobs. predicted [n]: class to explain, -1 on entry = the model's own, filled in. target
  * [n]. Afterwards the jobs' tracks hold v; a job whose stream was idle holds nothing. */

@@ -7,6 +7,11 @@ const char *const tie_names[] = { "index", "reverse", "random", NULL };
 const char *const aggregate_names[] = { "protocol", "mean", "max", "min", "product", NULL };
 const char *const sign_names[] = { "protocol", "keep", "clamp", "abs", NULL };
 const char *const tristate_names[] = { "protocol", "no", "yes", NULL };
+const char *const explained_score_names[] = { "logit", "softmax", NULL };
+const char *const level_names[] = { "method", "token", "patch", "pixel", NULL };
+const char *const channel_names[] = { "method", "sum", "abs", "max", NULL };
+const char *const backward_names[] = { "true", "libra", NULL };
+const char *const cam_target_names[] = { "norm", "mixer", NULL };
 
 #define DEFAULT(NAME, field, initial, value, ...) .field = value,
 #define DEFAULT_SWITCH(NAME, field, ...) .field = BY_PROTOCOL,
@@ -37,7 +42,7 @@ bool explain_switch_is_set(const struct explain_options *o, int position)
 bool explain_switch_published(const struct explain_switch_info *s, const char *value,
                               const char *arch)
 {
-    if (strcmp(value, s->initial) == 0)
+    if (strcmp(value, s->initial) == 0 || strcmp(s->published, "*") == 0)
         return true;
     size_t length = strlen(value), prefix = strlen(arch);
     for (const char *at = s->published; *at != '\0'; at += strspn(at, " ")) {

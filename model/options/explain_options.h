@@ -12,11 +12,23 @@
 enum tristate { BY_PROTOCOL = -1, NO = 0, YES = 1 };
 enum explain_precision { EXPLAIN_AUTO, EXPLAIN_FP32, EXPLAIN_DOUBLE };
 
+/* What methods from elsewhere leave open. */
+enum explained_score { SCORE_LOGIT, SCORE_SOFTMAX };
+enum map_level { LEVEL_OF_METHOD = -1, LEVEL_TOKEN, LEVEL_PATCH, LEVEL_PIXEL };
+enum channel_rule { CHANNELS_OF_METHOD = -1, CHANNELS_SUM, CHANNELS_ABS, CHANNELS_MAX };
+enum backward_rules { BACKWARD_TRUE, BACKWARD_LIBRA };
+enum cam_target { CAM_NORM, CAM_MIXER };
+
 extern const char *const explain_precision_names[]; /* by enum explain_precision */
 extern const char *const tie_names[];               /* by enum ties (ops.h) */
 extern const char *const aggregate_names[];         /* "protocol" (-1), then by enum reduction */
 extern const char *const sign_names[];              /* "protocol" (-1), then by enum sign_rule */
 extern const char *const tristate_names[];          /* "protocol", "no", "yes": by enum tristate */
+extern const char *const explained_score_names[];   /* by enum explained_score */
+extern const char *const level_names[];             /* "method" (-1), then by enum map_level */
+extern const char *const channel_names[];           /* "method" (-1), then by enum channel_rule */
+extern const char *const backward_names[];          /* by enum backward_rules */
+extern const char *const cam_target_names[];        /* by enum cam_target */
 
 /* CHOICE(NAME, field, default, its value, words, value of words[0], published, ablation, help)
  * WHOLE (NAME, field, default, its value, low, high, published, ablation, help): the default's word
@@ -25,8 +37,8 @@ extern const char *const tristate_names[];          /* "protocol", "no", "yes": 
  * SWITCH(NAME, field, published, help): by the protocol, no, yes; settles the rule of its name
  *
  * The key in a config is the field's name. published: values, besides the default, under which the
- * published figures hold; "vim:15": only for a Vim. ablation: the paper has figures for other
- * values, too. */
+ * published figures hold; "vim:15": only for a Vim, "*": any value. ablation: the paper has figures
+ * for other values, too. */
 #define EXPLAIN_SWITCHES(CHOICE, WHOLE, REAL, SWITCH)                                              \
     CHOICE(PRECISION, precision, "auto", EXPLAIN_AUTO, explain_precision_names, 0, "fp32 double",  \
            false,                                                                                  \
@@ -51,7 +63,22 @@ extern const char *const tristate_names[];          /* "protocol", "no", "yes": 
     SWITCH(MINMAX, minmax, "vim:yes", "scores and gradients are min-max normalised")               \
     SWITCH(CLAMP_MAP, clamp_map, "vim:yes", "negative entries of the finished map become 0")       \
     WHOLE(RANDOMISE_LAYERS, randomise_layers, "off", -1, 0, 4096, "", false,                       \
-          "control 'randomised': re-initialise the head and the last n layers; off: all")
+          "control 'randomised': re-initialise the head and the last n layers; off: all")          \
+    CHOICE(                                                                                        \
+        SCORE, score, "logit", SCORE_LOGIT, explained_score_names, 0, "*", false,                  \
+        "genatt, gradcam, hirescam, ixg, attn_gradcam: what is explained, the class's logit or "   \
+        "its probability")                                                                         \
+    CHOICE(                                                                                        \
+        LEVEL, level, "method", LEVEL_OF_METHOD, level_names, -1, "*", false,                      \
+        "ixg: where a map is made, at tokens, patches or pixels (whose maps are as large as the "  \
+        "image); a method that has no such level keeps its own")                                   \
+    CHOICE(CHANNELS, channels, "method", CHANNELS_OF_METHOD, channel_names, -1, "*", false,        \
+           "at pixels: the sum over colours, that of absolute values, or the largest of them")     \
+    CHOICE(BACKWARD, backward, "true", BACKWARD_TRUE, backward_names, 0, "*", false,               \
+           "genatt, gradcam, hirescam, ixg: the true gradient, or one by LibraGrad's rules")       \
+    CHOICE(TARGET, target, "norm", CAM_NORM, cam_target_names, 0, "*", false,                      \
+           "gradcam, hirescam of a Vim: what enters the last layer, or what the mixer below it "   \
+           "gives out")
 
 /* Positions of the switches, and bits of them: arch_explain.switches. */
 #define EXPLAIN_POSITION_(NAME, ...) EXPLAIN_##NAME##_AT,
@@ -63,7 +90,8 @@ enum {
 enum explain_switch {
     EXPLAIN_SWITCHES(EXPLAIN_BIT_, EXPLAIN_BIT_, EXPLAIN_BIT_, EXPLAIN_BIT_)
     /* mean the same to every architecture */
-    EXPLAIN_COMMON = EXPLAIN_PRECISION | EXPLAIN_TIES | EXPLAIN_RANDOMISE_LAYERS,
+    EXPLAIN_COMMON = EXPLAIN_PRECISION | EXPLAIN_TIES | EXPLAIN_RANDOMISE_LAYERS | EXPLAIN_SCORE |
+                     EXPLAIN_LEVEL | EXPLAIN_CHANNELS,
     EXPLAIN_ALL_SWITCHES = (1 << EXPLAIN_SWITCH_COUNT) - 1
 };
 

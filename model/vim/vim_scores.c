@@ -168,7 +168,26 @@ double *vim_row_gradient(struct layer_view *view)
     return q;
 }
 
-real *vim_row_buffer(struct layer_view *view)
+const real *vim_mixer_output(struct layer_view *view)
 {
-    return own(view)->reduced;
+    const struct vim_scores *v = own(view);
+    const struct geometry *g = view->geo;
+    run_linear(view->be, v->w->out_proj, NULL, view->n * g->tokens, v->acts.gated, (size_t)g->inner,
+               v->grads.xn, (size_t)g->width);
+    return v->grads.xn;
+}
+
+const real *vim_mixer_gradient(const struct layer_view *view)
+{
+    return own(view)->g_out;
+}
+
+const real *vim_normed(const struct layer_view *view)
+{
+    return own(view)->acts.xn;
+}
+
+const real *vim_normed_gradient(const struct layer_view *view)
+{
+    return own(view)->grads.xn;
 }

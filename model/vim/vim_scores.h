@@ -16,5 +16,10 @@ double *vim_unified_scores(struct layer_view *);
 double *vim_column_gradient(struct layer_view *);
 /* mean over E of the gradient at the gated output [n, L]. */
 double *vim_row_gradient(struct layer_view *);
-/* A device buffer of [n, L]. */
-real *vim_row_buffer(struct layer_view *);
+/* The mixer's output h and its gradient, [n, L, D] on the device; h is computed again, and stays
+ * until the layer is passed. */
+const real *vim_mixer_output(struct layer_view *);
+const real *vim_mixer_gradient(const struct layer_view *);
+/* Once the layer is passed: what enters W_in and its gradient, [n, L, D] on the device. */
+const real *vim_normed(const struct layer_view *);
+const real *vim_normed_gradient(const struct layer_view *);

@@ -83,20 +83,30 @@ struct vit_grads { /* scratch for one block, n images */
     real *qkv;     /* [n, L, 3, H, dim] */
 };
 
+/* What a backward pass changes; all false is the plain gradient. */
+struct vit_back_rules {
+    bool detach_norm; /* LayerNorm's deviation is a constant */
+    bool gelu_gate;   /* GELU(h) = h Φ(h) with Φ(h) a constant */
+    bool values_only; /* attention maps are constants */
+};
+
 void vit_grads_layout(const struct geometry *, const struct backend *, int n, struct bump *,
                       struct vit_grads *);
 /* onehot [n, classes] -> gx [n, D], the gradient of the chosen logit at the last block's output x
  * [n, D]; scratch [n, D]. */
-void vit_head_back(const struct geometry *, struct backend *, const struct vit_weights *, int n,
-                   const real *x, const real *onehot, real *scratch, real *gx);
+void vit_head_back(const struct geometry *, struct backend *, const struct vit_weights *,
+                   const struct vit_back_rules *, int n, const real *x, const real *onehot,
+                   real *scratch, real *gx);
 /* gx [n, L, D] (cls_only: [n, D]) at the block's output -> [n, L, D] at x1, and g->probs, the
  * gradient at the attention map. */
 void vit_block_back_probs(const struct geometry *, struct backend *, const struct vit_block *,
-                          const struct vit_acts *, const struct vit_grads *, int n, real *gx);
-/* After vit_block_back_probs: gx becomes the gradient at the block's input x. */
+                          const struct vit_acts *, const struct vit_grads *,
+                          const struct vit_back_rules *, int n, real *gx);
+/* After vit_block_back_probs: gx becomes the gradient at the block's input x; d2 that at norm1's
+ * output. */
 void vit_block_back(const struct geometry *, struct backend *, const struct vit_block *,
-                    const struct vit_acts *, const struct vit_grads *, int n, const real *x,
-                    real *gx);
+                    const struct vit_acts *, const struct vit_grads *,
+                    const struct vit_back_rules *, int n, const real *x, real *gx);
 
 /* ---- LRP (vit_lrp.c; SPEC 5.4) ---- */
 

@@ -20,7 +20,7 @@ void vit_grads_layout(const struct geometry *g, const struct backend *be, int n,
 }
 
 static void norm_back(const struct geometry *g, struct backend *be, int rows, const real *x,
-                      const real *w, const real *gy, bool accumulate, real *gx)
+                      const real *w, const real *gy, bool detach, bool accumulate, real *gx)
 {
     const struct layernorm_back_args a = { .rows = rows,
                                            .width = g->width,
@@ -28,6 +28,7 @@ static void norm_back(const struct geometry *g, struct backend *be, int rows, co
                                            .w = w,
                                            .gy = gy,
                                            .eps = g->eps,
+                                           .detach = detach,
                                            .accumulate = accumulate,
                                            .gx = gx };
     be->op.layernorm_back(be, &a);
@@ -42,24 +43,27 @@ static void linear_back(struct backend *be, const struct weight *w, int rows, co
     be->op.linear_back(be, &a);
 }
 
-void vit_head_back(const struct geometry *g, struct backend *be, const struct vit_weights *w, int n,
-                   const real *x, const real *onehot, real *scratch, real *gx)
+void vit_head_back(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                   const struct vit_back_rules *rules, int n, const real *x, const real *onehot,
+                   real *scratch, real *gx)
 {
     size_t d = (size_t)g->width;
     linear_back(be, w->head.w, n, onehot, (size_t)g->classes, scratch, d);
-    norm_back(g, be, n, x, w->norm_w, scratch, false, gx);
+    norm_back(g, be, n, x, w->norm_w, scratch, rules->detach_norm, false, gx);
 }
 
 void vit_block_back_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
-                          const struct vit_acts *a, const struct vit_grads *s, int n, real *gx)
+                          const struct vit_acts *a, const struct vit_grads *s,
+                          const struct vit_back_rules *rules, int n, real *gx)
 {
     int rows = vit_rows(g, a, n);
     size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
     size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
     linear_back(be, w->fc2.w, rows, gx, d, s->wide, mlp);
-    run_map2(be, MAP_GELU_BACK, a->fc1, s->wide, s->wide, (size_t)rows * mlp, 1.0);
+    run_map2(be, rules->gelu_gate ? MAP_GELU_GATE : MAP_GELU_BACK, a->fc1, s->wide, s->wide,
+             (size_t)rows * mlp, 1.0);
     linear_back(be, w->fc1.w, rows, s->wide, mlp, s->d1, d);
-    norm_back(g, be, rows, a->x1, w->norm2_w, s->d1, true, gx);
+    norm_back(g, be, rows, a->x1, w->norm2_w, s->d1, rules->detach_norm, true, gx);
     linear_back(be, w->proj.w, rows, gx, d, a->cls_only ? s->d2 : s->d1, d);
     if (a->cls_only) {
         vit_spread_cls(g, be, n, a->y, s->d2, s->d1);
@@ -77,7 +81,8 @@ void vit_block_back_probs(const struct geometry *g, struct backend *be, const st
 
 /* ∂v = Pᵀ ∂out, ∂S of S = scale q kᵀ in place of ∂P, ∂q = ∂S k, ∂k = ∂Sᵀ q. */
 static void attention_back(const struct geometry *g, struct backend *be, const struct vit_acts *a,
-                           const struct vit_grads *s, const struct maps_part *part)
+                           const struct vit_grads *s, const struct vit_back_rules *rules,
+                           const struct maps_part *part)
 {
     real *gp = maps_in(g, be, part, s->probs);
     const struct softmax_back_args sm = { .rows = maps_count(g, part) / (size_t)g->tokens,
@@ -87,22 +92,24 @@ static void attention_back(const struct geometry *g, struct backend *be, const s
                                           .gs = gp,
                                           .scale = 1.0 / sqrt((double)g->width / g->heads) };
     maps_to_v(g, be, part, a->probs, s->d1, s->qkv);
+    if (rules->values_only)
+        return;
     be->op.softmax_back(be, &sm);
     maps_to_qk(g, be, part, s->probs, a->qkv, s->qkv);
 }
 
 void vit_block_back(const struct geometry *g, struct backend *be, const struct vit_block *w,
-                    const struct vit_acts *a, const struct vit_grads *s, int n, const real *x,
-                    real *gx)
+                    const struct vit_acts *a, const struct vit_grads *s,
+                    const struct vit_back_rules *rules, int n, const real *x, real *gx)
 {
     int rows = n * g->tokens;
     size_t d = (size_t)g->width;
-    if (a->cls_only)
+    if (a->cls_only || rules->values_only)
         run_zero(be, a->qkv, s->qkv, (size_t)rows * 3 * d);
     for (int i = 0; i < maps_parts(g, be, n); i++) {
         const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
-        attention_back(g, be, a, s, &m);
+        attention_back(g, be, a, s, rules, &m);
     }
     linear_back(be, w->qkv.w, rows, s->qkv, 3 * d, s->d2, d);
-    norm_back(g, be, rows, x, w->norm1_w, s->d2, true, gx);
+    norm_back(g, be, rows, x, w->norm1_w, s->d2, rules->detach_norm, true, gx);
 }

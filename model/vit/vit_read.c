@@ -108,11 +108,17 @@ static void head_back(const struct geometry *g, struct backend *be, const struct
 }
 
 static void norm_back(const struct geometry *g, struct backend *be, const struct vit_weights *w,
-                      int rows, const real *x, const real *gy, real *gx)
+                      const struct vit_back_rules *rules, int rows, const real *x, const real *gy,
+                      real *gx)
 {
-    const struct layernorm_back_args a = {
-        .rows = rows, .width = g->width, .x = x, .w = w->norm_w, .gy = gy, .eps = g->eps, .gx = gx
-    };
+    const struct layernorm_back_args a = { .rows = rows,
+                                           .width = g->width,
+                                           .x = x,
+                                           .w = w->norm_w,
+                                           .gy = gy,
+                                           .eps = g->eps,
+                                           .detach = rules->detach_norm,
+                                           .gx = gx };
     be->op.layernorm_back(be, &a);
 }
 
@@ -146,13 +152,14 @@ void vit_read_forward(const struct geometry *g, struct backend *be, const struct
 
 /* ---- gradient ---- */
 
-void vit_read_back(const struct geometry *g, struct backend *be, const struct vit_weights *w, int n,
-                   const real *x, const struct vit_read *r, const real *onehot, real *gx)
+void vit_read_back(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                   const struct vit_back_rules *rules, int n, const real *x,
+                   const struct vit_read *r, const real *onehot, real *gx)
 {
     int k = vit_read_width(g), rows = n * g->tokens;
     size_t d = (size_t)g->width, len = (size_t)g->tokens, classes = (size_t)n * (size_t)g->classes;
     if (vit_reads_token(g)) {
-        vit_head_back(g, be, w, n, x, onehot, r->g_pooled, gx);
+        vit_head_back(g, be, w, rules, n, x, onehot, r->g_pooled, gx);
         return;
     }
     if (g->readout == READ_TWO_HEADS) {
@@ -162,18 +169,18 @@ void vit_read_back(const struct geometry *g, struct backend *be, const struct vi
                   be_at(be, r->g_tokens, (size_t)g->other_at[0] * d));
         head_back(g, be, &w->head_dist, n, r->g_logits, len * d,
                   be_at(be, r->g_tokens, (size_t)g->other_at[1] * d));
-        norm_back(g, be, w, rows, x, r->g_tokens, gx);
+        norm_back(g, be, w, rules, rows, x, r->g_tokens, gx);
         return;
     }
     head_back(g, be, &w->head, n, onehot, (size_t)k * d, r->g_pooled);
     if (g->fc_norm) {
         real *inner = be_at(be, r->g_pooled, (size_t)n * d); /* the second half is free */
-        norm_back(g, be, w, n, r->pooled, r->g_pooled, inner);
+        norm_back(g, be, w, rules, n, r->pooled, r->g_pooled, inner);
         to_tokens(g, be, n, 1, w->read, inner, gx);
         return;
     }
     to_tokens(g, be, n, k, w->read, r->g_pooled, r->g_tokens);
-    norm_back(g, be, w, rows, x, r->g_tokens, gx);
+    norm_back(g, be, w, rules, rows, x, r->g_tokens, gx);
 }
 
 /* ---- relevance; the norm passes it on ---- */

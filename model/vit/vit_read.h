@@ -37,8 +37,9 @@ bool vit_read_bind(struct vit_weights *, const struct geometry *, struct backend
 void vit_read_forward(const struct geometry *, struct backend *, const struct vit_weights *, int n,
                       const real *x, const struct vit_read *, real *logits);
 /* The gradient gx (shaped like x) of onehot · logits. */
-void vit_read_back(const struct geometry *, struct backend *, const struct vit_weights *, int n,
-                   const real *x, const struct vit_read *, const real *onehot, real *gx);
+void vit_read_back(const struct geometry *, struct backend *, const struct vit_weights *,
+                   const struct vit_back_rules *, int n, const real *x, const struct vit_read *,
+                   const real *onehot, real *gx);
 /* The relevance r (shaped like x), from onehot [n, classes] at the logits. */
 void vit_read_lrp(const struct geometry *, struct backend *, const struct vit_weights *,
                   const struct vit_lrp *, int n, const real *x, const struct vit_read *,

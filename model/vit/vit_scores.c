@@ -29,6 +29,32 @@ const real *vit_weighted_map(struct layer_view *view)
     return mean_over_heads(view, own(view)->grads.probs, own(view)->lrp.probs);
 }
 
+const real *vit_gradient_map(struct layer_view *view)
+{
+    return mean_over_heads(view, own(view)->acts.probs, own(view)->grads.probs);
+}
+
+void vit_cls_rows(struct layer_view *view, int image, double *attention, double *gradient)
+{
+    const struct vit_scores *v = own(view);
+    size_t len = (size_t)view->geo->tokens, heads = (size_t)view->geo->heads;
+    for (size_t h = 0; h < heads; h++) {
+        size_t at = (((size_t)image * heads + h) * len + (size_t)view->geo->cls_at) * len;
+        be_read_doubles(view->be, attention + h * len, be_at(view->be, v->acts.probs, at), len);
+        be_read_doubles(view->be, gradient + h * len, be_at(view->be, v->grads.probs, at), len);
+    }
+}
+
+const real *vit_normed(const struct layer_view *view)
+{
+    return own(view)->acts.y;
+}
+
+const real *vit_normed_gradient(const struct layer_view *view)
+{
+    return own(view)->grads.d2;
+}
+
 void vit_rollout(struct layer_view *view, const struct rules *r, struct track *tracks,
                  const real *maps)
 {

@@ -96,21 +96,30 @@ static void record(struct sweep *s, int layer, const real *x)
     vit_block_record(&s->model->geo, s->be, v->w, &v->acts, s->n, x);
 }
 
+static struct vit_back_rules back_rules(const struct stream *st)
+{
+    bool libra = st->kind == GRADIENT_LIBRA;
+    return (struct vit_back_rules){ libra, libra, libra };
+}
+
 static void top(struct sweep *s, struct stream *st, const real *x, const real *logits)
 {
     const struct vit_scores *v = s->scratch;
     const struct geometry *g = &s->model->geo;
+    const struct vit_back_rules rules = back_rules(st);
     if (st->lrp)
         vit_read_lrp(g, s->be, weights_of(s), &v->lrp, s->n, x, &v->read, logits, st->onehot,
                      st->relevance);
-    vit_read_back(g, s->be, weights_of(s), s->n, x, &v->read, st->onehot, st->gradient);
+    vit_read_back(g, s->be, weights_of(s), &rules, s->n, x, &v->read, st->onehot, st->gradient);
 }
 
 static void enter(struct sweep *s, struct stream *st, int layer, const real *x)
 {
     const struct vit_scores *v = s->scratch;
+    const struct vit_back_rules rules = back_rules(st);
     (void)layer;
-    vit_block_back_probs(&s->model->geo, s->be, v->w, &v->acts, &v->grads, s->n, st->gradient);
+    vit_block_back_probs(&s->model->geo, s->be, v->w, &v->acts, &v->grads, &rules, s->n,
+                         st->gradient);
     if (st->lrp)
         vit_block_lrp_probs(&s->model->geo, s->be, v->w, &v->acts, &v->lrp, s->n, x, st->relevance);
 }
@@ -118,17 +127,19 @@ static void enter(struct sweep *s, struct stream *st, int layer, const real *x)
 static void leave(struct sweep *s, struct stream *st, int layer, const real *x)
 {
     const struct vit_scores *v = s->scratch;
+    const struct vit_back_rules rules = back_rules(st);
     (void)layer;
-    vit_block_back(&s->model->geo, s->be, v->w, &v->acts, &v->grads, s->n, x, st->gradient);
+    vit_block_back(&s->model->geo, s->be, v->w, &v->acts, &v->grads, &rules, s->n, x, st->gradient);
     if (st->lrp)
         vit_block_lrp(&s->model->geo, s->be, v->w, &v->acts, &v->lrp, s->n, x, st->relevance);
 }
 
 const struct arch_explain vit_explain = {
-    .gradients = 1u << GRADIENT_PLAIN,
+    .gradients = 1u << GRADIENT_PLAIN | 1u << GRADIENT_LIBRA,
     .relevance = true,
     .rolls_on_device = true,
-    .switches = EXPLAIN_START_LAYER | EXPLAIN_ROW_NORM | EXPLAIN_CLAMP_MAP | EXPLAIN_DISCARD,
+    .switches = EXPLAIN_START_LAYER | EXPLAIN_ROW_NORM | EXPLAIN_CLAMP_MAP | EXPLAIN_DISCARD |
+                EXPLAIN_BACKWARD,
     .rules = vit_rules,
     .scratch_size = sizeof(struct vit_scores),
     .layer_bytes = layer_bytes,

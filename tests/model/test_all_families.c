@@ -180,8 +180,8 @@ static void check_gradient(const struct family *f)
         views[i] = (struct view){ .rgb = f->rgb + (size_t)i * f->bytes };
     if (backend_open("cpu64", NULL, &be, &err) == OK) {
         void *weights = f->model->type->bind(f->model, be, WEIGHT_FORWARD | WEIGHT_BACK);
-        if (weights != NULL &&
-            sweep_open(f->model, be, weights, &input_imagenet, &job, 1, IMAGES, &s, &err) == OK) {
+        if (weights != NULL && sweep_open(f->model, be, weights, NULL, &input_imagenet, &job, 1,
+                                          IMAGES, &s, &err) == OK) {
             sweep_run(s, views, IMAGES, predicted, target);
             for (int i = 0; i < IMAGES; i++)
                 for (size_t t = 0; t < len; t++)

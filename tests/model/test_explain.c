@@ -75,6 +75,12 @@ static void test_refusals(void **state)
     o.aggregate = REDUCE_MAX;
     assert_refused(&vit, "rollout", &o, "explain.aggregate", "applies to Vim models only");
     o = explain_defaults;
+    o.backward = BACKWARD_LIBRA;
+    assert_refused(&vim, "ixg", &o, "explain.backward", "applies to ViT models only");
+    o = explain_defaults;
+    o.target = CAM_MIXER;
+    assert_refused(&vit, "gradcam", &o, "explain.target", "applies to Vim models only");
+    o = explain_defaults;
     o.protocol = "released, more or less";
     assert_refused(&vim, "raw", &o, "run.protocol",
                    "'released, more or less' should be released or paper");
@@ -103,15 +109,17 @@ static void check_batches(const struct micro *micro, const char *method)
     struct error err = { 0 };
     struct explainer *ex;
     struct model *m = micro_model(micro, 3);
-    size_t cells = (size_t)m->geo.grid * (size_t)m->geo.grid;
     size_t bytes = (size_t)m->geo.image_size * (size_t)m->geo.image_size * 3;
     uint8_t *rgb = malloc(IMAGES * bytes), zero[IMAGES];
-    float *together = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *together);
-    float *apart = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *apart), identity[IMAGES];
+    float identity[IMAGES];
     int32_t predicted[IMAGES];
     struct explain_image s[IMAGES];
     fill_images(s, rgb, bytes);
-    assert_int_equal(open_one(m, method, &explain_defaults, IMAGES, &ex, &err), OK);
+    if (open_one(m, method, &explain_defaults, IMAGES, &ex, &err) != OK)
+        fail_msg("%s", err.text);
+    size_t cells = (size_t)explainer_side(ex, 0) * (size_t)explainer_side(ex, 0);
+    float *together = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *together);
+    float *apart = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *apart);
     struct explain_result r = { predicted, together, identity, zero };
     for (int i = 0; i < IMAGES; i++)
         if (s[i].predicted < 0 && explain_find(method)->class_agnostic)
@@ -142,11 +150,13 @@ static void test_batches(void **state)
 {
     (void)state;
     for (int i = 0; explain_methods[i] != NULL; i++) {
-        struct model *m = micro_model(&vit, 3);
-        check_batches(&vim, explain_methods[i]->name);
-        if (explain_supports(explain_methods[i], m))
-            check_batches(&vit, explain_methods[i]->name);
-        model_close(m);
+        const struct micro *archs[] = { &vim, &vit };
+        for (int k = 0; k < 2; k++) {
+            struct model *m = micro_model(archs[k], 3);
+            if (explain_supports(explain_methods[i], m))
+                check_batches(archs[k], explain_methods[i]->name);
+            model_close(m);
+        }
     }
 }
 

@@ -114,6 +114,8 @@ static double finish(struct rig *r, int layer)
 
 /* Gradient at the input of `layer`, left in r->gradient; for Vim r->vim_grads.gated and for ViT
  * r->vit_grads.probs then belong to this layer. */
+static const struct vit_back_rules plain_vit = { 0 };
+
 static void backward(struct rig *r, int layer)
 {
     const struct geometry *g = &r->model->geo;
@@ -140,8 +142,8 @@ static void backward(struct rig *r, int layer)
         vim_head_back(g, r->be, r->weights, &plain, IMAGES, tape[g->depth], r->onehot,
                       r->vim_grads.xn, r->gradient);
     else
-        vit_head_back(g, r->be, r->weights, IMAGES, cls_of(r, tape[g->depth]), r->onehot,
-                      r->vit_grads.d1, r->gradient);
+        vit_head_back(g, r->be, r->weights, &plain_vit, IMAGES, cls_of(r, tape[g->depth]),
+                      r->onehot, r->vit_grads.d1, r->gradient);
     if (r->model->type == &vit_type && !r->shorten) {
         run_copy(r->be, r->gradient, r->vit_grads.d1, IMAGES * (size_t)g->width);
         vit_spread_cls(g, r->be, IMAGES, r->x, r->vit_grads.d1, r->gradient);
@@ -157,8 +159,10 @@ static void backward(struct rig *r, int layer)
             const struct vit_block *w = &((struct vit_weights *)r->weights)->block[i];
             r->vit.cls_only = r->shorten && i == g->depth - 1;
             vit_block_record(g, r->be, w, &r->vit, IMAGES, tape[i]);
-            vit_block_back_probs(g, r->be, w, &r->vit, &r->vit_grads, IMAGES, r->gradient);
-            vit_block_back(g, r->be, w, &r->vit, &r->vit_grads, IMAGES, tape[i], r->gradient);
+            vit_block_back_probs(g, r->be, w, &r->vit, &r->vit_grads, &plain_vit, IMAGES,
+                                 r->gradient);
+            vit_block_back(g, r->be, w, &r->vit, &r->vit_grads, &plain_vit, IMAGES, tape[i],
+                           r->gradient);
         }
     }
     for (int i = layer; i <= g->depth; i++)
@@ -331,7 +335,8 @@ static void test_vit_maps(void **state)
         r.x = x;
         r.be->free(r.be, out);
         vit_block_record(g, r.be, &w->block[layer], &r.vit, IMAGES, r.x);
-        vit_block_back_probs(g, r.be, &w->block[layer], &r.vit, &r.vit_grads, IMAGES, r.gradient);
+        vit_block_back_probs(g, r.be, &w->block[layer], &r.vit, &r.vit_grads, &plain_vit, IMAGES,
+                             r.gradient);
         assert_close(dot((double *)(void *)r.vit_grads.probs, v, maps), (f[0] - f[1]) / (2 * STEP));
     }
     free(v);

@@ -1,25 +1,9 @@
 /* MambaLRP (Jafari et al., NeurIPS 2024; SPEC 5.5): gradient times input at the tokens, under the
  * changed backward rules of vim_back_rules. Vim only. */
-#include "vim_scores.h"
-
-static void vim_bottom(struct layer_view *view, const struct rules *r, struct track *tracks)
-{
-    size_t len = (size_t)view->geo->tokens, d = (size_t)view->geo->width;
-    (void)r;
-    real *sums = vim_row_buffer(view);
-    const struct row_reduce_args dot = { .stat = ROW_DOT,
-                                         .rows = (size_t)view->n * len,
-                                         .cols = (int)d,
-                                         .x = view->tokens,
-                                         .y = view->g_tokens,
-                                         .out = sums };
-    view->be->op.row_reduce(view->be, &dot);
-    for (int i = 0; i < view->n; i++)
-        be_read_doubles(view->be, tracks[i].v, be_at(view->be, sums, (size_t)i * len), len);
-}
+#include "input.h"
 
 static const struct method_on on[] = {
-    { "vim", { .bottom = vim_bottom } },
+    { "vim", { .bottom = input_times_gradient } },
     { 0 },
 };
 

@@ -1,0 +1,193 @@
+#include "input.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static size_t patches_of(const struct geometry *g)
+{
+    return (size_t)g->grid * (size_t)g->grid;
+}
+
+static size_t patch_values(const struct geometry *g)
+{
+    return 3 * (size_t)g->patch * (size_t)g->patch;
+}
+
+static size_t pixels_of(const struct geometry *g)
+{
+    return (size_t)g->image_size * (size_t)g->image_size;
+}
+
+bool input_wanted(const struct rules *r)
+{
+    return r->level == LEVEL_PATCH || r->level == LEVEL_PIXEL;
+}
+
+bool input_bind(struct input_weights *w, const struct model *m, struct backend *be)
+{
+    w->proj = bind_weight(m, be, WEIGHT_FORWARD | WEIGHT_BACK, "patch_embed.proj.weight");
+    return w->proj != NULL;
+}
+
+void input_unbind(struct input_weights *w, struct backend *be)
+{
+    be->op.weight_free(be, w->proj);
+}
+
+bool input_open(struct sweep *s)
+{
+    s->input->host = calloc(pixels_of(&s->model->geo), sizeof *s->input->host);
+    return s->input->host != NULL;
+}
+
+void input_close(struct sweep *s)
+{
+    free(s->input->host);
+}
+
+void input_layout(struct sweep *s, struct bump *b)
+{
+    const struct geometry *g = &s->model->geo;
+    size_t n = (size_t)s->n_max, rows = n * patches_of(g), size = s->be->real_size;
+    struct input *in = s->input;
+    in->rows = bump_take(b, rows * (size_t)g->width, size);
+    in->product = bump_take(b, rows * (size_t)g->width, size);
+    in->patch_gradient = bump_take(b, rows * patch_values(g), size);
+    in->pixels = bump_take(b, 3 * n * pixels_of(g), size);
+    in->map = bump_take(b, n * pixels_of(g), size);
+}
+
+/* The patches' rows of the gradient at the tokens. */
+static void gather_rows(struct layer_view *v)
+{
+    const struct geometry *g = v->geo;
+    size_t d = (size_t)g->width, to = 0;
+    for (int i = 0; i < v->n; i++)
+        for (int t = 0, end; t < g->tokens; t = end + 1) { /* runs between the other tokens */
+            for (end = t; end < g->tokens && geometry_is_patch(g, end);)
+                end++;
+            size_t from = ((size_t)i * (size_t)g->tokens + (size_t)t) * d;
+            size_t count = (size_t)(end - t) * d;
+            if (count > 0)
+                run_copy(v->be, be_at(v->be, v->g_tokens, from), be_at(v->be, v->input->rows, to),
+                         count);
+            to += count;
+        }
+}
+
+/* Values of the patches, one each, to where the tokens' values lie in a track. */
+static void put_patches(const struct layer_view *v, const double *values, double *out)
+{
+    for (int t = 0; t < v->geo->tokens; t++)
+        if (geometry_is_patch(v->geo, t))
+            out[t] += *values++;
+}
+
+static void dot_rows(struct layer_view *v, size_t rows, const real *x, const real *y)
+{
+    const struct row_reduce_args dot = {
+        .stat = ROW_DOT, .rows = rows, .cols = v->geo->width, .x = x, .y = y, .out = v->sums
+    };
+    v->be->op.row_reduce(v->be, &dot);
+}
+
+static void at_tokens(struct layer_view *v, struct track *tracks)
+{
+    size_t len = (size_t)v->geo->tokens;
+    dot_rows(v, (size_t)v->n * len, v->tokens, v->g_tokens);
+    for (int i = 0; i < v->n; i++)
+        be_read_doubles(v->be, tracks[i].v, be_at(v->be, v->sums, (size_t)i * len), len);
+}
+
+/* Σ_D (x Wᵀ)_t ⊙ G_t, without bias: what the patch's pixels add up to, and no transposed
+ * convolution is needed. Where patches overlap, this is how their sum is split. */
+static void at_patches(struct layer_view *v, struct track *tracks)
+{
+    const struct geometry *g = v->geo;
+    const struct input *in = v->input;
+    size_t patches = patches_of(g), rows = (size_t)v->n * patches;
+    run_linear(v->be, in->w->proj, NULL, (int)rows, v->patches, patch_values(g), in->product,
+               (size_t)g->width);
+    dot_rows(v, rows, in->product, in->rows);
+    for (int i = 0; i < v->n; i++) {
+        be_read_doubles(v->be, in->host, be_at(v->be, v->sums, (size_t)i * patches), patches);
+        put_patches(v, in->host, tracks[i].v);
+    }
+}
+
+/* in->map: Σ_c, Σ_c |.| or max_c |.| of in->pixels. */
+static void join_channels(struct layer_view *v, enum channel_rule rule)
+{
+    const struct input *in = v->input;
+    size_t pixels = (size_t)v->n * pixels_of(v->geo);
+    if (rule != CHANNELS_SUM)
+        run_map2(v->be, MAP_ABS, in->pixels, NULL, in->pixels, 3 * pixels, 1.0);
+    const struct row_reduce_args join = { .stat = rule == CHANNELS_MAX ? ROW_MAX_POS : ROW_SUM,
+                                          .rows = pixels,
+                                          .cols = 3,
+                                          .x = in->pixels,
+                                          .out = in->map };
+    v->be->op.row_reduce(v->be, &join);
+}
+
+/* Sums over the windows of the patches. */
+static void window_sums(const struct layer_view *v, const double *map, double *out)
+{
+    const struct geometry *g = v->geo;
+    for (int t = 0, patch = 0; t < g->tokens; t++) {
+        if (!geometry_is_patch(g, t))
+            continue;
+        int top = patch / g->grid * g->stride, left = patch % g->grid * g->stride;
+        for (int y = 0; y < g->patch; y++)
+            for (int x = 0; x < g->patch; x++)
+                out[t] += map[(top + y) * g->image_size + left + x];
+        patch++;
+    }
+}
+
+/* A pixel's value is the same in every patch that holds it: x ⊙ ∂x, summed over patches, is the sum
+ * of the products patch by patch. */
+static void at_pixels(struct layer_view *v, const struct rules *r, struct track *tracks)
+{
+    const struct geometry *g = v->geo;
+    const struct input *in = v->input;
+    size_t rows = (size_t)v->n * patches_of(g), values = patch_values(g), pixels = pixels_of(g);
+    const struct linear_back_args back = { .rows = (int)rows,
+                                           .w = in->w->proj,
+                                           .gy = in->rows,
+                                           .ldgy = (size_t)g->width,
+                                           .gx = in->patch_gradient,
+                                           .ldgx = values };
+    v->be->op.linear_back(v->be, &back);
+    run_map2(v->be, MAP_MUL, v->patches, in->patch_gradient, in->patch_gradient, rows * values,
+             1.0);
+    const struct fold_args fold = { .n = v->n,
+                                    .side = g->image_size,
+                                    .patch = g->patch,
+                                    .stride = g->stride,
+                                    .grid = g->grid,
+                                    .patches = in->patch_gradient,
+                                    .out = in->pixels };
+    v->be->op.fold(v->be, &fold);
+    join_channels(v, r->channels);
+    for (int i = 0; i < v->n; i++) {
+        bool whole = r->level == LEVEL_PIXEL;
+        double *to = whole ? tracks[i].v : in->host;
+        be_read_doubles(v->be, to, be_at(v->be, in->map, (size_t)i * pixels), pixels);
+        if (!whole)
+            window_sums(v, to, tracks[i].v);
+    }
+}
+
+void input_times_gradient(struct layer_view *v, const struct rules *r, struct track *tracks)
+{
+    if (r->level == LEVEL_TOKEN) {
+        at_tokens(v, tracks);
+        return;
+    }
+    gather_rows(v);
+    if (r->level == LEVEL_PATCH && r->channels == CHANNELS_SUM)
+        at_patches(v, tracks);
+    else
+        at_pixels(v, r, tracks);
+}

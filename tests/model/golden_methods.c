@@ -1,0 +1,326 @@
+/* Holds every further method to the numbers of scripts/reference_methods.py, in methods.h5: maps of
+ * the demo models, which are here, and of the golden ones, where there is a shared folder. usage:
+ * golden_methods [--backend NAME] [--model NAME] SOURCE_ROOT */
+#include <hdf5.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "draw.h"
+#include "explain.h"
+#include "golden.h"
+
+enum { MAX_IMAGES = 4, TARGET_GOLDEN = 3, TARGET_DEMO = 5, SKIPPED = 77 };
+static const uint64_t SEED = 20240229;
+static const double TOLERANCE = 1e-4; /* of the map's largest value */
+
+static struct {
+    const char *backend, *only, *root, *shared;
+    int passed, failed, skipped;
+} test = { .backend = "cpu" };
+
+static void report(bool ok, const char *what, double error, double allowed)
+{
+    printf("%s %s %s: %.2e of %.2e allowed\n", ok ? "ok    " : "FAILED", test.backend, what, error,
+           allowed);
+    test.passed += ok;
+    test.failed += !ok;
+}
+
+static void complain(const char *what, const char *why)
+{
+    printf("FAILED %s %s: %s\n", test.backend, what, why);
+    test.failed++;
+}
+
+/* ---- cases: "method key=value .." -------------------------------------------------------- */
+
+static bool choose(const char *const *names, const char *value, int first, int *out)
+{
+    for (int i = 0; names[i] != NULL; i++)
+        if (strcmp(names[i], value) == 0) {
+            *out = i + first;
+            return true;
+        }
+    return false;
+}
+
+static bool set(struct explain_options *o, const char *key, const char *value)
+{
+#define SET_CHOICE(NAME, field, initial, number, words, first, ...)                                \
+    if (strcmp(key, #field) == 0)                                                                  \
+        return choose(words, value, first, &o->field);
+#define SET_WHOLE(NAME, field, ...)                                                                \
+    if (strcmp(key, #field) == 0)                                                                  \
+        return (o->field = strtol(value, NULL, 10)) > 0;
+#define SET_REAL(NAME, field, ...)                                                                 \
+    if (strcmp(key, #field) == 0)                                                                  \
+        return (o->field = strtod(value, NULL)) >= 0;
+#define SET_SWITCH(NAME, field, ...)                                                               \
+    if (strcmp(key, #field) == 0)                                                                  \
+        return choose(tristate_names, value, BY_PROTOCOL, &o->field);
+    EXPLAIN_SWITCHES(SET_CHOICE, SET_WHOLE, SET_REAL, SET_SWITCH)
+    return false;
+}
+
+/* The method of a case, and its options; NULL: unknown, or a key is. */
+static const struct explain_method *parse(const char *name, struct explain_options *o)
+{
+    char text[200], *save = NULL;
+    *o = explain_defaults;
+    o->seed = SEED;
+    snprintf(text, sizeof text, "%s", name);
+    const struct explain_method *m = explain_find(strtok_r(text, " ", &save));
+    for (char *pair; m != NULL && (pair = strtok_r(NULL, " ", &save)) != NULL;) {
+        char *value = strchr(pair, '=');
+        *value++ = '\0';
+        if (!set(o, pair, value))
+            return NULL;
+    }
+    return m;
+}
+
+/* ---- comparing --------------------------------------------------------------------------- */
+
+struct fixture {
+    const char *name; /* the model's */
+    hid_t file;
+    struct model *model;
+    int images, target;
+    char *image_names[MAX_IMAGES];
+    struct backend *be;
+    uint8_t *rgb[MAX_IMAGES]; /* on its device */
+};
+
+/* [largest, sum, every step-th value], as reference_methods.py keeps it. */
+static void compare(const char *path, const float *ours, size_t count, const double *want,
+                    size_t kept, bool pixels)
+{
+    size_t step = !pixels ? 1 : count < 10000 ? 7 : 61;
+    double error = 0, sum = 0, allowed = TOLERANCE;
+    if (kept != 2 + (count + step - 1) / step) {
+        complain(path, "the map has another size than the reference's");
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        sum += (double)ours[i];
+    for (size_t i = 0; 2 + i < kept; i++) {
+        double d = fabs((double)ours[i * step] - want[2 + i]);
+        error = d <= error ? error : d; /* a NaN stays */
+    }
+    /* a map of zeros alone comes back as it is */
+    report(error <= allowed * want[0], path, want[0] > 0 ? error / want[0] : error, allowed);
+    if (fabs(sum - want[1]) > allowed * want[0] * sqrt((double)count))
+        complain(path, "its sum is another one");
+}
+
+static void compare_images(const struct fixture *f, const char *choice, const char *name,
+                           const struct explainer *ex, const float *maps)
+{
+    enum class_choice c = strcmp(choice, "target") == 0 ? CLASS_TARGET : CLASS_PREDICTED;
+    size_t side = (size_t)explainer_side(ex, 0);
+    for (int i = 0; i < f->images; i++) {
+        char path[400];
+        size_t kept = 0;
+        snprintf(path, sizeof path, "%s/%s/%s/%s", f->name, f->image_names[i], choice, name);
+        double *want = golden_read(f->file, path, &kept);
+        if (want != NULL)
+            compare(path, maps + explainer_map_at(ex, i, 0, c), side * side, want, kept,
+                    (int)side != f->model->geo.grid);
+        free(want);
+    }
+}
+
+static void check_case(const struct fixture *f, const char *choice, const char *name)
+{
+    struct explain_options o;
+    struct error err = { 0 };
+    struct explainer *ex = NULL;
+    const struct explain_method *m = parse(name, &o);
+    const bool classes[CLASS_CHOICES] = { strcmp(choice, "predicted") == 0,
+                                          strcmp(choice, "target") == 0 };
+    const struct backend_options bo = { .simd = "" };
+    struct explain_image images[MAX_IMAGES];
+    int32_t predicted[MAX_IMAGES];
+    float identity[MAX_IMAGES];
+    uint8_t zero[MAX_IMAGES];
+    if (m == NULL) {
+        printf("SKIPPED %s: no such method\n", name);
+        test.skipped++;
+        return;
+    }
+    for (int i = 0; i < f->images; i++)
+        images[i] = (struct explain_image){
+            .rgb = f->rgb[i], .label = f->target, .predicted = -1, .id_hash = (uint64_t)i + 1
+        };
+    enum status s = explainer_open(f->model, test.backend, &bo, &input_imagenet, &o, &m, 1, classes,
+                                   f->images, &ex, &err);
+    float *maps =
+        s == OK ? calloc((size_t)f->images * explainer_map_values(ex), sizeof *maps) : NULL;
+    const struct explain_result r = { predicted, maps, identity, zero };
+    if (s == OK)
+        s = explainer_run(ex, images, f->images, &r, &err);
+    if (s == OK)
+        compare_images(f, choice, name, ex, maps);
+    else
+        complain(name, err.text);
+    explainer_close(ex);
+    free(maps);
+}
+
+/* ---- going through the file -------------------------------------------------------------- */
+
+struct walk {
+    const struct fixture *f;
+    const char *choice;
+};
+
+static herr_t each_case(hid_t group, const char *name, const H5L_info_t *info, void *arg)
+{
+    const struct walk *w = arg;
+    (void)group;
+    (void)info;
+    check_case(w->f, w->choice, name);
+    return 0;
+}
+
+static herr_t each_image(hid_t group, const char *name, const H5L_info_t *info, void *arg)
+{
+    struct fixture *f = arg;
+    (void)group;
+    (void)info;
+    if (f->images < MAX_IMAGES)
+        f->image_names[f->images++] = strdup(name);
+    return 0;
+}
+
+/* The picture of reference_methods.py: blocks of 8 x 8 pixels, and noise of 5 bits. */
+static unsigned char *made_picture(int number, int side)
+{
+    unsigned char *rgb = malloc((size_t)side * (size_t)side * 3), *p = rgb;
+    for (int y = 0; rgb != NULL && y < side; y++)
+        for (int x = 0; x < side; x++)
+            for (int c = 0; c < 3; c++) {
+                uint64_t at = (uint64_t)(y / 8 * (side / 8) + x / 8) * 3 + (uint64_t)c;
+                uint64_t pixel = (uint64_t)(y * side + x) * 3 + (uint64_t)c;
+                uint64_t block = draw_bits((uint64_t)number, at) & 255;
+                *p++ = (unsigned char)(block - block / 8 +
+                                       (draw_bits((uint64_t)number + 1000, pixel) & 31));
+            }
+    return rgb;
+}
+
+static enum status open_demo(struct fixture *f, struct error *err)
+{
+    char path[1100];
+    struct checkpoint *ck;
+    snprintf(path, sizeof path, "%s/model/demo/%s.safetensors", test.root, f->name);
+    TRY(checkpoint_open(path, &ck, err));
+    const struct model_options o = { .image_size = 64, .heads = 3, .heads_if_any = true };
+    return model_open(ck, &o, &f->model, err);
+}
+
+static enum status open_golden(struct fixture *f, struct error *err)
+{
+    char path[1100];
+    snprintf(path, sizeof path, "%s/golden/models.h5", test.shared);
+    hid_t golden = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    enum status s = golden_model(test.shared, golden, f->name, &f->model, err);
+    H5Fclose(golden);
+    return s;
+}
+
+static bool load(struct fixture *f, bool demo, struct error *err)
+{
+    if ((demo ? open_demo : open_golden)(f, err) != OK ||
+        backend_open(test.backend, NULL, &f->be, err) != OK)
+        return false;
+    for (int i = 0; i < f->images; i++) {
+        int side = f->model->geo.image_size;
+        size_t bytes = (size_t)side * (size_t)side * 3;
+        unsigned char *host =
+            demo ? made_picture(i, side) : golden_image(test.shared, f->image_names[i], side, err);
+        f->rgb[i] = host != NULL ? f->be->alloc(f->be, bytes) : NULL;
+        if (f->rgb[i] != NULL)
+            f->be->upload(f->be, f->rgb[i], host, bytes);
+        free(host);
+        if (f->rgb[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+static void check_model(hid_t file, const char *name, bool demo)
+{
+    static const char *const choices[] = { "predicted", "target" };
+    struct error err = { 0 };
+    struct fixture f = { .name = name, .file = file, .target = demo ? TARGET_DEMO : TARGET_GOLDEN };
+    hid_t group = H5Gopen2(file, name, H5P_DEFAULT);
+    H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, each_image, &f);
+    H5Gclose(group);
+    bool ok = load(&f, demo, &err);
+    if (!ok)
+        complain(name, err.text);
+    for (int c = 0; ok && c < 2; c++) {
+        char path[400];
+        snprintf(path, sizeof path, "%s/%s/%s", name, f.image_names[0], choices[c]);
+        if (H5Lexists(file, path, H5P_DEFAULT) <= 0)
+            continue; /* of a full-size model the predicted class alone */
+        struct walk w = { &f, choices[c] };
+        hid_t cases = H5Gopen2(file, path, H5P_DEFAULT);
+        H5Literate(cases, H5_INDEX_NAME, H5_ITER_INC, NULL, each_case, &w);
+        H5Gclose(cases);
+    }
+    for (int i = 0; i < f.images; i++) {
+        free(f.image_names[i]);
+        if (f.rgb[i] != NULL)
+            f.be->free(f.be, f.rgb[i]);
+    }
+    backend_close(f.be);
+    model_close(f.model);
+}
+
+static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, void *arg)
+{
+    bool demo = strstr(name, "_demo") != NULL, tiny = strstr(name, "_tiny") != NULL;
+    (void)info;
+    (void)arg;
+    if (test.only != NULL ? strcmp(test.only, name) != 0
+                          : tiny && strncmp(test.backend, "ref", 3) == 0)
+        return 0;
+    if (demo || test.shared != NULL) {
+        check_model(file, name, demo);
+    } else {
+        printf("SKIPPED %s: no ../shared/golden\n", name);
+        test.skipped++;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    char path[1100];
+    int i = 1;
+    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
+        if (strcmp(argv[i], "--backend") == 0)
+            test.backend = argv[i + 1];
+        else if (strcmp(argv[i], "--model") == 0)
+            test.only = argv[i + 1];
+    }
+    test.root = i < argc ? argv[i] : ".";
+    test.shared = golden_shared(test.root);
+    if (golden_no_device(test.backend))
+        return SKIPPED;
+    snprintf(path, sizeof path, "%s/tests/model/methods.h5", test.root);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (file < 0)
+        return 1;
+    H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, NULL);
+    H5Fclose(file);
+    printf("%d passed, %d failed, %d skipped\n", test.passed, test.failed, test.skipped);
+    if (test.failed == 0 && test.passed == 0)
+        return SKIPPED;
+    return test.failed > 0;
+}
