@@ -128,10 +128,11 @@ static void print_found(const struct result *a, const struct comparison *c)
 
 static void print_paired(const struct paired *p, const struct bootstrap_options *bootstrap)
 {
-    static const char *const header[] = { "method", "class", "figure",  "A",
-                                          "B",      "B - A", "95 % CI", "McNemar p at 50 %" };
+    static const char *const header[] = { "method", "class",       "figure",           "A",
+                                          "B",      "B - A",       "95 % CI",          "p, Holm",
+                                          "d_z",    "B better, %", "McNemar p at 50 %" };
     struct grid g;
-    grid_begin(&g, "lllrrrrr");
+    grid_begin(&g, "lllrrrrrrrr");
     for (size_t i = 0; i < sizeof header / sizeof *header; i++)
         grid_cell(&g, "%s", header[i]);
     for (size_t i = 0; i < p->rows; i++) {
@@ -148,6 +149,9 @@ static void print_paired(const struct paired *p, const struct bootstrap_options 
         else
             grid_cell(&g, "[%s, %s]", decimal_signed(low, r->difference.low, 2),
                       decimal_signed(high, r->difference.high, 2));
+        size_cell(&g, isnan(r->p_holm) ? 0 : r->p_holm);
+        grid_cell(&g, "%s", decimal_signed(low, r->effect.d_z, 2));
+        grid_cell(&g, "%s", decimal(low, 100 * r->effect.share_better, 1));
         size_cell(&g, isnan(r->p) ? 0 : r->p);
     }
     printf("\nPaired, on the %zu images that both scored (%d resamples, seed %llu):\n\n", p->images,
@@ -155,6 +159,12 @@ static void print_paired(const struct paired *p, const struct bootstrap_options 
     if (!g.failed)
         grid_markdown(&g, stdout);
     grid_end(&g);
+    if (p->labelled)
+        printf(
+            "\np, Holm: of %d random signs of the images' differences in AUC, corrected over all "
+            "rows; d_z: their mean\nin standard deviations, positive where B is better; B "
+            "better: in so many images, equal ones by half.\n",
+            SIGNIFICANCE_RESAMPLES);
     if (p->labelled)
         printf("\nTop-1 on whole images: right in both %zu, only in A %zu, only in B %zu, in "
                "neither %zu; "
@@ -219,7 +229,7 @@ static enum status compare_files(const struct options *o, const struct result *c
     enum status status = OK;
     if (o->paired && c.same_images) {
         struct paired p;
-        status = pair_results(r[0], r[1], &o->bootstrap, &p, err);
+        status = pair_results(r[0], r[1], &o->bootstrap, true, &p, err);
         if (status == OK) {
             print_paired(&p, &o->bootstrap);
             paired_free(&p);

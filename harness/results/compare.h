@@ -3,6 +3,7 @@
 #pragma once
 
 #include "result.h"
+#include "significance.h"
 #include "stats.h"
 
 struct difference {
@@ -40,6 +41,10 @@ struct paired_row { /* a figure of both runs on the images that both scored */
     struct interval difference; /* of B - A, paired bootstrap */
     double p;                   /* McNemar on the hits at 50 % removed; NaN for segmentation */
     bool untouched;             /* the records are the same in every image */
+    /* Of the images' own AUCs, positive where B is better; NaN for segmentation, whose figures are
+     * totals. p of sign flips, and by Holm over all rows. */
+    double p_signs, p_holm;
+    struct effect effect;
 };
 
 struct paired {
@@ -50,7 +55,9 @@ struct paired {
     size_t rows;
 };
 
-/* The images must be the same (compare_results says so). */
+/* The images must be the same (compare_results says so). `weigh`: tests and effect sizes of the
+ * images' differences, too, which take longer than all the rest. */
 enum status pair_results(const struct result *a, const struct result *b,
-                         const struct bootstrap_options *, struct paired *out, struct error *err);
+                         const struct bootstrap_options *, bool weigh, struct paired *out,
+                         struct error *err);
 void paired_free(struct paired *);

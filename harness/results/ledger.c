@@ -146,7 +146,7 @@ static enum status add_entries(const struct report *report, const struct values 
         snprintf(e->key, sizeof e->key, "%s%s%s = %.100s", plain ? "" : config_keys[k].section,
                  plain ? "" : ".", config_keys[k].name, v[b].of[k] ? v[b].of[k] : "(not set)");
         TRY(pair_results(report->run[out->base].result, report->run[b].result, &report->bootstrap,
-                         &e->paired, err));
+                         false, &e->paired, err));
         out->entries++;
         drop_rows(&e->paired);
     }

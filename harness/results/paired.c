@@ -9,6 +9,7 @@
 struct pairing {
     const struct result *side[2];
     const struct bootstrap_options *bootstrap;
+    bool weigh;              /* p and effects, too */
     uint8_t *use, *labelled; /* [images] scored in both; and labelled */
     double *sums;            /* [images, 2 * SCORE_SUMS] */
     struct paired *out;
@@ -74,6 +75,48 @@ static bool same_curves(const struct pairing *p, const struct result_curve *a,
     return true;
 }
 
+static void no_weight(struct paired_row *row)
+{
+    row->p_signs = row->p_holm = NAN;
+    row->effect = (struct effect){ 0, NAN, NAN, NAN, NAN };
+}
+
+/* Of the differences of images; p->sums [used, 2] holds both sides. */
+static enum status weigh_images(struct pairing *p, size_t used, bool lower_is_better,
+                                struct paired_row *row)
+{
+    no_weight(row);
+    if (!p->weigh)
+        return OK;
+    double *d = malloc((used + 1) * sizeof *d);
+    if (!d)
+        return fail(p->err, E_NOMEM, "no memory to compare");
+    for (size_t i = 0; i < used; i++) {
+        d[i] = p->sums[2 * i + 1] - p->sums[2 * i];
+        d[i] = lower_is_better ? -d[i] : d[i];
+    }
+    row->p_signs = sign_flip_p(d, used, p->bootstrap->seed, SIGNIFICANCE_RESAMPLES);
+    enum status status = effect_sizes(d, used, &row->effect, p->err);
+    free(d);
+    return status;
+}
+
+/* Holm's correction over everything that the one table compares. */
+static enum status correct_rows(struct pairing *p)
+{
+    struct paired *out = p->out;
+    double *all = malloc((out->rows + 1) * sizeof *all);
+    if (!all)
+        return fail(p->err, E_NOMEM, "no memory to compare");
+    for (size_t i = 0; i < out->rows; i++)
+        all[i] = out->row[i].p_signs;
+    enum status status = holm(all, out->rows, all, p->err);
+    for (size_t i = 0; status == OK && i < out->rows; i++)
+        out->row[i].p_holm = all[i];
+    free(all);
+    return status;
+}
+
 static enum status pair_curve(struct pairing *p, const struct result_curve *a,
                               const struct result_curve *b)
 {
@@ -99,11 +142,14 @@ static enum status pair_curve(struct pairing *p, const struct result_curve *a,
     struct paired_row *row = add_row(p);
     if (!row)
         return fail(p->err, E_NOMEM, "no memory to compare");
-    *row = (struct paired_row){
-        a->method, a->explained, names[a->removal],   { figures[0], figures[1] },
-        ci[2],     test.p_exact, same_curves(p, a, b)
-    };
-    return OK;
+    *row = (struct paired_row){ .method = a->method,
+                                .explained = a->explained,
+                                .figure = names[a->removal],
+                                .value = { figures[0], figures[1] },
+                                .difference = ci[2],
+                                .p = test.p_exact,
+                                .untouched = same_curves(p, a, b) };
+    return weigh_images(p, used, a->removal == REMOVE_HOTTEST, row);
 }
 
 static enum status pair_scores(struct pairing *p, const struct result_segmentation *a,
@@ -132,13 +178,14 @@ static enum status pair_scores(struct pairing *p, const struct result_segmentati
         struct paired_row *row = add_row(p);
         if (!row)
             return fail(p->err, E_NOMEM, "no memory to compare");
-        *row = (struct paired_row){ a->method,
-                                    a->explained,
-                                    names[k],
-                                    { figures[k], figures[SCORE_SUM_FIGURES + k] },
-                                    ci[2 * SCORE_SUM_FIGURES + k],
-                                    NAN,
-                                    same };
+        *row = (struct paired_row){ .method = a->method,
+                                    .explained = a->explained,
+                                    .figure = names[k],
+                                    .value = { figures[k], figures[SCORE_SUM_FIGURES + k] },
+                                    .difference = ci[2 * SCORE_SUM_FIGURES + k],
+                                    .p = NAN,
+                                    .untouched = same };
+        no_weight(row);
     }
     return OK;
 }
@@ -175,14 +222,16 @@ static enum status pair_all(struct pairing *p)
         if (t)
             TRY(pair_scores(p, s, t));
     }
-    return OK;
+    return correct_rows(p);
 }
 
 enum status pair_results(const struct result *a, const struct result *b,
-                         const struct bootstrap_options *bootstrap, struct paired *out,
+                         const struct bootstrap_options *bootstrap, bool weigh, struct paired *out,
                          struct error *err)
 {
-    struct pairing p = { .side = { a, b }, .bootstrap = bootstrap, .out = out, .err = err };
+    struct pairing p = {
+        .side = { a, b }, .bootstrap = bootstrap, .weigh = weigh, .out = out, .err = err
+    };
     size_t n = a->images ? a->images : 1;
 
     *out = (struct paired){ 0 };

@@ -138,11 +138,11 @@ def binomial(k, n):
 def check_mcnemar(a, b):
     """p of every figure at 50 % removed, and of top-1, as `evalh compare --paired` prints them (three digits)."""
     text = subprocess.run([REPORT, "compare", "--paired", a, b], stdout=subprocess.PIPE, text=True).stdout
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.count("|") == 9]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.count("|") == 12]
     seen = 0
     with h5py.File(a) as x, h5py.File(b) as y:
         use = (x["images/status"][:] == 0) & (y["images/status"][:] == 0)
-        for method, explained, figure, va, vb, _, _, p in rows:
+        for method, explained, figure, va, vb, *_, p in rows:
             if not figure.endswith("AUC"):
                 continue
             at = f"perturbation/{method}/{explained}/{figure.split()[0]}/hit"

@@ -177,7 +177,7 @@ static void paired_figures(void **state)
         }
     }
     struct paired p;
-    assert_int_equal(pair_results(a, b, &bootstrap_default, &p, NULL), OK);
+    assert_int_equal(pair_results(a, b, &bootstrap_default, true, &p, NULL), OK);
     assert_int_equal(p.images, 197);
     assert_int_equal(p.top1.only_a, only_a);
     assert_int_equal(p.top1.only_b, 0);
@@ -193,6 +193,13 @@ static void paired_figures(void **state)
         assert_true(r->difference.low <= difference && difference <= r->difference.high);
         /* a paired interval is far narrower than those of the two values */
         assert_true(r->difference.high - r->difference.low < 0.5 * want + 4);
+        bool curve = strstr(r->figure, "AUC") != NULL;
+        assert_true(isnan(r->p_holm) == !curve && isnan(r->effect.share_better) == !curve);
+        assert_true(!curve || r->p_holm >= r->p_signs);
+        if (changed) /* more hits where the hottest pixels are gone: worse */
+            assert_true(r->p_holm < 0.01 && r->effect.d_z < 0 && r->effect.share_better < 0.5);
+        else if (curve)
+            assert_true(r->p_signs == 1 && isnan(r->effect.d_z) && r->effect.share_better == 0.5);
         if (!changed) /* 0 of 197: up to 1.9 % of others may differ, by 100 points at most */
             assert_true(r->difference.high - r->difference.low < 4);
     }

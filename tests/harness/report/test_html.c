@@ -157,7 +157,7 @@ static void ledger(void **state)
     assert_string_equal(l.entry[0].key, "ties = reverse");
     assert_string_equal(l.entry[1].key, "minmax = no");
     struct paired paired;
-    assert_int_equal(pair_results(r[1], r[0], &report.bootstrap, &paired, &err), OK);
+    assert_int_equal(pair_results(r[1], r[0], &report.bootstrap, false, &paired, &err), OK);
     const struct paired_row *row =
         ledger_row(&l.entry[0], "raw", EXPLAINED_PREDICTED, "positive AUC");
     assert_non_null(row);
