@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "h5_read.h"
+
 /* One comparison under way. */
 struct comparing {
     const struct result *side[2];
@@ -224,6 +226,96 @@ static enum status compare_blank(struct comparing *c)
     return keep(c, &d);
 }
 
+/* The tables of schema 2 that a run has if it was asked for them. */
+static const struct {
+    const char *table, *name;
+    bool by_method;
+} tables[] = {
+    { "localisation", "pointing0", true },
+    { "localisation", "pointing15", true },
+    { "localisation", "top_k", true },
+    { "localisation", "mass", true },
+    { "localisation", "rank", true },
+    { "localisation", "auc", true },
+    { "groups", "heat", true },
+    { "groups", "prob", true },
+    { "robustness", "distance", true },
+    { "tiles", "prob", false },
+    { "tiles", "logit", false },
+    { "subsets", "prob", false },
+    { "subsets", "logit", false },
+};
+
+/* One dataset [images] or [images, width] of both files; *there [2]: who has it. */
+static enum status compare_dataset(struct comparing *c, const struct h5_file f[2],
+                                   const char *group, const char *name, bool there[2])
+{
+    char path[H5_NAME_MAX], what[160];
+    float *values[2] = { NULL, NULL };
+    size_t width[2], n = c->side[0]->images;
+    TRY(h5_join(&f[0], path, c->err, "%s/%s", group, name));
+    for (int side = 0; side < 2; side++) {
+        there[side] = h5_length(&f[side], path, 0) > 0;
+        width[side] = h5_length(&f[side], path, 1);
+    }
+    if (!there[0] || !there[1] || width[0] != width[1]) {
+        there[1] &= width[0] == width[1];
+        return OK;
+    }
+    size_t columns = width[0] > 0 ? width[0] : 1;
+    enum status status = OK;
+    for (int side = 0; status == OK && side < 2; side++)
+        status = h5_dataset(&f[side], group, name, H5_FLOAT32, n, columns, (void **)&values[side],
+                            c->err);
+    snprintf(what, sizeof what, "%.150s", path + 1);
+    if (status == OK)
+        status = compare_floats(c, what, values[0], values[1], columns, columns, false);
+    free(values[0]);
+    free(values[1]);
+    return status;
+}
+
+static enum status compare_table(struct comparing *c, const struct h5_file f[2], size_t k,
+                                 const struct result_map *m)
+{
+    char group[H5_NAME_MAX], name[80];
+    const char *class = explained_names[m->explained];
+    bool there[2];
+    if (tables[k].by_method)
+        TRY(h5_join(&f[0], group, c->err, "/%s/%s/%s", tables[k].table, m->method, class));
+    else
+        TRY(h5_join(&f[0], group, c->err, "/%s/%s", tables[k].table, class));
+    TRY(compare_dataset(c, f, group, tables[k].name, there));
+    snprintf(name, sizeof name, "%s", tables[k].name);
+    if (there[0] != there[1] && c->side[0]->schema == c->side[1]->schema)
+        return lonely(c, there[1], tables[k].table, tables[k].by_method ? m->method : "",
+                      m->explained, name);
+    return OK;
+}
+
+static enum status compare_tables(struct comparing *c)
+{
+    struct h5_file f[2];
+    bool of_class[EXPLAINED_CLASSES] = { false };
+    TRY(h5_open(&f[0], c->side[0]->path, c->err));
+    enum status status = h5_open(&f[1], c->side[1]->path, c->err);
+    bool both = status == OK;
+    for (size_t i = 0; status == OK && i < c->side[0]->maps; i++) {
+        const struct result_map *m = &c->side[0]->map[i];
+        bool first = !of_class[m->explained];
+        of_class[m->explained] = true;
+        if (!result_find_map(c->side[1], m->method, m->explained))
+            continue;
+        for (size_t k = 0; status == OK && k < sizeof tables / sizeof *tables; k++)
+            if (tables[k].by_method || first)
+                status = compare_table(c, f, k, m);
+    }
+    h5_close(&f[0]);
+    if (both)
+        h5_close(&f[1]);
+    return status;
+}
+
 enum status compare_axes(const struct result *a, const struct result *b, struct error *err)
 {
     if (a->curves == 0 || b->curves == 0 ||
@@ -260,6 +352,8 @@ enum status compare_results(const struct result *a, const struct result *b, doub
         status = compare_entries(&c);
     if (status == OK)
         status = compare_blank(&c);
+    if (status == OK)
+        status = compare_tables(&c);
     if (status != OK)
         comparison_free(out);
     return status;

@@ -49,6 +49,11 @@ fi
     fail "schema 1: no scores"
 grep -q "positive AUC" "$work/report" || fail "schema 1: $(cat "$work/report")"
 
+# What only these tasks store is compared, too.
+expect 0 "13 images in" run "$work/vim.ini" --set run.output="$work/other.h5" --set task.radius=0.05
+"$EVALH" compare "$work/plain.h5" "$work/other.h5" >"$work/report" && fail "other noise is taken for the same"
+grep -q "robustness/attribution/predicted/distance" "$work/report" || fail "$(cat "$work/report")"
+
 # Without the data set the records' own threshold is left, and it is said why.
 mv "$work/demo" "$work/gone"
 expect 0 "only the published threshold" rescore "$work/vim.h5" --task segmentation
