@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -148,17 +149,43 @@ static enum status find_folders(const char *root, struct image_list *list,
     return status;
 }
 
-static enum status take_folders(struct dataset *dataset, const char *root,
-                                const struct class_folders *folders, size_t classes, size_t others,
-                                struct image_list *list, struct error *err)
+/* Classes of the model without a folder: said, as a set may have lost them. "" where there are
+ * none, or where no list names the classes. */
+static void describe_missing(const struct class_folders *folders, const struct class_list *list,
+                             char *out, size_t size)
 {
+    bool *there = calloc((size_t)list->count + 1, sizeof *there);
+    int missing = list->count, first = 0;
+    out[0] = '\0';
+    for (size_t i = 0; there != NULL && i < folders->count; i++)
+        if (folders->items[i].label >= 0 && folders->items[i].label < list->count) {
+            missing -= !there[folders->items[i].label];
+            there[folders->items[i].label] = true;
+        }
+    while (there != NULL && first < list->count && there[first])
+        first++;
+    if (there != NULL && missing > 0)
+        snprintf(out, size, "; %d of the model's %d classes %s no folder, %.60s%s", missing,
+                 list->count, missing == 1 ? "has" : "have",
+                 list->wnid[first] != NULL ? list->wnid[first] : list->name[first],
+                 missing == 1 ? "" : " among them");
+    free(there);
+}
+
+static enum status take_folders(struct dataset *dataset, const char *root,
+                                const struct class_folders *folders, const struct class_list *known,
+                                size_t classes, size_t others, struct image_list *list,
+                                struct error *err)
+{
+    char missing[160];
+    describe_missing(folders, known, missing, sizeof missing);
     for (size_t i = 0; i < list->count; i++)
         list->items[i].label = folders->items[list->items[i].label].label;
     TRY(dataset_take_images(dataset, list, err));
     dataset->has_labels = true;
     dataset->description =
-        text_format("%s: %zu images in %zu class folders (%zu other files and folders left out)",
-                    root, dataset->count, classes, others + folders->count - classes);
+        text_format("%s: %zu images in %zu class folders (%zu other files and folders left out)%s",
+                    root, dataset->count, classes, others + folders->count - classes, missing);
     return OK;
 }
 
@@ -214,7 +241,7 @@ static enum status open_root(const struct dataset_options *options, struct datas
     if (status == OK && !flat)
         status = class_folders_resolve(&folders, root, &index, &classes, err);
     if (status == OK && !flat)
-        status = take_folders(dataset, root, &folders, classes, others, &list, err);
+        status = take_folders(dataset, root, &folders, &index.list, classes, others, &list, err);
     class_folders_free(&folders);
     class_index_close(&index);
     image_list_free(&list);

@@ -6,6 +6,7 @@
 
 struct doctor {
     size_t faults, notes;
+    bool doubtful; /* the accuracy is: said again at the end */
     struct config *config;
     struct plan *plan; /* what could be opened of it; NULL before */
     bool opens;        /* all of it: `evalh run` would begin */

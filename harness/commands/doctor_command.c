@@ -122,7 +122,9 @@ static int doctor(const struct options *o)
     if (d.faults > 0)
         printf("\n%zu fault%s: the run would fail or mislead\n", d.faults, d.faults > 1 ? "s" : "");
     else
-        printf("\nfit to run: evalh run %s\n", o->config);
+        printf("\nfit to run%s: evalh run %s\n",
+               d.doubtful ? ", if the accuracy above is what you expect of this model" : "",
+               o->config);
     return d.faults > 0 ? EXIT_USAGE : EXIT_DONE;
 }
 

@@ -1,10 +1,12 @@
 #include "run_one.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "accuracy.h"
 #include "log.h"
 #include "progress.h"
 #include "runner.h"
@@ -23,10 +25,28 @@ struct run {
     struct runner *runner;
     struct progress progress; /* rank 0 */
     double peak_mib;          /* of the rank that used most */
+    bool looked;              /* at the accuracy of the first shard */
 };
 
 /* ---- shards -----------------------------------------------------------------------------------
  */
+
+/* After the first shard: days of work may be spared. */
+static void look_at_accuracy(struct run *r, size_t count)
+{
+    const struct records *k = runner_records(r->runner);
+    int label = records_find(k, "images/label"), top1 = records_find(k, "images/predicted");
+    int status = records_find(k, "images/status");
+    char doubt[400];
+    if (r->looked || !ranks_lead(r->ranks) || label < 0 || top1 < 0 || status < 0)
+        return;
+    r->looked = true;
+    const struct accuracy_counts c =
+        accuracy_count(records_i32(k, label, 0), records_i32(k, top1, 0), records_u8(k, status, 0),
+                       count, r->plan->engine->info.classes);
+    if (accuracy_doubt(&c, NAN, doubt, sizeof doubt))
+        log_warn("%s: after the first shard: %s", r->plan->v->run.name, doubt);
+}
 
 static enum status work(struct run *r, struct work_queue *queue, struct error *err)
 {
@@ -38,6 +58,8 @@ static enum status work(struct run *r, struct work_queue *queue, struct error *e
             status = store_put(r->store, shard, runner_records(r->runner), err);
         if (status == OK)
             queue_done(queue, shard);
+        if (status == OK)
+            look_at_accuracy(r, count);
         if (status == E_STOPPED || (status == OK && stop_requested()))
             return fail(err, E_STOPPED, "stopped by signal %d", stop_signal());
         TRY(status);
@@ -250,6 +272,34 @@ static enum status open_store(struct run *r, bool fresh, bool *complete, struct 
     return ranks_agree(r->ranks, status, err);
 }
 
+/* Nothing scored is no success; nor is a run that lost more images than data.max_unreadable. */
+static enum status judge(const struct plan *plan, const struct summary_counts *c, struct error *err)
+{
+    size_t all = c->scored + c->skipped;
+    if (c->doubt[0] != '\0')
+        log_warn("%s: %s", plan->v->run.name, c->doubt);
+    if (c->scored == 0)
+        return fail(err, E_DATA, "%s: none of the %zu images could be read: nothing is scored",
+                    plan->v->run.output, all);
+    if ((double)c->skipped > plan->v->data.max_unreadable * (double)all)
+        return fail(err, E_DATA,
+                    "%s: %zu of %zu images could not be read, %.3g %%; data.max_unreadable allows "
+                    "%.3g %%",
+                    plan->v->run.output, c->skipped, all, 100 * (double)c->skipped / (double)all,
+                    100 * plan->v->data.max_unreadable);
+    return OK;
+}
+
+static enum status tell_result(const struct plan *plan, bool *begun, struct error *err)
+{
+    struct summary_counts counts;
+    printf("%s: %s\n", plan->v->run.name, plan->v->run.output);
+    TRY(summary_print(plan->v->run.output, &counts, err));
+    fflush(stdout);
+    *begun = true; /* what is wrong from here on is wrong with the run */
+    return judge(plan, &counts, err);
+}
+
 enum status run_one(struct ranks *ranks, struct plan *plan, bool fresh, bool *begun,
                     struct error *err)
 {
@@ -264,10 +314,7 @@ enum status run_one(struct ranks *ranks, struct plan *plan, bool fresh, bool *be
         status = run_store(&r, err);
     }
     store_close(r.store);
-    if (status == OK && ranks_lead(ranks)) {
-        printf("%s: %s\n", plan->v->run.name, plan->v->run.output);
-        status = summary_print(plan->v->run.output, err);
-        fflush(stdout);
-    }
+    if (status == OK && ranks_lead(ranks))
+        status = tell_result(plan, begun, err);
     return ranks_agree(ranks, status, err);
 }

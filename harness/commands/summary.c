@@ -10,20 +10,23 @@
 struct opened {
     struct result *result;
     struct report report;
+    struct published published; /* for what is expected of top-1; nothing of it is printed */
     const struct run *run;
 };
 
 static enum status open_report(const char *path, struct opened *o, struct error *err)
 {
-    const struct published none = {
-        0
-    }; /* a result says what was measured, not what was expected */
+    char folder[PUBLISHED_PATH];
     *o = (struct opened){ 0 };
+    if (published_load(published_directory(folder), &o->published, NULL) != OK)
+        o->published = (struct published){ 0 };
     TRY(result_open(path, &o->result, err));
     const struct result *results[] = { o->result };
-    enum status status = report_build(results, 1, &none, &bootstrap_default, &o->report, err);
+    enum status status =
+        report_build(results, 1, &o->published, &bootstrap_default, &o->report, err);
     if (status != OK) {
         result_close(o->result);
+        published_free(&o->published);
         return status;
     }
     o->run = &o->report.run[0];
@@ -34,6 +37,7 @@ static void close_report(struct opened *o)
 {
     report_free(&o->report);
     result_close(o->result);
+    published_free(&o->published);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -171,6 +175,8 @@ enum status summary_add(const char *path, struct error *err)
     h5_lock();
     hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     enum status status = file < 0 ? h5_fail(err, "%s: cannot open", path) : OK;
+    if (status == OK && o.run->doubt[0] != '\0')
+        status = h5_put_text(file, "doubt", o.run->doubt, err);
     if (status == OK)
         status = write_all(file, o.run, err);
     if (file >= 0 && H5Fclose(file) < 0 && status == OK)
@@ -197,21 +203,25 @@ static void print_map(const struct map_row *row)
     printf(", largest tie %.0f pixels in the mean\n", row->largest_tie);
 }
 
-enum status summary_print(const char *path, struct error *err)
+enum status summary_print(const char *path, struct summary_counts *counts, struct error *err)
 {
     struct opened o;
     TRY(open_report(path, &o, err));
     const struct run *run = o.run;
+    *counts = (struct summary_counts){ run->scored, run->skipped, "" };
+    snprintf(counts->doubt, sizeof counts->doubt, "%s", run->doubt);
+    if (run->doubt[0] != '\0')
+        printf("  DOUBTFUL: %s\n", run->doubt);
     printf("  %zu images scored, %zu skipped", run->scored, run->skipped);
     if (!isnan(run->top1.value))
         printf("; top-1 %.2f %%", run->top1.value);
     if (!isnan(run->identity_max))
         printf("; hidden-attention identity off by at most %.1e", run->identity_max);
     printf("\n");
-    for (size_t i = 0; i < run->maps; i++)
+    for (size_t i = 0; i < run->maps && run->scored > 0; i++)
         if (!repeats(run->map[i].agnostic, run->map[i].explained))
             print_map(&run->map[i]);
-    for (size_t i = 0; i < run->perturbations; i++)
+    for (size_t i = 0; i < run->perturbations && run->scored > 0; i++)
         for (int d = 0; d < REMOVALS; d++) {
             const struct perturbation_row *row = &run->perturbation[i];
             if (row->stratum == STRATUM_ALL && row->direction[d].present &&
@@ -221,7 +231,7 @@ enum status summary_print(const char *path, struct error *err)
                        row->direction[d].auc.value, row->direction[d].auc.ci.low,
                        row->direction[d].auc.ci.high);
         }
-    for (size_t i = 0; i < run->segmentations; i++) {
+    for (size_t i = 0; i < run->segmentations && run->scored > 0; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
         if (row->stratum != STRATUM_ALL || repeats(row->agnostic, row->explained))
             continue;

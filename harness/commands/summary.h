@@ -2,9 +2,16 @@
  * Always derived from the per-image records; no reader of evalh reads it back. */
 #pragma once
 
+#include <stddef.h>
+
 #include "status.h"
 
 /* Adds /summary to a file that is otherwise whole. */
 enum status summary_add(const char *path, struct error *err);
+/* What a finished file says of its images. */
+struct summary_counts {
+    size_t scored, skipped;
+    char doubt[400]; /* what is wrong with top-1, in a sentence; "": nothing */
+};
 /* Prints the summary of a finished file to stdout. */
-enum status summary_print(const char *path, struct error *err);
+enum status summary_print(const char *path, struct summary_counts *, struct error *err);

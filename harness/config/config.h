@@ -57,6 +57,7 @@ struct config_values {
         int mask_order; /* enum mask_order */
         int subset;     /* enum subset */
         int64_t images, seed, size, label_base;
+        double max_unreadable; /* share, 0 to 1 */
     } data;
     struct {
         struct words methods;

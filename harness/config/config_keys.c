@@ -135,6 +135,8 @@ const struct config_key config_keys[] = {
     TEXT("data", "only", data.only, NULL, NO_RESULT,
          "only these classes (indices, WordNet ids or names, with commas), or the images whose ids "
          "a text file lists, one per line"),
+    REAL("data", "max_unreadable", data.max_unreadable, "0.01", 0, 1, NO_RESULT,
+         "share of the images that may be unreadable; a run that loses more of them has failed"),
     CHOICE("data", "mask_order", data.mask_order, "auto", mask_order_names, 0, ADDED,
            "how a .mat of square images stores its masks: [W, H], as MATLAB does, or [H, W]"),
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,

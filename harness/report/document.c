@@ -22,10 +22,17 @@ static void top1_item(const struct writer *w, const struct run *run)
 {
     const struct figure *f = &run->top1;
     char published[96] = "";
+    if (run->scored == 0) {
+        say(w, w->style->item, "Nothing was scored: none of the %zu images could be read",
+            run->skipped);
+        return;
+    }
     if (isnan(f->value)) {
         say(w, w->style->item, "Top-1: n/a, the data set has no labels");
         return;
     }
+    if (run->doubt[0] != '\0')
+        say(w, w->style->item, "DOUBTFUL: %s", run->doubt);
     /* that of ImageNet; on other data it would say nothing */
     if (!isnan(f->published) && strncmp(run->result->attribute[ATTR_DATASET], "imagenet", 8) == 0)
         snprintf(published, sizeof published,
@@ -368,11 +375,13 @@ static void run_tables(const struct writer *w, const struct run *run, bool *fail
         maps_table(w, run, failed);
 }
 
-static enum status write_run(const struct writer *w, const struct report *report, size_t index,
+static enum status write_run(const struct writer *all, const struct report *report, size_t index,
                              bool *failed, struct error *err)
 {
-    const struct style *style = w->style;
+    const struct style *style = all->style;
     const struct run *run = &report->run[index];
+    const struct writer own = { style, all->f, run->doubt[0] != '\0' ? run->doubt : NULL };
+    const struct writer *w = &own;
     char title[256];
     if (style->run_begin)
         style->run_begin(w->f, index);
@@ -387,10 +396,24 @@ static enum status write_run(const struct writer *w, const struct report *report
     return style->run_end ? style->run_end(w->f, report, index, err) : OK;
 }
 
+/* What is wrong with the first of the runs with which anything is; false: nothing. */
+static bool any_doubt(const struct report *report, char *out, size_t size)
+{
+    for (size_t i = 0; i < report->runs; i++) {
+        const struct run *run = &report->run[i];
+        if (run->doubt[0] == '\0')
+            continue;
+        snprintf(out, size, "%.120s: %s", base_name(run->result->path), run->doubt);
+        return true;
+    }
+    return false;
+}
+
 enum status document_write(const struct report *report, const struct style *style, FILE *f,
                            struct error *err)
 {
-    struct writer w = { style, f };
+    char doubt[600];
+    struct writer w = { style, f, any_doubt(report, doubt, sizeof doubt) ? doubt : NULL };
     bool failed = false;
     enum status status = OK;
 

@@ -10,6 +10,7 @@
 struct writer {
     const struct style *style;
     FILE *f;
+    const char *doubt; /* what is wrong with the runs at hand, said at every table; NULL: nothing */
 };
 
 typedef void (*block)(FILE *, const char *text);

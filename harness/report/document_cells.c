@@ -91,11 +91,14 @@ static bool column_empty(const struct grid *g, size_t column)
 /* Writes a table with its caption and frees it. */
 void put_table(const struct writer *w, struct grid *g, bool *failed, const char *format, ...)
 {
-    char caption[512];
+    char caption[1200];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(caption, sizeof caption, format, arguments);
+    int length = vsnprintf(caption, 512, format, arguments);
     va_end(arguments);
+    if (w->doubt != NULL && length >= 0)
+        snprintf(caption + strlen(caption), sizeof caption - strlen(caption), " (DOUBTFUL: %s)",
+                 w->doubt);
     for (size_t c = g->columns; !g->failed && c-- > 0;)
         if (column_empty(g, c))
             grid_drop_column(g, c);

@@ -214,6 +214,8 @@ static void add_run(cJSON *runs, const struct run *run, const struct score_table
     struct figure top1 = run->top1;
     top1.same_conditions = false; /* published with another preprocessing */
     add_figure(o, "top1", &top1);
+    if (run->doubt[0] != '\0')
+        cJSON_AddStringToObject(o, "doubt", run->doubt);
     add_number(o, "identity_error", run->identity_max);
     add_number(o, "zero_row_sum", run->zero_row_sum < 0 ? NAN : (double)run->zero_row_sum);
     add_number(o, "inconsistent", (double)run->inconsistent);

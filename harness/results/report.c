@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char *const stratum_names[STRATA] = { "all", "correct", "wrong" };
 
@@ -72,6 +73,21 @@ static size_t count_inconsistent(const struct result *r)
     return images;
 }
 
+/* Percentage points that the tests' own preprocessing may cost beside the published accuracy's. */
+enum { PREPROCESSING_COST = 10 };
+
+static void judge_accuracy(const struct result *r, const struct published_entry *model,
+                           struct run *run)
+{
+    const struct accuracy_counts counts =
+        accuracy_count(r->label, r->predicted, r->status, r->images, r->classes);
+    double expected = NAN;
+    if (model != NULL && comparability_same_data(r, "perturbation"))
+        expected = model->top1 -
+                   (strcmp(r->attribute[ATTR_PREPROCESS], "eval") == 0 ? 0 : PREPROCESSING_COST);
+    accuracy_doubt(&counts, expected, run->doubt, sizeof run->doubt);
+}
+
 static enum status build_trust(struct build *b, struct run *run)
 {
     const struct result *r = run->result;
@@ -95,6 +111,7 @@ static enum status build_trust(struct build *b, struct run *run)
     const struct published_entry *model = published_weights(
         b->published, r->attribute[ATTR_CHECKPOINT_SHA256], r->attribute[ATTR_CHECKPOINT], &how);
     run->top1.published = model && comparability_same_data(r, "perturbation") ? model->top1 : NAN;
+    judge_accuracy(r, model, run);
     run->zero_row_sum = count_flags(r, r->zero_row_sum, 1);
     run->inconsistent = count_inconsistent(r);
     comparability_judge(r, b->published, "perturbation", run->labelled, run->top1.value,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "published.h"
+#include "accuracy.h"
 #include "result.h"
 #include "comparability.h"
 #include "stats.h"
@@ -66,6 +67,7 @@ struct run {
     size_t labelled;        /* of the scored */
     struct figure top1;     /* value NaN without labels; published: with `eval` preprocessing */
     double identity_max;    /* relative error of the hidden-attention identity; NaN: unknown */
+    char doubt[400];        /* what is wrong with top-1, in a sentence; "": nothing */
     long zero_row_sum;      /* images in which a rollout met a row sum of 0; -1: unknown */
     size_t inconsistent;    /* images whose hit is not (predicted = label): a damaged file */
     struct comparability perturbation_comparability, segmentation_comparability;

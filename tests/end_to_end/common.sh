@@ -64,6 +64,8 @@ subsets = 5
 samples = 2
 [compute]
 device = cpu
+[data]
+max_unreadable = 1
 EOF
 }
 

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Wrong labels are said by run, by report and by doctor; right ones are not. And a run that has
+# scored nothing, or lost too many images, has failed.
+. "$(dirname "$0")/common.sh"
+top=$(cd "$(dirname "$0")/../.." && pwd)
+run=(-s model.checkpoint="$top/model/demo/vim_demo.safetensors" -s compute.device=cpu
+    -s explain.methods=center -s task.kind=perturbation -s task.directions=positive)
+write_config "$work/demo.ini" vim
+"$EVALH" run "$work/demo.ini" "${run[@]}" -s data.images=100 -s data.size=96 \
+    -s run.output="$work/demo.h5" >"$work/stdout" 2>"$work/stderr" || fail "$(cat "$work/stderr")"
+grep -q DOUBTFUL "$work/stdout" && fail "the sound set: $(cat "$work/stdout")"
+demo=$(dirname "$(find "$work/demo" -path '*100x96*' -name labels.txt)")
+
+# said NAME TEXT ARGUMENT...: run and doctor say TEXT of a data set; an empty TEXT: nothing
+said() {
+    local name=$1 text=$2 code=0
+    shift 2
+    "$EVALH" run "$work/demo.ini" "${run[@]}" "$@" -s run.output="$work/$name.h5" \
+        >"$work/stdout" 2>"$work/stderr" || fail "$name: exit code $?: $(cat "$work/stderr")"
+    "$EVALH" doctor "$work/demo.ini" "${run[@]}" "$@" -s run.output="$work/none.h5" \
+        >"$work/doctor" 2>&1 || code=$?
+    "$EVALH" report "$work/$name.h5" --format md >"$work/report" || fail "$name: no report"
+    if [ -z "$text" ]; then
+        grep DOUBTFUL "$work/stdout" "$work/report" && fail "$name: said without reason"
+        grep "accuracy .*DOUBTFUL" "$work/doctor" && fail "$name: doctor says it without reason"
+    else
+        grep -q "after the first shard: .*$text" "$work/stderr" || fail "$name: not after the first shard"
+        [ "$(grep -c "warn.*$text" "$work/stderr")" -ge 2 ] || fail "$name: not at the end"
+        grep -q "DOUBTFUL: .*$text" "$work/stdout" || fail "$name: not in the summary"
+        grep -q "note   accuracy .*$text" "$work/doctor" || fail "$name: doctor: $(cat "$work/doctor")"
+        grep -q "fit to run, if the accuracy above" "$work/doctor" || fail "$name: doctor's last line"
+        local tables marked
+        tables=$(grep -c '^\*\*' "$work/report") marked=$(grep -c '^\*\*.*DOUBTFUL' "$work/report")
+        [ "$tables" -gt 0 ] && [ "$tables" -eq "$marked" ] ||
+            fail "$name: $marked of $tables tables say it"
+        strings "$work/$name.h5" | grep -q "$text" || fail "$name: not in the result file"
+    fi
+    echo "ok: $name"
+}
+
+list=(-s data.kind=imagenet_list -s data.root="$demo" -s run.shard_size=32 -s data.path)
+shuffle() { # COUNT: gives so many lines each other's labels, round a cycle
+    awk -v n="$1" '{ name[NR] = $1; label[NR] = $2 }
+        END { for (i = 1; i <= NR; i++) print name[i], i <= n ? label[(i * 37) % n + 1] : label[i] }'
+}
+cp "$demo/labels.txt" "$work/sound.txt"
+shuffle 2 <"$work/sound.txt" >"$work/two.txt"
+shuffle 100 <"$work/sound.txt" | awk '{ print $1, (NR * 7 + int(NR / 9)) % 10 }' >"$work/all.txt"
+awk '{ print $1, ($2 + 1) % 10 }' "$work/sound.txt" >"$work/shifted.txt"
+awk '$2 != 4 { print $1, ($2 > 4) ? $2 - 1 : $2 }' "$work/sound.txt" >"$work/ranks.txt"
+said sound "" "${list[@]}=$work/sound.txt"
+said two_percent "" "${list[@]}=$work/two.txt"
+said all_shuffled "chance is 10.0 %" "${list[@]}=$work/all.txt"
+said shifted "labels are off by one" "${list[@]}=$work/shifted.txt"
+said ranks_of_folders "labels are off by one" "${list[@]}=$work/ranks.txt"
+awk '{ print $1, $2 + 1 }' "$work/sound.txt" >"$work/from_one.txt"
+expect 2 "data.label_base = 1" run "$work/demo.ini" "${run[@]}" "${list[@]}=$work/from_one.txt" \
+    -s run.output="$work/x.h5"
+said from_one "" "${list[@]}=$work/from_one.txt" -s data.label_base=1
+
+# A folder removed from the middle: the indices stay right, and run and doctor say which is gone.
+cp -r "$demo/val" "$work/tree"
+rm -r "$work/tree/n00000004"
+tree=(-s data.kind=imagenet -s data.path="$work/tree")
+said folder_gone "" "${tree[@]}"
+grep -q "1 of the model's 10 classes has no folder, n00000004" "$work/stderr" || fail "run does not say which"
+grep -q "1 of the model's 10 classes has no folder, n00000004" "$work/doctor" || fail "doctor does not say which"
+grep -q "top-1 9[0-9]\.\|top-1 100" "$work/stdout" || fail "a folder gone: $(head -2 "$work/stdout")"
+mv "$work/tree/n00000005" "$work/tree/n00000005_old"
+expect 2 "folder 'n00000005_old'" run "$work/demo.ini" "${run[@]}" "${tree[@]}" -s run.output="$work/x.h5"
+rm -r "$work/tree/"n0000000[5-9]*
+said three_folders "" "${tree[@]}"
+
+# Nothing scored, and too little.
+for file in $(cut -d' ' -f1 "$work/sound.txt" | head -12); do
+    mkdir -p "$work/broken/$(dirname "$file")"
+    head -c 300 "$demo/$file" >"$work/broken/$file"
+done
+head -12 "$work/sound.txt" >"$work/broken.txt"
+broken=(-s data.kind=imagenet_list -s data.root="$work/broken" -s data.path="$work/broken.txt"
+    -s run.output="$work/broken.h5" -s data.max_unreadable=0.01)
+expect 1 "none of the 12 images could be read" run "$work/demo.ini" "${run[@]}" "${broken[@]}"
+expect 1 "none of the 12 images could be read" run "$work/demo.ini" "${run[@]}" "${broken[@]}"
+for format in md json csv latex html; do
+    "$EVALH" report "$work/broken.h5" --format $format >"$work/report" 2>&1
+    grep -qw 'nan' "$work/report" && # the page's script has NaN
+        fail "report --format $format says nan: $(grep -w nan "$work/report" | head -3)"
+    grep -q "has no labels" "$work/report" && fail "report --format $format: the data set has labels"
+done
+for file in $(cut -d' ' -f1 "$work/sound.txt" | sed -n '3,12p'); do
+    cp "$demo/$file" "$work/broken/$file"
+done
+broken=("${broken[@]}" --fresh)
+expect 1 "2 of 12 images could not be read, 16.7 %" run "$work/demo.ini" "${run[@]}" "${broken[@]}"
+expect 0 "" run "$work/demo.ini" "${run[@]}" "${broken[@]}" -s data.max_unreadable=0.2
+finish
