@@ -1,20 +1,24 @@
-# evalh for CPUs, and with --build-arg CUDA=1 for NVIDIA GPUs too.
+# evalh for CPUs; with the two arguments below for NVIDIA GPUs too.
 #
 #   docker build -t evalh .
-#   docker run --rm -v "$PWD/out:/work" evalh demo        # the demo; its page lands in out/results
-#   docker run --rm -v "$PWD:/work" -v /weights:/weights -v /data:/data \
+#   docker run --rm evalh --help
+#   docker run --rm -v "$PWD/out:/work" --entrypoint /src/scripts/demo.sh evalh
+#   docker run --rm -v "$PWD:/work" -v /weights:/weights:ro -v /data:/data:ro \
 #       -e EVALH_WEIGHTS=/weights -e EVALH_DATA=/data evalh run configs/perturb_vim_s.ini
-#   docker build -t evalh-cuda --build-arg BASE=nvidia/cuda:12.4.1-devel-ubuntu22.04 --build-arg CUDA=1 .
-#   docker run --gpus all ...
+#   docker build -t evalh-cuda --build-arg CUDA=enabled \
+#       --build-arg BASE=nvidia/cuda:12.4.1-devel-ubuntu22.04 .
+#   docker run --rm --gpus all ... evalh-cuda run ...
 ARG BASE=debian:12-slim
 FROM ${BASE}
-ARG CUDA=0
-ENV DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+ARG CUDA=disabled
+ENV LC_ALL=C.UTF-8
 COPY . /src
-RUN cd /src && ./scripts/setup.sh \
-    && meson setup build --prefix /usr/local -Dcuda=$([ "$CUDA" = 1 ] && echo enabled || echo disabled) \
-    && ninja -C build harness/evalh harness/docs/man1 && meson install -C build --no-rebuild --skip-subprojects \
-    && rm -rf /src/build && rm -rf /var/lib/apt/lists/*
+RUN cd /src \
+    && ./scripts/setup.sh \
+    && meson setup build --prefix=/usr/local -Dtests=false -Dcuda=${CUDA} \
+    && ninja -C build \
+    && meson install -C build --no-rebuild \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /work
-ENTRYPOINT ["/src/scripts/container.sh"]
+ENTRYPOINT ["evalh"]
 CMD ["--help"]
