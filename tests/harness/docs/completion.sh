@@ -39,9 +39,9 @@ offers "evalh run -l " ""
 offers "evalh run -s explain.discard=" ""
 
 offers "evalh run -s explain.ties=" "index random reverse"
-offers "evalh explain -m rol" "rollout"
+offers "evalh explain -m rollo" "rollout"
 offers "evalh explain --methods=raw,ro" "raw,rollout"
-offers "evalh bench --method att" "attribution"
+offers "evalh bench --method attri" "attribution"
 offers "evalh bench vim_sm" "vim_small vim_small_s8"
 offers "evalh bench -d c" "cpu cuda"
 
