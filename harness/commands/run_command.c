@@ -16,6 +16,7 @@ struct arguments {
     size_t config_count, setting_count;
     bool dry_run, fresh, help, keys, methods;
     char limit[64]; /* "run.limit=N" or "" */
+    char *again;    /* the command that goes on after an interruption */
 };
 
 /* ---- all configs ----------------------------------------------------------------------------- */
@@ -160,7 +161,7 @@ static enum status run_configs(const struct arguments *a, struct ranks *ranks,
         TRY(open_plan(ranks, all->list[i], &plan, err));
         if (!show && ranks_lead(ranks))
             plan_print(plan, ranks_count(ranks), stderr);
-        status = run_one(ranks, plan, a->fresh, begun, err);
+        status = run_one(ranks, plan, a->fresh, a->again, begun, err);
         plan_close(plan);
         TRY(status);
     }
@@ -274,6 +275,45 @@ static const struct argp argp = { .options = options,
                                   .doc = "Runs what each CONFIG says and writes its result "
                                          "file; an interrupted run goes on where it stopped." };
 
+/* As a shell takes it. */
+static void put_word(FILE *f, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_=.,:/+@%";
+    bool quoted = word[0] == '\0' || word[strspn(word, plain)] != '\0';
+    fputs(quoted ? " '" : " ", f);
+    for (const char *p = word; *p != '\0'; p++)
+        if (*p == '\'')
+            fputs("'\\''", f);
+        else
+            fputc(*p, f);
+    if (quoted)
+        fputc('\'', f);
+}
+
+/* The same run again: all its options but --fresh, which would begin anew. */
+static char *command_again(const struct arguments *a)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (f == NULL)
+        return NULL;
+    fputs("evalh run", f);
+    for (size_t i = 0; i < a->config_count; i++)
+        put_word(f, a->configs[i]);
+    for (size_t i = 0; i < a->setting_count; i++) {
+        fputs(" -s", f);
+        put_word(f, a->settings[i]);
+    }
+    if (a->limit[0] != '\0')
+        fprintf(f, " --limit %s", strchr(a->limit, '=') + 1);
+    if (fclose(f) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
 static int main_run(int argc, char **argv)
 {
     struct arguments a = { .configs = calloc((size_t)argc + 1, sizeof *a.configs),
@@ -290,7 +330,7 @@ static int main_run(int argc, char **argv)
         else if (a.methods)
             print_tables();
         else if (a.config_count > 0)
-            code = run(&a);
+            code = (a.again = command_again(&a)) != NULL ? run(&a) : EXIT_FAILED;
         else {
             log_error(
                 "no config is given; try: evalh run configs/demo_vim.ini, or evalh run --help");
@@ -299,6 +339,7 @@ static int main_run(int argc, char **argv)
     }
     free(a.configs);
     free(a.settings);
+    free(a.again);
     return code;
 }
 

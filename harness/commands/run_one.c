@@ -21,6 +21,7 @@
 struct run {
     struct ranks *ranks;
     struct plan *plan;
+    const char *again; /* the command that goes on */
     struct store *store;
     struct runner *runner;
     struct progress progress; /* rank 0 */
@@ -74,8 +75,8 @@ static void tell_what_is_kept(struct run *r, enum status status, struct error *e
     char text[64];
     if (status == E_STOPPED) {
         snprintf(text, sizeof text, "%.60s", err->text);
-        fail(err, E_STOPPED, "%s: %zu of %zu shards are done; 'evalh run %s' goes on from there",
-             text, done, shards, config_path(r->plan->config));
+        fail(err, E_STOPPED, "%s: %zu of %zu shards are done; this goes on from there: %.800s",
+             text, done, shards, r->again);
     } else if (done > 0) {
         log_info("%zu of %zu shards are done and kept in %s.parts", done, shards,
                  r->plan->v->run.output);
@@ -300,10 +301,10 @@ static enum status tell_result(const struct plan *plan, bool *begun, struct erro
     return judge(plan, &counts, err);
 }
 
-enum status run_one(struct ranks *ranks, struct plan *plan, bool fresh, bool *begun,
-                    struct error *err)
+enum status run_one(struct ranks *ranks, struct plan *plan, bool fresh, const char *again,
+                    bool *begun, struct error *err)
 {
-    struct run r = { .ranks = ranks, .plan = plan };
+    struct run r = { .ranks = ranks, .plan = plan, .again = again };
     bool complete;
     enum status status = open_store(&r, fresh, &complete, err);
     if (status == OK && complete) {

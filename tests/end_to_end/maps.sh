@@ -51,7 +51,10 @@ size=$(stat -c %s "$work/npy/raw/$second")
 head -c $((size - 4)) "$work/npy/raw/$second" >"$work/nan"
 printf '\x00\x00\xc0\x7f' >>"$work/nan"
 cp "$work/nan" "$work/npy/raw/$second"
-expect 0 "has no map of image" "${run[@]}" -s explain.methods=theirs,random -s "maps.theirs=$work/npy/raw"
+expect 1 "2 of 13 images could not be read" "${run[@]}" -s explain.methods=theirs,random \
+    -s "maps.theirs=$work/npy/raw"
+expect 0 "has no map of image" "${run[@]}" -s explain.methods=theirs,random -s data.max_unreadable=0.2 \
+    -s "maps.theirs=$work/npy/raw"
 grep -q "holds NaN or infinity" "$work/stderr" || fail "a NaN in a map is not told"
 grep -q "1 have no map" "$work/stderr" || fail "images without a map are not counted: $(cat "$work/stderr")"
 "$EVALH" info "$work/vim.h5" | grep -q "11" || fail "11 of 13 images are scored: $("$EVALH" info "$work/vim.h5")"
