@@ -34,6 +34,18 @@ extern const char *const preprocess_names[]; /* "eval", "stretch", "notebook", N
 enum status image_preprocess(const struct image *, enum preprocess, int side, uint8_t *out,
                              struct error *err);
 
+/* How `eval` cuts: the shorter side becomes side / crop pixels (rounded down), of which the centre
+ * is kept. */
+struct eval_cut {
+    double crop; /* IMAGE_LEAST_CROP to 1 */
+    enum filter filter;
+};
+#define IMAGE_LEAST_CROP 0.05
+extern const struct eval_cut eval_cut_default; /* 224 of 256 pixels, bicubic */
+/* The same with another cut for `eval`; the other preprocessings have none. */
+enum status image_preprocess_cut(const struct image *, enum preprocess, const struct eval_cut *,
+                                 int side, uint8_t *out, struct error *err);
+
 /* Nearest neighbour, Pillow's rule, of a label map [height, width] to [side, side] (SPEC 8). */
 void label_resize(const int8_t *labels, int width, int height, int side, int8_t *out);
 

@@ -36,16 +36,24 @@ static enum status resize_and_crop(const struct image *image, int shorter, int s
     return image_resize_window(image, width, height, filter, &window, out, err);
 }
 
+const struct eval_cut eval_cut_default = { .crop = 0.875, .filter = FILTER_BICUBIC };
+
 enum status image_preprocess(const struct image *image, enum preprocess kind, int side,
                              uint8_t *out, struct error *err)
+{
+    return image_preprocess_cut(image, kind, &eval_cut_default, side, out, err);
+}
+
+enum status image_preprocess_cut(const struct image *image, enum preprocess kind,
+                                 const struct eval_cut *cut, int side, uint8_t *out,
+                                 struct error *err)
 {
     if (side < 1 || side > IMAGE_MAX_SIDE)
         return fail(err, E_CONFIG, "a model input of %d pixels a side is out of range 1 to %d",
                     side, IMAGE_MAX_SIDE);
     switch (kind) {
     case PREPROCESS_EVAL:
-        return resize_and_crop(image, (int)((int64_t)256 * side / 224), side, FILTER_BICUBIC, out,
-                               err);
+        return resize_and_crop(image, (int)(side / cut->crop), side, cut->filter, out, err);
     case PREPROCESS_NOTEBOOK:
         return resize_and_crop(image, side, side, FILTER_BILINEAR, out, err);
     case PREPROCESS_STRETCH:

@@ -79,8 +79,9 @@ static enum status add_image(struct influence *s, size_t index, struct error *er
         return OK;
     }
     TRY(status);
-    status = image_preprocess(&sample.image, (enum preprocess)p->v->data.preprocess,
-                              p->engine->info.image_size, s->rgb, err);
+    const struct eval_cut cut = config_eval_cut(p->v);
+    status = image_preprocess_cut(&sample.image, (enum preprocess)p->v->data.preprocess, &cut,
+                                  p->engine->info.image_size, s->rgb, err);
     sample_free(&sample);
     for (int layer = 0; layer < s->model->geo.depth && status == OK; layer++) {
         status = inspect_layer(s->inspector, s->rgb, layer, err);

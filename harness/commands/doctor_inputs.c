@@ -143,7 +143,8 @@ static enum status classify(struct sampling *s, const struct sample *sample, int
         return OK;
     int side = s->picture.width;
     const struct view view = { .rgb = s->rgb_device };
-    TRY(image_preprocess(&sample->image, PREPROCESS_EVAL, side, s->picture.rgb, err));
+    const struct eval_cut cut = config_eval_cut(p->v);
+    TRY(image_preprocess_cut(&sample->image, PREPROCESS_EVAL, &cut, side, s->picture.rgb, err));
     engine_upload(p->engine, s->rgb_device, s->picture.rgb, (size_t)side * (size_t)side * 3);
     TRY(engine_classify(p->engine, &view, 1, s->logits, err));
     int32_t top1 = top_class(s->logits, p->engine->info.classes);

@@ -1,5 +1,7 @@
 /* evalh precision: how far fp32 explanations lie from double ones, and what that does to scores
- * (SPEC 6). The same images run twice, once with each precision, and the records are compared. */
+ * (SPEC 6). The same images run three times: in either precision, and once more in double with an
+ * input that lies one rounding away, which says how much of the distance is the map's own
+ * sensitivity. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 #include "stop.h"
 #include "task.h"
 
-enum { FP32, DOUBLE, SIDES };
+enum { FP32, DOUBLE, MOVED, SIDES };
 
 struct arguments {
     const char **settings; /* [argc] */
@@ -82,18 +84,19 @@ static double overlap(const uint32_t *a, const uint32_t *b, size_t pixels)
     return sum / axis->steps;
 }
 
-static enum status measure_maps(const struct side *s, int method, int columns[SIDES], size_t images,
-                                struct distance *out, struct error *err)
+/* Of the maps of `one` run from those of the double one. */
+static enum status measure_maps(const struct side *s, int one, int method, int columns[SIDES],
+                                size_t images, struct distance *out, struct error *err)
 {
-    size_t pixels = pixel_count(s[FP32].plan);
-    size_t map_side = (size_t)s[FP32].plan->methods[method]->side, cells = map_side * map_side;
-    uint32_t *rank[SIDES] = { malloc(pixels * sizeof *rank[0]), malloc(pixels * sizeof *rank[0]) };
+    size_t pixels = pixel_count(s[one].plan);
+    size_t map_side = (size_t)s[one].plan->methods[method]->side, cells = map_side * map_side;
+    uint32_t *rank[2] = { malloc(pixels * sizeof *rank[0]), malloc(pixels * sizeof *rank[0]) };
     *out = (struct distance){ .lowest_overlap = 1 };
     enum status status = OK;
-    if (rank[FP32] == NULL || rank[DOUBLE] == NULL)
+    if (rank[0] == NULL || rank[1] == NULL)
         status = fail(err, E_NOMEM, "out of memory");
     for (size_t i = 0; status == OK && i < images; i++) {
-        const float *a = records_f32(runner_records(s[FP32].runner), columns[FP32], i);
+        const float *a = records_f32(runner_records(s[one].runner), columns[one], i);
         const float *b = records_f32(runner_records(s[DOUBLE].runner), columns[DOUBLE], i);
         double error = 0, size = 0;
         for (size_t k = 0; k < cells; k++) {
@@ -102,12 +105,12 @@ static enum status measure_maps(const struct side *s, int method, int columns[SI
         }
         if (!(size > 0)) /* an unreadable image, or a map of zeros */
             continue;
-        status = rank_map(s[FP32].plan, method, a, rank[FP32], err);
+        status = rank_map(s[one].plan, method, a, rank[0], err);
         if (status == OK)
-            status = rank_map(s[DOUBLE].plan, method, b, rank[DOUBLE], err);
+            status = rank_map(s[DOUBLE].plan, method, b, rank[1], err);
         if (status != OK)
             break;
-        double same = overlap(rank[FP32], rank[DOUBLE], pixels);
+        double same = overlap(rank[0], rank[1], pixels);
         out->largest = fmax(out->largest, error / size);
         out->mean += error / size;
         out->overlap += same;
@@ -116,33 +119,39 @@ static enum status measure_maps(const struct side *s, int method, int columns[SI
     }
     out->mean /= (double)out->images;
     out->overlap /= (double)out->images;
-    free(rank[FP32]);
-    free(rank[DOUBLE]);
+    free(rank[0]);
+    free(rank[1]);
     return status;
 }
 
 static enum status print_maps(const struct side *s, size_t images, struct error *err)
 {
     const struct plan *p = s[FP32].plan;
-    printf(
-        "| method | class | images | fp32 off by, mean | at most | rank overlap, mean | least |\n"
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: |\n");
+    printf("| method | class | images | fp32 off by, mean | at most | rank overlap, mean | least | "
+           "double, "
+           "input rounded: off by, mean | at most |\n"
+           "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (int m = 0; m < p->method_count; m++)
         for (int c = 0; c < CLASS_CHOICES; c++) {
             char path[160];
             int columns[SIDES];
-            struct distance d;
+            struct distance d, moved;
             if (!p->classes[c] || !plan_has_own(p, m, (enum class_choice)c))
                 continue;
             snprintf(path, sizeof path, "explain/%s/%s/map", p->methods[m]->name,
                      class_choice_names[c]);
             for (int k = 0; k < SIDES; k++)
                 columns[k] = records_find(runner_records(s[k].runner), path);
-            TRY(measure_maps(s, m, columns, images, &d, err));
-            printf("| %s | %s | %zu | %.3g %% | %.3g %% | %.2f %% | %.2f %% |\n",
-                   p->methods[m]->name, class_choice_names[c], d.images, 100 * d.mean,
-                   100 * d.largest, 100 * d.overlap, 100 * d.lowest_overlap);
+            TRY(measure_maps(s, FP32, m, columns, images, &d, err));
+            TRY(measure_maps(s, MOVED, m, columns, images, &moved, err));
+            printf(
+                "| %s | %s | %zu | %.3g %% | %.3g %% | %.2f %% | %.2f %% | %.3g %% | %.3g %% |\n",
+                p->methods[m]->name, class_choice_names[c], d.images, 100 * d.mean, 100 * d.largest,
+                100 * d.overlap, 100 * d.lowest_overlap, 100 * moved.mean, 100 * moved.largest);
         }
+    printf(
+        "\ninput rounded: the mean colour that is taken off the input is the next fp32 number, a "
+        "step of some 3e-8; a map that this moves is ill-conditioned, in any precision\n");
     return OK;
 }
 
@@ -153,13 +162,13 @@ static void print_curves(const struct side *s, const char *path, size_t images, 
 {
     const struct curve_axis axis = task_axis(s[FP32].plan);
     size_t points = (size_t)axis.steps + 1;
-    double auc[SIDES], curve[CURVE_MOST_POINTS];
-    const uint8_t *hit[SIDES];
-    const int32_t *class[SIDES];
+    double auc[DOUBLE + 1], curve[CURVE_MOST_POINTS];
+    const uint8_t *hit[DOUBLE + 1];
+    const int32_t *class[DOUBLE + 1];
     size_t differ = 0, other = 0, n = 0;
     char name[200];
     snprintf(name, sizeof name, "%.*spredicted", (int)(strlen(path) - strlen("hit")), path);
-    for (int k = 0; k < SIDES; k++) {
+    for (int k = 0; k <= DOUBLE; k++) {
         const struct records *r = runner_records(s[k].runner);
         hit[k] = records_u8(r, records_find(r, path), 0);
         class[k] = records_i32(r, records_find(r, name), 0);
@@ -180,8 +189,8 @@ static void print_counts(const struct side *s, const char *path, size_t images, 
 {
     char name[200];
     size_t stem = strlen(path) - strlen("correct");
-    double accuracy[SIDES] = { 0 }, ap[SIDES] = { 0 }, labelled = 0, n = 0;
-    for (int k = 0; k < SIDES; k++) {
+    double accuracy[DOUBLE + 1] = { 0 }, ap[DOUBLE + 1] = { 0 }, labelled = 0, n = 0;
+    for (int k = 0; k <= DOUBLE; k++) {
         const struct records *r = runner_records(s[k].runner);
         snprintf(name, sizeof name, "%.*slabelled", (int)stem, path);
         int all = records_find(r, name);
@@ -196,7 +205,7 @@ static void print_counts(const struct side *s, const char *path, size_t images, 
             n += k == FP32;
         }
     }
-    for (int k = 0; k < SIDES; k++) {
+    for (int k = 0; k <= DOUBLE; k++) {
         accuracy[k] *= 100 / labelled;
         ap[k] *= 100 / n;
     }
@@ -238,8 +247,16 @@ static enum status print_scores(const struct side *s, size_t images, struct erro
 
 /* ---- the two runs ---------------------------------------------------------------------------- */
 
-static enum status open_side(const struct arguments *a, const char *precision, struct side *s,
-                             struct error *err)
+/* data.mean, each channel's next fp32 number. */
+static void name_moved_mean(const struct plan *p, char *out, size_t size)
+{
+    const float *mean = p->engine->info.format.mean;
+    snprintf(out, size, "data.mean=%.9g %.9g %.9g", (double)nextafterf(mean[0], 2),
+             (double)nextafterf(mean[1], 2), (double)nextafterf(mean[2], 2));
+}
+
+static enum status open_side(const struct arguments *a, const char *precision, const char *mean,
+                             struct side *s, struct error *err)
 {
     char limit[64];
     snprintf(limit, sizeof limit, "run.limit=%s", a->images != NULL ? a->images : "16");
@@ -249,6 +266,8 @@ static enum status open_side(const struct arguments *a, const char *precision, s
         TRY(config_set(s->config, a->settings[i], err));
     TRY(config_set(s->config, limit, err));
     TRY(config_set(s->config, precision, err));
+    if (mean != NULL)
+        TRY(config_set(s->config, mean, err));
     TRY(config_finish(s->config, err));
     return plan_open(s->config, &s->plan, err);
 }
@@ -267,14 +286,19 @@ static enum status run_side(struct side *s, const char *name, struct error *err)
 static int check(const struct arguments *a)
 {
     static const char *const settings[SIDES] = { "explain.precision=fp32",
+                                                 "explain.precision=double",
                                                  "explain.precision=double" };
-    static const char *const names[SIDES] = { "fp32", "double" };
+    static const char *const names[SIDES] = { "fp32", "double", "double, input rounded" };
+    char mean[200];
     struct side s[SIDES] = { 0 };
     struct error err;
     enum status status = OK;
     int code = EXIT_USAGE;
-    for (int k = 0; k < SIDES && status == OK; k++)
-        status = open_side(a, settings[k], &s[k], &err);
+    for (int k = 0; k < SIDES && status == OK; k++) {
+        if (k == MOVED)
+            name_moved_mean(s[DOUBLE].plan, mean, sizeof mean);
+        status = open_side(a, settings[k], k == MOVED ? mean : NULL, &s[k], &err);
+    }
     if (status == OK) {
         code = EXIT_FAILED;
         stop_listen();
@@ -332,7 +356,9 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .args_doc = "CONFIG",
-    .doc = "Runs the first images of CONFIG twice, with explanations in fp32 and in double, and "
+    .doc = "Runs the first images of CONFIG with explanations in fp32 and in double, and in double "
+           "with "
+           "an input that is rounded otherwise, and "
            "says how far the maps lie apart and what that does to the scores. Writes nothing."
 };
 

@@ -12,6 +12,7 @@
 #include "status.h"
 
 struct dataset_options; /* dataset.h */
+struct eval_cut;        /* image.h */
 
 enum key_type {
     KEY_TEXT,   /* const char *; NULL: not set */
@@ -53,9 +54,12 @@ struct config_values {
     } model;
     struct {
         const char *kind, *path, *root, *labels, *devkit, *classes, *only, *split;
-        int preprocess; /* enum preprocess */
-        int mask_order; /* enum mask_order */
-        int subset;     /* enum subset */
+        int preprocess;         /* enum preprocess */
+        const char *mean, *std; /* "imagenet", ..., or three numbers; see config_colour */
+        double crop;            /* of eval */
+        int interpolation;      /* of eval: 0 bicubic, 1 bilinear */
+        int mask_order;         /* enum mask_order */
+        int subset;             /* enum subset */
         int64_t images, seed, size, label_base;
         double max_unreadable; /* share, 0 to 1 */
     } data;
@@ -131,6 +135,12 @@ enum status config_finish(struct config *, struct error *err);
 
 const struct config_values *config_values(const struct config *);
 const char *config_path(const struct config *); /* of the file that was read */
+/* data.mean or data.std (`field` points to either) as three numbers for red, green and blue.
+ * E_CONFIG names the key. */
+enum status config_colour(const struct config *, const char *const *field, float out[3],
+                          struct error *err);
+/* How eval cuts. */
+struct eval_cut config_eval_cut(const struct config_values *);
 /* [data] as dataset_open takes it; its texts are the config's. */
 struct dataset_options config_dataset(const struct config_values *);
 /* Whether a key was set by a file or the command line. `field` points into config_values(). */

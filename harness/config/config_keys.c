@@ -11,6 +11,7 @@ static const char *const cls_places[] = { "auto", "middle", "first", "last", NUL
 static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const pools[] = { "auto", "cls", "mean", "all", NULL };
 static const char *const weight_copies[] = { "plain", "ema", NULL };
+static const char *const interpolations[] = { "bicubic", "bilinear", NULL };
 static const char *const devices[] = { "auto", "cpu", "cuda", "ref", NULL };
 static const char *const word_all[] = { "all", NULL };
 static const char *const word_auto[] = { "auto", NULL };
@@ -142,6 +143,16 @@ const struct config_key config_keys[] = {
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,
            "how an image gets the model's size: stretch (for both tests), eval (for the published "
            "top-1) or notebook"),
+    TEXT("data", "mean", data.mean, "imagenet", ADDED,
+         "of the model's input, taken off each pixel in [0, 1]: imagenet (0.485 0.456 0.406), half "
+         "(0.5), clip, none (0), or three numbers; a checkpoint does not say it"),
+    TEXT("data", "std", data.std, "imagenet", ADDED,
+         "of the model's input, by which it is divided: imagenet (0.229 0.224 0.225), half (0.5), "
+         "clip, none (1), or three numbers"),
+    REAL("data", "crop", data.crop, "0.875", IMAGE_LEAST_CROP, 1, ADDED,
+         "eval: share of the shorter side that is kept"),
+    CHOICE("data", "interpolation", data.interpolation, "bicubic", interpolations, 0, ADDED,
+           "eval: filter of the resizing"),
     TEXT("data", "split", data.split, NULL, RESULT,
          "demo: plain, or shortcut (a planted mark that gives the class away)"),
     INT("data", "images", data.images, "auto", 1, 1000000, word_auto, 0, RESULT,

@@ -28,10 +28,11 @@ struct engine_options {     /* texts are borrowed until engine_close */
     enum precision precision; /* of the matrix products of forward passes */
     int threads;              /* CPU threads; 0: all */
     int place;                /* GPU: the first, the second ..., counted round those there are */
-    int batch;      /* most images that are explained at a time; 0: what serves the device */
-    bool mean_fill; /* removed pixels become the mean colour; else black */
-    bool no_graphs; /* as in backend_options */
-    bool profiled;  /* operations are timed (profile.h) */
+    int batch;             /* most images that are explained at a time; 0: what serves the device */
+    bool mean_fill;        /* removed pixels become the mean colour; else black */
+    float mean[3], std[3]; /* of the model's input; std of 0: ImageNet's */
+    bool no_graphs;        /* as in backend_options */
+    bool profiled;         /* operations are timed (profile.h) */
 };
 
 /* What tells this model from others: attributes of the result file. */

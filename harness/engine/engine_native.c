@@ -38,7 +38,8 @@ static enum status open_model(const struct engine_options *o, struct model **out
     return model_open(checkpoint, &o->model, out, err);
 }
 
-static void describe(struct engine_info *info, const struct model *m)
+static void describe(struct engine_info *info, const struct model *m,
+                     const struct engine_options *o)
 {
     const struct geometry *g = &m->geo;
     const struct checkpoint *c = m->checkpoint;
@@ -52,6 +53,10 @@ static void describe(struct engine_info *info, const struct model *m)
     info->classes = g->classes;
     info->grid = g->grid;
     info->format = input_imagenet;
+    if (o->std[0] > 0) {
+        memcpy(info->format.mean, o->mean, sizeof o->mean);
+        memcpy(info->format.std, o->std, sizeof o->std);
+    }
     snprintf(info->about, sizeof info->about,
              "%d x %d pixels, %d layers, width %d, %s, %s%s%d classes; %.2f "
              "million parameters",
@@ -97,7 +102,7 @@ static enum status open_native(struct engine *e, struct error *err)
         return fail(err, E_NOMEM, "out of memory");
     e->state = x;
     TRY(open_model(&e->options, &x->model, err));
-    describe(&e->info, x->model);
+    describe(&e->info, x->model, &e->options);
     return list_methods(e, x->model, err);
 }
 

@@ -73,6 +73,7 @@ void pictures_open(const struct result *r, struct pictures *out)
         snprintf(out->why, sizeof out->why, "%.390s", err.text);
         return;
     }
+    out->cut = config_eval_cut(config_values(config));
     open_data(r, config_values(config), out);
     config_free(config);
 }
@@ -91,7 +92,8 @@ enum status pictures_load(const struct pictures *p, size_t index, int side, uint
 {
     struct sample sample;
     TRY(dataset_load(p->data, index, &sample, err));
-    enum status status = image_preprocess(&sample.image, p->preprocess, side, rgb, err);
+    enum status status =
+        image_preprocess_cut(&sample.image, p->preprocess, &p->cut, side, rgb, err);
     if (status == OK && labels) {
         if (sample.labels)
             label_resize(sample.labels, sample.image.width, sample.image.height, side, labels);

@@ -9,6 +9,7 @@ struct pictures {
     struct dataset
         *data; /* image i is the result's row i. NULL: it is not to be had, and `why` says why */
     enum preprocess preprocess;
+    struct eval_cut cut; /* of eval */
     char why[400];
 };
 

@@ -41,8 +41,9 @@ static enum status load_one(const struct plan *plan, size_t index, uint8_t *rgb,
     struct sample sample = { 0 };
     int side = plan->engine->info.image_size;
     TRY(dataset_load(plan->data, index, &sample, err));
-    enum status status =
-        image_preprocess(&sample.image, (enum preprocess)plan->v->data.preprocess, side, rgb, err);
+    const struct eval_cut cut = config_eval_cut(plan->v);
+    enum status status = image_preprocess_cut(
+        &sample.image, (enum preprocess)plan->v->data.preprocess, &cut, side, rgb, err);
     if (status == OK && mask != NULL)
         label_resize(sample.labels, sample.image.width, sample.image.height, side, mask);
     if (status == OK && shortcut != NULL)

@@ -42,10 +42,37 @@ const char *const *plan_method_names(const struct plan *p)
     return engine_method_names(&options);
 }
 
+/* Mean and standard deviation of the input; a worker says its own. */
+static enum status read_colours(const struct plan *p, bool worker, struct engine_options *o,
+                                struct error *err)
+{
+    const char *const *fields[] = { &p->v->data.mean, &p->v->data.std };
+    for (int i = 0; worker && i < 2; i++)
+        if (config_is_set(p->config, fields[i]))
+            return config_fail(p->config, fields[i], err,
+                               "means nothing with model.arch = worker, which says it itself");
+    TRY(config_colour(p->config, fields[0], o->mean, err));
+    return config_colour(p->config, fields[1], o->std, err);
+}
+
+/* Known weights were trained with an input of their own. */
+static void tell_colours(const struct plan *p)
+{
+    const struct published_entry *known = &p->engine->info.weights.published;
+    struct error why;
+    if (p->engine->info.weights.how == WEIGHTS_UNKNOWN || known->norm[0] == '\0' ||
+        (strcmp(known->norm, p->v->data.mean) == 0 && strcmp(known->norm, p->v->data.std) == 0))
+        return;
+    config_fail(p->config, &p->v->data.mean, &why,
+                "%s was trained with mean and std '%s'; should be data.mean = %s and data.std = %s",
+                known->name, known->norm, known->norm, known->norm);
+    log_warn("%s", why.text);
+}
+
 enum status plan_open_model(struct plan *p, struct error *err)
 {
     const struct config_values *v = p->v;
-    const struct engine_options options = engine_section(p);
+    struct engine_options options = engine_section(p);
     bool worker = v->model.arch != NULL && strcmp(v->model.arch, "worker") == 0;
     const char *const *key = worker ? &v->model.command : &v->model.checkpoint;
     if (v->model.command != NULL && !worker)
@@ -54,9 +81,12 @@ enum status plan_open_model(struct plan *p, struct error *err)
     if (v->model.checkpoint == NULL && !worker)
         return config_fail(p->config, &v->model.checkpoint, err,
                            "not set; a .pth or .safetensors file is wanted");
+    TRY(read_colours(p, worker, &options, err));
     enum status status = engine_open(&options, &p->engine, err);
     if (status != OK && status != E_STOPPED)
         config_blame(p->config, key, err);
+    if (status == OK)
+        tell_colours(p);
     return status;
 }
 

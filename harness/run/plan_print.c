@@ -24,6 +24,18 @@ static void print_model(const struct plan *p, FILE *to)
         fprintf(to, "  %s %s\n", i == 0 ? "assumed   " : "          ", info->notes->line[i]);
 }
 
+/* What the tensors do not say of the input. */
+static void print_input(const struct plan *p, FILE *to)
+{
+    const struct input_format *f = &p->engine->info.format;
+    fprintf(to, "  input      %s", preprocess_names[p->v->data.preprocess]);
+    if (p->v->data.preprocess == PREPROCESS_EVAL)
+        fprintf(to, " (crop %g, %s)", p->v->data.crop,
+                p->v->data.interpolation == 0 ? "bicubic" : "bilinear");
+    fprintf(to, "; mean %g %g %g, std %g %g %g\n", (double)f->mean[0], (double)f->mean[1],
+            (double)f->mean[2], (double)f->std[0], (double)f->std[1], (double)f->std[2]);
+}
+
 static void print_explain(const struct plan *p, FILE *to)
 {
     fprintf(to, "  explain    ");
@@ -95,6 +107,7 @@ void plan_print(const struct plan *p, int ranks, FILE *to)
     const struct engine_info *info = &p->engine->info;
     fprintf(to, "%s\n", p->v->run.name);
     print_model(p, to);
+    print_input(p, to);
     fprintf(to, "  data       %s", p->data->description);
     if (p->images < p->total && strcmp(p->order, "natural") == 0)
         fprintf(to, "; the first %zu", p->images);

@@ -1,5 +1,6 @@
 /* The config: what is read, and that each mistake is told with its place and what would be right.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -265,6 +266,47 @@ static void defaults_follow_the_file(void **state)
     config_free(c);
 }
 
+/* Mean and std of the input: by name, or as three numbers; anything else is refused by its key. */
+static void colours_of_the_input(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *set;
+        float first, last; /* of data.mean or data.std; NAN: refused */
+    } cases[] = {
+        { "data.mean=imagenet", 0.485f, 0.406f },
+        { "data.std=imagenet", 0.229f, 0.225f },
+        { "data.mean=half", 0.5f, 0.5f },
+        { "data.std=none", 1, 1 },
+        { "data.mean=none", 0, 0 },
+        { "data.mean=-1, 0 2.5", -1, 2.5f },
+        { "data.std=0.1 0.2, 0.3", 0.1f, 0.3f },
+        { "data.std=0.1 0.2 0", NAN, 0 },
+        { "data.mean=1 2", NAN, 0 },
+        { "data.mean=1 2 3 4", NAN, 0 },
+        { "data.mean=nan 0 0", NAN, 0 },
+        { "data.std=halves", NAN, 0 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config *c;
+        struct error err;
+        float got[3];
+        assert_int_equal(config_new(&c, NULL), OK);
+        assert_int_equal(config_set(c, cases[i].set, NULL), OK);
+        const struct config_values *v = config_values(c);
+        bool is_std = strncmp(cases[i].set, "data.std", 8) == 0;
+        enum status status = config_colour(c, is_std ? &v->data.std : &v->data.mean, got, &err);
+        if (isnan(cases[i].first)) {
+            assert_int_equal(status, E_CONFIG);
+            assert_non_null(strstr(err.text, is_std ? "data.std" : "data.mean"));
+        } else {
+            assert_int_equal(status, OK);
+            assert_true(got[0] == cases[i].first && got[2] == cases[i].last);
+        }
+        config_free(c);
+    }
+}
+
 /* What the table says as a text and as a value is one thing, for every switch of [explain]. */
 static void switches_begin_at_their_defaults(void **state)
 {
@@ -307,6 +349,7 @@ int main(void)
         return 1;
     close(fd);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(colours_of_the_input),
         cmocka_unit_test(switches_begin_at_their_defaults),
         cmocka_unit_test(published_values_of_switches),
         cmocka_unit_test(values_are_read),
