@@ -14,7 +14,7 @@ from .maps import MapWriter, read_maps, write_maps  # noqa: E402
 from .result import Result, load  # noqa: E402
 from .worker import Method, fingerprint, serve  # noqa: E402
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Method",
     "MapWriter",
