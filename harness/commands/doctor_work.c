@@ -5,6 +5,7 @@
 #include "doctor.h"
 #include "progress.h"
 #include "runner.h"
+#include "store.h"
 
 /* ---- disk ------------------------------------------------------------------------------------ */
 
@@ -40,6 +41,9 @@ static void check_disk(struct doctor *d, double needed)
     folder_of(output, folder, sizeof folder);
     if (statvfs(folder, &disk) != 0)
         return; /* the step "output" has said so */
+    char locks[400];
+    if (store_locks_missing(folder, locks, sizeof locks))
+        doctor_note(d, "locks", "%s: %s", folder, locks);
     double space = (double)disk.f_bavail * (double)disk.f_frsize;
     const char *of = "free";
     if (d->quota > 0 && d->quota < space) {

@@ -14,8 +14,8 @@ enum column_type { COLUMN_F32, COLUMN_I32, COLUMN_U8, COLUMN_TEXT };
  * static; NULL: nothing. */
 struct column_note {
     const char *units, *what; /* "1", "probability of the label" */
-    const char *axis[3];      /* of each dimension of the dataset: its name, and path of its scale */
-    bool scale;               /* is one itself: the coordinates along a dimension */
+    const char *axis[3]; /* of each dimension of the dataset: its name, and path of its scale */
+    bool scale;          /* is one itself: the coordinates along a dimension */
 };
 
 struct column {

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -278,17 +277,16 @@ static enum status take_lock(struct store *s, struct error *err)
             continue; /* the folder of a run that has just ended */
         if (fd < 0)
             return fail(err, E_CONFIG, "%s: cannot write: %s", path, strerror(errno));
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-            int reason = errno;
+        enum status status = store_lock(s, fd, path, err);
+        if (status != OK) {
             close(fd);
-            if (reason != EWOULDBLOCK)
-                return fail(err, E_CONFIG, "%s: cannot lock: %s", path, strerror(reason));
-            return fail(err, E_CONFIG, "%s: another evalh run is at work on this output", path);
+            return status;
         }
         if (is_at(fd, path)) {
             s->lock = fd;
             return OK;
         }
+        store_unlock(s);
         close(fd);
     }
     return fail(err, E_CONFIG, "%s: cannot write: the folder is no sooner made than gone", path);
@@ -395,6 +393,7 @@ void store_close(struct store *s)
 {
     if (s == NULL)
         return;
+    store_unlock(s);
     if (s->lock >= 0 && s->done == 0) {
         /* Nothing to come back to: leave no empty folder behind. */
         char path[STORE_PATH];

@@ -72,9 +72,12 @@ void store_note(struct store *, size_t shard);
  * network file system its time. E_IO names one that does not appear. */
 enum status store_await(struct store *, struct error *err);
 
-/* E_CONFIG where store_open would surely fail for lack of a right; touches nothing. Folders that are
- * missing are made by store_open. */
+/* E_CONFIG where store_open would surely fail for lack of a right; touches nothing. Folders that
+ * are missing are made by store_open. */
 enum status store_check(const char *output, struct error *err);
+
+/* Whether the file system of a folder has no locks; a sentence about it in `out`. */
+bool store_locks_missing(const char *folder, char *out, size_t size);
 
 bool store_complete(const struct store *); /* OUTPUT is there and belongs to this very run */
 size_t store_shards(const struct store *);

@@ -15,6 +15,7 @@ struct store {
     char order_name[64]; /* "natural", or another */
     const size_t *order; /* [id.total] image in each place; NULL: natural. Borrowed */
     int lock;            /* descriptor of parts/lock; -1 */
+    bool owns;           /* parts/owner, which stands in where there are no locks */
 };
 
 enum { STORE_PATH = 4400, STORE_PATIENCE = 60 /* s */ };
@@ -37,6 +38,11 @@ bool store_parse_shard(const struct store *, const char *name, size_t *shard, si
 
 /* The folders that OUTPUT is to lie in, as far as they are missing. E_CONFIG. */
 enum status store_make_folders(const char *output, struct error *err);
+/* Locks the file open at `fd`, whose path is for messages, or, where the file system has no locks,
+ * makes parts/owner. E_CONFIG: another run has it. store_unlock removes what store_lock made. */
+enum status store_lock(struct store *, int fd, const char *path, struct error *err);
+void store_unlock(struct store *);
+
 /* A folder of ours with all files in it. */
 void store_remove_folder(const char *path);
 
