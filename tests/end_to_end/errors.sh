@@ -39,7 +39,7 @@ expect 2 "vim_tiny" run "$c" --set model.arch=vim_tiny
 expect 2 "asks for a vit" run "$c" --set model.arch=vit
 
 # Paths.
-expect 2 "folder '$work/nowhere': No such file" run "$c" --set run.output="$work/nowhere/x.h5"
+expect 2 "folder '$work/vim.safetensors/nowhere': Not a directory" run "$c" --set run.output="$work/vim.safetensors/nowhere/x.h5"
 mkdir "$work/locked"
 chmod a-w "$work/locked"
 user=(${nobody[@]+"${nobody[@]}"})

@@ -59,8 +59,8 @@ third=$(sed -n 3p "$demo/labels.txt" | cut -d' ' -f1)
 head -c 300 "$demo/$third" >"$work/tree/$third"
 doctor "$third" "1 of 13 images" -- "$c" "${list[@]}" --set data.path="$work/tree/labels.txt" \
     --set data.root="$work/tree"
-# 8: the output's folder is not there, or may not be written to.
-doctor "No such file" -- "$c" --set run.output="$work/nowhere/x.h5"
+# 8: the output's folder cannot be made, or may not be written to.
+doctor "Not a directory" -- "$c" --set run.output="$work/vim.safetensors/nowhere/x.h5"
 mkdir "$work/locked"
 chmod a-w "$work/locked"
 user=(${nobody[@]+"${nobody[@]}"})
@@ -85,7 +85,7 @@ doctor "cannot read the config" -- "$work/none.ini"
 cp "$work/vit.ini" "$work/all.ini"
 sed -i 's/^heads = .*/heads = 5/; s/^methods = .*/methods = raw, rolout/; s/^shard_size/shard_sise/' "$work/all.ini"
 doctor "unknown key 'shard_sise'" "'rolout'" "nowhere" "does not divide" "list.txt" -- "$work/all.ini" \
-    --set run.output="$work/nowhere/x.h5" --set data.kind=imagenet_list --set data.path="$work/no/list.txt"
+    --set run.output="$work/vim.safetensors/nowhere/x.h5" --set data.kind=imagenet_list --set data.path="$work/no/list.txt"
 "$EVALH" doctor 2>"$work/stderr" && fail "doctor without a config is content"
 grep -q "a config is expected" "$work/stderr" || fail "doctor without a config: $(cat "$work/stderr")"
 finish
