@@ -76,6 +76,9 @@ struct explain_result {    /* arrays by the caller, for n images */
     float *identity_error; /* [n] hidden-attention identity (SPEC 4) of the model itself (of none
                               that is re-initialised), relative; NaN where no method computed it */
     uint8_t *zero_row_sum; /* [n] a rollout met a row sum of exactly 0 */
+    float *sum_error; /* [n, methods, CLASS_CHOICES] or NULL: how far what a method hands out misses
+                         the score, where it should add up to that (libra), relative to the sum of
+                         absolute values; NaN elsewhere */
 };
 
 enum status explainer_run(struct explainer *, const struct explain_image *, int n,

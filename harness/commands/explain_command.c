@@ -153,7 +153,7 @@ static enum status explain_model(struct explained_model *side, int class, struct
     const struct explain_image image = { .rgb = s->rgb,
                                          .label = 0,
                                          .predicted = class >= 0 ? class : inference_top(s) };
-    const struct explain_result result = { &predicted, side->maps, &identity, &zero_row_sum };
+    const struct explain_result result = { &predicted, side->maps, &identity, &zero_row_sum, NULL };
     side->class = image.predicted;
     TRY(engine_explain(s->engine, &image, 1, &result, err));
     if (zero_row_sum)

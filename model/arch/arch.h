@@ -64,8 +64,8 @@ struct arch_type {
      * none is. */
     bool (*initialise)(struct tensor *, uint64_t *random);
 
-    /* Weights on a backend; `uses` as in weight_new, for every linear layer. NULL: out of memory.
-     */
+    /* Weights on a backend; `uses` as in weight_new, for every linear layer, and of bind_use. NULL:
+     * out of memory. */
     void *(*bind)(const struct model *, struct backend *, unsigned uses);
     void (*unbind)(void *weights, struct backend *); /* accepts NULL */
     const struct stem *(*stem)(const void *weights);
@@ -124,6 +124,17 @@ void stem_embed(const struct geometry *, struct backend *, const struct stem *,
 void stem_forward(const struct geometry *, struct backend *, const struct stem *,
                   const struct stem_ws *, const struct input_format *, const struct view *views,
                   int n, real *tokens);
+
+/* What else a linear layer is wanted for; beside the bits of weight_use. */
+enum bind_use {
+    BIND_SIGNED = 1 << 8, /* W⁺ and W⁻ apart */
+    BIND_USES = BIND_SIGNED
+};
+
+/* W with `f` applied to each element. */
+struct weight *bind_weight_of(const struct model *, struct backend *, float (*f)(float),
+                              unsigned uses, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 /* Uploads a tensor that is known to be there. */
 real *bind_array(const struct model *, struct backend *, const char *format, ...)

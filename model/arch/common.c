@@ -112,7 +112,26 @@ struct weight *bind_weight(const struct model *m, struct backend *be, unsigned u
     const struct tensor *t = find(m, format, args);
     va_end(args);
     int out = (int)t->shape[0];
-    return be->op.weight_new(be, t->data, out, (int)(t->count / (size_t)out), uses);
+    return be->op.weight_new(be, t->data, out, (int)(t->count / (size_t)out),
+                             uses & ~(unsigned)BIND_USES);
+}
+
+struct weight *bind_weight_of(const struct model *m, struct backend *be, float (*f)(float),
+                              unsigned uses, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const struct tensor *t = find(m, format, args);
+    va_end(args);
+    int out = (int)t->shape[0];
+    float *values = malloc(t->count * sizeof *values);
+    if (values == NULL)
+        return NULL;
+    for (size_t i = 0; i < t->count; i++)
+        values[i] = f(t->data[i]);
+    struct weight *w = be->op.weight_new(be, values, out, (int)(t->count / (size_t)out), uses);
+    free(values);
+    return w;
 }
 
 struct weight *bind_scaled_weight(const struct model *m, struct backend *be, unsigned uses,

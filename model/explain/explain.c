@@ -135,7 +135,9 @@ static unsigned weight_uses(const struct pass *p)
 {
     unsigned uses = WEIGHT_FORWARD;
     for (int i = 0; i < p->job_count; i++) {
-        if (p->jobs[i].rules.gradient != GRADIENT_NONE)
+        if (p->jobs[i].rules.gradient == GRADIENT_FIRST_LRP)
+            uses |= BIND_SIGNED;
+        else if (p->jobs[i].rules.gradient != GRADIENT_NONE)
             uses |= WEIGHT_BACK;
         if (method_functions(p->jobs[i].method, p->model->type)->relevance)
             uses |= WEIGHT_LRP;
@@ -320,6 +322,13 @@ static void finish_map(const struct geometry *g, const struct job *j, const doub
     }
 }
 
+static float *sum_error_at(const struct explainer *ex, const struct explain_result *r, int image,
+                           int method, enum class_choice choice)
+{
+    size_t at = (size_t)image * (size_t)ex->method_count + (size_t)method;
+    return r->sum_error + at * CLASS_CHOICES + (size_t)choice;
+}
+
 /* Takes a chunk's tracks into the result. */
 static void collect(const struct explainer *ex, const struct pass *p, const struct sweep *s, int at,
                     const struct explain_result *r)
@@ -333,6 +342,9 @@ static void collect(const struct explainer *ex, const struct pass *p, const stru
                 finish_map(&ex->model->geo, j, j->tracks[i].v, map_size(ex, p->wheres[k].method),
                            map);
             r->zero_row_sum[at + i] |= !idle && j->tracks[i].zero_row_sum;
+            if (r->sum_error != NULL && !idle)
+                *sum_error_at(ex, r, at + i, p->wheres[k].method, p->wheres[k].choice) =
+                    (float)j->tracks[i].sum_error;
         }
     }
     /* The identity is told of the model itself: with the control's fresh weights the scan's share
@@ -378,9 +390,13 @@ static void copy_known(const struct explainer *ex, const struct explain_image *i
         return;
     for (int i = 0; i < n; i++)
         for (int m = 0; m < ex->method_count; m++)
-            if (ex->methods[m]->class_agnostic || images[i].label == r->predicted[i])
+            if (ex->methods[m]->class_agnostic || images[i].label == r->predicted[i]) {
+                if (r->sum_error != NULL)
+                    *sum_error_at(ex, r, i, m, CLASS_TARGET) =
+                        *sum_error_at(ex, r, i, m, CLASS_PREDICTED);
                 memcpy(map_at(ex, r, i, m, CLASS_TARGET), map_at(ex, r, i, m, CLASS_PREDICTED),
                        map_size(ex, m) * sizeof(float));
+            }
 }
 
 static enum status check_images(const struct explainer *ex, const struct explain_image *images,
@@ -414,6 +430,9 @@ enum status explainer_run(struct explainer *ex, const struct explain_image *imag
         r->predicted[i] = images[i].predicted;
         r->identity_error[i] = NAN;
         r->zero_row_sum[i] = 0;
+        for (int k = 0; r->sum_error != NULL && k < ex->method_count * CLASS_CHOICES; k++)
+            *sum_error_at(ex, r, i, k / CLASS_CHOICES, (enum class_choice)(k % CLASS_CHOICES)) =
+                NAN;
         target[i] =
             images[i].label >= 0 && images[i].label < ex->model->geo.classes ? images[i].label : 0;
     }

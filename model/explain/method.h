@@ -20,7 +20,8 @@ enum gradient_kind {
     GRADIENT_NONE,
     GRADIENT_PLAIN,
     GRADIENT_MAMBALRP,
-    GRADIENT_LIBRA, /* LibraGrad (Mehri et al. 2025) */
+    GRADIENT_LIBRA,     /* LibraGrad (Mehri et al. 2025) */
+    GRADIENT_FIRST_LRP, /* none: relevance alone, by Transformer-Explainability's first LRP */
     GRADIENT_KINDS
 };
 
@@ -36,6 +37,7 @@ struct rules {
     enum map_level level; /* settled: one that the method has */
     enum channel_rule channels;
     enum cam_target target;
+    bool gramian;
 };
 
 /* One map in the making: one image, one method, one class. */
@@ -43,6 +45,9 @@ struct track {
     double *v; /* the method's own: a rollout's row or a running sum over tokens, [L]; of a map at
                   the pixels the map itself, [S, S] */
     bool zero_row_sum; /* a row sum of exactly 0 was met (SPEC 1) */
+    double sum,
+        size; /* of the terms that should add up to the score, and of their absolute values */
+    double sum_error; /* how far they do not, relative to `size`; NaN: nothing is known */
 };
 
 struct layer_view; /* sweep.h */
@@ -86,6 +91,7 @@ struct method {
     unsigned levels;
     enum map_level level;
     bool scored, backward;
+    bool bias; /* wants the biases' products with their gradients, view->bias */
     /* Its rules before options change them, from the protocol's. NULL: as they are. */
     enum status (*settle)(const struct geometry *, struct rules *, struct error *);
     /* Maps without a model: fills map [g, g]. */

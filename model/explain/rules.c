@@ -71,6 +71,7 @@ static void settle_method(const struct explain_options *o, const struct method *
         o->channels == CHANNELS_OF_METHOD ? CHANNELS_SUM : (enum channel_rule)o->channels;
     out->score = m->scored ? (enum explained_score)o->score : SCORE_LOGIT;
     out->target = (enum cam_target)o->target;
+    out->gramian = o->influence == INFLUENCE_GRAMIAN;
     bool libra = m->backward && o->backward == BACKWARD_LIBRA;
     out->gradient = libra ? GRADIENT_LIBRA : m->gradient;
 }

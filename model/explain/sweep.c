@@ -47,6 +47,7 @@ static void layout(struct sweep *s, struct bump *b)
         struct stream *st = &s->streams[i];
         st->onehot = bump_take(b, classes, size);
         st->gradient = bump_take(b, stream_elements(s), size);
+        st->bias = st->wants_bias ? bump_take(b, (size_t)s->n_max * (size_t)g->tokens, size) : NULL;
         st->relevance = st->lrp ? bump_take(b, stream_elements(s), size) : NULL;
     }
     for (int i = 0; i < s->job_count; i++)
@@ -96,6 +97,7 @@ static void find_streams(struct sweep *s)
         j->stream = stream_of(s, j);
         struct stream *st = &s->streams[j->stream];
         st->lrp = st->lrp || j->f->relevance;
+        st->wants_bias = st->wants_bias || j->method->bias;
         st->bottom = st->bottom || bottom;
         st->lowest = min_of(st->lowest, lowest);
         if (bottom || j->f->passed != NULL)
@@ -119,11 +121,15 @@ static bool host_memory(struct sweep *s)
     s->onehot = calloc((size_t)g->classes, sizeof *s->onehot);
     s->identity = calloc(n, sizeof *s->identity);
     s->zero = calloc(n, sizeof *s->zero);
+    s->zeros = calloc(n * len, sizeof *s->zeros);
+    s->scores = calloc((size_t)s->stream_count * n + 1, sizeof *s->scores);
+    for (int k = 0; s->scores != NULL && k < s->stream_count; k++)
+        s->streams[k].score_of = s->scores + (size_t)k * n;
     size_t square = len * (size_t)(g->heads > g->tokens ? g->heads : g->tokens);
     s->view.host = calloc(n * square, sizeof *s->view.host);
     s->view.host2 = calloc(square, sizeof *s->view.host2);
-    bool ok = s->tracks_v && s->host_logits && s->onehot && s->identity && s->zero &&
-              s->view.host && s->view.host2;
+    bool ok = s->tracks_v && s->host_logits && s->onehot && s->identity && s->zero && s->zeros &&
+              s->scores && s->view.host && s->view.host2;
     double *v = s->tracks_v;
     for (int i = 0; i < s->job_count; i++) {
         s->jobs[i].tracks = calloc(n, sizeof *s->jobs[i].tracks);
@@ -234,6 +240,8 @@ void sweep_close(struct sweep *s)
     free(s->view.host2);
     free(s->identity);
     free(s->zero);
+    free(s->zeros);
+    free(s->scores);
     free(s->onehot);
     free(s->host_logits);
     free(s->tracks_v);
@@ -293,16 +301,16 @@ static int32_t argmax(const double *a, int count)
     return best;
 }
 
-/* s->onehot: the gradient at image i's logits of z_k, or of its probability: p_k (1 - p_k) at k and
- * -p_k p_j elsewhere, 1 - p_k as the sum of the others, which does not cancel. */
-static void score_gradient(struct sweep *s, enum explained_score score, int i, int32_t k)
+/* z_k of image i, or its probability; s->onehot: its gradient at the logits, of the latter p_k (1 -
+ * p_k) at k and -p_k p_j elsewhere, 1 - p_k as the sum of the others, which does not cancel. */
+static double score_gradient(struct sweep *s, enum explained_score score, int i, int32_t k)
 {
     int classes = s->model->geo.classes;
     const double *z = s->host_logits + (size_t)i * (size_t)classes;
     memset(s->onehot, 0, (size_t)classes * sizeof *s->onehot);
     if (score == SCORE_LOGIT) {
         s->onehot[k] = 1;
-        return;
+        return z[k];
     }
     double top = z[argmax(z, classes)], sum = 0, others = 0;
     for (int j = 0; j < classes; j++)
@@ -314,6 +322,7 @@ static void score_gradient(struct sweep *s, enum explained_score score, int i, i
         s->onehot[j] = (float)(-own * p);
     }
     s->onehot[k] = (float)(own * others);
+    return own;
 }
 
 static void start_streams(struct sweep *s, int32_t *predicted, const int32_t *target)
@@ -331,8 +340,10 @@ static void start_streams(struct sweep *s, int32_t *predicted, const int32_t *ta
         if (st->idle)
             continue;
         const int32_t *which = st->choice == CLASS_TARGET ? target : predicted;
+        if (st->bias != NULL)
+            be_write_floats(s->be, st->bias, s->zeros, (size_t)s->n * (size_t)s->model->geo.tokens);
         for (int i = 0; i < s->n; i++) {
-            score_gradient(s, st->score, i, which[i]);
+            st->score_of[i] = score_gradient(s, st->score, i, which[i]);
             be_write_floats(s->be, be_at(s->be, st->onehot, (size_t)i * (size_t)classes), s->onehot,
                             (size_t)classes);
         }
@@ -348,6 +359,8 @@ static void start_tracks(struct sweep *s)
             struct track *t = &s->jobs[i].tracks[k];
             memset(t->v, 0, track_length(s, &s->jobs[i]) * sizeof *t->v);
             t->zero_row_sum = false;
+            t->sum = t->size = 0;
+            t->sum_error = NAN;
             if (!s->jobs[i].method->sums)
                 geometry_readout(&s->model->geo, t->v);
         }
@@ -395,6 +408,8 @@ static void run_bottom(struct sweep *s, const struct stream *st, int stream)
     s->view.tokens = tape_at(s, 0);
     s->view.g_tokens = st->gradient;
     s->view.patches = s->stem.patches;
+    s->view.bias = st->bias;
+    s->view.score = st->score_of;
     for (int i = 0; i < s->job_count; i++) {
         struct job *j = &s->jobs[i];
         if (j->stream == stream && j->f->bottom != NULL)

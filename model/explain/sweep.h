@@ -21,6 +21,8 @@ struct layer_view {
     void *own;           /* the architecture's: vim_scores.h, vit_scores.h */
     const real *x, *g_x; /* once a layer is passed: its input and the gradient there, [n, L, D] */
     const real *tokens, *g_tokens; /* at the bottom: e and its gradient, [n, L, D] */
+    const real *bias;              /* there: Σ b ⊙ gradient at its layer's output, [n, L] */
+    const double *score;           /* [n] what is explained */
     const struct input *input;   /* input.h: what leads from there to patches and pixels; or NULL */
     const real *patches;         /* [n, g*g, 3 P P] what the model saw */
     real *sums;                  /* [n, L] scratch */
@@ -53,8 +55,11 @@ struct stream { /* a gradient (and relevance) on its way down */
     bool twin;    /* of the target; the predicted class has the same one */
     bool idle;    /* this time: every image's target is its predicted class, and a twin has it */
     real *onehot; /* [n, classes] gradient of the score at the logits; 1 at the class, if a logit */
-    real *gradient;  /* [n, L, D] */
-    real *relevance; /* [n, L, D] or NULL */
+    real *gradient; /* [n, L, D] */
+    bool wants_bias;
+    real *bias;       /* [n, L] Σ over biases of b ⊙ the gradient where it is added, or NULL */
+    double *score_of; /* [n] the explained logit, or its probability */
+    real *relevance;  /* [n, L, D] or NULL */
 };
 
 struct sweep;
@@ -133,6 +138,8 @@ struct sweep {
     double *host_logits; /* [n, classes] */
     float *onehot;       /* [classes] host scratch */
     uint8_t *zero;       /* [n] host scratch */
+    float *zeros;        /* [n, L] */
+    double *scores;      /* of all streams */
     float *identity;     /* [n] largest error so far in this call */
     void *memory;
     size_t bytes;

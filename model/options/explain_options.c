@@ -12,6 +12,7 @@ const char *const level_names[] = { "method", "token", "patch", "pixel", NULL };
 const char *const channel_names[] = { "method", "sum", "abs", "max", NULL };
 const char *const backward_names[] = { "true", "libra", NULL };
 const char *const cam_target_names[] = { "norm", "mixer", NULL };
+const char *const influence_names[] = { "jacobian", "gramian", NULL };
 
 #define DEFAULT(NAME, field, initial, value, ...) .field = value,
 #define DEFAULT_SWITCH(NAME, field, ...) .field = BY_PROTOCOL,

@@ -18,6 +18,7 @@ enum map_level { LEVEL_OF_METHOD = -1, LEVEL_TOKEN, LEVEL_PATCH, LEVEL_PIXEL };
 enum channel_rule { CHANNELS_OF_METHOD = -1, CHANNELS_SUM, CHANNELS_ABS, CHANNELS_MAX };
 enum backward_rules { BACKWARD_TRUE, BACKWARD_LIBRA };
 enum cam_target { CAM_NORM, CAM_MIXER };
+enum influence_kind { INFLUENCE_JACOBIAN, INFLUENCE_GRAMIAN };
 
 extern const char *const explain_precision_names[]; /* by enum explain_precision */
 extern const char *const tie_names[];               /* by enum ties (ops.h) */
@@ -29,6 +30,7 @@ extern const char *const level_names[];             /* "method" (-1), then by en
 extern const char *const channel_names[];           /* "method" (-1), then by enum channel_rule */
 extern const char *const backward_names[];          /* by enum backward_rules */
 extern const char *const cam_target_names[];        /* by enum cam_target */
+extern const char *const influence_names[];         /* by enum influence_kind */
 
 /* CHOICE(NAME, field, default, its value, words, value of words[0], published, ablation, help)
  * WHOLE (NAME, field, default, its value, low, high, published, ablation, help): the default's word
@@ -78,7 +80,9 @@ extern const char *const cam_target_names[];        /* by enum cam_target */
            "genatt, gradcam, hirescam, ixg: the true gradient, or one by LibraGrad's rules")       \
     CHOICE(TARGET, target, "norm", CAM_NORM, cam_target_names, 0, "*", false,                      \
            "gradcam, hirescam of a Vim: what enters the last layer, or what the mixer below it "   \
-           "gives out")
+           "gives out")                                                                            \
+    CHOICE(INFLUENCE, influence, "jacobian", INFLUENCE_JACOBIAN, influence_names, 0, "*", false,   \
+           "xvmamba: influence on all later states, or a token's own Gramian")
 
 /* Positions of the switches, and bits of them: arch_explain.switches. */
 #define EXPLAIN_POSITION_(NAME, ...) EXPLAIN_##NAME##_AT,

@@ -168,6 +168,27 @@ double *vim_row_gradient(struct layer_view *view)
     return q;
 }
 
+double *vim_influence(struct layer_view *view, bool gramian)
+{
+    struct vim_scores *v = own(view);
+    const struct geometry *g = view->geo;
+    struct scan_influence_args a = { .n = view->n,
+                                     .len = g->tokens,
+                                     .chan = g->inner,
+                                     .state = g->state,
+                                     .rank = g->rank,
+                                     .gramian = gramian,
+                                     .out = v->reduced };
+    for (int k = 0; k < 2; k++) {
+        a.dir[k].delta = v->acts.delta[k];
+        a.dir[k].xdbl = v->acts.xdbl[k];
+        a.dir[k].a = v->w->dir[k].a;
+    }
+    view->be->op.scan_influence(view->be, &a);
+    be_read_doubles(view->be, v->gradient, v->reduced, (size_t)view->n * (size_t)g->tokens);
+    return v->gradient;
+}
+
 const real *vim_mixer_output(struct layer_view *view)
 {
     const struct vim_scores *v = own(view);

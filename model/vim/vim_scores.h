@@ -12,6 +12,9 @@ double *vim_matrix_scores(struct layer_view *, const struct rules *, enum sign_r
                           const double **range);
 /* mean_d max(unified CLS row, 0) [n, L] (SPEC 5.3). */
 double *vim_unified_scores(struct layer_view *);
+/* Influence of each token through the scan, both directions [n, L] (scan_influence in
+ * ops_methods.h). */
+double *vim_influence(struct layer_view *, bool gramian);
 /* max over D of the gradient at the mixer's output, clamped at 0 [n, L]. */
 double *vim_column_gradient(struct layer_view *);
 /* mean over E of the gradient at the gated output [n, L]. */

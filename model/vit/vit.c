@@ -8,11 +8,28 @@
 
 /* ---- weights ---- */
 
+static float positive(float x)
+{
+    return x > 0 ? x : 0;
+}
+
+static float negative(float x)
+{
+    return x < 0 ? x : 0;
+}
+
 static bool bind_linear(struct vit_linear *l, const struct model *m, struct backend *be,
                         unsigned uses, const char *name)
 {
     l->w = bind_weight(m, be, uses, "%s.weight", name);
     l->b = bind_array(m, be, "%s.bias", name);
+    if (uses & BIND_SIGNED) {
+        unsigned both = WEIGHT_FORWARD | WEIGHT_BACK;
+        l->plus = bind_weight_of(m, be, positive, both, "%s.weight", name);
+        l->minus = bind_weight_of(m, be, negative, both, "%s.weight", name);
+        if (l->plus == NULL || l->minus == NULL)
+            return false;
+    }
     return l->w != NULL && l->b != NULL;
 }
 
@@ -37,6 +54,8 @@ static bool bind_block(struct vit_block *w, const struct model *m, struct backen
 static void unbind_linear(struct vit_linear *l, struct backend *be)
 {
     be->op.weight_free(be, l->w);
+    be->op.weight_free(be, l->plus);
+    be->op.weight_free(be, l->minus);
     be->free(be, l->b);
 }
 

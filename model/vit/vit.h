@@ -10,8 +10,9 @@ extern const struct arch_explain vit_explain; /* vit_sweep.c */
 #define VIT_NORM_EPS 1e-6 /* SPEC 2.3; where no model.eps is set */
 
 struct vit_linear {
-    struct weight *w; /* [out, in] */
-    real *b;          /* [out] */
+    struct weight *w;            /* [out, in] */
+    real *b;                     /* [out] */
+    struct weight *plus, *minus; /* W⁺, W⁻; NULL but for the first LRP */
 };
 
 struct vit_block {
@@ -88,6 +89,7 @@ struct vit_back_rules {
     bool detach_norm; /* LayerNorm's deviation is a constant */
     bool gelu_gate;   /* GELU(h) = h Φ(h) with Φ(h) a constant */
     bool values_only; /* attention maps are constants */
+    real *bias; /* [n, L] or NULL: b ⊙ the gradient at its layer's output is added, at its token */
 };
 
 void vit_grads_layout(const struct geometry *, const struct backend *, int n, struct bump *,
@@ -111,6 +113,8 @@ void vit_block_back(const struct geometry *, struct backend *, const struct vit_
 /* ---- LRP (vit_lrp.c; SPEC 5.4) ---- */
 
 struct vit_lrp {   /* scratch for one block, n images */
+    bool first;    /* the first LRP of Transformer-Explainability: a denominator for each sign in
+                      linear layers, residuals are not rescaled */
     real *linear;  /* [n, L, D + max(MLP, 3D)]  of linear_lrp */
     real *wide;    /* [n, L, max(MLP, 3D)] */
     real *ra, *rb; /* [n, L, D] */
@@ -118,12 +122,13 @@ struct vit_lrp {   /* scratch for one block, n images */
     real *scores;  /* [n, H, L, L]  q kᵀ, then S(R, q kᵀ) */
 };
 
-void vit_lrp_layout(const struct geometry *, const struct backend *, int n, struct bump *,
-                    struct vit_lrp *);
+void vit_lrp_layout(const struct geometry *, const struct backend *, int n, bool first,
+                    struct bump *, struct vit_lrp *);
 /* onehot [n, classes], normed and logits of vit_head -> relevance r [n, D] of the last block's
  * output; the other tokens have none. */
-void vit_head_lrp(struct backend *, const struct vit_weights *, const struct vit_lrp *, int n,
-                  const real *normed, const real *logits, const real *onehot, real *r);
+void vit_head_lrp(const struct geometry *, struct backend *, const struct vit_weights *,
+                  const struct vit_lrp *, int n, const real *normed, const real *logits,
+                  const real *onehot, real *r);
 /* r (cls_only: [n, D]) at the block's output -> relevance of x1 in r [n, L, D], of the attention
  * output in s->ra, and s->probs, that of the attention map. x: the block's input. */
 void vit_block_lrp_probs(const struct geometry *, struct backend *, const struct vit_block *,

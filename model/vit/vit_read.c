@@ -241,7 +241,7 @@ void vit_read_lrp(const struct geometry *g, struct backend *be, const struct vit
 {
     size_t d = (size_t)g->width, len = (size_t)g->tokens;
     if (vit_reads_token(g)) {
-        vit_head_lrp(be, w, s, n, r->normed, logits, onehot, out);
+        vit_head_lrp(g, be, w, s, n, r->normed, logits, onehot, out);
         return;
     }
     if (g->readout == READ_TWO_HEADS) {

@@ -45,6 +45,16 @@ void vit_cls_rows(struct layer_view *view, int image, double *attention, double 
     }
 }
 
+void vit_cls_relevance(struct layer_view *view, int image, double *relevance)
+{
+    size_t len = (size_t)view->geo->tokens, heads = (size_t)view->geo->heads;
+    for (size_t h = 0; h < heads; h++) {
+        size_t at = (((size_t)image * heads + h) * len + (size_t)view->geo->cls_at) * len;
+        be_read_doubles(view->be, relevance + h * len, be_at(view->be, own(view)->lrp.probs, at),
+                        len);
+    }
+}
+
 const real *vit_normed(const struct layer_view *view)
 {
     return own(view)->acts.y;

@@ -25,6 +25,7 @@ static void layout(struct sweep *s, struct bump *b)
     for (int i = 0; i < s->stream_count; i++) {
         v->any_gradient = true;
         v->any_lrp = v->any_lrp || s->streams[i].lrp;
+        v->any_first = v->any_first || s->streams[i].kind == GRADIENT_FIRST_LRP;
     }
     for (size_t i = 0; v->kept != NULL && i < kept; i++)
         vit_acts_layout(g, s->be, s->n_max, true, b, &v->kept[i]);
@@ -35,7 +36,7 @@ static void layout(struct sweep *s, struct bump *b)
     if (v->any_gradient)
         vit_grads_layout(g, s->be, s->n_max, b, &v->grads);
     if (v->any_lrp)
-        vit_lrp_layout(g, s->be, s->n_max, b, &v->lrp);
+        vit_lrp_layout(g, s->be, s->n_max, v->any_first, b, &v->lrp);
     v->map =
         bump_take(b, (size_t)s->n_max * (size_t)g->tokens * (size_t)g->tokens, s->be->real_size);
 }
@@ -99,7 +100,20 @@ static void record(struct sweep *s, int layer, const real *x)
 static struct vit_back_rules back_rules(const struct stream *st)
 {
     bool libra = st->kind == GRADIENT_LIBRA;
-    return (struct vit_back_rules){ libra, libra, libra };
+    return (struct vit_back_rules){ libra, libra, libra, st->bias };
+}
+
+static bool first_lrp(const struct stream *st)
+{
+    return st->kind == GRADIENT_FIRST_LRP;
+}
+
+/* The scratch of relevance, under a stream's rules. */
+static struct vit_lrp lrp_of(const struct vit_scores *v, const struct stream *st)
+{
+    struct vit_lrp lrp = v->lrp;
+    lrp.first = first_lrp(st);
+    return lrp;
 }
 
 static void top(struct sweep *s, struct stream *st, const real *x, const real *logits)
@@ -107,35 +121,42 @@ static void top(struct sweep *s, struct stream *st, const real *x, const real *l
     const struct vit_scores *v = s->scratch;
     const struct geometry *g = &s->model->geo;
     const struct vit_back_rules rules = back_rules(st);
+    const struct vit_lrp lrp = lrp_of(v, st);
     if (st->lrp)
-        vit_read_lrp(g, s->be, weights_of(s), &v->lrp, s->n, x, &v->read, logits, st->onehot,
+        vit_read_lrp(g, s->be, weights_of(s), &lrp, s->n, x, &v->read, logits, st->onehot,
                      st->relevance);
-    vit_read_back(g, s->be, weights_of(s), &rules, s->n, x, &v->read, st->onehot, st->gradient);
+    if (!first_lrp(st))
+        vit_read_back(g, s->be, weights_of(s), &rules, s->n, x, &v->read, st->onehot, st->gradient);
 }
 
 static void enter(struct sweep *s, struct stream *st, int layer, const real *x)
 {
     const struct vit_scores *v = s->scratch;
     const struct vit_back_rules rules = back_rules(st);
+    const struct vit_lrp lrp = lrp_of(v, st);
     (void)layer;
-    vit_block_back_probs(&s->model->geo, s->be, v->w, &v->acts, &v->grads, &rules, s->n,
-                         st->gradient);
+    if (!first_lrp(st))
+        vit_block_back_probs(&s->model->geo, s->be, v->w, &v->acts, &v->grads, &rules, s->n,
+                             st->gradient);
     if (st->lrp)
-        vit_block_lrp_probs(&s->model->geo, s->be, v->w, &v->acts, &v->lrp, s->n, x, st->relevance);
+        vit_block_lrp_probs(&s->model->geo, s->be, v->w, &v->acts, &lrp, s->n, x, st->relevance);
 }
 
 static void leave(struct sweep *s, struct stream *st, int layer, const real *x)
 {
     const struct vit_scores *v = s->scratch;
     const struct vit_back_rules rules = back_rules(st);
+    const struct vit_lrp lrp = lrp_of(v, st);
     (void)layer;
-    vit_block_back(&s->model->geo, s->be, v->w, &v->acts, &v->grads, &rules, s->n, x, st->gradient);
+    if (!first_lrp(st))
+        vit_block_back(&s->model->geo, s->be, v->w, &v->acts, &v->grads, &rules, s->n, x,
+                       st->gradient);
     if (st->lrp)
-        vit_block_lrp(&s->model->geo, s->be, v->w, &v->acts, &v->lrp, s->n, x, st->relevance);
+        vit_block_lrp(&s->model->geo, s->be, v->w, &v->acts, &lrp, s->n, x, st->relevance);
 }
 
 const struct arch_explain vit_explain = {
-    .gradients = 1u << GRADIENT_PLAIN | 1u << GRADIENT_LIBRA,
+    .gradients = 1u << GRADIENT_PLAIN | 1u << GRADIENT_LIBRA | 1u << GRADIENT_FIRST_LRP,
     .relevance = true,
     .rolls_on_device = true,
     .switches = EXPLAIN_START_LAYER | EXPLAIN_ROW_NORM | EXPLAIN_CLAMP_MAP | EXPLAIN_DISCARD |

@@ -14,7 +14,8 @@
 
 enum { MAX_IMAGES = 4, TARGET_GOLDEN = 3, TARGET_DEMO = 5, SKIPPED = 77 };
 static const uint64_t SEED = 20240229;
-static const double TOLERANCE = 1e-4; /* of the map's largest value */
+static const double TOLERANCE = 1e-4;     /* of the map's largest value */
+static const double SUM_TOLERANCE = 1e-4; /* of what should add up to the score */
 
 static struct {
     const char *backend, *only, *root, *shared;
@@ -147,7 +148,7 @@ static void check_case(const struct fixture *f, const char *choice, const char *
     float identity[MAX_IMAGES];
     uint8_t zero[MAX_IMAGES];
     if (m == NULL) {
-        printf("SKIPPED %s: no such method\n", name);
+        printf("SKIPPED %s: no such method, or no such key\n", name);
         test.skipped++;
         return;
     }
@@ -159,13 +160,18 @@ static void check_case(const struct fixture *f, const char *choice, const char *
                                    f->images, &ex, &err);
     float *maps =
         s == OK ? calloc((size_t)f->images * explainer_map_values(ex), sizeof *maps) : NULL;
-    const struct explain_result r = { predicted, maps, identity, zero };
+    float sum_error[MAX_IMAGES * CLASS_CHOICES];
+    const struct explain_result r = { predicted, maps, identity, zero, sum_error };
     if (s == OK)
         s = explainer_run(ex, images, f->images, &r, &err);
     if (s == OK)
         compare_images(f, choice, name, ex, maps);
     else
         complain(name, err.text);
+    for (int i = 0; s == OK && i < f->images * CLASS_CHOICES; i++)
+        if (!isnan(sum_error[i]))
+            report((double)sum_error[i] <= SUM_TOLERANCE, name, (double)sum_error[i],
+                   SUM_TOLERANCE);
     explainer_close(ex);
     free(maps);
 }

@@ -131,7 +131,7 @@ static void check_maps(struct fixture *f, const char *protocol, struct error *er
     uint8_t zero[MAX_IMAGES];
     size_t cells = (size_t)f->model->geo.grid * (size_t)f->model->geo.grid;
     float *all = calloc((size_t)f->images * (size_t)count * CLASS_CHOICES * cells, sizeof *all);
-    const struct explain_result r = { predicted, all, identity, zero };
+    const struct explain_result r = { predicted, all, identity, zero, NULL };
     for (int i = 0; i < f->images; i++)
         images[i] = (struct explain_image){ .rgb = f->rgb[i], .label = TARGET, .predicted = -1 };
     if (explainer_open(f->model, test.backend, &bo, &input_imagenet, &o, methods, count, classes,

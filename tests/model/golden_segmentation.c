@@ -97,7 +97,7 @@ static float *explain(const struct model *m, const struct images *im, const stru
     size_t cells = (size_t)m->geo.grid * (size_t)m->geo.grid;
     size_t bytes = (size_t)m->geo.image_size * (size_t)m->geo.image_size * 3;
     float *all = calloc((size_t)im->count * CLASS_CHOICES * cells, sizeof *all);
-    const struct explain_result r = { predicted, all, identity, zero };
+    const struct explain_result r = { predicted, all, identity, zero, NULL };
     const struct backend_options bo = { .simd = "" };
     o.protocol = method->protocol;
     struct backend *be = NULL;

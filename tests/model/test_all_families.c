@@ -110,7 +110,7 @@ static void check_map(const struct family *f, const struct explain_method *metho
     }
     float *maps = calloc(IMAGES * explainer_map_values(ex), sizeof *maps);
     float *map = calloc(IMAGES * cells, sizeof *map);
-    const struct explain_result r = { predicted, maps, identity, zero };
+    const struct explain_result r = { predicted, maps, identity, zero, NULL };
     bool ran = explainer_run(ex, images, IMAGES, &r, &err) == OK;
     for (int i = 0; i < IMAGES; i++)
         memcpy(map + (size_t)i * cells, maps + explainer_map_at(ex, i, 0, CLASS_PREDICTED),

@@ -120,7 +120,7 @@ static void check_batches(const struct micro *micro, const char *method)
     size_t cells = (size_t)explainer_side(ex, 0) * (size_t)explainer_side(ex, 0);
     float *together = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *together);
     float *apart = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *apart);
-    struct explain_result r = { predicted, together, identity, zero };
+    struct explain_result r = { predicted, together, identity, zero, NULL };
     for (int i = 0; i < IMAGES; i++)
         if (s[i].predicted < 0 && explain_find(method)->class_agnostic)
             s[i].predicted = 0;
@@ -236,7 +236,7 @@ static void check_beside(const struct micro *micro)
                      m->parameters * be->real_size);
     for (int k = 0; k < 2; k++) {
         maps[k] = calloc(IMAGES * explainer_map_values(ex[k]), sizeof(float));
-        const struct explain_result r = { predicted, maps[k], identity, zero };
+        const struct explain_result r = { predicted, maps[k], identity, zero, NULL };
         assert_int_equal(explainer_run(ex[k], images, IMAGES, &r, &err), OK);
     }
     assert_memory_equal(maps[0], maps[1], IMAGES * explainer_map_values(ex[0]) * sizeof(float));

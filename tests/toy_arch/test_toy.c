@@ -123,7 +123,7 @@ static void test_numbers(void **state)
     net_close(net);
     backend_close(be);
     const struct explain_image image = { .rgb = rgb, .predicted = -1 };
-    const struct explain_result r = { &predicted, maps, &identity, &zero };
+    const struct explain_result r = { &predicted, maps, &identity, &zero, NULL };
     const struct backend_options bo = { .simd = "" };
     if (explainer_open(m, "cpu", &bo, &input_imagenet, &explain_defaults, methods, 1, classes, 1,
                        &ex, &err) != OK)

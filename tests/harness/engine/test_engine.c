@@ -134,7 +134,7 @@ static void test_cpu_is_ref(void **state)
         int32_t predicted[IMAGES];
         float identity[IMAGES];
         uint8_t zero[IMAGES], *rgb = take_images(e, views, images);
-        const struct explain_result r = { predicted, maps[k], identity, zero };
+        const struct explain_result r = { predicted, maps[k], identity, zero, NULL };
         assert_int_equal(engine_classify(e, views, IMAGES, logits[k], &err), OK);
         /* Prepared anew, it forgets what it was prepared for. */
         assert_int_equal(engine_prepare(e, methods, 1, classes, &explain_defaults, &err), OK);
