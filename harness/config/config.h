@@ -167,5 +167,8 @@ void config_hash(const struct config *, char hex[65]);
 size_t config_difference(const struct config *then, const struct config *now, char *out,
                          size_t size);
 
+/* What a key of [maps] is, whose name is the user's own. */
+extern const char config_maps_help[];
+
 /* The reference of all keys, for `evalh run --help`-like output; malloc'ed. */
 char *config_reference(void);

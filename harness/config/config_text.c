@@ -114,6 +114,7 @@ char *config_reference(void)
         }
         fprintf(f, "\n      %s\n", k->doc);
     }
+    fprintf(f, "\n[maps]\n  NAME\n      %s\n", config_maps_help);
     if (fclose(f) != 0) {
         free(text);
         return NULL;

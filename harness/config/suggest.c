@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { LONGEST = 63 }; /* words longer than this are not compared to the end */
 
@@ -30,9 +31,22 @@ static size_t distance(const char *a, const char *b)
     return row[lb];
 }
 
+/* What people type for a word that looks like none of ours, or like the wrong one. */
+static const char *const synonyms[][2] = {
+    { "gpu", "cuda" },     { "nvidia", "cuda" },           { "half", "bf16" },
+    { "fp16", "bf16" },    { "float32", "fp32" },          { "float", "fp32" },
+    { "fp64", "double" },  { "grad-cam", "gradcam" },      { "true", "yes" },
+    { "false", "no" },     { "deletion", "perturbation" }, { "insertion", "perturbation" },
+    { "label", "target" },
+};
+
 const char *suggest(const char *typed, const char *const *words, size_t count)
 {
     const char *best = NULL;
+    for (size_t s = 0; s < sizeof synonyms / sizeof *synonyms; s++)
+        for (size_t i = 0; i < count && strcasecmp(typed, synonyms[s][0]) == 0; i++)
+            if (strcmp(words[i], synonyms[s][1]) == 0)
+                return words[i];
     size_t len = strlen(typed);
     /* A third of the letters wrong is a typing error; more is another word. */
     size_t limit = len < 3 ? 1 : (len + 2) / 3;

@@ -138,6 +138,9 @@ static void print_keys(FILE *f)
         section = config_keys[i].section;
         print_key(f, &config_keys[i]);
     }
+    fputs(".SH [maps]\n.TP\n.I NAME\n", f);
+    roff_text(f, config_maps_help);
+    fputs(".\n", f);
 }
 
 static void entry(FILE *f, const char *name, const char *summary)

@@ -266,6 +266,21 @@ static void defaults_follow_the_file(void **state)
     config_free(c);
 }
 
+static void suggestions_fit(void **state)
+{
+    (void)state;
+    struct config *c;
+    struct error err;
+    assert_int_equal(config_new(&c, NULL), OK);
+    assert_int_equal(config_set(c, "compute.device=gpu", &err), E_CONFIG);
+    assert_non_null(strstr(err.text, "did you mean 'cuda'"));
+    assert_int_equal(config_set(c, "compute.device=cpuu", &err), E_CONFIG);
+    assert_non_null(strstr(err.text, "did you mean 'cpu'"));
+    assert_int_equal(config_set(c, "compute.precision=fp16", &err), E_CONFIG);
+    assert_non_null(strstr(err.text, "did you mean 'bf16'"));
+    config_free(c);
+}
+
 /* Mean and std of the input: by name, or as three numbers; anything else is refused by its key. */
 static void colours_of_the_input(void **state)
 {
@@ -349,6 +364,7 @@ int main(void)
         return 1;
     close(fd);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(suggestions_fit),
         cmocka_unit_test(colours_of_the_input),
         cmocka_unit_test(switches_begin_at_their_defaults),
         cmocka_unit_test(published_values_of_switches),
