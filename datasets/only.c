@@ -142,7 +142,8 @@ enum status dataset_only(struct dataset **dataset, const struct dataset_options 
     enum status status = OK;
     if (c.keep == NULL || words == NULL)
         status = fail(err, E_NOMEM, "no memory for %zu images", (*dataset)->count);
-    else if (strchr(only, ',') == NULL && stat(only, &st) == 0 && !S_ISDIR(st.st_mode))
+    else if (class_number(only) < 0 && strchr(only, ',') == NULL && stat(only, &st) == 0 &&
+             !S_ISDIR(st.st_mode))
         status = keep_ids(&c, only, err);
     else
         status = keep_classes(&c, options, words, err);

@@ -2,6 +2,7 @@
  * do not have to guess them. */
 #include <string.h>
 
+#include "files.h"
 #include "memory_file.h"
 #include "tar_index.h"
 
