@@ -163,20 +163,6 @@ static enum status open_weights(struct explainer *ex, struct pass *p, int index,
     return p->be->sync(p->be, err);
 }
 
-static enum status open_input(struct pass *p, struct error *err)
-{
-    bool wanted = false;
-    for (int i = 0; i < p->job_count; i++)
-        wanted = wanted || input_wanted(&p->jobs[i].rules);
-    if (wanted) {
-        p->input = calloc(1, sizeof *p->input);
-        if (p->input == NULL || !input_bind(p->input, p->model, p->be))
-            return fail(err, E_NOMEM, "%s: no memory for the patch projection of %s", p->be->name,
-                        p->model->checkpoint->path);
-    }
-    return p->be->sync(p->be, err);
-}
-
 static enum status open_pass(struct explainer *ex, int index, const char *backend,
                              const struct backend_options *bo, const struct explain_options *o,
                              struct error *err)
@@ -194,7 +180,7 @@ static enum status open_pass(struct explainer *ex, int index, const char *backen
         p->model = p->own_model;
     }
     TRY(open_weights(ex, p, index, name, &options, err));
-    TRY(open_input(p, err));
+    TRY(input_bind_for(&p->input, p->model, p->be, p->jobs, p->job_count, err));
     p->lane_batch = p->be->lane_images > 0 ? p->be->lane_images : ex->batch;
     p->sweeps = calloc((size_t)p->be->lanes, sizeof *p->sweeps);
     p->views = calloc((size_t)ex->batch, sizeof *p->views);

@@ -34,6 +34,21 @@ void input_unbind(struct input_weights *w, struct backend *be)
     be->op.weight_free(be, w->proj);
 }
 
+enum status input_bind_for(struct input_weights **out, const struct model *m, struct backend *be,
+                           const struct job *jobs, int count, struct error *err)
+{
+    bool wanted = false;
+    for (int i = 0; i < count; i++)
+        wanted = wanted || input_wanted(&jobs[i].rules);
+    if (wanted) {
+        *out = calloc(1, sizeof **out);
+        if (*out == NULL || !input_bind(*out, m, be))
+            return fail(err, E_NOMEM, "%s: no memory for the patch projection of %s", be->name,
+                        m->checkpoint->path);
+    }
+    return be->sync(be, err);
+}
+
 bool input_open(struct sweep *s)
 {
     s->input->host = calloc(pixels_of(&s->model->geo), sizeof *s->input->host);

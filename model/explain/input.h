@@ -22,6 +22,9 @@ struct input {
 /* Whether a method's map is made from patches or pixels. */
 bool input_wanted(const struct rules *);
 bool input_bind(struct input_weights *, const struct model *, struct backend *);
+/* For those of the jobs that want it; *out stays as it is where none does. */
+enum status input_bind_for(struct input_weights **out, const struct model *, struct backend *,
+                           const struct job *, int count, struct error *);
 void input_unbind(struct input_weights *, struct backend *);
 
 /* sweep->input is there; it holds nothing yet. */

@@ -292,46 +292,13 @@ void sweep_record(struct sweep *s, const struct view *views, int n, int layer)
     s->arch->record(s, layer, s->x);
 }
 
-static int32_t argmax(const double *a, int count)
-{
-    int best = 0;
-    for (int i = 1; i < count; i++)
-        if (a[i] > a[best])
-            best = i;
-    return best;
-}
-
-/* z_k of image i, or its probability; s->onehot: its gradient at the logits, of the latter p_k (1 -
- * p_k) at k and -p_k p_j elsewhere, 1 - p_k as the sum of the others, which does not cancel. */
-static double score_gradient(struct sweep *s, enum explained_score score, int i, int32_t k)
-{
-    int classes = s->model->geo.classes;
-    const double *z = s->host_logits + (size_t)i * (size_t)classes;
-    memset(s->onehot, 0, (size_t)classes * sizeof *s->onehot);
-    if (score == SCORE_LOGIT) {
-        s->onehot[k] = 1;
-        return z[k];
-    }
-    double top = z[argmax(z, classes)], sum = 0, others = 0;
-    for (int j = 0; j < classes; j++)
-        sum += exp(z[j] - top);
-    double own = exp(z[k] - top) / sum;
-    for (int j = 0; j < classes; j++) {
-        double p = exp(z[j] - top) / sum;
-        others += j == k ? 0 : p;
-        s->onehot[j] = (float)(-own * p);
-    }
-    s->onehot[k] = (float)(own * others);
-    return own;
-}
-
 static void start_streams(struct sweep *s, int32_t *predicted, const int32_t *target)
 {
     int classes = s->model->geo.classes;
     bool same = true;
     for (int i = 0; i < s->n; i++) {
         if (predicted[i] < 0)
-            predicted[i] = argmax(s->host_logits + (size_t)i * (size_t)classes, classes);
+            predicted[i] = sweep_argmax(s->host_logits + (size_t)i * (size_t)classes, classes);
         same = same && predicted[i] == target[i];
     }
     for (int k = 0; k < s->stream_count; k++) {
@@ -343,7 +310,7 @@ static void start_streams(struct sweep *s, int32_t *predicted, const int32_t *ta
         if (st->bias != NULL)
             be_write_floats(s->be, st->bias, s->zeros, (size_t)s->n * (size_t)s->model->geo.tokens);
         for (int i = 0; i < s->n; i++) {
-            st->score_of[i] = score_gradient(s, st->score, i, which[i]);
+            st->score_of[i] = sweep_score_gradient(s, st->score, i, which[i]);
             be_write_floats(s->be, be_at(s->be, st->onehot, (size_t)i * (size_t)classes), s->onehot,
                             (size_t)classes);
         }

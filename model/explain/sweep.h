@@ -159,3 +159,11 @@ void sweep_run(struct sweep *, const struct view *views, int n, int32_t *predict
 /* Forward up to `layer` and its activations, for the functions below. */
 void sweep_record(struct sweep *, const struct view *views, int n, int layer);
 size_t sweep_bytes(const struct sweep *);
+
+/* ---- score.c ---- */
+
+int32_t sweep_argmax(const double *, int count);
+/* z_k of image i, or its probability; sweep->onehot: its gradient at the logits, of the latter
+ * p_k (1 - p_k) at k and -p_k p_j elsewhere, 1 - p_k as the sum of the others, which does not
+ * cancel. */
+double sweep_score_gradient(struct sweep *, enum explained_score, int i, int32_t k);
