@@ -35,7 +35,8 @@ static bool shows(uint32_t code)
     return !control && !hides;
 }
 
-char *quote_bytes(char *out, size_t size, const void *bytes, size_t length)
+/* `whole`: a finished message, whose backslashes and line ends are its own. */
+static char *put_quoted(char *out, size_t size, const void *bytes, size_t length, bool whole)
 {
     static const char end[] = "...";
     const uint8_t *s = bytes;
@@ -48,10 +49,10 @@ char *quote_bytes(char *out, size_t size, const void *bytes, size_t length)
         if (n == 0) {
             n = 1;
             have = (size_t)snprintf(piece, sizeof piece, "\\x%02X", s[at]);
-        } else if (!shows(code)) {
+        } else if (!shows(code) && !(whole && (code == '\n' || code == '\t'))) {
             for (size_t i = 0; i < n; i++)
                 have += (size_t)snprintf(piece + have, sizeof piece - have, "\\x%02X", s[at + i]);
-        } else if (code == '\\') {
+        } else if (code == '\\' && !whole) {
             have = 2;
             memcpy(piece, "\\\\", have);
         } else {
@@ -70,6 +71,16 @@ char *quote_bytes(char *out, size_t size, const void *bytes, size_t length)
     }
     out[used] = '\0';
     return out;
+}
+
+char *quote_bytes(char *out, size_t size, const void *bytes, size_t length)
+{
+    return put_quoted(out, size, bytes, length, false);
+}
+
+char *quote_message(char *out, size_t size, const char *message)
+{
+    return put_quoted(out, size, message, strlen(message), true);
 }
 
 struct quoted quote_n(const void *bytes, size_t length)

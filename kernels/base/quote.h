@@ -17,6 +17,10 @@ struct quoted {
  */
 char *quote_bytes(char *out, size_t size, const void *bytes, size_t length);
 
+/* The same for a finished message, which may quote already: backslashes, line ends and tabs stay.
+ * Every line that is logged goes through it, so that nothing from a file reaches a terminal raw. */
+char *quote_message(char *out, size_t size, const char *message);
+
 /* For arguments of fail() and printf:  fail(err, E_DATA, "tensor '%s'", quote(name).text)
  * A NULL text is "". */
 struct quoted quote(const char *text);

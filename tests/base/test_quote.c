@@ -78,11 +78,31 @@ static void test_bounded(void **state)
     assert_string_equal(quote_bytes(out, 8, "abc猫猫", 9), "abc...");
 }
 
+/* A finished message keeps what it says; raw bytes from elsewhere in it do not pass. */
+static void messages_are_safe(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message, *safe;
+    } cases[] = {
+        { "list.txt:3: '\\x1B' is quoted", "list.txt:3: '\\x1B' is quoted" },
+        { "\x1b[31mred\x07", "\\x1B[31mred\\x07" },
+        { "one\n  two\tthree", "one\n  two\tthree" },
+        { "caf\xc3\xa9 \xff\xfe", "caf\xc3\xa9 \\xFF\\xFE" },
+        { "a\rb", "a\\x0Db" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[200];
+        assert_string_equal(quote_message(out, sizeof out, cases[i].message), cases[i].safe);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_plain),
                                         cmocka_unit_test(test_control),
                                         cmocka_unit_test(test_not_utf8),
+                                        cmocka_unit_test(messages_are_safe),
                                         cmocka_unit_test(test_bounded) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
