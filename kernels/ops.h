@@ -18,7 +18,7 @@
 
 struct backend;
 typedef struct real real; /* an element of an array: float or double, see backend.h */
-struct weight; /* a matrix W [out, in] in the backend's own packing; see weight_new */
+struct weight;            /* a matrix W [out, in] in the backend's own packing; see weight_new */
 
 enum weight_use {
     WEIGHT_FORWARD = 1, /* x Wᵀ */
@@ -37,7 +37,7 @@ struct view {
     const uint8_t *fill;  /* [S, S, 3] image to take masked pixels from, or NULL for fill_rgb */
 };
 
-struct patchify_args { /* normalised, masked patches */
+struct patchify_args {                /* normalised, masked patches */
     int n, side, patch, stride, grid; /* grid = (side - patch) / stride + 1 */
     const struct view *views;         /* [n], host memory */
     float fill_rgb[3];                /* in [0,1], before normalisation; black = 0 (SPEC 7) */
@@ -47,14 +47,14 @@ struct patchify_args { /* normalised, masked patches */
 
 enum { EMBED_OTHERS = 24 }; /* tokens of an image that are no patches, at most */
 
-struct embed_args { /* puts tokens among the patches and adds the position embedding */
-    int n, len, width;            /* len = L, all tokens */
-    int others;                   /* that are no patches: CLS, registers; may be 0 */
-    int other_at[EMBED_OTHERS];   /* where they come to stand, ascending */
-    const real *patches;          /* [n, L - others, D] */
-    const real *other;            /* [others, D] */
-    const real *pos;              /* [L, D] */
-    real *out;                    /* [n, L, D] */
+struct embed_args {             /* puts tokens among the patches and adds the position embedding */
+    int n, len, width;          /* len = L, all tokens */
+    int others;                 /* that are no patches: CLS, registers; may be 0 */
+    int other_at[EMBED_OTHERS]; /* where they come to stand, ascending */
+    const real *patches;        /* [n, L - others, D] */
+    const real *other;          /* [others, D] */
+    const real *pos;            /* [L, D] */
+    real *out;                  /* [n, L, D] */
 };
 
 /* ---- matrix products --------------------------------------------------------------------- */
@@ -70,7 +70,7 @@ struct linear_args { /* y = act(x Wᵀ + b) (+ y) */
     enum activation act;
     bool accumulate; /* adds to what y holds, after the activation */
     real *y;
-    size_t ldy; /* y [rows, out] */
+    size_t ldy;              /* y [rows, out] */
     bool narrow_x, narrow_y; /* a narrow y is not accumulated to */
 };
 
@@ -136,12 +136,12 @@ struct layernorm_back_args {
 };
 
 enum map2 {
-    MAP_ADD,   /* a + b */
-    MAP_MUL,   /* a b */
-    MAP_RATIO, /* S(a, b) = a / (b + 1e-9), 1e-9 for a sum of 0; 0 where b = 0 (SPEC 5.4 as the
-                  released code has it, see ref_math.h) */
-    MAP_ABS,   /* |a| */
-    MAP_GELU,  /* exact GELU of a */
+    MAP_ADD,       /* a + b */
+    MAP_MUL,       /* a b */
+    MAP_RATIO,     /* S(a, b) = a / (b + 1e-9), 1e-9 for a sum of 0; 0 where b = 0 (SPEC 5.4 as the
+                      released code has it, see ref_math.h) */
+    MAP_ABS,       /* |a| */
+    MAP_GELU,      /* exact GELU of a */
     MAP_GELU_BACK, /* b * GELU'(a) */
     MAP_GELU_GATE, /* b * Φ(a): GELU(a) = a Φ(a) with Φ(a) a constant (LibraGrad, AttnLRP) */
     MAP_POSITIVE,  /* max(a, 0) */
@@ -248,7 +248,7 @@ struct hidden_row_args {
     real *out;      /* [n, L, E] */
 };
 
-enum sign_rule { SIGN_KEEP, SIGN_CLAMP, SIGN_ABS };  /* x, max(x, 0), |x| */
+enum sign_rule { SIGN_KEEP, SIGN_CLAMP, SIGN_ABS }; /* x, max(x, 0), |x| */
 enum reduction { REDUCE_MEAN, REDUCE_MAX, REDUCE_MIN, REDUCE_PRODUCT };
 
 /* M[i,j] = reduce over channels of f(α_0 + flip α_1)[i,j]; O(L²·E·N) time, never an L×L×E array. */
@@ -263,7 +263,8 @@ struct hidden_matrix_args {
     real *range;                /* [n, 2] out: min and max over i, j, channels of f; or NULL */
 };
 
-/* Reduction of a row over channels: out[t] = reduce_d f(v[t,d]); range = min, max of f over t, d. */
+/* Reduction of a row over channels: out[t] = reduce_d f(v[t,d]); range = min, max of f over t, d.
+ */
 struct channel_reduce_args {
     int n, len, chan;
     const real *v; /* [n, L, E] */
@@ -297,7 +298,7 @@ struct unified_row_args {
 
 /* ---- ViT (SPEC 2.3, 5.4) ----------------------------------------------------------------- */
 
-struct attention_args { /* softmax(scale q kᵀ) v, per head */
+struct attention_args {     /* softmax(scale q kᵀ) v, per head */
     int n, len, heads, dim; /* dim = D / H */
     const real *qkv;        /* [n, L, 3, H, dim] */
     double scale;
@@ -385,7 +386,8 @@ struct rank_args { /* position of each pixel in the order of removal */
     int pixels;        /* S*S */
     const float *heat; /* [n, S*S] */
     bool ascending;    /* false: highest first (positive test); true: lowest first (negative) */
-    enum ties ties;    /* equal pixels: lowest index first | highest first | by a hash of seed, index */
+    enum ties
+        ties; /* equal pixels: lowest index first | highest first | by a hash of seed, index */
     const uint64_t *seeds; /* [n], host memory, for TIES_RANDOM; or NULL */
     uint32_t *rank;        /* [n, S*S] */
     int32_t *largest_tie;  /* [n] out: pixels of the largest group of equals; or NULL */

@@ -1,6 +1,6 @@
-/* Operations of explanation methods that go beyond the hidden attention and its baselines: gradients at
- * the pixels, inputs that are averaged over, AttnLRP's rule, influence through a scan. Part of ops.h,
- * which says what all operations have in common. */
+/* Operations of explanation methods that go beyond the hidden attention and its baselines:
+ * gradients at the pixels, inputs that are averaged over, AttnLRP's rule, influence through a scan.
+ * Part of ops.h, which says what all operations have in common. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,15 +11,16 @@ typedef struct real real;
 
 /* ---- gradients at the pixels, inputs to average over -------------------------------------- */
 
-/* The transpose of patchify: a pixel's value is the sum of its values in all patches that hold it. */
+/* The transpose of patchify: a pixel's value is the sum of its values in all patches that hold it.
+ */
 struct fold_args {
     int n, side, patch, stride, grid;
     const real *patches; /* [n, grid*grid, 3*patch*patch], columns (channel, y, x) */
     real *out;           /* [n, S, S, 3] */
 };
 
-/* patches += sigma N(0, 1), the same draw wherever a pixel stands in several patches: value (c, y, x)
- * of image i is draw_normal(stream[i], (c S + y) S + x) (draw.h), in double. */
+/* patches += sigma N(0, 1), the same draw wherever a pixel stands in several patches: value (c, y,
+ * x) of image i is draw_normal(stream[i], (c S + y) S + x) (draw.h), in double. */
 struct noise_args {
     int n, side, patch, stride, grid;
     const uint64_t *stream; /* [n], host memory */
@@ -29,14 +30,15 @@ struct noise_args {
 
 struct mix_args { /* out[i] (+)= wx[i] x[i] + wy[i] y[i] */
     int n;
-    size_t count;      /* elements per image */
-    const real *x, *y; /* [n, count]; y or NULL */
+    size_t count;          /* elements per image */
+    const real *x, *y;     /* [n, count]; y or NULL */
     const double *wx, *wy; /* [n], host memory; wy or NULL with y */
     bool accumulate;
     real *out; /* may be x or y */
 };
 
-/* ---- AttnLRP (Achtibat et al. 2024): the gamma rule of y = x Wᵀ + b ----------------------------- */
+/* ---- AttnLRP (Achtibat et al. 2024): the gamma rule of y = x Wᵀ + b -----------------------------
+ */
 
 /* Before the products: with z = y - b,
  *     d = y + γ ((z + t)/2 + max(b, 0)) where y > 0,  y + γ ((z - t)/2 + min(b, 0)) where y < 0
@@ -57,11 +59,12 @@ struct gamma_join_args { /* gx = (1 + γ/2) a + γ/2 b, minus in place of plus w
     real *gx;              /* may be a or b */
 };
 
-/* ---- X-VMamba (Mabrok and Zafari 2025): influence of a token through the scan ------------------ */
+/* ---- X-VMamba (Mabrok and Zafari 2025): influence of a token through the scan ------------------
+ */
 
 /* Mean over channels, and over both directions, of
- *     Σ_n |Δ_t B_t| q_t,  q_t = |C_t| + exp(Δ_{t+1} A) q_{t+1}            (in the direction's order)
- * or, gramian, of  Σ_n C_t² (Δ_t B_t)² / (1 - exp(2 Δ_t A) + 1e-8). */
+ *     Σ_n |Δ_t B_t| q_t,  q_t = |C_t| + exp(Δ_{t+1} A) q_{t+1}            (in the direction's
+ * order) or, gramian, of  Σ_n C_t² (Δ_t B_t)² / (1 - exp(2 Δ_t A) + 1e-8). */
 struct scan_influence_args {
     int n, len, chan, state, rank;
     struct {

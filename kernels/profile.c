@@ -43,8 +43,8 @@ static struct cost product(const struct backend *be, const struct weight *w, dou
     struct sized s = size_of(be, w);
     double element = (double)be->real_size;
     return (struct cost){ 2 * rows * s.out * s.in,
-                          element * (rows * s.in + s.in * s.out +
-                                     rows * s.out * (accumulate ? 2 : 1)) };
+                          element *
+                              (rows * s.in + s.in * s.out + rows * s.out * (accumulate ? 2 : 1)) };
 }
 
 static struct cost cost_linear(const struct backend *be, const struct linear_args *a)
@@ -117,8 +117,8 @@ static struct cost cost_map2(const struct backend *be, const struct map2_args *a
 static struct cost cost_patchify(const struct backend *be, const struct patchify_args *a)
 {
     double values = 3.0 * a->n * a->grid * a->grid * a->patch * a->patch;
-    return (struct cost){ 2 * values, (double)be->real_size * values +
-                                          7.0 * a->n * a->side * a->side };
+    return (struct cost){ 2 * values,
+                          (double)be->real_size * values + 7.0 * a->n * a->side * a->side };
 }
 
 /* Operations whose cost nobody has asked for yet: only their time is kept. */

@@ -120,8 +120,8 @@ enum status h5_dataset(const struct h5_file *f, const char *group, const char *n
     enum status status = OK;
     if (!good) {
         describe(dataset, have, sizeof have);
-        status =
-            fail(err, E_DATA, "%s: %s is %s: a result file has %s there", f->path, path, have, want);
+        status = fail(err, E_DATA, "%s: %s is %s: a result file has %s there", f->path, path, have,
+                      want);
     } else if (!size_mul(rows, columns, &count)) {
         status = fail(err, E_NOMEM, "%s: %s: too large", f->path, path);
     } else {
@@ -254,8 +254,9 @@ enum status h5_strings(const struct h5_file *f, const char *path, size_t most, c
     enum status status = OK;
     if (H5Tget_class(type) != H5T_STRING || extent(dataset, dims) != 1 || dims[0] > most) {
         describe(dataset, have, sizeof have);
-        status = fail(err, E_DATA, "%s: %s is %s: a result file has strings [N], N at most %zu, there",
-                      f->path, path, have, most);
+        status =
+            fail(err, E_DATA, "%s: %s is %s: a result file has strings [N], N at most %zu, there",
+                 f->path, path, have, most);
     } else if (!(*out = calloc(dims[0] ? dims[0] : 1, sizeof **out))) {
         status = fail(err, E_NOMEM, "%s: %s: no memory", f->path, path);
     } else if (!read_strings(dataset, type, dims[0], *out)) {

@@ -83,7 +83,8 @@ enum status h5_list(const struct h5_file *f, const char *group, struct h5_names 
     *out = (struct h5_names){ 0 };
     hid_t id = H5Gopen2(f->id, group, H5P_DEFAULT);
     if (id < 0)
-        return fail(err, E_DATA, "%s: %s: not a group, which a result file has there", f->path, group);
+        return fail(err, E_DATA, "%s: %s: not a group, which a result file has there", f->path,
+                    group);
     herr_t done = H5Literate(id, H5_INDEX_NAME, H5_ITER_INC, NULL, add_name, out);
     H5Gclose(id);
     if (done < 0) {

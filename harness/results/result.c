@@ -28,7 +28,8 @@ static enum status read_attributes(struct result *r, const struct h5_file *f, st
     r->schema = (int)number;
     TRY(h5_number_attribute(f, "complete", &number, &found, err));
     if (!found)
-        return fail(err, E_DATA, "%s: no attribute complete: a result file has it (0 or 1)", f->path);
+        return fail(err, E_DATA, "%s: no attribute complete: a result file has it (0 or 1)",
+                    f->path);
     r->complete = number != 0;
     TRY(h5_number_attribute(f, "seconds", &r->seconds, &found, err));
     if (!found)
@@ -166,7 +167,7 @@ double result_blank_class(const struct result *r, enum explained explained, size
     int32_t class = r->predicted[image];
     if (explained == EXPLAINED_TARGET)
         return result_blank_prob(r, image);
-    if (b->prob == NULL || class < 0 || (b->classes > 0 && (size_t)class >= b->classes))
+    if (b->prob == NULL || class < 0 || (b->classes > 0 && (size_t) class >= b->classes))
         return NAN;
     return (double)(b->classes > 0 ? b->prob[class] : b->prob_class[image]);
 }

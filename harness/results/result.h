@@ -1,6 +1,6 @@
-/* Reading a result file (schemas 1 and 2, results/schema.md). The file is taken as hostile: every group,
- * dataset, type and shape is checked before memory is taken, and an error names the file, what is
- * wrong in it and what would be right.
+/* Reading a result file (schemas 1 and 2, results/schema.md). The file is taken as hostile: every
+ * group, dataset, type and shape is checked before memory is taken, and an error names the file,
+ * what is wrong in it and what would be right.
  *
  * HDF5 is called without a lock: for the report commands, which have one thread. */
 #pragma once
@@ -133,8 +133,8 @@ const struct result_segmentation *result_find_segmentation(const struct result *
                                                            const char *method, enum explained);
 const struct result_map *result_find_map(const struct result *, const char *method, enum explained);
 
-/* Probability of the label, and of the class that was explained, on the fully filled image; NaN where
- * the file does not say. */
+/* Probability of the label, and of the class that was explained, on the fully filled image; NaN
+ * where the file does not say. */
 double result_blank_prob(const struct result *, size_t image);
 double result_blank_class(const struct result *, enum explained, size_t image);
 

@@ -26,9 +26,10 @@ typedef void (*bootstrap_statistic)(const double *sums, size_t n, double *figure
 
 /* Intervals of figures(sum of rows). rows [n, columns]: what is summed per image, so that a mean, a
  * ratio of totals, an mIoU or a difference of two runs are all resampled as what they are.
- * Bias-corrected and accelerated, at a level that knows n (interval.h); where all images agree, what
- * an unseen one could change. range [figures]: the lowest and highest value that each can take.
- * out [figures]. NaN where n = 0, or where a resample or all images but one gave NaN. E_NOMEM. */
+ * Bias-corrected and accelerated, at a level that knows n (interval.h); where all images agree,
+ * what an unseen one could change. range [figures]: the lowest and highest value that each can
+ * take. out [figures]. NaN where n = 0, or where a resample or all images but one gave NaN.
+ * E_NOMEM. */
 enum status bootstrap_intervals(const double *rows, size_t n, int columns,
                                 bootstrap_statistic statistic, int figures,
                                 const struct interval *range, const struct bootstrap_options *,

@@ -1,6 +1,6 @@
 /* softmax(scale q kᵀ) v, per head: two batched products with a softmax between. The maps go to
- * `probs`, or to scratch for as many images at a time as SCRATCH allows. Narrow arrays go through flash.h
- * where it has the width of a head. */
+ * `probs`, or to scratch for as many images at a time as SCRATCH allows. Narrow arrays go through
+ * flash.h where it has the width of a head. */
 #include "flash.h"
 #include "linear.h"
 
@@ -59,7 +59,8 @@ static void attend(struct backend *be, const struct attention_args *a, int n, co
     m.c.s1 = len * len;
     m.alpha = a->scale;
     cu_matmul<T>(be, &m, false);
-    CU_LAUNCH(be, softmax_kernel<T>, cu_blocks(rows, WARPS), THREADS, 0, wr<T>(probs), rows, a->len);
+    CU_LAUNCH(be, softmax_kernel<T>, cu_blocks(rows, WARPS), THREADS, 0, wr<T>(probs), rows,
+              a->len);
     const struct matrix maps = m.c;
     m.a = maps;
     m.b = part_of(be, a, qkv, 2);
@@ -118,12 +119,13 @@ static __global__ void widen_qkv_kernel(const __nv_bfloat16 *from, float *to, si
 static void attend_widened(struct backend *be, const struct attention_args *given)
 {
     struct attention_args a = *given;
-    const size_t rows = (size_t)a.n * a.len, width = (size_t)a.heads * a.dim, count = rows * 3 * width;
+    const size_t rows = (size_t)a.n * a.len, width = (size_t)a.heads * a.dim,
+                 count = rows * 3 * width;
     float *wide = (float *)cu_scratch(be, SLOT_WIDE, (count + rows * width) * sizeof(float));
     if (wide == NULL)
         return;
-    CU_LAUNCH(be, widen_qkv_kernel, cu_blocks(count, THREADS), THREADS, 0,
-              rd<__nv_bfloat16>(a.qkv), wide, count);
+    CU_LAUNCH(be, widen_qkv_kernel, cu_blocks(count, THREADS), THREADS, 0, rd<__nv_bfloat16>(a.qkv),
+              wide, count);
     a.qkv = (const real *)wide;
     a.out = (real *)(wide + count);
     attend_all<float>(be, &a);

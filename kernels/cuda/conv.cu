@@ -1,5 +1,6 @@
 /* Depthwise causal convolution and SiLU, both directions (SPEC 2.2), its backward, and the row of
- * Zimerman et al. A thread takes one channel of RUN tokens; neighbours take neighbouring channels. */
+ * Zimerman et al. A thread takes one channel of RUN tokens; neighbours take neighbouring channels.
+ */
 #include "num.h"
 #include "index.h"
 
@@ -57,8 +58,9 @@ static __global__ void conv_silu_any(const __grid_constant__ struct conv_silu_ar
     const X *x = rd<X>(a.x) + at.row * a.ldx + at.chan;
     for (int dir = 0; dir < 2; dir++) {
         const struct conv_dir *d = &a.dir[dir];
-        const taps_any<T, X> conv = { rd<T>(d->w) + at.chan, x, rd<T>(d->b)[at.chan], a.taps, a.chan,
-                                      a.len, a.ldx };
+        const taps_any<T, X> conv = {
+            rd<T>(d->w) + at.chan, x, rd<T>(d->b)[at.chan], a.taps, a.chan, a.len, a.ldx
+        };
         for (int t = at.token; t < min(at.token + RUN, a.len); t++) {
             const size_t out = (at.row + t) * a.chan + at.chan;
             const T p = conv.at(dir, t);
@@ -69,8 +71,8 @@ static __global__ void conv_silu_any(const __grid_constant__ struct conv_silu_ar
     }
 }
 
-/* gx[s] sums over every output t that read x[s]. The ratio SiLU(p)/p~ falls to 0 within 1e-6 of p = 0,
- * so there p is summed in double: the rounding of a float sum would move it by half. */
+/* gx[s] sums over every output t that read x[s]. The ratio SiLU(p)/p~ falls to 0 within 1e-6 of p =
+ * 0, so there p is summed in double: the rounding of a float sum would move it by half. */
 template <typename T>
 static __global__ void conv_back_any(const __grid_constant__ struct conv_silu_back_args a)
 {
@@ -82,8 +84,8 @@ static __global__ void conv_back_any(const __grid_constant__ struct conv_silu_ba
         T sum = 0;
         for (int dir = 0; dir < 2; dir++) {
             const T *w = rd<T>(a.dir[dir].w) + at.chan;
-            const taps_any<T, T> conv = { w, x, rd<T>(a.dir[dir].b)[at.chan], a.taps, a.chan, a.len,
-                                       a.ldx };
+            const taps_any<T, T> conv = { w,     x,    rd<T>(a.dir[dir].b)[at.chan], a.taps, a.chan,
+                                          a.len, a.ldx };
             for (int k = 0; k < a.taps; k++) {
                 const int t = tap_source(1 - dir, s, a.taps, k);
                 if (t < 0 || t >= a.len)

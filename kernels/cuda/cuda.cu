@@ -37,8 +37,9 @@ bool cu_check_blas(struct backend *be, cublasStatus_t s, const char *what, const
                    int line)
 {
     if (s != CUBLAS_STATUS_SUCCESS && be->failed.code == OK)
-        fail(&be->failed, s == CUBLAS_STATUS_ALLOC_FAILED ? E_NOMEM : E_DEVICE, "%s:%d: %s: %s (%s)",
-             base_name(file), line, what, cublasGetStatusString(s), cublasGetStatusName(s));
+        fail(&be->failed, s == CUBLAS_STATUS_ALLOC_FAILED ? E_NOMEM : E_DEVICE,
+             "%s:%d: %s: %s (%s)", base_name(file), line, what, cublasGetStatusString(s),
+             cublasGetStatusName(s));
     return s == CUBLAS_STATUS_SUCCESS;
 }
 
@@ -76,7 +77,8 @@ void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
         CU_LEND(cu->stream, cu->slot[slot].p, bytes, cu->slot[slot].size);
         return cu->slot[slot].p;
     }
-    if (cu->recording) { /* not if equal keys mean equal passes: the first one made it large enough */
+    if (cu->recording) { /* not if equal keys mean equal passes: the first one made it large enough
+                          */
         fail(&be->failed, E_DEVICE, "an operation's scratch grows while its pass is recorded");
         return NULL;
     }
@@ -136,8 +138,8 @@ static void cu_upload(struct backend *be, void *to, const void *from, size_t byt
     }
 }
 
-/* Piece by piece, too. Nothing is waited for while there are pinned buffers: the host goes on queueing
- * work, and sync takes what has come down. */
+/* Piece by piece, too. Nothing is waited for while there are pinned buffers: the host goes on
+ * queueing work, and sync takes what has come down. */
 static void cu_download(struct backend *be, void *to, const void *from, size_t bytes)
 {
     if (!cu_begin(be))
@@ -166,8 +168,8 @@ static void cu_memory(struct backend *be, size_t *available, size_t *total)
 static enum status cu_sync(struct backend *be, struct error *err)
 {
     struct cu *cu = cu_of(be);
-    const bool done = cudaSetDevice(cu->device) == cudaSuccess &&
-                      CU_TRY(be, cudaStreamSynchronize(cu->stream));
+    const bool done =
+        cudaSetDevice(cu->device) == cudaSuccess && CU_TRY(be, cudaStreamSynchronize(cu->stream));
     for (int i = 0; i < CU_STAGES; i++) { /* the oldest first */
         struct cu_stage *s = &cu->stage[(cu->next_stage + i) % CU_STAGES];
         if (!done)
@@ -223,15 +225,17 @@ static enum status find_device(const struct backend_options *options, int *devic
         char have[40] = "none";
         if (driver != 0)
             snprintf(have, sizeof have, "for CUDA %d.%d", driver / 1000, driver % 1000 / 10);
-        const bool none = e == cudaErrorNoDevice || (e == cudaErrorInsufficientDriver && driver == 0);
-        return fail(err, none ? E_ABSENT : E_DEVICE,
-                    "no usable NVIDIA GPU: %s (%s; driver: %s, needed: for CUDA %d.%d); device = cpu "
-                    "runs everywhere",
-                    cudaGetErrorString(e), cudaGetErrorName(e), have, CUDART_VERSION / 1000,
-                    CUDART_VERSION % 1000 / 10);
+        const bool none =
+            e == cudaErrorNoDevice || (e == cudaErrorInsufficientDriver && driver == 0);
+        return fail(
+            err, none ? E_ABSENT : E_DEVICE,
+            "no usable NVIDIA GPU: %s (%s; driver: %s, needed: for CUDA %d.%d); device = cpu "
+            "runs everywhere",
+            cudaGetErrorString(e), cudaGetErrorName(e), have, CUDART_VERSION / 1000,
+            CUDART_VERSION % 1000 / 10);
     }
-    *device = options->share_devices && options->device > 0 ? options->device % count
-                                                            : options->device;
+    *device =
+        options->share_devices && options->device > 0 ? options->device % count : options->device;
     if (*device < 0 || *device >= count)
         return fail(err, E_CONFIG, "GPU %d: this machine has %d, numbered from 0", options->device,
                     count);

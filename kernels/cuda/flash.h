@@ -1,13 +1,17 @@
-/* Attention of narrow arrays on tensor cores, the maps in registers alone (Dao et al. 2022): a warp takes 16
- * queries, the block's four warps share tiles of keys and values in shared memory. Running maxima and sums
- * rescale what is there when a larger score comes. */
+/* Attention of narrow arrays on tensor cores, the maps in registers alone (Dao et al. 2022): a warp
+ * takes 16 queries, the block's four warps share tiles of keys and values in shared memory. Running
+ * maxima and sums rescale what is there when a larger score comes. */
 #pragma once
 
 #include "mma.h"
 #include "num.h"
 
-enum { FLASH_WARPS = 4, FLASH_THREADS = 32 * FLASH_WARPS, FLASH_QUERIES = 16 * FLASH_WARPS,
-       FLASH_KEYS = 64 };
+enum {
+    FLASH_WARPS = 4,
+    FLASH_THREADS = 32 * FLASH_WARPS,
+    FLASH_QUERIES = 16 * FLASH_WARPS,
+    FLASH_KEYS = 64
+};
 
 /* Words of shared memory between rows: the 8 rows that a warp reads at once begin 4 banks apart. */
 static __host__ __device__ constexpr int flash_stride(int elements)
@@ -39,8 +43,8 @@ __device__ __forceinline__ uint4 flash_chunk(const struct attention_args &a, int
     return *reinterpret_cast<const uint4 *>(flash_row<DIM>(a, part, token) + chunk * 8);
 }
 
-/* Keys [FLASH_KEYS][DIM] as they are, values transposed to [DIM][FLASH_KEYS]: both so that a word holds
- * two neighbours along the sum of their product. */
+/* Keys [FLASH_KEYS][DIM] as they are, values transposed to [DIM][FLASH_KEYS]: both so that a word
+ * holds two neighbours along the sum of their product. */
 template <int DIM>
 __device__ __forceinline__ void flash_load(const struct attention_args &a, int first,
                                            unsigned *keys, unsigned *values)
@@ -88,9 +92,10 @@ __device__ __forceinline__ void flash_queries(const struct attention_args &a, in
 #pragma unroll
         for (int i = 0; i < 4; i++) {
             const int token = query + i % 2 * 8;
-            q[k][i] = token < a.len ? flash_word(flash_row<DIM>(a, 0, token) + k * 16 + i / 2 * 8 +
-                                                 lane % 4 * 2)
-                                    : 0;
+            q[k][i] =
+                token < a.len
+                    ? flash_word(flash_row<DIM>(a, 0, token) + k * 16 + i / 2 * 8 + lane % 4 * 2)
+                    : 0;
         }
 }
 
@@ -144,8 +149,8 @@ template <int DIM>
 static __global__ void __launch_bounds__(FLASH_THREADS)
     flash_kernel(const __grid_constant__ struct attention_args a)
 {
-    CU_SHARED_ARRAY(unsigned, keys, FLASH_KEYS * flash_stride(DIM));
-    CU_SHARED_ARRAY(unsigned, values, DIM * flash_stride(FLASH_KEYS));
+    CU_SHARED_ARRAY(unsigned, keys, FLASH_KEYS *flash_stride(DIM));
+    CU_SHARED_ARRAY(unsigned, values, DIM *flash_stride(FLASH_KEYS));
     const int lane = threadIdx.x % 32;
     const int query = blockIdx.x * FLASH_QUERIES + threadIdx.x / 32 * 16 + lane / 4;
     const float scale = (float)(a.scale * LOG2E);

@@ -1,6 +1,6 @@
-/* Passes that come again, as CUDA graphs: one launch in place of hundreds. The first pass of a key is
- * run operation by operation (scratch grows, libraries choose and load their kernels), the second is
- * captured and its graph launched, later ones launch it again.
+/* Passes that come again, as CUDA graphs: one launch in place of hundreds. The first pass of a key
+ * is run operation by operation (scratch grows, libraries choose and load their kernels), the
+ * second is captured and its graph launched, later ones launch it again.
  *
  * Graphs hold addresses: they all go when memory is freed (cu_forget_passes). A pass that cannot be
  * captured is run as before, and so is every later one; be->pass_counts says why. */

@@ -76,8 +76,8 @@ static void heat(struct backend *be, const struct heat_args *a)
 }
 
 /* ---- rank ----
- * A stable sort of all images' pixels at once by (image, heat); the pixels enter it in the order that
- * breaks ties. For random ties that order is made by a stable sort by (image, hash) before. */
+ * A stable sort of all images' pixels at once by (image, heat); the pixels enter it in the order
+ * that breaks ties. For random ties that order is made by a stable sort by (image, hash) before. */
 
 struct sort { /* device arrays [n * pixels], two of each */
     uint64_t *key[2];
@@ -99,7 +99,8 @@ static __global__ void order_kernel(uint32_t *value, uint32_t pixels, size_t cou
 }
 
 /* Keys (image, hash of the pixel) of one image. */
-static __global__ void hash_key_kernel(uint64_t *key, uint32_t image, uint32_t pixels, uint64_t seed)
+static __global__ void hash_key_kernel(uint64_t *key, uint32_t image, uint32_t pixels,
+                                       uint64_t seed)
 {
     const uint32_t i = blockIdx.x * THREADS + threadIdx.x;
     if (i < pixels)
@@ -126,8 +127,8 @@ static __global__ void rank_kernel(const uint32_t *value, uint32_t *rank, uint32
         rank[value[i]] = (uint32_t)(i % pixels);
 }
 
-/* One block an image. Where a group of equals begins, bisection finds its end: equals are neighbours,
- * and keys hold the image. */
+/* One block an image. Where a group of equals begins, bisection finds its end: equals are
+ * neighbours, and keys hold the image. */
 static __global__ void tie_kernel(const uint64_t *keys, int32_t *largest, uint32_t pixels)
 {
     const uint64_t *key = keys + (size_t)blockIdx.x * pixels;
@@ -174,9 +175,9 @@ static bool sort_memory(struct backend *be, struct sort *s)
 /* (key[0], value[0]) -> (key[1], value[1]), stable. */
 static void sort_run(struct backend *be, struct sort *s)
 {
-    CU_TRY(be, cub::DeviceRadixSort::SortPairs(s->temporary, s->temporary_size, s->key[0], s->key[1],
-                                               s->value[0], s->value[1], (int)s->count, 0, s->bits,
-                                               cu_of(be)->stream));
+    CU_TRY(be, cub::DeviceRadixSort::SortPairs(s->temporary, s->temporary_size, s->key[0],
+                                               s->key[1], s->value[0], s->value[1], (int)s->count,
+                                               0, s->bits, cu_of(be)->stream));
 }
 
 static void rank(struct backend *be, const struct rank_args *a)

@@ -1,6 +1,6 @@
-/* Hidden attention (SPEC 4): rows and matrices. A thread walks away from row i in one channel and sums
- * the Δ of the tokens passed, i's own first: one exponential of the sum in place of a product of
- * exponentials, whose errors would add up. */
+/* Hidden attention (SPEC 4): rows and matrices. A thread walks away from row i in one channel and
+ * sums the Δ of the tokens passed, i's own first: one exponential of the sum in place of a product
+ * of exponentials, whose errors would add up. */
 #include "scan.h"
 #include "sign_reduce.h"
 
@@ -14,13 +14,16 @@ template <typename T> struct walk {
 
 /* delta: not NULL. */
 template <typename T>
-static __device__ __forceinline__ struct walk<T> walk_of(const struct attn_dir &d, int len, int chan,
-                                                         int chans, int rank, int state,
-                                                         size_t image)
-{
+static __device__ __forceinline__ struct walk<T>
+walk_of(const struct attn_dir &d, int len, int chan, int chans, int rank, int state, size_t image) {
     const int cols = rank + 2 * state;
     return (struct walk<T>){ rd<T>(d.delta) + image * len * chans + chan,
-                             rd<T>(d.xdbl) + image * len * cols, chans, cols, rank, state, T(0) };
+                             rd<T>(d.xdbl) + image *len *cols,
+                             chans,
+                             cols,
+                             rank,
+                             state,
+                             T(0) };
 }
 
 /* c = C_i */
@@ -49,8 +52,8 @@ static __device__ __forceinline__ T walk_step(struct walk<T> *k, int j, const T 
 
 enum { ROW_THREADS = 64 };
 
-/* Grid: (blocks of channels, directions, images). Direction 0 writes the tokens up to i, direction 1
- * those after it; at i itself both meet, and direction 0's thread adds them. */
+/* Grid: (blocks of channels, directions, images). Direction 0 writes the tokens up to i, direction
+ * 1 those after it; at i itself both meet, and direction 0's thread adds them. */
 template <typename T, int N>
 static __global__ void __launch_bounds__(ROW_THREADS, 1)
     hidden_row_kernel(const __grid_constant__ struct hidden_row_args a)
@@ -67,7 +70,8 @@ static __global__ void __launch_bounds__(ROW_THREADS, 1)
         meeting = walk_step(&other, a.row, a2, c, false);
     }
     const bool present = a.dir[dir].delta != NULL;
-    struct walk<T> own = {};
+    struct walk<T> own = {
+    };
     if (present) {
         own = walk_of<T>(a.dir[dir], a.len, chan, a.chan, a.rank, a.state, image);
         load_rates(rd<T>(a.dir[dir].a), a.state, a.chan, chan, a2);
@@ -98,8 +102,8 @@ template <typename T> static void hidden_row(struct backend *be, const struct hi
 
 /* ---- whole matrices ----
  * A block makes row i of an image. Its warps take 32 channels at a time, walk the row, and reduce
- * every entry over their lanes, in double as the reference does; partial [warps, L] in shared memory
- * holds what each warp has seen. */
+ * every entry over their lanes, in double as the reference does; partial [warps, L] in shared
+ * memory holds what each warp has seen. */
 
 /* Entry j of the warp's channels joins the warp's partial and the lane's range. Lanes without a
  * channel bring what changes nothing. */
@@ -204,8 +208,7 @@ static void hidden_matrix(struct backend *be, const struct hidden_matrix_args *a
 {
     if (a->n <= 0 || a->len <= 0 || a->chan <= 0 || !cu_begin(be) || !scan_state_fits(be, a->state))
         return;
-    double *ranges =
-        (double *)cu_scratch(be, SLOT_OP, (size_t)a->n * a->len * 2 * sizeof(double));
+    double *ranges = (double *)cu_scratch(be, SLOT_OP, (size_t)a->n * a->len * 2 * sizeof(double));
     if (ranges == NULL)
         return;
     SCAN_DISPATCH(T, run_matrix, be, a->state, a, ranges);

@@ -1,5 +1,5 @@
-/* Index arithmetic of the CUDA kernels. Compiled for host and device, so that tests/cuda can hold it
- * to plain loops where there is no GPU. Compiles as C too. */
+/* Index arithmetic of the CUDA kernels. Compiled for host and device, so that tests/cuda can hold
+ * it to plain loops where there is no GPU. Compiles as C too. */
 #pragma once
 
 #include <stdint.h>
@@ -31,8 +31,8 @@ HOST_DEVICE int scan_meeting(int dir, int len)
     return dir == 0 ? (len + 1) / 2 : len / 2;
 }
 
-/* Where column `col` of a row δ [R] | B [N] | C [N] goes when δ is padded to `rank_room` and B, C to
- * `room` each. */
+/* Where column `col` of a row δ [R] | B [N] | C [N] goes when δ is padded to `rank_room` and B, C
+ * to `room` each. */
 HOST_DEVICE int padded_column(int col, int rank, int state, int rank_room, int room)
 {
     if (col < rank)

@@ -3,7 +3,8 @@
 
 enum { THREADS = 256, EMBED_THREADS = 128, VIEWS = 64 };
 
-/* As many views as travel in a kernel's arguments (4 KiB): nothing to upload, nothing to wait for. */
+/* As many views as travel in a kernel's arguments (4 KiB): nothing to upload, nothing to wait for.
+ */
 struct views {
     struct view view[VIEWS];
 };
@@ -61,8 +62,8 @@ static __global__ void embed_kernel(const __grid_constant__ struct embed_args a)
         before++;
     const bool is_other = before < a.others && a.other_at[before] == t;
     const size_t patch = (size_t)image * (a.len - a.others) + t - before;
-    const T *from = is_other ? rd<T>(a.other) + (size_t)before * a.width
-                             : rd<T>(a.patches) + patch * a.width;
+    const T *from =
+        is_other ? rd<T>(a.other) + (size_t)before * a.width : rd<T>(a.patches) + patch * a.width;
     const T *pos = rd<T>(a.pos) + (size_t)t * a.width;
     T *out = wr<T>(a.out) + (size_t)blockIdx.x * a.width;
 #pragma unroll 4

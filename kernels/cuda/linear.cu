@@ -1,6 +1,6 @@
-/* linear and linear_back: cuBLASLt with its bias epilogue in float, cuBLAS and an epilogue of our own
- * in double and wherever cuBLASLt has no algorithm. cuBLASLt's GELU is the tanh approximation; the
- * exact one (SPEC 2.3) is a kernel of our own. */
+/* linear and linear_back: cuBLASLt with its bias epilogue in float, cuBLAS and an epilogue of our
+ * own in double and wherever cuBLASLt has no algorithm. cuBLASLt's GELU is the tanh approximation;
+ * the exact one (SPEC 2.3) is a kernel of our own. */
 #include "linear.h"
 
 #include <cuda_bf16.h>
@@ -43,7 +43,8 @@ static void *pack(struct backend *be, const T *from, int out, int in, bool absol
         CU_LAUNCH(be, (pack_kernel<T, __nv_bfloat16>), grid, THREADS, 0, from, (__nv_bfloat16 *)to,
                   in, ld, count, absolute);
     else
-        CU_LAUNCH(be, (pack_kernel<T, T>), grid, THREADS, 0, from, (T *)to, in, ld, count, absolute);
+        CU_LAUNCH(be, (pack_kernel<T, T>), grid, THREADS, 0, from, (T *)to, in, ld, count,
+                  absolute);
     return to;
 }
 
@@ -112,8 +113,8 @@ static __global__ void epilogue_kernel(const __grid_constant__ struct epilogue e
     *y = (Y)(e.accumulate ? T(*y) + v : v);
 }
 
-/* The same in place for rows of bf16 without gaps, 8 elements a thread: what the MLP of a ViT takes most
- * of its bytes for. */
+/* The same in place for rows of bf16 without gaps, 8 elements a thread: what the MLP of a ViT takes
+ * most of its bytes for. */
 template <typename T>
 static __global__ void narrow_gelu_kernel(__nv_bfloat16 *y, const T *bias, unsigned outs,
                                           size_t count)
@@ -150,17 +151,19 @@ static void run_epilogue(struct backend *be, const struct epilogue *e, bool narr
         CU_LAUNCH(be, (epilogue_kernel<T, T, T>), grid, THREADS, 0, *e);
 }
 
-/* y (+)= x op(W), no bias. The column-major view: yᵀ = op(W) xᵀ with op(W) = W as stored, transposed
- * for x Wᵀ. bf16 weights: x is converted by cu_lt_run alone, so here W is converted back. */
+/* y (+)= x op(W), no bias. The column-major view: yᵀ = op(W) xᵀ with op(W) = W as stored,
+ * transposed for x Wᵀ. bf16 weights: x is converted by cu_lt_run alone, so here W is converted
+ * back. */
 template <typename T> static void gemm(struct backend *be, const struct product *p)
 {
     const bool wide = sizeof(T) == sizeof(double);
     const float one = 1, beta = p->accumulate;
     const double one64 = 1, beta64 = p->accumulate;
     const cudaDataType type = wide ? CUDA_R_64F : CUDA_R_32F;
-    const cublasComputeType_t compute = wide                                 ? CUBLAS_COMPUTE_64F
-                                        : be->precision == PRECISION_FP32 ? CUBLAS_COMPUTE_32F
-                                                                         : CUBLAS_COMPUTE_32F_FAST_TF32;
+    const cublasComputeType_t compute = wide ? CUBLAS_COMPUTE_64F
+                                        : be->precision == PRECISION_FP32
+                                            ? CUBLAS_COMPUTE_32F
+                                            : CUBLAS_COMPUTE_32F_FAST_TF32;
     CU_TRY_BLAS(be, cublasGemmEx(cu_of(be)->blas, p->back ? CUBLAS_OP_N : CUBLAS_OP_T, CUBLAS_OP_N,
                                  p->outs, p->rows, p->ins,
                                  wide ? (const void *)&one64 : (const void *)&one, p->w, type,
@@ -189,7 +192,8 @@ static const float *widen(struct backend *be, enum cu_slot slot, const void *fro
     return to;
 }
 
-/* The product in the arrays' type: W and a narrow x are widened, a narrow y is made from a wide one. */
+/* The product in the arrays' type: W and a narrow x are widened, a narrow y is made from a wide
+ * one. */
 template <typename T> static void run_wide(struct backend *be, const struct product *given)
 {
     struct product p = *given;
@@ -210,8 +214,9 @@ template <typename T> static void run_wide(struct backend *be, const struct prod
     gemm<T>(be, &p);
     if (p.bias == NULL && !p.narrow_y)
         return;
-    const struct epilogue e = { (size_t)p.rows, (size_t)p.outs, (const real *)p.y, p.ldy,
-                                (const real *)p.bias, false, false, (real *)given->y, given->ldy };
+    const struct epilogue e = { (size_t)p.rows, (size_t)p.outs,       (const real *)p.y,
+                                p.ldy,          (const real *)p.bias, false,
+                                false,          (real *)given->y,     given->ldy };
     run_epilogue<T>(be, &e, false, p.narrow_y);
 }
 
@@ -229,9 +234,9 @@ template <typename T> static void linear(struct backend *be, const struct linear
     const size_t outs = (size_t)a->w->out;
     if (a->rows <= 0 || !cu_begin(be))
         return;
-    struct product p = { a->rows, a->w->in, a->w->out, false, a->w->plain, a->w->ld,
-                         a->x, a->ldx, a->bias, a->accumulate, a->y, a->ldy, a->narrow_x,
-                         a->narrow_y };
+    struct product p = { a->rows,  a->w->in, a->w->out,   false,      a->w->plain,
+                         a->w->ld, a->x,     a->ldx,      a->bias,    a->accumulate,
+                         a->y,     a->ldy,   a->narrow_x, a->narrow_y };
     if (a->act == ACT_NONE) {
         cu_run_product<T>(be, &p);
         return;
@@ -245,8 +250,9 @@ template <typename T> static void linear(struct backend *be, const struct linear
             return;
     }
     cu_run_product<T>(be, &p);
-    const struct epilogue e = { (size_t)a->rows, outs, (const real *)p.y, p.ldy, a->bias,
-                                true, a->accumulate, a->y, a->ldy };
+    const struct epilogue e = { (size_t)a->rows, outs,    (const real *)p.y,
+                                p.ldy,           a->bias, true,
+                                a->accumulate,   a->y,    a->ldy };
     run_epilogue<T>(be, &e, a->narrow_y, a->narrow_y);
 }
 
@@ -254,8 +260,9 @@ template <typename T> static void linear_back(struct backend *be, const struct l
 {
     if (a->rows <= 0 || !cu_begin(be))
         return;
-    const struct product p = { a->rows, a->w->out, a->w->in, true, a->w->plain, a->w->ld,
-                               a->gy, a->ldgy, NULL, a->accumulate, a->gx, a->ldgx, false, false };
+    const struct product p = { a->rows,  a->w->out, a->w->in, true, a->w->plain,
+                               a->w->ld, a->gy,     a->ldgy,  NULL, a->accumulate,
+                               a->gx,    a->ldgx,   false,    false };
     cu_run_product<T>(be, &p);
 }
 

@@ -82,8 +82,9 @@ static bool make_layouts(struct backend *be, const struct product *p, struct lt_
             set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p->bias)) &&
            CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->w, in, w_rows, w_cols, p->ldw)) &&
            CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->x, in, p->ins, p->rows, p->ldx)) &&
-           CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->y, p->narrow_y ? CUDA_R_16BF : CUDA_R_32F,
-                                                      p->outs, p->rows, p->ldy));
+           CU_TRY_BLAS(be,
+                       cublasLtMatrixLayoutCreate(&plan->y, p->narrow_y ? CUDA_R_16BF : CUDA_R_32F,
+                                                  p->outs, p->rows, p->ldy));
 }
 
 /* Asks for the library's best guess. No algorithm is no error: `none` is set. */
@@ -112,11 +113,10 @@ static bool find_algorithm(struct backend *be, struct lt_plan *plan)
         ok = ok && CU_TRY_BLAS(be, cublasLtMatmulPreferenceSetAttribute(
                                        wish, wishes[i].what, wishes[i].value, wishes[i].size));
     if (ok) {
-        const cublasStatus_t s =
-            cublasLtMatmulAlgoGetHeuristic(cu_of(be)->lt, plan->desc, plan->w, plan->x, plan->y,
-                                           plan->y, wish, 1, &found, &count);
-        plan->none = s != CUBLAS_STATUS_SUCCESS || count == 0 ||
-                     found.state != CUBLAS_STATUS_SUCCESS;
+        const cublasStatus_t s = cublasLtMatmulAlgoGetHeuristic(
+            cu_of(be)->lt, plan->desc, plan->w, plan->x, plan->y, plan->y, wish, 1, &found, &count);
+        plan->none =
+            s != CUBLAS_STATUS_SUCCESS || count == 0 || found.state != CUBLAS_STATUS_SUCCESS;
         if (!plan->none)
             plan->algo = found.algo;
     }
@@ -164,8 +164,8 @@ static struct lt_plan *plan_for(struct backend *be, const struct product *p)
     return NULL;
 }
 
-/* to [rows, ld] = from [rows, cols] with ldfrom, rounded to bf16; the padding is 0. Grid: (rows, parts
- * of them). */
+/* to [rows, ld] = from [rows, cols] with ldfrom, rounded to bf16; the padding is 0. Grid: (rows,
+ * parts of them). */
 static __global__ void narrow_kernel(const float *from, size_t ldfrom, __nv_bfloat16 *to, size_t ld,
                                      int cols)
 {
@@ -187,16 +187,15 @@ static __global__ void narrow_kernel(const float *from, size_t ldfrom, __nv_bflo
 void cu_narrow(struct backend *be, const float *from, size_t ldfrom, __nv_bfloat16 *to, size_t ld,
                size_t rows, int cols)
 {
-    CU_LAUNCH(be, narrow_kernel, dim3((unsigned)rows, cu_blocks(ld, THREADS * PER_THREAD)), THREADS, 0,
-              from, ldfrom, to, ld, cols);
+    CU_LAUNCH(be, narrow_kernel, dim3((unsigned)rows, cu_blocks(ld, THREADS * PER_THREAD)), THREADS,
+              0, from, ldfrom, to, ld, cols);
 }
 
 /* x in bf16, in scratch. */
 static bool narrow_input(struct backend *be, struct product *p)
 {
     const size_t ld = round_up((size_t)p->ins, BF16_PAD), count = (size_t)p->rows * ld;
-    __nv_bfloat16 *to =
-        (__nv_bfloat16 *)cu_scratch(be, SLOT_GEMM, count * sizeof(__nv_bfloat16));
+    __nv_bfloat16 *to = (__nv_bfloat16 *)cu_scratch(be, SLOT_GEMM, count * sizeof(__nv_bfloat16));
     if (to == NULL)
         return false;
     cu_narrow(be, (const float *)p->x, p->ldx, to, ld, (size_t)p->rows, p->ins);
@@ -209,8 +208,7 @@ static bool narrow_input(struct backend *be, struct product *p)
 static bool narrow_bias(struct backend *be, struct product *p)
 {
     const size_t outs = (size_t)p->outs;
-    __nv_bfloat16 *to =
-        (__nv_bfloat16 *)cu_scratch(be, SLOT_BIAS, outs * sizeof(__nv_bfloat16));
+    __nv_bfloat16 *to = (__nv_bfloat16 *)cu_scratch(be, SLOT_BIAS, outs * sizeof(__nv_bfloat16));
     if (to == NULL)
         return false;
     cu_narrow(be, (const float *)p->bias, outs, to, outs, 1, p->outs);
@@ -229,8 +227,7 @@ bool cu_lt_run(struct backend *be, const struct product *given)
     if (plan == NULL || plan->none)
         return false;
     const float alpha = 1, beta = p.accumulate;
-    if (p.bias != NULL &&
-        !set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias))
+    if (p.bias != NULL && !set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias))
         return false;
     struct cu *cu = cu_of(be);
     return CU_TRY_BLAS(be, cublasLtMatmul(cu->lt, plan->desc, &alpha, p.w, plan->w, p.x, plan->x,

@@ -16,8 +16,7 @@ template <typename F> static __device__ __forceinline__ void each(size_t count, 
     }
 }
 
-template <typename T>
-static __global__ void abs_kernel(const real *x, real *out, size_t count)
+template <typename T> static __global__ void abs_kernel(const real *x, real *out, size_t count)
 {
     each(count, [&](size_t i) { wr<T>(out)[i] = fabs(rd<T>(x)[i]); });
 }
@@ -28,7 +27,8 @@ static __global__ void ratio_kernel(const __grid_constant__ struct linear_lrp_ar
                                     size_t out)
 {
     each((size_t)a.rows * out, [&](size_t i) {
-        const double sum = (double)rd<T>(a.y)[i] - (double)rd<T>(a.b)[i % out] + (double)rd<T>(z)[i];
+        const double sum =
+            (double)rd<T>(a.y)[i] - (double)rd<T>(a.b)[i % out] + (double)rd<T>(z)[i];
         wr<T>(z)[i] = (T)safe_ratio(rd<T>(a.r)[i], sum / 2);
     });
 }
@@ -52,8 +52,7 @@ static __global__ void lrp_join_kernel(const __grid_constant__ struct lrp_join_a
     });
 }
 
-template <typename T>
-static void linear_lrp(struct backend *be, const struct linear_lrp_args *a)
+template <typename T> static void linear_lrp(struct backend *be, const struct linear_lrp_args *a)
 {
     const struct weight *w = a->w;
     const size_t in = (size_t)w->in, out = (size_t)w->out, xs = a->rows * in, zs = a->rows * out;
@@ -62,11 +61,11 @@ static void linear_lrp(struct backend *be, const struct linear_lrp_args *a)
     real *z = a->scratch, *part = be_at(be, z, zs); /* |x|, then Q W */
     CU_LAUNCH(be, abs_kernel<T>, cu_blocks(xs, THREADS * PER_THREAD), THREADS, 0, a->x, part, xs);
     const struct product both = { a->rows, w->in, w->out, false, w->abs, w->ld, part,
-                                  in, NULL, false, z, out, false, false };
+                                  in,      NULL,  false,  z,     out,    false, false };
     cu_run_product<T>(be, &both);
     CU_LAUNCH(be, ratio_kernel<T>, cu_blocks(zs, THREADS * PER_THREAD), THREADS, 0, *a, z, out);
     struct product back = { a->rows, w->out, w->in, true, w->plain, w->ld, z,
-                            out, NULL, false, part, in, false, false };
+                            out,     NULL,   false, part, in,       false, false };
     cu_run_product<T>(be, &back);
     back.w = w->abs;
     back.y = a->rx; /* r may go: Q has been made of it */

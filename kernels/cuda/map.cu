@@ -32,8 +32,7 @@ template <typename T> static __device__ __forceinline__ T map2_at(enum map2 f, T
 }
 
 /* Each element is read before it is written, by the thread that writes it: out may be a or b. */
-template <typename T>
-static __global__ void map2_kernel(const __grid_constant__ struct map2_args a)
+template <typename T> static __global__ void map2_kernel(const __grid_constant__ struct map2_args a)
 {
     const size_t first = (size_t)blockIdx.x * THREADS * PER_THREAD + threadIdx.x;
     const T scale = (T)a.scale;

@@ -22,11 +22,14 @@ static __global__ void pointers_kernel(struct pointers_args p, const void **out)
 
 static const void **make_pointers(struct backend *be, const struct matmul_args *a, size_t size)
 {
-    struct pointers_args p = { (const char *)a->a.p, (const char *)a->b.p, (const char *)a->c.p,
-                               a->a.s0 * size, a->a.s1 * size, a->b.s0 * size, a->b.s1 * size,
-                               a->c.s0 * size, a->c.s1 * size, a->b1, a->b0 * a->b1 };
-    const void **out = (const void **)cu_scratch(be, SLOT_POINTERS,
-                                                 3 * sizeof(void *) * (size_t)p.count);
+    struct pointers_args p = { (const char *)a->a.p, (const char *)a->b.p,
+                               (const char *)a->c.p, a->a.s0 * size,
+                               a->a.s1 * size,       a->b.s0 * size,
+                               a->b.s1 * size,       a->c.s0 * size,
+                               a->c.s1 * size,       a->b1,
+                               a->b0 * a->b1 };
+    const void **out =
+        (const void **)cu_scratch(be, SLOT_POINTERS, 3 * sizeof(void *) * (size_t)p.count);
     if (out != NULL)
         CU_LAUNCH(be, pointers_kernel, cu_blocks((size_t)p.count, 128), 128, 0, p, out);
     return out;
@@ -83,21 +86,21 @@ static void run_batch(struct backend *be, const struct matmul_args *a, bool exac
     const int batch = a->b0 * a->b1;
     void *c = (void *)(uintptr_t)a->c.p; /* struct matrix says const; C is the one written */
     if (one_stride(a, &a->a) && one_stride(a, &a->b) && one_stride(a, &a->c)) {
-        CU_TRY_BLAS(be, cublasGemmStridedBatchedEx(
-                            cu->blas, op_b, op_a, a->n, a->m, a->k, &s.alpha, a->b.p, s.type,
-                            (int)a->b.ld, (long long)stride_of(a, &a->b), a->a.p, s.type,
-                            (int)a->a.ld, (long long)stride_of(a, &a->a), &s.beta, c, s.type,
-                            (int)a->c.ld, (long long)stride_of(a, &a->c), batch, s.compute,
-                            CUBLAS_GEMM_DEFAULT));
+        CU_TRY_BLAS(be,
+                    cublasGemmStridedBatchedEx(
+                        cu->blas, op_b, op_a, a->n, a->m, a->k, &s.alpha, a->b.p, s.type,
+                        (int)a->b.ld, (long long)stride_of(a, &a->b), a->a.p, s.type, (int)a->a.ld,
+                        (long long)stride_of(a, &a->a), &s.beta, c, s.type, (int)a->c.ld,
+                        (long long)stride_of(a, &a->c), batch, s.compute, CUBLAS_GEMM_DEFAULT));
         return;
     }
     const void **p = make_pointers(be, a, sizeof(T));
     if (p != NULL)
-        CU_TRY_BLAS(be, cublasGemmBatchedEx(cu->blas, op_b, op_a, a->n, a->m, a->k, &s.alpha,
-                                            p + batch, s.type, (int)a->b.ld, p, s.type,
-                                            (int)a->a.ld, &s.beta, (void *const *)(p + 2 * batch),
-                                            s.type, (int)a->c.ld, batch, s.compute,
-                                            CUBLAS_GEMM_DEFAULT));
+        CU_TRY_BLAS(be,
+                    cublasGemmBatchedEx(cu->blas, op_b, op_a, a->n, a->m, a->k, &s.alpha, p + batch,
+                                        s.type, (int)a->b.ld, p, s.type, (int)a->a.ld, &s.beta,
+                                        (void *const *)(p + 2 * batch), s.type, (int)a->c.ld, batch,
+                                        s.compute, CUBLAS_GEMM_DEFAULT));
 }
 
 template <typename T> void cu_matmul(struct backend *be, const struct matmul_args *args, bool exact)

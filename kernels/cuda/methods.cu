@@ -184,8 +184,8 @@ static __device__ __forceinline__ double influence_at(bool gramian, int state, c
     return sum;
 }
 
-/* Grid: (blocks of channels, directions, images). A thread walks a channel from the direction's last
- * token on; part [n, 2, warps, L] has the sums of each warp. */
+/* Grid: (blocks of channels, directions, images). A thread walks a channel from the direction's
+ * last token on; part [n, 2, warps, L] has the sums of each warp. */
 template <typename T, int N>
 static __global__ void influence_kernel(const __grid_constant__ struct scan_influence_args a,
                                         double *part)

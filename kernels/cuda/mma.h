@@ -1,9 +1,8 @@
-/* One product of a warp's tensor cores: D [16, 8] += A [16, 16] B [16, 8], bf16 with float sums. Where
- * the elements lie among the lanes (PTX ISA, mma.m16n8k16), with g = lane / 4 and t = lane % 4:
- *     a[0], a[1]: rows g, g + 8, columns 2t, 2t + 1;  a[2], a[3]: the same rows, columns 2t + 8, 2t + 9
- *     b[0], b[1]: rows 2t, 2t + 1 and 2t + 8, 2t + 9, column g
- *     d[0], d[1]: row g, columns 2t, 2t + 1;          d[2], d[3]: row g + 8
- * The first of a pair is the lower half of its word. */
+/* One product of a warp's tensor cores: D [16, 8] += A [16, 16] B [16, 8], bf16 with float sums.
+ * Where the elements lie among the lanes (PTX ISA, mma.m16n8k16), with g = lane / 4 and t = lane %
+ * 4: a[0], a[1]: rows g, g + 8, columns 2t, 2t + 1;  a[2], a[3]: the same rows, columns 2t + 8, 2t
+ * + 9 b[0], b[1]: rows 2t, 2t + 1 and 2t + 8, 2t + 9, column g d[0], d[1]: row g, columns 2t, 2t +
+ * 1;          d[2], d[3]: row g + 8 The first of a pair is the lower half of its word. */
 #pragma once
 
 #include <cuda_bf16.h>

@@ -10,8 +10,7 @@ static __device__ __forceinline__ size_t row_of_warp(void)
 }
 
 /* x (+ h) at i, as the stream holds it. */
-template <typename T>
-static __device__ __forceinline__ T residual(const T *x, const T *h, size_t i)
+template <typename T> static __device__ __forceinline__ T residual(const T *x, const T *h, size_t i)
 {
     return h != NULL ? x[i] + h[i] : x[i];
 }
@@ -170,8 +169,8 @@ DEFINE_ROW_OP(row_reduce)
 #define DEFINE_NORM(name)                                                                          \
     template <typename T> static void name(struct backend *be, const struct name##_args *a)        \
     {                                                                                              \
-        const auto kernel = a->narrow_y ? name##_kernel<T, typename narrow_of<T>::type>            \
-                                        : name##_kernel<T, T>;                                     \
+        const auto kernel =                                                                        \
+            a->narrow_y ? name##_kernel<T, typename narrow_of<T>::type> : name##_kernel<T, T>;     \
         if (a->rows > 0 && cu_begin(be))                                                           \
             CU_LAUNCH(be, kernel, cu_blocks((size_t)a->rows, WARPS), THREADS, 0, *a);              \
     }

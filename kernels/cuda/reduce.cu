@@ -4,8 +4,7 @@
 enum { THREADS = 128 };
 
 /* Grid: (images). A block joins its image's ranges. */
-template <typename T>
-static __global__ void join_kernel(const double *ranges, int count, real *out)
+template <typename T> static __global__ void join_kernel(const double *ranges, int count, real *out)
 {
     const double *r = ranges + (size_t)blockIdx.x * count * 2;
     double min = INFINITY, max = -INFINITY;
@@ -60,8 +59,7 @@ static void channel_reduce(struct backend *be, const struct channel_reduce_args 
 {
     if (a->n <= 0 || a->len <= 0 || a->chan <= 0 || !cu_begin(be))
         return;
-    double *ranges =
-        (double *)cu_scratch(be, SLOT_OP, (size_t)a->n * a->len * 2 * sizeof(double));
+    double *ranges = (double *)cu_scratch(be, SLOT_OP, (size_t)a->n * a->len * 2 * sizeof(double));
     if (ranges == NULL)
         return;
     CU_LAUNCH(be, channel_reduce_kernel<T>, dim3(a->len, a->n), THREADS, 0, *a, ranges);
@@ -120,8 +118,7 @@ static void hidden_identity(struct backend *be, const struct hidden_identity_arg
     if (a->n <= 0 || a->chan <= 0 || !cu_begin(be))
         return;
     const unsigned blocks = cu_blocks(a->chan, THREADS);
-    double *largest =
-        (double *)cu_scratch(be, SLOT_OP, (size_t)a->n * blocks * 2 * sizeof(double));
+    double *largest = (double *)cu_scratch(be, SLOT_OP, (size_t)a->n * blocks * 2 * sizeof(double));
     if (largest == NULL)
         return;
     CU_LAUNCH(be, identity_kernel<T>, dim3(blocks, a->n), THREADS, 0, *a, largest);

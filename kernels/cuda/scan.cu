@@ -4,15 +4,15 @@
  * from there, averages and gates. Each direction's tokens of the first half are just the other's of
  * the second (scan_meeting), and between the halves lies a barrier.
  *
- * Its two floors, for a layer of Vim-S (E = 768, N = 16, R = 24, L = 197) and an image on an H100 (132
- * multiprocessors at 1.98 GHz, 3.0 TB/s as a copy measures it):
- *   exponentials  2 L E N = 4.84 million, 16 a clock and multiprocessor: 1.16 us  (the larger one)
- *   bytes         u twice, z, out (4 L E) and xdbl (2 L (R + 2N)): 2.5 MB in float, 0.83 us; 1.3 MB
- *                 narrow, 0.43 us
- * The instructions do not fit under the exponentials: for 8 steps of a channel nvcc 13 makes 1,680 of
- * them (890 the recurrence and softplus, 360 the projection, 190 what finish does, 130 loads of u, 110
- * the tile), where a scheduler has 1,024 slots in the time of 128 exponentials; and 26 tiles hold the 197 tokens
- * of a direction. So 58 % of the floor is the most to expect; scripts/gpu_check.sh measures it. */
+ * Its two floors, for a layer of Vim-S (E = 768, N = 16, R = 24, L = 197) and an image on an H100
+ * (132 multiprocessors at 1.98 GHz, 3.0 TB/s as a copy measures it): exponentials  2 L E N = 4.84
+ * million, 16 a clock and multiprocessor: 1.16 us  (the larger one) bytes         u twice, z, out
+ * (4 L E) and xdbl (2 L (R + 2N)): 2.5 MB in float, 0.83 us; 1.3 MB narrow, 0.43 us The
+ * instructions do not fit under the exponentials: for 8 steps of a channel nvcc 13 makes 1,680 of
+ * them (890 the recurrence and softplus, 360 the projection, 190 what finish does, 130 loads of u,
+ * 110 the tile), where a scheduler has 1,024 slots in the time of 128 exponentials; and 26 tiles
+ * hold the 197 tokens of a direction. So 58 % of the floor is the most to expect;
+ * scripts/gpu_check.sh measures it. */
 #include "scan.h"
 
 /* What becomes of a tile's Δ and y. X: the element of u, z and out. */
@@ -55,8 +55,8 @@ static __device__ __forceinline__ void finish(const struct scan_args &a, int dir
             out[k * step] = (X)((other[k] + y[k]) * T(0.5) * silu(gate[k]));
 }
 
-/* Grid: (blocks of channels, images). Block: (channels, directions); 4 of them a multiprocessor, where
- * their states leave room. */
+/* Grid: (blocks of channels, images). Block: (channels, directions); 4 of them a multiprocessor,
+ * where their states leave room. */
 template <typename T, int N, typename X>
 static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, sizeof(T) == 4 && N <= 16 ? 4 : 1)
     scan_kernel(const __grid_constant__ struct scan_args a)
@@ -81,7 +81,8 @@ static __global__ void __launch_bounds__(2 * SCAN_CHANNELS, sizeof(T) == 4 && N 
         s[n] = 0;
     clear_tile(tile, size, threadIdx.x, SCAN_CHANNELS);
 
-    const int meeting = scan_meeting(dir, a.len), span = (a.len + 1) / 2; /* span: the same for all */
+    const int meeting = scan_meeting(dir, a.len),
+              span = (a.len + 1) / 2; /* span: the same for all */
     for (int half = 0; half < 2; half++)
         for (int at = 0; at < span; at += SCAN_TILE) {
             const int start = (half == 0 ? 0 : meeting) + at, end = half == 0 ? meeting : a.len;

@@ -8,8 +8,8 @@
 /* Channels of a block, and steps whose inputs are loaded together. */
 enum { SCAN_CHANNELS = 64, SCAN_TILE = 8 };
 
-/* The number N of states that arrays have: 8 or 16 (in float also 32), in registers, or 256, in local
- * memory. States past the real ones have A = B = C = 0, so that they stay 0 and add 0. */
+/* The number N of states that arrays have: 8 or 16 (in float also 32), in registers, or 256, in
+ * local memory. States past the real ones have A = B = C = 0, so that they stay 0 and add 0. */
 enum { SCAN_MAX_STATE = 256 };
 
 /* Unrolls a loop over an array of N states where that puts it in registers. */
@@ -29,7 +29,7 @@ static inline int scan_room(int state, size_t real_size)
 /* Calls f<T, N>(be, args) with the room for `state`. */
 #define SCAN_DISPATCH(T, f, be, state, ...)                                                        \
     do {                                                                                           \
-        switch (scan_room(state, sizeof(T))) {                                                                \
+        switch (scan_room(state, sizeof(T))) {                                                     \
         case 8:                                                                                    \
             f<T, 8>((be), __VA_ARGS__);                                                            \
             break;                                                                                 \
@@ -37,7 +37,7 @@ static inline int scan_room(int state, size_t real_size)
             f<T, 16>((be), __VA_ARGS__);                                                           \
             break;                                                                                 \
         case 32:                                                                                   \
-            f<T, sizeof(T) == sizeof(float) ? 32 : 16>((be), __VA_ARGS__);                                                           \
+            f<T, sizeof(T) == sizeof(float) ? 32 : 16>((be), __VA_ARGS__);                         \
             break;                                                                                 \
         default:                                                                                   \
             f<T, SCAN_MAX_STATE>((be), __VA_ARGS__);                                               \
@@ -48,8 +48,10 @@ static inline int scan_room(int state, size_t real_size)
 static inline bool scan_state_fits(struct backend *be, int state)
 {
     if (state > SCAN_MAX_STATE)
-        fail(&be->failed, E_CONFIG, "the CUDA scan takes at most %d states, not %d; device = cpu "
-             "takes any number", (int)SCAN_MAX_STATE, state);
+        fail(&be->failed, E_CONFIG,
+             "the CUDA scan takes at most %d states, not %d; device = cpu "
+             "takes any number",
+             (int)SCAN_MAX_STATE, state);
     return state <= SCAN_MAX_STATE;
 }
 
@@ -73,16 +75,17 @@ __device__ __forceinline__ void load4(const double *p, double (&v)[4])
     v[3] = r.y;
 }
 
-/* The columns of xdbl for a tile of steps in shared memory: δ [R, SCAN_TILE], a step's neighbours side
- * by side, then B | C [SCAN_TILE, 2 room]. Offsets of a step or a state are then known when this is
- * compiled. */
+/* The columns of xdbl for a tile of steps in shared memory: δ [R, SCAN_TILE], a step's neighbours
+ * side by side, then B | C [SCAN_TILE, 2 room]. Offsets of a step or a state are then known when
+ * this is compiled. */
 __host__ __device__ __forceinline__ int tile_size(int rank, int room)
 {
     return SCAN_TILE * (rank + 2 * room);
 }
 
-/* Loads steps [start, start + count) of direction dir, by threads thread, thread + threads, ...; a column
- * each. The steps past them are 0. What is padding stays as it was: cleared once, by clear_tile. */
+/* Loads steps [start, start + count) of direction dir, by threads thread, thread + threads, ...; a
+ * column each. The steps past them are 0. What is padding stays as it was: cleared once, by
+ * clear_tile. */
 template <typename T>
 __device__ __forceinline__ void load_tile(T *tile, const T *xdbl, int dir, int len, int rank,
                                           int state, int room, int start, int count, int thread,

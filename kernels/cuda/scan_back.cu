@@ -98,8 +98,8 @@ static __global__ void gate_kernel(const __grid_constant__ struct scan_back_args
     const T g = share * rd<T>(a.gout)[image * dense + i];
     const T z = rd<T>(a.z)[token * a.ldz + chan];
     const T *y = w.y + image * 2 * dense + i;
-    wr<T>(a.gz)[token * a.ldgz + chan] = g * ((y[0] + y[dense]) * T(0.5)) *
-                                         silu_slope(z, a.silu_ratio);
+    wr<T>(a.gz)[token * a.ldgz + chan] =
+        g * ((y[0] + y[dense]) * T(0.5)) * silu_slope(z, a.silu_ratio);
     w.gy[image * dense + i] = g * silu(z) * T(0.5);
 }
 
@@ -197,7 +197,8 @@ static __global__ void columns_kernel(const __grid_constant__ struct scan_back_a
 
 /* The columns δ of gxdbl: gpre W_Δ for every image of the group, one product a direction. */
 template <typename T>
-static void rank_columns(struct backend *be, const struct scan_back_args *a, const struct work<T> *w)
+static void rank_columns(struct backend *be, const struct scan_back_args *a,
+                         const struct work<T> *w)
 {
     const size_t cols = (size_t)a->rank + 2 * a->state, dense = (size_t)a->len * a->chan;
     for (int dir = 0; dir < 2; dir++) {

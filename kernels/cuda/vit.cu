@@ -20,7 +20,8 @@ static __global__ void softmax_back_kernel(const __grid_constant__ struct softma
         gs[j] = T(a.scale) * p[j] * (gp[j] - dot);
 }
 
-template <typename T> static void softmax_back(struct backend *be, const struct softmax_back_args *a)
+template <typename T>
+static void softmax_back(struct backend *be, const struct softmax_back_args *a)
 {
     if (a->rows > 0 && cu_begin(be))
         CU_LAUNCH(be, softmax_back_kernel<T>, cu_blocks(a->rows, WARPS), THREADS, 0, *a);
@@ -51,7 +52,8 @@ template <typename T> static void head_mean(struct backend *be, const struct hea
                   0, *a);
 }
 
-/* ---- the LRP of a + b, in double: its sums nearly cancel, and everything is divided by them ---- */
+/* ---- the LRP of a + b, in double: its sums nearly cancel, and everything is divided by them ----
+ */
 
 enum { LRP_BLOCKS = 64 };
 
@@ -102,7 +104,8 @@ static __global__ void lrp_share_kernel(const __grid_constant__ struct lrp_add_a
     const double scale_b = safe_ratio(safe_ratio(fabs(s.b), both) * s.r, s.b);
     const size_t at = (size_t)blockIdx.y * arg.count + i;
     const double a = rd<T>(arg.a)[at], b = rd<T>(arg.b)[at];
-    const double q = safe_ratio(rd<T>(arg.r)[at], a + b); /* ra or rb may be r: q is taken already */
+    const double q =
+        safe_ratio(rd<T>(arg.r)[at], a + b); /* ra or rb may be r: q is taken already */
     wr<T>(arg.ra)[at] = (T)(a * q * scale_a);
     wr<T>(arg.rb)[at] = (T)(b * q * scale_b);
 }
@@ -124,7 +127,8 @@ template <typename T> static void lrp_add(struct backend *be, const struct lrp_a
 
 enum { ROLL_COLUMNS = 32, ROLL_PARTS = 8 }; /* of a block */
 
-/* A warp takes a row of an image's map: weight = v_i / sum, and the sum itself. Grid: (rows, images). */
+/* A warp takes a row of an image's map: weight = v_i / sum, and the sum itself. Grid: (rows,
+ * images). */
 template <typename T>
 static __global__ void roll_rows_kernel(const __grid_constant__ struct rollout_args a,
                                         double *weights, double *sums)
@@ -144,7 +148,8 @@ static __global__ void roll_rows_kernel(const __grid_constant__ struct rollout_a
     }
 }
 
-/* A block takes ROLL_COLUMNS columns, its warps every ROLL_PARTS-th row. Grid: (columns, images). */
+/* A block takes ROLL_COLUMNS columns, its warps every ROLL_PARTS-th row. Grid: (columns, images).
+ */
 template <typename T>
 static __global__ void roll_columns_kernel(const __grid_constant__ struct rollout_args a,
                                            const double *weights, const double *sums)

@@ -39,8 +39,8 @@ static void check_one_linear(struct check *c, const struct shape *s, unsigned fl
         accumulate ? uniform(c, (size_t)s->rows * ldy, -1, 1) : output(c, (size_t)s->rows * ldy);
     c->flops = 2.0 * s->rows * s->in * s->out;
     RUN(c, linear, .rows = s->rows, .w = weight_of(c, w), .x = at(c, x), .ldx = ldx,
-        .bias = at(c, bias), .act = gelu ? ACT_GELU : ACT_NONE,
-        .accumulate = accumulate, .y = at(c, y), .ldy = ldy);
+        .bias = at(c, bias), .act = gelu ? ACT_GELU : ACT_NONE, .accumulate = accumulate,
+        .y = at(c, y), .ldy = ldy);
     compare_product(c, "y", y, tolerance(s->in));
 }
 
@@ -103,14 +103,13 @@ static void check_one_lrp(struct check *c, const struct shape *s, bool in_place)
     struct pair *rx = in_place ? r : output(c, rows * in), *scratch = output(c, rows * (in + out));
     c->flops = 4.0 * s->rows * s->in * s->out;
     for (c->side = c->bench ? OWN : REF; c->side < SIDES; c->side++)
-        c->be[c->side]->op.linear(c->be[c->side],
-                                  &(struct linear_args){ .rows = s->rows,
-                                                         .w = weight_of(c, w),
-                                                         .x = at(c, x),
-                                                         .ldx = in,
-                                                         .bias = at(c, b),
-                                                         .y = at(c, y),
-                                                         .ldy = out });
+        c->be[c->side]->op.linear(c->be[c->side], &(struct linear_args){ .rows = s->rows,
+                                                                         .w = weight_of(c, w),
+                                                                         .x = at(c, x),
+                                                                         .ldx = in,
+                                                                         .bias = at(c, b),
+                                                                         .y = at(c, y),
+                                                                         .ldy = out });
     RUN(c, linear_lrp, .rows = s->rows, .w = weight_of(c, w), .x = at(c, x), .y = at(c, y),
         .b = at(c, b), .r = at(c, r), .rx = at(c, rx), .scratch = at(c, scratch));
     compare_product(c, "rx", rx, tolerance(s->in) + tolerance(s->out));

@@ -27,8 +27,7 @@ static void test_linear_back(void **state)
     uint64_t seed = 1;
     for (int i = 0; i < OUT * IN; i++)
         host[i] = (float)next_uniform(&seed, -1, 1);
-    struct weight *w =
-        be->op.weight_new(be, host, OUT, IN, WEIGHT_FORWARD | WEIGHT_BACK);
+    struct weight *w = be->op.weight_new(be, host, OUT, IN, WEIGHT_FORWARD | WEIGHT_BACK);
     assert_non_null(w);
     for (int accumulate = 0; accumulate < 2; accumulate++) {
         double *x = randoms(2, ROWS * IN, -1, 1), *gx = zeros(ROWS * IN);

@@ -48,8 +48,8 @@ static void run_products(struct bench *b)
     assert_non_null(host);
     for (int i = 0; i < CHAN * WIDTH; i++)
         host[i] = (float)(i * 37 % 101 - 50) / 100;
-    struct weight *w = be->op.weight_new(be, host, CHAN, WIDTH,
-                                         WEIGHT_FORWARD | WEIGHT_BACK | WEIGHT_LRP);
+    struct weight *w =
+        be->op.weight_new(be, host, CHAN, WIDTH, WEIGHT_FORWARD | WEIGHT_BACK | WEIGHT_LRP);
     free(host);
     assert_non_null(w);
     real *x = array(b, LEN * WIDTH, -1, 1), *y = array(b, LEN * CHAN, -1, 1);
@@ -73,8 +73,13 @@ static void run_products(struct bench *b)
     real *rx = array(b, LEN * WIDTH, 0, 0), *rel = array(b, LEN * CHAN, -1, 1);
     real *scratch = be->alloc(be, (size_t)LEN * (WIDTH + CHAN) * be->real_size);
     assert_non_null(scratch);
-    be->op.linear_lrp(be, &(struct linear_lrp_args){ .rows = LEN, .w = w, .x = x, .y = y,
-                                                     .b = bias, .r = rel, .rx = rx,
+    be->op.linear_lrp(be, &(struct linear_lrp_args){ .rows = LEN,
+                                                     .w = w,
+                                                     .x = x,
+                                                     .y = y,
+                                                     .b = bias,
+                                                     .r = rel,
+                                                     .rx = rx,
                                                      .scratch = scratch });
     be->free(be, scratch);
     be->op.weight_free(be, w);
@@ -97,8 +102,9 @@ static void run_vim(struct bench *b)
 {
     struct backend *be = b->be;
     struct conv_silu_args conv = { .n = 1, .len = LEN, .chan = CHAN, .taps = TAPS, .ldx = CHAN };
-    struct scan_args scan = { .n = 1, .len = LEN, .chan = CHAN, .state = STATE, .rank = RANK,
-                              .ldz = CHAN };
+    struct scan_args scan = {
+        .n = 1, .len = LEN, .chan = CHAN, .state = STATE, .rank = RANK, .ldz = CHAN
+    };
     conv.x = array(b, LEN * CHAN, -2, 2);
     for (int d = 0; d < 2; d++) {
         conv.dir[d] = (struct conv_dir){ array(b, TAPS * CHAN, -1, 1), array(b, CHAN, -1, 1),
@@ -148,15 +154,22 @@ static void run_vit(struct bench *b)
     struct backend *be = b->be;
     real *qkv = array(b, LEN * 3 * WIDTH, -2, 2), *out = array(b, LEN * WIDTH, 0, 0);
     real *probs = array(b, HEADS * LEN * LEN, 0, 0), *mean = array(b, LEN * LEN, 0, 0);
-    be->op.attention(be, &(struct attention_args){ .n = 1, .len = LEN, .heads = HEADS, .dim = DIM, .qkv = qkv,
-                                                   .scale = 0.3, .out = out, .probs = probs });
+    be->op.attention(be, &(struct attention_args){ .n = 1,
+                                                   .len = LEN,
+                                                   .heads = HEADS,
+                                                   .dim = DIM,
+                                                   .qkv = qkv,
+                                                   .scale = 0.3,
+                                                   .out = out,
+                                                   .probs = probs });
     be->op.head_mean(be, &(struct head_mean_args){ 1, HEADS, LEN, probs, NULL, mean });
     size_t count = (size_t)LEN * 3 * WIDTH; /* several chunks of the sums */
     real *x = array(b, count, -1, 1), *r = array(b, count, -1, 1), *other = array(b, count, 0, 0);
     be->op.lrp_add(be, &(struct lrp_add_args){ 1, count, qkv, x, r, r, other });
     real *w = array(b, WIDTH, -1, 1), *y = array(b, LEN * WIDTH, 0, 0);
-    be->op.layernorm(be, &(struct layernorm_args){ .rows = LEN, .width = WIDTH, .x = out, .w = w, .b = w,
-                                                   .eps = 1e-6, .y = y });
+    be->op.layernorm(
+        be, &(struct layernorm_args){
+                .rows = LEN, .width = WIDTH, .x = out, .w = w, .b = w, .eps = 1e-6, .y = y });
 }
 
 static void run_all(struct bench *b)

@@ -1,6 +1,6 @@
-/* Passes that be_repeat replays as CUDA graphs, beside the same passes launched operation by operation:
- * the same bits, whatever comes between them and whatever fails. On a GPU, and on the emulated one, where
- * failures can be had. */
+/* Passes that be_repeat replays as CUDA graphs, beside the same passes launched operation by
+ * operation: the same bits, whatever comes between them and whatever fails. On a GPU, and on the
+ * emulated one, where failures can be had. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,12 +16,24 @@
 
 enum { CLASSES = 6, BATCH = 4, MOST = 2 * BATCH, SIDE = 20 };
 
-static const struct micro models[] = {
-    { .type = &vim_type, .width = 24, .depth = 3, .grid = 5, .patch = 4, .classes = CLASSES,
-      .inner = 44, .state = 8, .taps = 3, .rank = 2 },
-    { .type = &vit_type, .width = 24, .depth = 2, .grid = 5, .patch = 4, .classes = CLASSES,
-      .heads = 3, .mlp = 40 }
-};
+static const struct micro models[] = { { .type = &vim_type,
+                                         .width = 24,
+                                         .depth = 3,
+                                         .grid = 5,
+                                         .patch = 4,
+                                         .classes = CLASSES,
+                                         .inner = 44,
+                                         .state = 8,
+                                         .taps = 3,
+                                         .rank = 2 },
+                                       { .type = &vit_type,
+                                         .width = 24,
+                                         .depth = 2,
+                                         .grid = 5,
+                                         .patch = 4,
+                                         .classes = CLASSES,
+                                         .heads = 3,
+                                         .mlp = 40 } };
 
 #ifdef EMULATED
 /* The emulator's switches, beside those that the test was started with. */
@@ -91,7 +103,8 @@ static void forward(const struct rig *r, struct net *net, int turn, int n, float
     struct view views[MOST];
     struct error err = { 0 };
     for (int i = 0; i < n; i++)
-        views[i] = (struct view){ .rgb = r->rgb, .rank = r->rank,
+        views[i] = (struct view){ .rgb = r->rgb,
+                                  .rank = r->rank,
                                   .removed = (uint32_t)(turn * MOST + i) % (SIDE * SIDE) };
     if (net_forward(net, views, (size_t)n, logits, &err) != OK)
         fail_msg("turn %d, %d images: %s", turn, n, err.text);
@@ -112,8 +125,10 @@ static void for_each_rig(void (*what)(const struct rig *eager, const struct rig 
     static const struct {
         const char *backend;
         enum precision precision;
-    } kinds[] = { { "cuda", PRECISION_FP32 }, { "cuda", PRECISION_TF32 },
-                  { "cuda", PRECISION_BF16 }, { "cuda64", PRECISION_DOUBLE } };
+    } kinds[] = { { "cuda", PRECISION_FP32 },
+                  { "cuda", PRECISION_TF32 },
+                  { "cuda", PRECISION_BF16 },
+                  { "cuda64", PRECISION_DOUBLE } };
     for (int k = 0; k < 2; k++)
         for (int i = 0; i < 4; i++) {
             struct model *m = micro_model(&models[k], 5);
@@ -164,8 +179,9 @@ static struct product open_product(struct backend *be, int rows)
     size_t bytes = (size_t)rows * WIDTH * sizeof(double);
     float w[WIDTH * WIDTH] = { 1 };
     void *zeros = calloc(1, bytes);
-    struct product p = { be, { .rows = rows, .ldx = WIDTH, .ldy = WIDTH, .accumulate = true,
-                               .act = ACT_GELU } };
+    struct product p = {
+        be, { .rows = rows, .ldx = WIDTH, .ldy = WIDTH, .accumulate = true, .act = ACT_GELU }
+    };
     real *x = be->alloc(be, bytes);
     p.a.w = be->op.weight_new(be, w, WIDTH, WIDTH, WEIGHT_FORWARD);
     p.a.y = be->alloc(be, bytes);
@@ -278,7 +294,8 @@ static void test_failures(void **state)
 }
 #endif
 
-/* A pass that breaks its promise and asks for more scratch under the same key is run all the same. */
+/* A pass that breaks its promise and asks for more scratch under the same key is run all the same.
+ */
 static void test_growth(void **state)
 {
     struct rig r = open_rig("cuda", PRECISION_FP32, false, NULL);

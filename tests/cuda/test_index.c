@@ -15,7 +15,8 @@
 
 enum { MAX_LEN = 70, LANES = 32, TILE = 8 };
 
-/* p[t] = Σ_k w[k] x[t-K+1+k], and in direction 1 Σ_k w[k] x[t+K-1-k] (ops.h); 1 - dir inverts it. */
+/* p[t] = Σ_k w[k] x[t-K+1+k], and in direction 1 Σ_k w[k] x[t+K-1-k] (ops.h); 1 - dir inverts it.
+ */
 static void test_taps(void **state)
 {
     (void)state;
@@ -160,9 +161,9 @@ static void test_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_taps),           cmocka_unit_test(test_padded_taps),
-        cmocka_unit_test(test_meeting),        cmocka_unit_test(test_padded_columns),
-        cmocka_unit_test(test_scatter),        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_taps),    cmocka_unit_test(test_padded_taps),
+        cmocka_unit_test(test_meeting), cmocka_unit_test(test_padded_columns),
+        cmocka_unit_test(test_scatter), cmocka_unit_test(test_samples),
         cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

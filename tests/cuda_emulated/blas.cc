@@ -125,13 +125,13 @@ cublasStatus_t cublasGemmBatchedEx(cublasHandle_t h, cublasOperation_t ta, cubla
     if (!emulated_gemm_sound(g) || count < 0)
         return CUBLAS_STATUS_INVALID_VALUE;
     emulated_enqueue(h->stream, [=]() { /* the pointers lie in device memory */
-        for (int i = 0; i < count; i++) {
-            gemm one = g;
-            one.a = a[i];
-            one.b = b[i];
-            one.c = one.d = c[i];
-            emulated_gemm(one);
-        }
+                                        for (int i = 0; i < count; i++) {
+                                            gemm one = g;
+                                            one.a = a[i];
+                                            one.b = b[i];
+                                            one.c = one.d = c[i];
+                                            emulated_gemm(one);
+                                        }
     });
     return CUBLAS_STATUS_SUCCESS;
 }

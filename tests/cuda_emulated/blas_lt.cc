@@ -7,7 +7,8 @@
 #include "emulator.h"
 #include "gemm.h"
 
-struct cublasLtContext {};
+struct cublasLtContext {
+};
 struct cublasLtDesc {
     cublasComputeType_t compute;
     cudaDataType scale;
@@ -42,7 +43,7 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *d, cublasComputeTy
                                         cudaDataType scale)
 {
     *d = new cublasLtDesc{ compute, scale, CUBLAS_OP_N, CUBLAS_OP_N, CUBLASLT_EPILOGUE_DEFAULT,
-                           NULL, -1 };
+                           NULL,    -1 };
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -158,8 +159,8 @@ static cublasLtMatmulAlgo_t stamp(const cublasLtDesc *d, const cublasLtLayout *a
     s.data[3] = (uint64_t)a->type << 40 | (uint64_t)b->type << 32 | (uint64_t)c->type << 16 |
                 (uint64_t)d->compute;
     s.data[4] = a->rows << 32 | a->cols;
-    s.data[5] = (uint64_t)align[0] << 48 | (uint64_t)align[1] << 32 | (uint64_t)align[2] << 16 |
-                align[3];
+    s.data[5] =
+        (uint64_t)align[0] << 48 | (uint64_t)align[1] << 32 | (uint64_t)align[2] << 16 | align[3];
     s.data[6] = b->rows;
     s.data[7] = 0x65766c68;
     return s;

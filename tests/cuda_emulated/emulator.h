@@ -11,5 +11,6 @@ void emulated_enqueue(cudaStream_t, std::function<void()>);
 bool emulated_launch_fits(const emulated_launch &);
 void emulated_run(const emulated_launch &, const std::function<void()> &thread);
 
-/* A switch of the environment variable EVALH_EMULATED, "name=number,name=number", or `otherwise`. */
+/* A switch of the environment variable EVALH_EMULATED, "name=number,name=number", or `otherwise`.
+ */
 long emulated_option(const char *name, long otherwise);

@@ -1,5 +1,5 @@
-/* Stacks to run on, and changing between them without the system's help (swapcontext makes two system
- * calls, and a warp's sum takes hundreds of changes). */
+/* Stacks to run on, and changing between them without the system's help (swapcontext makes two
+ * system calls, and a warp's sum takes hundreds of changes). */
 #pragma once
 
 #include <stddef.h>

@@ -13,7 +13,7 @@ struct CUstream_st {
     uint64_t queued, done;
     struct CUgraph_st *capture;
     enum cudaStreamCaptureMode mode;
-    bool spoilt; /* the capture is */
+    bool spoilt;            /* the capture is */
     long launches, failing; /* of the capture; which of them fails, 0: none */
 };
 

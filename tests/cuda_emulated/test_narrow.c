@@ -1,5 +1,5 @@
-/* Operations on narrow arrays (ops.h: bf16) beside the same operations on float arrays that hold the same
- * numbers, on the emulated GPU under PRECISION_BF16. */
+/* Operations on narrow arrays (ops.h: bf16) beside the same operations on float arrays that hold
+ * the same numbers, on the emulated GPU under PRECISION_BF16. */
 #include <math.h>
 #include <stdarg.h>
 #include <setjmp.h>
@@ -75,8 +75,8 @@ static void compare(const struct both *b, double roundings, const char *what)
     for (size_t i = 0; i < b->count; i++) {
         double apart = fabs((double)x[i] - (double)from_bf16(y[i]));
         if (!(apart <= roundings * 0x1p-8 * most)) /* NaN fails, too */
-            fail_msg("%s: %g beside %g at %zu of %zu", what, (double)from_bf16(y[i]), (double)x[i], i,
-                     b->count);
+            fail_msg("%s: %g beside %g at %zu of %zu", what, (double)from_bf16(y[i]), (double)x[i],
+                     i, b->count);
     }
     free(x);
     free(y);
@@ -85,10 +85,12 @@ static void compare(const struct both *b, double roundings, const char *what)
 static void test_norm(void **unused)
 {
     (void)unused;
-    struct both x = both(7 * 43, -2, 2), w = both(43, 0, 2), b = both(43, -1, 1), y = both(7 * 43, 0, 0);
+    struct both x = both(7 * 43, -2, 2), w = both(43, 0, 2), b = both(43, -1, 1),
+                y = both(7 * 43, 0, 0);
     struct rmsnorm_args r = { .rows = 7, .width = 43, .x = x.wide, .w = w.wide, .eps = 1e-5 };
-    struct layernorm_args l = { .rows = 7, .width = 43, .x = x.wide, .w = w.wide, .b = b.wide,
-                                .eps = 1e-6 };
+    struct layernorm_args l = {
+        .rows = 7, .width = 43, .x = x.wide, .w = w.wide, .b = b.wide, .eps = 1e-6
+    };
     for (int narrow = 0; narrow < 2; narrow++) {
         r.y = narrow ? y.narrow : y.wide;
         r.narrow_y = narrow;
@@ -114,10 +116,16 @@ static void linear_case(int rows, int in, int out, bool bias, enum activation ac
     struct both x = both((size_t)(rows * in), -1, 1), b = both((size_t)out, -1, 1);
     struct both y = both((size_t)(rows * out), 0, 0);
     for (int narrow = 0; narrow < 2; narrow++) {
-        const struct linear_args a = { .rows = rows, .w = w, .x = narrow ? x.narrow : x.wide,
-                                       .ldx = (size_t)in, .bias = bias ? b.wide : NULL, .act = act,
-                                       .y = narrow ? y.narrow : y.wide, .ldy = (size_t)out,
-                                       .narrow_x = narrow, .narrow_y = narrow };
+        const struct linear_args a = { .rows = rows,
+                                       .w = w,
+                                       .x = narrow ? x.narrow : x.wide,
+                                       .ldx = (size_t)in,
+                                       .bias = bias ? b.wide : NULL,
+                                       .act = act,
+                                       .y = narrow ? y.narrow : y.wide,
+                                       .ldy = (size_t)out,
+                                       .narrow_x = narrow,
+                                       .narrow_y = narrow };
         be->op.linear(be, &a);
     }
     compare(&y, 3, "linear");
@@ -127,9 +135,13 @@ static void linear_case(int rows, int in, int out, bool bias, enum activation ac
     be_read_floats(be, same, s.wide, s.count);
     be->upload(be, t.narrow, same, s.count * sizeof *same);
     for (int narrow = 0; narrow < 2; narrow++) {
-        const struct linear_args a = { .rows = rows, .w = w, .x = narrow ? x.narrow : x.wide,
-                                       .ldx = (size_t)in, .accumulate = true,
-                                       .y = narrow ? t.narrow : t.wide, .ldy = (size_t)out,
+        const struct linear_args a = { .rows = rows,
+                                       .w = w,
+                                       .x = narrow ? x.narrow : x.wide,
+                                       .ldx = (size_t)in,
+                                       .accumulate = true,
+                                       .y = narrow ? t.narrow : t.wide,
+                                       .ldy = (size_t)out,
                                        .narrow_x = narrow };
         be->op.linear(be, &a);
     }
@@ -165,10 +177,16 @@ static void conv_case(int n, int len, int chan, int taps)
         b[k] = both(e, -1, 1);
     }
     for (int narrow = 0; narrow < 2; narrow++) {
-        struct conv_silu_args a = { .n = n, .len = len, .chan = chan, .taps = taps,
-                                    .x = narrow ? x.narrow : x.wide, .ldx = 2 * e, .narrow = narrow };
+        struct conv_silu_args a = { .n = n,
+                                    .len = len,
+                                    .chan = chan,
+                                    .taps = taps,
+                                    .x = narrow ? x.narrow : x.wide,
+                                    .ldx = 2 * e,
+                                    .narrow = narrow };
         for (int k = 0; k < 2; k++)
-            a.dir[k] = (struct conv_dir){ w[k].wide, b[k].wide, narrow ? u[k].narrow : u[k].wide, NULL };
+            a.dir[k] =
+                (struct conv_dir){ w[k].wide, b[k].wide, narrow ? u[k].narrow : u[k].wide, NULL };
         be->op.conv_silu(be, &a);
     }
     for (int k = 0; k < 2; k++) {
@@ -200,13 +218,22 @@ static void scan_case(int n, int len, int chan, int states, int rank)
         d[k] = both(e, -1, 1);
     }
     for (int narrow = 0; narrow < 2; narrow++) {
-        struct scan_args s = { .n = n, .len = len, .chan = chan, .state = states, .rank = rank,
+        struct scan_args s = { .n = n,
+                               .len = len,
+                               .chan = chan,
+                               .state = states,
+                               .rank = rank,
                                .z = be_at_narrow(be, narrow, narrow ? z.narrow : z.wide, e),
-                               .ldz = 2 * e, .out = narrow ? out.narrow : out.wide,
+                               .ldz = 2 * e,
+                               .out = narrow ? out.narrow : out.wide,
                                .narrow = narrow };
         for (int k = 0; k < 2; k++)
-            s.dir[k] = (struct scan_dir){ narrow ? u[k].narrow : u[k].wide, xdbl[k].wide, w[k].wide,
-                                          b[k].wide, a[k].wide, d[k].wide };
+            s.dir[k] = (struct scan_dir){ narrow ? u[k].narrow : u[k].wide,
+                                          xdbl[k].wide,
+                                          w[k].wide,
+                                          b[k].wide,
+                                          a[k].wide,
+                                          d[k].wide };
         be->op.scan(be, &s);
     }
     compare(&out, 3, "scan"); /* the first direction's y is rounded on the way */
@@ -227,10 +254,14 @@ static void attention_case(int n, int len, int heads, int dim)
     size_t rows = (size_t)(n * len), width = (size_t)(heads * dim);
     struct both qkv = both(rows * 3 * width, -2, 2), out = both(rows * width, 0, 0);
     for (int narrow = 0; narrow < 2; narrow++) {
-        const struct attention_args a = { .n = n, .len = len, .heads = heads, .dim = dim,
+        const struct attention_args a = { .n = n,
+                                          .len = len,
+                                          .heads = heads,
+                                          .dim = dim,
                                           .qkv = narrow ? qkv.narrow : qkv.wide,
                                           .scale = 1 / sqrt((double)dim),
-                                          .out = narrow ? out.narrow : out.wide, .narrow = narrow };
+                                          .out = narrow ? out.narrow : out.wide,
+                                          .narrow = narrow };
         be->op.attention(be, &a);
     }
     compare(&out, 3, "attention"); /* the maps are rounded, too */

@@ -37,8 +37,8 @@ static int race(int n)
     return sum == 0;
 }
 
-/* What one loop wrote, the next reads at another place, behind OpenMP's barrier: no race. Reported as
- * one where the order that OpenMP keeps is not known to the sanitizer. */
+/* What one loop wrote, the next reads at another place, behind OpenMP's barrier: no race. Reported
+ * as one where the order that OpenMP keeps is not known to the sanitizer. */
 static int order(int n)
 {
     enum { LENGTH = 1000 };

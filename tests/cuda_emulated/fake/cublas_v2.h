@@ -32,19 +32,19 @@ cublasStatus_t cublasCreate(cublasHandle_t *);
 cublasStatus_t cublasDestroy(cublasHandle_t);
 cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t);
 cublasStatus_t cublasSetWorkspace(cublasHandle_t, void *, size_t);
-cublasStatus_t cublasGemmEx(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb, int m, int n,
-                            int k, const void *alpha, const void *a, cudaDataType, int lda,
+cublasStatus_t cublasGemmEx(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb, int m,
+                            int n, int k, const void *alpha, const void *a, cudaDataType, int lda,
                             const void *b, cudaDataType, int ldb, const void *beta, void *c,
                             cudaDataType, int ldc, cublasComputeType_t, cublasGemmAlgo_t);
-cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb,
-                                          int m, int n, int k, const void *alpha, const void *a,
-                                          cudaDataType, int lda, long long stride_a, const void *b,
-                                          cudaDataType, int ldb, long long stride_b,
-                                          const void *beta, void *c, cudaDataType, int ldc,
-                                          long long stride_c, int count, cublasComputeType_t,
-                                          cublasGemmAlgo_t);
-cublasStatus_t cublasGemmBatchedEx(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb, int m,
-                                   int n, int k, const void *alpha, const void *const a[],
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t ta,
+                                          cublasOperation_t tb, int m, int n, int k,
+                                          const void *alpha, const void *a, cudaDataType, int lda,
+                                          long long stride_a, const void *b, cudaDataType, int ldb,
+                                          long long stride_b, const void *beta, void *c,
+                                          cudaDataType, int ldc, long long stride_c, int count,
+                                          cublasComputeType_t, cublasGemmAlgo_t);
+cublasStatus_t cublasGemmBatchedEx(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb,
+                                   int m, int n, int k, const void *alpha, const void *const a[],
                                    cudaDataType, int lda, const void *const b[], cudaDataType,
-                                   int ldb, const void *beta, void *const c[], cudaDataType, int ldc,
-                                   int count, cublasComputeType_t, cublasGemmAlgo_t);
+                                   int ldb, const void *beta, void *const c[], cudaDataType,
+                                   int ldc, int count, cublasComputeType_t, cublasGemmAlgo_t);

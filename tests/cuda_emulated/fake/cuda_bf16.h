@@ -14,7 +14,9 @@ struct __nv_bfloat16 {
         else
             bits = (unsigned short)((u + 0x7fff + (u >> 16 & 1)) >> 16);
     }
-    __nv_bfloat16(double x) : __nv_bfloat16((float)x) {}
+    __nv_bfloat16(double x) : __nv_bfloat16((float)x)
+    {
+    }
     operator float() const
     {
         unsigned u = (unsigned)bits << 16;

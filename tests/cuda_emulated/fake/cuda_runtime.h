@@ -1,6 +1,6 @@
 /* In place of NVIDIA's header where kernels/cuda is compiled for the host (README.md beside this
- * folder): the part of the runtime and of the device language that those files use. What is declared
- * here behaves as NVIDIA documents it, or stricter. */
+ * folder): the part of the runtime and of the device language that those files use. What is
+ * declared here behaves as NVIDIA documents it, or stricter. */
 #pragma once
 
 #include <cmath>
@@ -28,7 +28,9 @@ struct uint3 {
 
 struct dim3 {
     unsigned x, y, z;
-    dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+    dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z)
+    {
+    }
 };
 
 struct alignas(16) float4 {
@@ -75,20 +77,20 @@ static inline unsigned __float_as_uint(float x)
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
-using std::fmaxf;
 using std::fmax;
+using std::fmaxf;
 using std::fmin;
 
-/* Where all threads of a block, or the lanes of a mask, have to come. `where`: the call's own place,
- * which must be the same for all of them. */
+/* Where all threads of a block, or the lanes of a mask, have to come. `where`: the call's own
+ * place, which must be the same for all of them. */
 #define EMULATED_TEXT2(x) #x
 #define EMULATED_TEXT(x) EMULATED_TEXT2(x)
 #define EMULATED_HERE __FILE__ ":" EMULATED_TEXT(__LINE__)
 void emulated_barrier(const char *where);
 #define __syncthreads() emulated_barrier(EMULATED_HERE)
 
-/* Each lane of the mask leaves `size` bytes, at most EMULATED_SLOT; once all have, returns what they
- * left, [32] of EMULATED_SLOT bytes, valid until the lane's next exchange. */
+/* Each lane of the mask leaves `size` bytes, at most EMULATED_SLOT; once all have, returns what
+ * they left, [32] of EMULATED_SLOT bytes, valid until the lane's next exchange. */
 enum { EMULATED_SLOT = 64 };
 typedef unsigned char emulated_slot[EMULATED_SLOT];
 const emulated_slot *emulated_exchange(unsigned mask, const void *give, size_t size,
@@ -96,8 +98,7 @@ const emulated_slot *emulated_exchange(unsigned mask, const void *give, size_t s
 int emulated_lane(void);
 [[noreturn]] void emulated_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-template <typename T>
-T emulated_shuffle(unsigned mask, T value, int from, const char *where)
+template <typename T> T emulated_shuffle(unsigned mask, T value, int from, const char *where)
 {
     static_assert(sizeof(T) <= EMULATED_SLOT, "a shuffled value is larger than a slot");
     const emulated_slot *all = emulated_exchange(mask, &value, sizeof value, where);
@@ -113,8 +114,8 @@ T emulated_shuffle(unsigned mask, T value, int from, const char *where)
 #define __shfl_sync(mask, value, lane) emulated_shuffle((mask), (value), (lane), EMULATED_HERE)
 #define __syncwarp() ((void)emulated_exchange(0xffffffffu, "", 0, EMULATED_HERE))
 
-/* Shared memory, its bytes 0xff (NaN) when a block begins. tag: the same for all threads of a block,
- * another for every array. */
+/* Shared memory, its bytes 0xff (NaN) when a block begins. tag: the same for all threads of a
+ * block, another for every array. */
 void *emulated_shared(const void *tag, size_t bytes);
 void *emulated_dynamic_shared(void);
 #define CU_SHARED_ARRAY(type, name, count)                                                         \
@@ -129,14 +130,16 @@ void *emulated_dynamic_shared(void);
     E(cudaErrorInvalidValue, 1, "invalid argument")                                                \
     E(cudaErrorMemoryAllocation, 2, "out of memory")                                               \
     E(cudaErrorInvalidConfiguration, 9, "invalid configuration argument")                          \
-    E(cudaErrorInsufficientDriver, 35, "CUDA driver version is insufficient for CUDA runtime version") \
+    E(cudaErrorInsufficientDriver, 35,                                                             \
+      "CUDA driver version is insufficient for CUDA runtime version")                              \
     E(cudaErrorNoDevice, 100, "no CUDA-capable device is detected")                                \
     E(cudaErrorInvalidDevice, 101, "invalid device ordinal")                                       \
     E(cudaErrorInvalidResourceHandle, 400, "invalid resource handle")                              \
     E(cudaErrorNotReady, 600, "device not ready")                                                  \
     E(cudaErrorLaunchFailure, 719, "unspecified launch failure")                                   \
     E(cudaErrorStreamCaptureUnsupported, 900, "operation not permitted when stream is capturing")  \
-    E(cudaErrorStreamCaptureInvalidated, 901, "operation failed due to a previous error during capture")
+    E(cudaErrorStreamCaptureInvalidated, 901,                                                      \
+      "operation failed due to a previous error during capture")
 
 enum cudaError {
 #define EMULATED_ENUM(name, value, text) name = value,
@@ -153,7 +156,11 @@ typedef struct CUevent_st *cudaEvent_t;
 typedef struct CUgraph_st *cudaGraph_t;
 typedef struct CUgraphExec_st *cudaGraphExec_t;
 enum { cudaStreamDefault = 0, cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
-enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaMemcpyKind {
+    cudaMemcpyHostToDevice = 1,
+    cudaMemcpyDeviceToHost,
+    cudaMemcpyDeviceToDevice
+};
 enum cudaDeviceAttr {
     cudaDevAttrComputeCapabilityMajor = 75,
     cudaDevAttrMultiProcessorCount = 16,
@@ -231,7 +238,8 @@ void emulated_launch_kernel(const char *name, void (*kernel)(P...), dim3 grid, d
                    [kernel, kept]() { std::apply(kernel, kept); });
 }
 #define CU_START(kernel, grid, block, shared, stream, ...)                                         \
-    emulated_launch_kernel(#kernel, kernel, dim3(grid), dim3(block), (shared), (stream), __VA_ARGS__)
+    emulated_launch_kernel(#kernel, kernel, dim3(grid), dim3(block), (shared), (stream),           \
+                           __VA_ARGS__)
 
 /* Scratch is lent anew: its old bytes are lost, and those past `bytes` are nobody's. */
 void emulated_lend(cudaStream_t, void *p, size_t bytes, size_t room);

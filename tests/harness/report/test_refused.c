@@ -116,14 +116,17 @@ static void broken_files(void **state)
         "/images/status is int32 [20]: a result file has uint8 [20] there",
         "/images/label is int32 [19]: a result file has int32 [20] there",
         "/images/id is int32 [20]: a result file has strings [N]",
-        "/perturbation/raw/predicted/positive/hit is uint8 [20, 9]: a result file has uint8 [20, 10] "
+        "/perturbation/raw/predicted/positive/hit is uint8 [20, 9]: a result file has uint8 [20, "
+        "10] "
         "there",
-        "/perturbation/raw/predicted/positive/prob is float64 [20, 10]: a result file has float32 [20, "
+        "/perturbation/raw/predicted/positive/prob is float64 [20, 10]: a result file has float32 "
+        "[20, "
         "10]",
         "/perturbation/raw/predicted/sideways: a direction is positive or negative",
         "/perturbation/raw/guessed: the class is predicted or target",
         "nothing below /explain, /perturbation or /segmentation",
-        "/explain/raw/predicted/map is float32 [20, 14]: a result file has float32 [20, g, g] there",
+        "/explain/raw/predicted/map is float32 [20, 14]: a result file has float32 [20, g, g] "
+        "there",
         "/perturbation/raw: not a group",
         "/explain/raw/predicted/largest_tie is float32 [20]: a result file has int32 [20] there",
     };

@@ -6,7 +6,8 @@
 
 #include "../../../emulator.h"
 
-namespace cub {
+namespace cub
+{
 struct DeviceRadixSort {
     template <typename K, typename V>
     static cudaError_t SortPairs(void *temporary, size_t &temporary_size, const K *key, K *key_out,
@@ -29,9 +30,8 @@ struct DeviceRadixSort {
             std::vector<V> values(value, value + count);
             for (int i = 0; i < count; i++)
                 order[i] = i;
-            std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-                return (keys[a] & mask) < (keys[b] & mask);
-            });
+            std::stable_sort(order.begin(), order.end(),
+                             [&](int a, int b) { return (keys[a] & mask) < (keys[b] & mask); });
             memset(temporary, 0xff, needed);
             for (int i = 0; i < count; i++) {
                 key_out[i] = keys[order[i]];
