@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "log.h"
@@ -35,6 +36,12 @@ bool cli_parse(const struct argp *argp, int argc, char **argv, void *options, co
                int *code)
 {
     *code = EXIT_USAGE;
+    for (int i = 1; i < argc; i++) /* argp's own advice names it beside --help */
+        if (strcmp(argv[i], "--usage") == 0) {
+            argp_help(argp, stdout, ARGP_HELP_USAGE, argv[0]);
+            *code = EXIT_DONE;
+            return false;
+        }
     if (argp_parse(argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, options) != 0)
         return false;
     if (!*help)

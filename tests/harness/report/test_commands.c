@@ -217,7 +217,8 @@ static void rescore_refuses(void **state)
                                      { path, "--task", "both", NULL },
                                      { NULL } };
     static const char *const says[] = { "no /perturbation to score", "/nowhere.h5: No such file",
-                                        "md or csv", "perturbation or segmentation is expected",
+                                        "md or csv",
+                                        "perturbation, segmentation or localisation is expected",
                                         "a result file (.h5) is expected" };
     for (int i = 0; i < 5; i++) {
         struct outcome r = run_command(&command_rescore, cases[i]);
@@ -226,6 +227,16 @@ static void rescore_refuses(void **state)
             fail_msg("case %d: expected '%s', got '%s'", i, says[i], r.err);
         outcome_free(&r);
     }
+}
+
+/* What argp's advice names is there. */
+static void usage_is_there(void **state)
+{
+    (void)state;
+    struct outcome r = RUN(&command_rescore, "--usage");
+    assert_int_equal(r.code, 0);
+    assert_non_null(strstr(r.out, "[--task="));
+    outcome_free(&r);
 }
 
 static void info_result(void **state)
@@ -298,8 +309,8 @@ int main(void)
         cmocka_unit_test(side_of_the_images),    cmocka_unit_test(nothing_labelled),
         cmocka_unit_test(rescore_names_classes), cmocka_unit_test(rescore_values),
         cmocka_unit_test(rescore_segmentation),  cmocka_unit_test(thresholds_by_hand),
-        cmocka_unit_test(rescore_refuses),       cmocka_unit_test(info_result),
-        cmocka_unit_test(info_checkpoints),
+        cmocka_unit_test(usage_is_there),        cmocka_unit_test(rescore_refuses),
+        cmocka_unit_test(info_result),           cmocka_unit_test(info_checkpoints),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
