@@ -81,7 +81,8 @@ bool config_is_set(const struct config *c, const void *field)
 /* ---- errors ------------------------------------------------------------------------------ */
 
 /* "file:line: ", "--set ", or the file alone where the key is not set. */
-static void print_place(const struct config *c, const struct entry *e, char *out, size_t size)
+static void print_place(const struct config *c, const struct config_entry *e, char *out,
+                        size_t size)
 {
     out[0] = '\0';
     if (e->line > 0)
@@ -96,7 +97,7 @@ static enum status fail_at(const struct config *c, size_t key, struct error *err
                            const char *format, va_list args)
 {
     const struct config_key *k = &config_keys[key];
-    const struct entry *e = &c->entries[key];
+    const struct config_entry *e = &c->entries[key];
     char what[700], place[320];
     vsnprintf(what, sizeof what, format, args);
     print_place(c, &c->entries[key], place, sizeof place);
@@ -142,7 +143,7 @@ static size_t key_of_name(const char *name)
 enum status config_blame(const struct config *c, const void *field, struct error *err)
 {
     char place[320];
-    const struct entry *map = config_map_entry(c, err->key);
+    const struct config_entry *map = config_map_entry(c, err->key);
     if (map != NULL) {
         print_place(c, map, place, sizeof place);
         return fail_prefix(err, "%s%s = '%.200s': ", place, err->key, map->text);
@@ -153,7 +154,7 @@ enum status config_blame(const struct config *c, const void *field, struct error
         return err->code;
     if (!named)
         key = key_of_field(c, field);
-    const struct entry *e = &c->entries[key];
+    const struct config_entry *e = &c->entries[key];
     print_place(c, &c->entries[key], place, sizeof place);
     if (!named || e->text == NULL)
         return fail_prefix(err, "%s%s.%s: ", place, config_keys[key].section,

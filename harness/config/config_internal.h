@@ -5,7 +5,7 @@
 
 enum { CONFIG_KEYS_MAX = 160 };
 
-struct entry {
+struct config_entry {
     const char *text; /* value after expansion; NULL: not set and no default */
     const char *file; /* NULL: default (line 0) or command line (line -1) */
     int line;
@@ -19,8 +19,8 @@ struct held { /* a string that lives as long as the config */
 
 struct config {
     struct config_values values;
-    struct entry entries[CONFIG_KEYS_MAX];
-    struct entry map_entries[CONFIG_MAPS]; /* by values.maps.map */
+    struct config_entry entries[CONFIG_KEYS_MAX];
+    struct config_entry map_entries[CONFIG_MAPS]; /* by values.maps.map */
     const char *path;
     struct held *held;
 };
@@ -30,7 +30,7 @@ bool config_is_maps(const char *section);
 enum status config_assign_map(struct config *, const char *place, const char *name,
                               const char *value, const char *file, int line, struct error *err);
 /* The entry of "maps.NAME"; NULL: there is none. */
-const struct entry *config_map_entry(const struct config *, const char *key);
+const struct config_entry *config_map_entry(const struct config *, const char *key);
 
 enum { CONFIG_VALUE = 4096 };
 /* Replaces each ${NAME} by its value, and "~" at the beginning by the home folder; false: why not.

@@ -47,14 +47,14 @@ enum status config_assign_map(struct config *c, const char *place, const char *n
                     place, name);
     m->map[i].name = config_hold(c, name, strlen(name));
     m->map[i].path = config_hold(c, text, strlen(text));
-    c->map_entries[i] = (struct entry){ .text = m->map[i].path, .file = file, .line = line };
+    c->map_entries[i] = (struct config_entry){ .text = m->map[i].path, .file = file, .line = line };
     if (m->map[i].name == NULL || m->map[i].path == NULL)
         return fail(err, E_NOMEM, "out of memory reading the config");
     m->count += i == m->count;
     return OK;
 }
 
-const struct entry *config_map_entry(const struct config *c, const char *key)
+const struct config_entry *config_map_entry(const struct config *c, const char *key)
 {
     for (size_t i = 0; strncmp(key, "maps.", 5) == 0 && i < c->values.maps.count; i++)
         if (strcmp(key + 5, c->values.maps.map[i].name) == 0)

@@ -248,8 +248,8 @@ static const char *unwritable(const char *text)
 enum status config_assign(struct config *c, int key, const char *value, const char *file, int line,
                           struct error *err)
 {
-    struct entry *e = &c->entries[key];
-    *e = (struct entry){ .text = value, .file = file, .line = line };
+    struct config_entry *e = &c->entries[key];
+    *e = (struct config_entry){ .text = value, .file = file, .line = line };
     const char *text;
     struct error why;
     enum status status = expand(c, (size_t)key, value, &text, &why);

@@ -76,7 +76,8 @@ bool dtype_of_storage(const char *name, size_t size, enum dtype *out)
     return false;
 }
 
-enum status view_check(const struct view *v, int64_t elements, size_t *count, struct error *err)
+enum status view_check(const struct strided_view *v, int64_t elements, size_t *count,
+                       struct error *err)
 {
     size_t n = 1;
     int64_t last = v->offset; /* the furthest element that is touched */
@@ -209,7 +210,7 @@ static void read_run(enum dtype dtype, const uint8_t *at, size_t step, size_t n,
     }
 }
 
-void view_read(const struct view *v, const uint8_t *storage, bool swap, float *out)
+void view_read(const struct strided_view *v, const uint8_t *storage, bool swap, float *out)
 {
     int64_t index[TENSOR_MAX_DIMS] = { 0 };
     const size_t size = dtype_size(v->dtype);

@@ -41,7 +41,7 @@ bool dtype_of_safetensors(const char *name, enum dtype *out);
 /* By the class torch names in a persistent id: "FloatStorage". */
 bool dtype_of_storage(const char *name, size_t size, enum dtype *out);
 
-struct view {
+struct strided_view {
     enum dtype dtype;
     int ndim;
     int64_t shape[TENSOR_MAX_DIMS];
@@ -51,10 +51,11 @@ struct view {
 
 /* Refuses a view that is negative anywhere, overflows, or leaves a storage of `elements`; *count
  * becomes its number of elements. */
-enum status view_check(const struct view *, int64_t elements, size_t *count, struct error *err);
+enum status view_check(const struct strided_view *, int64_t elements, size_t *count,
+                       struct error *err);
 
 /* Row-major into out[count]; `swap` where the storage is big-endian. The view must be checked. */
-void view_read(const struct view *, const uint8_t *storage, bool swap, float *out);
+void view_read(const struct strided_view *, const uint8_t *storage, bool swap, float *out);
 
 /* Round to nearest even; infinite beyond 65504 (and for an infinite or NaN input). */
 uint16_t half_from_float(float);

@@ -50,7 +50,7 @@ struct storage {
 
 struct tensor_view {
     struct storage *storage;
-    struct view view; /* not yet checked; its offset counts from the start of the storage */
+    struct strided_view view; /* not yet checked; its offset counts from the start of the storage */
 };
 
 struct value {

@@ -8,9 +8,9 @@
 #include "sizes.h"
 #include "state_dict.h"
 
-struct entry {
+struct pickled_tensor {
     const struct storage *storage;
-    struct view view;
+    struct strided_view view;
     struct tensor *tensor;
 };
 
@@ -24,7 +24,8 @@ int storage_by_key(const void *a, const void *b)
 
 static int entry_by_key(const void *a, const void *b)
 {
-    return storage_by_key(&((const struct entry *)a)->storage, &((const struct entry *)b)->storage);
+    return storage_by_key(&((const struct pickled_tensor *)a)->storage,
+                          &((const struct pickled_tensor *)b)->storage);
 }
 
 enum status storage_check_same(const struct storage *a, const struct storage *b, struct error *err)
@@ -38,13 +39,13 @@ enum status storage_check_same(const struct storage *a, const struct storage *b,
                 dtype_name(b->dtype));
 }
 
-static enum status plan(struct checkpoint *c, const struct value *dict, struct entry *entries,
-                        struct error *err)
+static enum status plan(struct checkpoint *c, const struct value *dict,
+                        struct pickled_tensor *entries, struct error *err)
 {
     for (size_t i = 0; i < c->count; i++) {
         const struct value *key = dict->as.list.items[2 * i];
         const struct value *v = dict->as.list.items[2 * i + 1];
-        struct entry *e = &entries[i];
+        struct pickled_tensor *e = &entries[i];
         char text[VALUE_TEXT];
         if (key->kind != VALUE_STRING)
             return fail(err, E_DATA, "entry %zu of the state dict is named by %s, not a string", i,
@@ -65,7 +66,7 @@ static enum status plan(struct checkpoint *c, const struct value *dict, struct e
 }
 
 /* Storages of different keys, and that they too stay within the budget. */
-static enum status check_storages(const struct checkpoint *c, const struct entry *entries,
+static enum status check_storages(const struct checkpoint *c, const struct pickled_tensor *entries,
                                   size_t file_size, struct error *err)
 {
     size_t total = 0, bytes;
@@ -86,8 +87,9 @@ static enum status check_storages(const struct checkpoint *c, const struct entry
     return OK;
 }
 
-static enum status load(struct checkpoint *c, const struct value *dict, struct entry *entries,
-                        size_t file_size, const struct storage_source *source, struct error *err)
+static enum status load(struct checkpoint *c, const struct value *dict,
+                        struct pickled_tensor *entries, size_t file_size,
+                        const struct storage_source *source, struct error *err)
 {
     const uint8_t *bytes = NULL;
     TRY(plan(c, dict, entries, err));
@@ -95,7 +97,7 @@ static enum status load(struct checkpoint *c, const struct value *dict, struct e
     qsort(entries, c->count, sizeof *entries, entry_by_key);
     TRY(check_storages(c, entries, file_size, err));
     for (size_t i = 0; i < c->count; i++) {
-        struct entry *e = &entries[i];
+        struct pickled_tensor *e = &entries[i];
         if (i == 0 || entry_by_key(&entries[i - 1], e) != 0) {
             if (source->fetch(source->self, e->storage, &bytes, err) != OK)
                 return fail_prefix(err, "tensor %s: ", quote(e->tensor->name).text);
@@ -112,7 +114,7 @@ enum status pth_load(struct checkpoint *c, const struct value *root, size_t file
     const struct value *dict;
     TRY(find_state_dict(root, o, &dict, &c->notes, err));
     TRY(tensors_reserve(c, dict->as.list.count / 2, err));
-    struct entry *entries = calloc(c->count, sizeof *entries);
+    struct pickled_tensor *entries = calloc(c->count, sizeof *entries);
     if (entries == NULL)
         return fail(err, E_NOMEM, "no memory for a state dict of %zu tensors", c->count);
     enum status s = load(c, dict, entries, file_size, source, err);

@@ -12,8 +12,8 @@
 /* The format allows 100 MB; parsed JSON takes up to 32 times its text, so we stop earlier. */
 #define MAX_HEADER ((uint64_t)16 << 20)
 
-struct entry {
-    struct view view;
+struct header_entry {
+    struct strided_view view;
     size_t begin, end; /* of the data after the header */
     size_t tensor;
 };
@@ -28,7 +28,7 @@ static bool whole(const cJSON *item, int64_t *out)
     return true;
 }
 
-static enum status read_shape(const cJSON *list, const char *name, struct view *view,
+static enum status read_shape(const cJSON *list, const char *name, struct strided_view *view,
                               struct error *err)
 {
     const cJSON *item;
@@ -55,7 +55,7 @@ static enum status read_shape(const cJSON *list, const char *name, struct view *
     return OK;
 }
 
-static enum status read_fields(const cJSON *object, struct entry *e, struct error *err)
+static enum status read_fields(const cJSON *object, struct header_entry *e, struct error *err)
 {
     const struct quoted shown = quote(object->string);
     const char *name = shown.text;
@@ -93,20 +93,20 @@ static enum status read_fields(const cJSON *object, struct entry *e, struct erro
 
 static int by_begin(const void *a, const void *b)
 {
-    const struct entry *x = a, *y = b;
+    const struct header_entry *x = a, *y = b;
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
     return (x->end > y->end) - (x->end < y->end); /* empty tensors first */
 }
 
 /* The tensors must tile the data: no overlap, no hole, nothing behind the last one. */
-static enum status check_layout(const struct checkpoint *c, struct entry *entries, size_t data_size,
-                                struct error *err)
+static enum status check_layout(const struct checkpoint *c, struct header_entry *entries,
+                                size_t data_size, struct error *err)
 {
     size_t at = 0;
     qsort(entries, c->count, sizeof *entries, by_begin);
     for (size_t i = 0; i < c->count; i++) {
-        const struct entry *e = &entries[i];
+        const struct header_entry *e = &entries[i];
         const struct quoted shown = quote(c->tensors[e->tensor].name);
         const char *name = shown.text;
         if (e->end > data_size)
@@ -126,8 +126,9 @@ static enum status check_layout(const struct checkpoint *c, struct entry *entrie
     return OK;
 }
 
-static enum status read_tensors(struct checkpoint *c, const cJSON *header, struct entry *entries,
-                                const uint8_t *data, size_t data_size, struct error *err)
+static enum status read_tensors(struct checkpoint *c, const cJSON *header,
+                                struct header_entry *entries, const uint8_t *data, size_t data_size,
+                                struct error *err)
 {
     const cJSON *item;
     size_t n = 0;
@@ -135,7 +136,7 @@ static enum status read_tensors(struct checkpoint *c, const cJSON *header, struc
     {
         if (strcmp(item->string, "__metadata__") == 0)
             continue;
-        struct entry *e = &entries[n];
+        struct header_entry *e = &entries[n];
         struct tensor *t = &c->tensors[n];
         TRY(read_fields(item, e, err));
         /* The view covers its own bytes exactly; where these bytes lie is checked below. */
@@ -173,7 +174,7 @@ static enum status read_header(struct checkpoint *c, const cJSON *header, const 
     if (metadata > 1)
         return fail(err, E_DATA, "the safetensors header has the key __metadata__ twice");
     TRY(tensors_reserve(c, count, err));
-    struct entry *entries = calloc(count, sizeof *entries);
+    struct header_entry *entries = calloc(count, sizeof *entries);
     if (entries == NULL)
         return fail(err, E_NOMEM, "no memory for a header of %zu tensors", count);
     enum status s = read_tensors(c, header, entries, data, data_size, err);

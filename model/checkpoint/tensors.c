@@ -34,7 +34,7 @@ enum status tensors_reserve(struct checkpoint *c, size_t count, struct error *er
 }
 
 enum status tensor_plan(struct tensor *t, const char *name, size_t name_size,
-                        const struct view *view, int64_t elements, struct error *err)
+                        const struct strided_view *view, int64_t elements, struct error *err)
 {
     if (name_size == 0 || name_size > MAX_NAME || memchr(name, '\0', name_size) != NULL)
         return fail(err, E_DATA,
@@ -70,7 +70,7 @@ enum status tensors_check_budget(const struct checkpoint *c, size_t file_size, s
     return OK;
 }
 
-enum status tensor_load(struct tensor *t, const struct view *view, const uint8_t *storage,
+enum status tensor_load(struct tensor *t, const struct strided_view *view, const uint8_t *storage,
                         bool swap, struct error *err)
 {
     t->data = malloc(t->count == 0 ? 1 : t->count * sizeof(float));

@@ -252,7 +252,7 @@ static void test_safetensors(void **state)
 static void test_half(void **state)
 {
     (void)state;
-    const struct view one = { .dtype = DTYPE_F16 };
+    const struct strided_view one = { .dtype = DTYPE_F16 };
     for (uint32_t h = 0; h < 0x10000; h++) {
         uint16_t in = (uint16_t)h;
         float f;
