@@ -56,7 +56,7 @@ fits() { # MIB BATCH
     EVALH_EMULATED=memory=$1 "$EVALH" run "$c" "${small[@]}" --set data.images=13 --fresh \
         --set compute.device=cuda --set compute.batch="$2" >"$work/stdout" 2>"$work/stderr"
 }
-low=64 high=256
+low=2 high=256
 while [ $((high - low)) -gt 1 ]; do
     middle=$(((low + high) / 2))
     if fits $middle 64 && ! grep -q "half of compute.batch" "$work/stderr"; then
@@ -66,7 +66,7 @@ while [ $((high - low)) -gt 1 ]; do
     fi
 done
 fits $((high - 1)) 64 || fail "half of the batch is not tried: $(cat "$work/stderr")"
-grep -q "going on with half of compute.batch, 32" "$work/stderr" || fail "the halving is not told"
+grep -q "going on with half of compute.batch, 32" "$work/stderr" || fail "the halving is not told: $(cat "$work/stderr")"
 grep -q "13 images in" "$work/stderr" || fail "the halved run is not whole"
 fits 80 4096 && fail "4096 images fit into 80 MiB"
 grep -qE "error: .*compute.batch = [0-9]+ would fit into the [0-9]+ of 80 MiB" "$work/stderr" ||
