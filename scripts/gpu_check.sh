@@ -22,9 +22,9 @@ set -uo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top" || exit 2
 build=${BUILD:-build-gpu}
-programs=(harness/evalh tests/checkops/checkops tests/model/golden_models
+programs=(harness/evalh tests/kernels/checkops/checkops tests/model/golden_models
     tests/model/golden_attention tests/model/golden_perturb tests/model/golden_segmentation
-    tests/cuda/test_graphs tests/cuda/test_copies)
+    tests/model/test_graphs tests/kernels/cuda/test_copies)
 python=${PYTHON:-python3}
 limit=$((64 * 1024 * 1024)) # of what travels with one call: the tree's files and what is packed
 

@@ -69,9 +69,9 @@ bool cu_check_blas(struct backend *, cublasStatus_t, const char *what, const cha
 #define CU_TRY(be, call) cu_check((be), (call), #call, __FILE__, __LINE__)
 #define CU_TRY_BLAS(be, call) cu_check_blas((be), (call), #call, __FILE__, __LINE__)
 
-/* tests/cuda_emulated compiles the same files for the host and brings these four of its own: a
- * launch; a static array in shared memory; the launch's dynamic shared memory; what it is told when
- * scratch is lent. Shared memory is aligned for vectors of 16 bytes. */
+/* tests/kernels/cuda_emulated compiles the same files for the host and defines these four itself: a
+ * launch; a static array in shared memory; the launch's dynamic shared memory; a function that is
+ * told when scratch memory is lent. Shared memory is aligned for vectors of 16 bytes. */
 #ifndef CU_START
 #define CU_START(kernel, grid, block, shared, stream, ...)                                         \
     kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)

@@ -1,5 +1,5 @@
-/* Index arithmetic of the CUDA kernels. Compiled for host and device, so that tests/cuda can hold
- * it to plain loops where there is no GPU. Compiles as C too. */
+/* Index arithmetic of the CUDA kernels. It is compiled for host and device (and as C), so that
+ * tests/kernels/cuda can compare it with plain loops where there is no GPU. */
 #pragma once
 
 #include <stdint.h>

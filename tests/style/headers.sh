@@ -58,7 +58,7 @@ for header in $(sources h cuh | grep -E '^(kernels|model|datasets|harness)/'); d
     case $header in
     kernels/cuda/*)
         language=c++
-        folder=$build/tests/cuda_emulated
+        folder=$build/tests/kernels/cuda_emulated
         ;;
     esac
     said=

@@ -1,6 +1,6 @@
 /* exp, log1p, sigmoid, softplus, GELU over vectors.
  *
- * Accuracy (largest error over the range used, held by tests/checkops through the
+ * Accuracy (largest error over the range used, held by tests/kernels/checkops through the
  * operations): exp 2 ulp; softplus 4 ulp; erf 1e-7 (float) and 2e-16 (double), absolute. */
 #pragma once
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Which device a run takes, and what it says when the GPU or its memory fails: on the emulated one.
-. "$(dirname "$0")/../end_to_end/common.sh"
+. "$(dirname "$0")/common.sh"
 export EVALH_EMULATED=
 small=(--set data.images=5 --set explain.methods=raw,rollout)
 
