@@ -7,107 +7,21 @@
 #include "command.h"
 #include "explain.h"
 #include "log.h"
+#include "run_list.h"
 #include "run_one.h"
 #include "stop.h"
 #include "task.h"
 
 struct arguments {
-    const char **configs, **settings; /* [argc] each */
-    size_t config_count, setting_count;
+    const char **files, **settings; /* [argc] each */
+    size_t file_count, setting_count;
     bool dry_run, fresh, help, keys, methods;
     char limit[64]; /* "run.limit=N" or "" */
     char *again;    /* the command that goes on after an interruption */
 };
 
-/* ---- all configs ----------------------------------------------------------------------------- */
-
-struct configs {
-    struct config **list;
-    size_t count, room;
-};
-
-static enum status read_config(const struct arguments *a, const char *path, struct config **out,
-                               struct error *err)
-{
-    TRY(config_new(out, err));
-    enum status status = config_read(*out, path, err);
-    for (size_t i = 0; i < a->setting_count && status == OK; i++)
-        status = config_set(*out, a->settings[i], err);
-    if (status == OK && a->limit[0] != '\0')
-        status = config_set(*out, a->limit, err);
-    return status;
-}
-
-/* Room for one more; its config is NULL. */
-static enum status add_config(struct configs *all, struct config ***slot, struct error *err)
-{
-    if (all->count == all->room) {
-        size_t room = 2 * all->room + 8;
-        struct config **grown = realloc(all->list, room * sizeof *grown);
-        if (grown == NULL)
-            return fail(err, E_NOMEM, "out of memory");
-        all->list = grown;
-        all->room = room;
-    }
-    *slot = &all->list[all->count++];
-    **slot = NULL;
-    return OK;
-}
-
-/* One of run.vary's runs: its own name and output, told by what it sets. */
-static enum status set_variant(struct config *c, const struct config_values *base,
-                               const char *assignment, struct error *err)
-{
-    char tag[128], text[4600];
-    size_t key = strcspn(assignment, "=");
-    const char *dot = memchr(assignment, '.', key);
-    snprintf(tag, sizeof tag, "%s", dot != NULL ? dot + 1 : assignment);
-    for (char *p = tag; *p != '\0'; p++)
-        if (strchr("=/ \t", *p) != NULL)
-            *p = '-';
-    snprintf(text, sizeof text, "%s%s", dot != NULL ? "" : "explain.", assignment);
-    TRY(config_set(c, text, err));
-    snprintf(text, sizeof text, "run.name=%s-%s", base->run.name, tag);
-    TRY(config_set(c, text, err));
-    const char *output = base->run.output;
-    size_t stem = strlen(output);
-    if (stem > 3 && strcmp(output + stem - 3, ".h5") == 0)
-        stem -= 3;
-    snprintf(text, sizeof text, "run.output=%.*s-%s.h5", (int)stem, output, tag);
-    TRY(config_set(c, text, err));
-    return config_finish(c, err);
-}
-
-/* The runs of one config file: itself, and those of run.vary. */
-static enum status read_configs(const struct arguments *a, const char *path, struct configs *all,
-                                struct error *err)
-{
-    struct config **slot = NULL, *base;
-    TRY(add_config(all, &slot, err));
-    TRY(read_config(a, path, slot, err));
-    base = *slot;
-    TRY(config_finish(base, err));
-    const struct words *vary = &config_values(base)->run.vary;
-    for (size_t i = 0; i < vary->count; i++) {
-        TRY(add_config(all, &slot, err));
-        TRY(read_config(a, path, slot, err));
-        if (set_variant(*slot, config_values(base), vary->word[i], err) != OK)
-            return config_blame(base, vary, err);
-    }
-    return OK;
-}
-
-static enum status check_outputs(struct config *const *configs, size_t count, struct error *err)
-{
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(config_values(configs[i])->run.output,
-                       config_values(configs[k])->run.output) == 0)
-                return config_fail(configs[i], &config_values(configs[i])->run.output, err,
-                                   "is the output of %s too; each run wants its own",
-                                   config_path(configs[k]));
-    return OK;
-}
+/* ---- all runs ---------------------------------------------------------------------------------
+ */
 
 /* Rank 0 opens its plan first, then all others theirs: a mistake is told once, and a demo set is
  * written once. */
@@ -131,73 +45,141 @@ static enum status open_plan(struct ranks *ranks, struct config *config, struct 
     return status;
 }
 
-/* Every plan is opened and printed before the first one runs, so that a mistake in the last config
- * does not show after hours. */
-static enum status show_plans(const struct arguments *a, const struct ranks *ranks,
-                              const struct configs *all, struct error *err)
+/* Every plan is opened and printed before the first one runs, so that a mistake in the last one
+ * does not show after hours. One that cannot be opened is told, and not run. */
+static void show_plans(const struct arguments *a, const struct ranks *ranks, struct run_list *all)
 {
     struct plan *plan;
     for (size_t i = 0; i < all->count; i++) {
-        TRY(plan_open(all->list[i], &plan, err));
-        plan_print(plan, ranks_count(ranks), a->dry_run ? stdout : stderr);
+        struct run_item *item = &all->item[i];
+        item->why.code = plan_open(item->config, &plan, &item->why);
+        if (item->why.code == OK)
+            plan_print(plan, ranks_count(ranks), a->dry_run ? stdout : stderr);
+        else
+            log_error("%s", item->why.text);
         plan_close(plan);
     }
-    return OK;
 }
 
-static enum status run_configs(const struct arguments *a, struct ranks *ranks,
-                               const struct configs *all, bool *begun, struct error *err)
+/* What rank 0 found in show_plans, on every rank. */
+static void share_failures(struct ranks *ranks, struct run_list *all)
+{
+    unsigned char failed[RANKS_SHARE];
+    for (size_t first = 0; first < all->count; first += RANKS_SHARE) {
+        size_t rest = all->count - first, count = rest < RANKS_SHARE ? rest : RANKS_SHARE;
+        for (size_t i = 0; i < count; i++)
+            failed[i] = (unsigned char)all->item[first + i].why.code;
+        ranks_share(ranks, failed, count);
+        for (size_t i = 0; i < count; i++)
+            all->item[first + i].why.code = (enum status)failed[i];
+    }
+}
+
+static enum status run_item(const struct arguments *a, struct ranks *ranks, bool show,
+                            struct run_item *item, bool *begun)
 {
     struct plan *plan;
-    enum status status = OK;
-    bool show = a->dry_run || all->count > 1;
-    if (show && ranks_lead(ranks))
-        status = show_plans(a, ranks, all, err);
-    TRY(ranks_agree(ranks, status, err));
+    enum status status = open_plan(ranks, item->config, &plan, &item->why);
+    if (status == OK) {
+        if (show && ranks_lead(ranks))
+            plan_print(plan, ranks_count(ranks), stderr);
+        status = run_one(ranks, plan, a->fresh, a->again, begun, &item->why);
+    }
+    plan_close(plan);
+    item->done = status == OK;
+    item->why.code = status;
+    return status;
+}
+
+/* One after the other; the next one after a failure, too, but not after a signal. */
+static void run_all(const struct arguments *a, struct ranks *ranks, struct run_list *all,
+                    bool *begun)
+{
+    bool several = all->count > 1;
+    if ((several || a->dry_run) && ranks_lead(ranks))
+        show_plans(a, ranks, all);
+    share_failures(ranks, all);
     if (a->dry_run)
-        return OK;
+        return;
     stop_listen();
     for (size_t i = 0; i < all->count; i++) {
-        TRY(open_plan(ranks, all->list[i], &plan, err));
-        if (!show && ranks_lead(ranks))
-            plan_print(plan, ranks_count(ranks), stderr);
-        status = run_one(ranks, plan, a->fresh, a->again, begun, err);
-        plan_close(plan);
-        TRY(status);
+        struct run_item *item = &all->item[i];
+        if (item->why.code != OK)
+            continue;
+        enum status status = run_item(a, ranks, !several, item, begun);
+        if (status != OK && ranks_lead(ranks))
+            log_error("%s", item->why.text);
+        if (status == E_STOPPED)
+            break;
     }
-    return OK;
 }
 
-static enum status read_all(const struct arguments *a, struct configs *all, struct error *err)
+/* After several runs: which of them failed, and where that was said. */
+static void sum_up(const struct run_list *all)
 {
-    for (size_t i = 0; i < a->config_count; i++)
-        TRY(read_configs(a, a->configs[i], all, err));
-    return check_outputs(all->list, all->count, err);
+    size_t done = 0, failed = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        done += all->item[i].done;
+        failed += all->item[i].why.code != OK;
+    }
+    if (failed == 0)
+        return;
+    log_error("%zu of %zu runs failed, %zu are done; those that failed, and why:", failed,
+              all->count, done);
+    for (size_t i = 0; i < all->count; i++) {
+        const struct run_item *item = &all->item[i];
+        if (item->why.code != OK)
+            log_error("  %s: %s", config_values(item->config)->run.name, item->why.text);
+    }
+}
+
+/* The exit code: nothing was begun where all are wrong before they run. */
+static int judge_all(const struct arguments *a, const struct run_list *all, bool begun)
+{
+    bool failed = false, done = false;
+    for (size_t i = 0; i < all->count; i++) {
+        failed |= all->item[i].why.code != OK;
+        done |= all->item[i].done;
+    }
+    return !failed ? EXIT_DONE : (begun || done) && !a->dry_run ? EXIT_FAILED : EXIT_USAGE;
+}
+
+static enum status read_runs(const struct arguments *a, struct run_list *all, struct error *err)
+{
+    const struct run_words words = { .files = a->files,
+                                     .file_count = a->file_count,
+                                     .settings = a->settings,
+                                     .setting_count = a->setting_count,
+                                     .limit = a->limit };
+    return run_list_read(&words, all, err);
 }
 
 static int run(const struct arguments *a)
 {
     struct error err;
-    struct configs all = { 0 };
+    struct run_list all = { 0 };
     struct ranks *ranks;
     bool begun = false, speaks = true;
+    int code = EXIT_USAGE;
     enum status status = ranks_open(&ranks, &err);
     if (status == OK) {
         speaks = ranks_lead(ranks);
         if (!speaks)
             log_set_level(LOG_WARN); /* what a rank has seen itself: pictures it leaves out */
-        status = ranks_agree(ranks, read_all(a, &all, &err), &err);
+        status = ranks_agree(ranks, read_runs(a, &all, &err), &err);
     }
-    if (status == OK)
-        status = run_configs(a, ranks, &all, &begun, &err);
-    if (status != OK && speaks)
+    if (status == OK) {
+        run_all(a, ranks, &all, &begun);
+        if (speaks && all.count > 1 && !a->dry_run)
+            sum_up(&all);
+        code = judge_all(a, &all, begun);
+    } else if (speaks) {
         log_error("%s", err.text);
-    for (size_t i = 0; i < all.count; i++)
-        config_free(all.list[i]);
-    free(all.list);
+    }
+    run_list_free(&all);
     if (ranks != NULL)
         ranks_close(ranks);
-    return status == OK ? EXIT_DONE : begun ? EXIT_FAILED : EXIT_USAGE;
+    return code;
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
@@ -241,7 +223,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->help = true;
         return 0;
     case ARGP_KEY_ARG:
-        a->configs[a->config_count++] = arg;
+        a->files[a->file_count++] = arg;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -269,11 +251,16 @@ static void print_tables(void)
         printf("  %-14s %s\n", dataset_kinds[i]->name, dataset_kinds[i]->summary);
 }
 
-static const struct argp argp = { .options = options,
-                                  .parser = parse,
-                                  .args_doc = "CONFIG...",
-                                  .doc = "Runs what each CONFIG says and writes its result "
-                                         "file; an interrupted run goes on where it stopped." };
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "CONFIG... [CHECKPOINT...]",
+    .doc =
+        "Runs what each CONFIG says and writes its result file; an interrupted run goes on where "
+        "it stopped. With checkpoints (weights/*.pth), each CONFIG is run for each of them in "
+        "place of its model.checkpoint, and name and output get the checkpoint's name at their "
+        "end. A run that fails does not keep the others from running."
+};
 
 /* As a shell takes it. */
 static void put_word(FILE *f, const char *word)
@@ -300,8 +287,8 @@ static char *command_again(const struct arguments *a)
     if (f == NULL)
         return NULL;
     fputs("evalh run", f);
-    for (size_t i = 0; i < a->config_count; i++)
-        put_word(f, a->configs[i]);
+    for (size_t i = 0; i < a->file_count; i++)
+        put_word(f, a->files[i]);
     for (size_t i = 0; i < a->setting_count; i++) {
         fputs(" -s", f);
         put_word(f, a->settings[i]);
@@ -316,10 +303,10 @@ static char *command_again(const struct arguments *a)
 
 static int main_run(int argc, char **argv)
 {
-    struct arguments a = { .configs = calloc((size_t)argc + 1, sizeof *a.configs),
+    struct arguments a = { .files = calloc((size_t)argc + 1, sizeof *a.files),
                            .settings = calloc((size_t)argc + 1, sizeof *a.settings) };
     int code = EXIT_USAGE;
-    if (a.configs == NULL || a.settings == NULL)
+    if (a.files == NULL || a.settings == NULL)
         log_error("out of memory");
     else if (argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &a) == 0) {
         code = EXIT_DONE;
@@ -329,7 +316,7 @@ static int main_run(int argc, char **argv)
             print_keys();
         else if (a.methods)
             print_tables();
-        else if (a.config_count > 0)
+        else if (a.file_count > 0)
             code = (a.again = command_again(&a)) != NULL ? run(&a) : EXIT_FAILED;
         else {
             log_error(
@@ -337,7 +324,7 @@ static int main_run(int argc, char **argv)
             code = EXIT_USAGE;
         }
     }
-    free(a.configs);
+    free(a.files);
     free(a.settings);
     free(a.again);
     return code;

@@ -1,0 +1,249 @@
+#include "run_list.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const endings[] = { ".pth", ".pt", ".safetensors", ".bin", ".ckpt" };
+enum { ENDINGS = sizeof endings / sizeof *endings, TAG_SIZE = 160 };
+
+/* Length of a path without the ending of a checkpoint's name. */
+static size_t stem_length(const char *path)
+{
+    size_t length = strlen(path);
+    for (size_t i = 0; i < ENDINGS; i++) {
+        size_t ending = strlen(endings[i]);
+        if (length > ending && strcmp(path + length - ending, endings[i]) == 0)
+            return length - ending;
+    }
+    return length;
+}
+
+bool run_list_is_checkpoint(const char *path)
+{
+    unsigned char head[256];
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return stem_length(path) < strlen(path);
+    size_t count = fread(head, 1, sizeof head, f);
+    fclose(f);
+    for (size_t i = 0; i < count; i++)
+        if (head[i] < ' ' && strchr("\t\n\v\f\r\x1b", head[i]) == NULL)
+            return true;
+        else if (head[i] == '\0')
+            return true;
+    return false;
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+/* The last `parts` parts of a path, as a part of a file's name. */
+static void make_tag(const char *path, size_t parts, bool ending, char out[TAG_SIZE])
+{
+    size_t end = ending ? strlen(path) : stem_length(path), begin = end;
+    while (begin > 0 && (path[begin - 1] != '/' || --parts > 0))
+        begin--;
+    snprintf(out, TAG_SIZE, "%.*s", (int)(end - begin), path + begin);
+    for (char *p = out; *p != '\0'; p++)
+        if (strchr("=/ \t", *p) != NULL)
+            *p = '-';
+}
+
+static bool tag_is_unique(const char *const *paths, size_t count, size_t at, size_t parts,
+                          bool ending)
+{
+    char own[TAG_SIZE], other[TAG_SIZE];
+    make_tag(paths[at], parts, ending, own);
+    for (size_t i = 0; i < count; i++) {
+        make_tag(paths[i], parts, ending, other);
+        if (i != at && strcmp(own, other) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* As short as tells it from the other paths; of the same path twice, its file's name. */
+static void short_tag(const char *const *paths, size_t count, size_t at, char out[TAG_SIZE])
+{
+    size_t most = 1;
+    for (const char *p = paths[at]; *p != '\0'; p++)
+        most += *p == '/';
+    for (int ending = 0; ending < 2; ending++)
+        for (size_t parts = 1; parts <= most; parts++)
+            if (tag_is_unique(paths, count, at, parts, ending != 0)) {
+                make_tag(paths[at], parts, ending != 0, out);
+                return;
+            }
+    make_tag(paths[at], 1, false, out);
+}
+
+/* run.name and run.output of a run that is one of several: `tag` tells it from the others. */
+static enum status name_apart(struct config *c, const char *name, const char *output,
+                              const char *tag, struct error *err)
+{
+    char text[4600];
+    snprintf(text, sizeof text, "run.name=%s-%s", name, tag);
+    TRY(config_set(c, text, err));
+    size_t stem = strlen(output);
+    if (stem > 3 && strcmp(output + stem - 3, ".h5") == 0)
+        stem -= 3;
+    snprintf(text, sizeof text, "run.output=%.*s-%s.h5", (int)stem, output, tag);
+    return config_set(c, text, err);
+}
+
+/* ---- configs --------------------------------------------------------------------------------- */
+
+/* What the runs of one config and one checkpoint have in common. */
+struct origin {
+    const struct run_words *words;
+    const char *path;
+    const char *checkpoint, *tag; /* NULL: as the config says */
+};
+
+static enum status read_config(const struct origin *o, struct config **out, struct error *err)
+{
+    const struct run_words *w = o->words;
+    TRY(config_new(out, err));
+    TRY(config_read(*out, o->path, err));
+    for (size_t i = 0; i < w->setting_count; i++)
+        TRY(config_set(*out, w->settings[i], err));
+    return w->limit[0] != '\0' ? config_set(*out, w->limit, err) : OK;
+}
+
+/* Its name and output are those of the config alone, from a copy that has been finished. */
+static enum status set_checkpoint(const struct origin *o, struct config *c, struct error *err)
+{
+    char text[4600];
+    struct config *plain = NULL;
+    enum status status = read_config(o, &plain, err);
+    if (status == OK)
+        status = config_finish(plain, err);
+    if (status == OK) {
+        const struct config_values *v = config_values(plain);
+        status = name_apart(c, v->run.name, v->run.output, o->tag, err);
+    }
+    config_free(plain);
+    TRY(status);
+    if (snprintf(text, sizeof text, "model.checkpoint=%s", o->checkpoint) >= (int)sizeof text)
+        return fail(err, E_CONFIG, "a path of more than %zu characters", sizeof text);
+    return config_set(c, text, err);
+}
+
+/* One more run, which is not yet finished. */
+static enum status add_run(const struct origin *o, struct run_list *all, struct config **out,
+                           struct error *err)
+{
+    if (all->count == all->room) {
+        size_t room = 2 * all->room + 8;
+        struct run_item *grown = realloc(all->item, room * sizeof *grown);
+        if (grown == NULL)
+            return fail(err, E_NOMEM, "out of memory");
+        all->item = grown;
+        all->room = room;
+    }
+    struct run_item *item = &all->item[all->count++];
+    *item = (struct run_item){ .config = NULL };
+    enum status status = read_config(o, &item->config, err);
+    *out = item->config;
+    return status == OK && o->checkpoint != NULL ? set_checkpoint(o, *out, err) : status;
+}
+
+/* One of run.vary's runs: its own name and output, told by what it sets. */
+static enum status set_variant(struct config *c, const struct config_values *base,
+                               const char *assignment, struct error *err)
+{
+    char tag[TAG_SIZE], text[4600], value[TAG_SIZE];
+    size_t key = strcspn(assignment, "=");
+    const char *dot = memchr(assignment, '.', key);
+    const char *name = dot != NULL ? dot + 1 : assignment;
+    make_tag(assignment, 1, false, value); /* of a path, its last part */
+    if (strchr(name, '/') != NULL)
+        snprintf(tag, sizeof tag, "%.*s-%.100s", (int)strcspn(name, "="), name, value);
+    else
+        make_tag(name, 1, true, tag);
+    snprintf(text, sizeof text, "%s%s", dot != NULL ? "" : "explain.", assignment);
+    TRY(config_set(c, text, err));
+    TRY(name_apart(c, base->run.name, base->run.output, tag, err));
+    return config_finish(c, err);
+}
+
+/* The runs of one config file: itself, and those of run.vary. */
+static enum status read_configs(const struct origin *o, struct run_list *all, struct error *err)
+{
+    struct config *base, *variant;
+    TRY(add_run(o, all, &base, err));
+    TRY(config_finish(base, err));
+    const struct words *vary = &config_values(base)->run.vary;
+    for (size_t i = 0; i < vary->count; i++) {
+        TRY(add_run(o, all, &variant, err));
+        if (set_variant(variant, config_values(base), vary->word[i], err) != OK)
+            return config_blame(base, vary, err);
+    }
+    return OK;
+}
+
+static enum status check_outputs(const struct run_list *all, struct error *err)
+{
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t k = 0; k < i; k++) {
+            const struct config *c = all->item[i].config, *before = all->item[k].config;
+            const struct config_values *v = config_values(c), *w = config_values(before);
+            if (strcmp(v->run.output, w->run.output) == 0)
+                return config_fail(c, &v->run.output, err,
+                                   "is the output of %s too; each run wants its own",
+                                   config_path(before));
+        }
+    return OK;
+}
+
+static enum status read_all(const struct run_words *w, const char *const *configs,
+                            size_t config_count, const char *const *checkpoints,
+                            size_t checkpoint_count, struct run_list *out, struct error *err)
+{
+    for (size_t i = 0; i < config_count; i++)
+        for (size_t k = 0; k < (checkpoint_count > 0 ? checkpoint_count : 1); k++) {
+            char tag[TAG_SIZE];
+            struct origin o = { .words = w, .path = configs[i] };
+            if (checkpoint_count > 0) {
+                short_tag(checkpoints, checkpoint_count, k, tag);
+                o.checkpoint = checkpoints[k];
+                o.tag = tag;
+            }
+            TRY(read_configs(&o, out, err));
+        }
+    return check_outputs(out, err);
+}
+
+enum status run_list_read(const struct run_words *w, struct run_list *out, struct error *err)
+{
+    const char **configs = calloc(w->file_count + 1, sizeof *configs);
+    const char **checkpoints = calloc(w->file_count + 1, sizeof *checkpoints);
+    size_t config_count = 0, checkpoint_count = 0;
+    enum status status = OK;
+    *out = (struct run_list){ 0 };
+    if (configs == NULL || checkpoints == NULL)
+        status = fail(err, E_NOMEM, "out of memory");
+    for (size_t i = 0; status == OK && i < w->file_count; i++)
+        if (run_list_is_checkpoint(w->files[i]))
+            checkpoints[checkpoint_count++] = w->files[i];
+        else
+            configs[config_count++] = w->files[i];
+    if (status == OK && config_count == 0)
+        status = fail(err, E_CONFIG,
+                      "no config is given, but checkpoints alone: a config says what is done with "
+                      "them; try: evalh run configs/demo_vim.ini %s",
+                      w->file_count > 0 ? w->files[0] : "");
+    if (status == OK)
+        status = read_all(w, configs, config_count, checkpoints, checkpoint_count, out, err);
+    free(configs);
+    free(checkpoints);
+    return status;
+}
+
+void run_list_free(struct run_list *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        config_free(l->item[i].config);
+    free(l->item);
+    *l = (struct run_list){ 0 };
+}
