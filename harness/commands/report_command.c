@@ -11,13 +11,14 @@
 #include "gnuplot.h"
 #include "ledger.h"
 #include "log.h"
+#include "models.h"
 #include "plots.h"
 #include "score_table.h"
 
 struct options {
     const struct format *format;
     const char *plots, *published, *out; /* out NULL: standard output */
-    bool paper, scores;
+    bool paper, scores, standalone;
     struct bootstrap_options bootstrap;
     bool help;
     struct cli_files in;
@@ -29,13 +30,16 @@ enum {
     KEY_PLOTS = 'p',
     KEY_PAPER = 0x100,
     KEY_PUBLISHED,
-    KEY_SCORES
+    KEY_SCORES,
+    KEY_STANDALONE
 };
 
 static const struct argp_option option_table[] = {
     { "format", KEY_FORMAT, "md|csv|latex|json|html", 0, "on standard output (default: md)", 0 },
     { "paper", KEY_PAPER, NULL, 0,
       "the paper's Tables 1, 2, 5 and 6 from all files (md, latex, html)", 0 },
+    { "standalone", KEY_STANDALONE, NULL, 0,
+      "latex: a document that compiles, in place of tables for \\input", 0 },
     { "scores", KEY_SCORES, NULL, 0,
       "every score of a run, methods by metrics, with ranks and how far the metrics agree", 0 },
     { "out", KEY_OUT, "FILE", 0, "write there instead of to standard output", 0 },
@@ -65,6 +69,9 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case KEY_SCORES:
         o->scores = true;
         return 0;
+    case KEY_STANDALONE:
+        o->standalone = true;
+        return 0;
     case KEY_OUT:
         o->out = value;
         return 0;
@@ -86,6 +93,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
                 state,
                 "--paper is a layout of md, latex and html; csv and json hold the same figures "
                 "without it");
+            return EINVAL;
+        }
+        if (o->standalone && o->format != &format_latex) {
+            argp_error(state, "--standalone is for --format latex");
             return EINVAL;
         }
         break;
@@ -121,32 +132,47 @@ static enum status build_scores(const struct report *report, struct score_table 
     return OK;
 }
 
+/* What stands beside the runs: each 0 where it is not wanted. */
+struct beside {
+    struct ledger ledger;
+    struct models models;
+    struct score_table *scores; /* [runs] */
+};
+
+static enum status build_beside(const struct options *o, struct report *report,
+                                struct beside *beside, struct error *err)
+{
+    TRY(ledger_build(report, &beside->ledger, err));
+    report->ledger = &beside->ledger;
+    TRY(models_build(report, &beside->ledger, &beside->models, err));
+    report->models = &beside->models;
+    if (!o->scores)
+        return OK;
+    beside->scores = calloc(report->runs + 1, sizeof *beside->scores);
+    if (!beside->scores)
+        return fail(err, E_NOMEM, "no memory for the scores");
+    report->scores = beside->scores;
+    return build_scores(report, beside->scores, err);
+}
+
 static enum status write_report(const struct options *o, const struct result *const *results,
                                 const struct published *published, struct error *err)
 {
     struct report report;
+    struct beside beside = { .scores = NULL };
     TRY(report_build(results, (size_t)o->in.files, published, &o->bootstrap, &report, err));
     report.paper = o->paper;
-    struct ledger ledger;
-    struct score_table *scores = calloc(report.runs + 1, sizeof *scores);
-    enum status status = scores ? ledger_build(&report, &ledger, err)
-                                : fail(err, E_NOMEM, "no memory for the scores");
-    if (status == OK && o->scores) {
-        status = build_scores(&report, scores, err);
-        report.scores = scores;
-        if (status != OK)
-            ledger_free(&ledger);
-    }
-    if (status == OK) {
-        report.ledger = &ledger;
+    report.standalone = o->standalone;
+    enum status status = build_beside(o, &report, &beside, err);
+    if (status == OK)
         status = o->out ? write_file(o, &report, err) : o->format->write(&report, stdout, err);
-        if (status == OK && o->plots)
-            status = plots_write(&report, o->plots, err);
-        ledger_free(&ledger);
-    }
-    for (size_t i = 0; scores && i < report.runs; i++)
-        score_table_free(&scores[i]);
-    free(scores);
+    if (status == OK && o->plots)
+        status = plots_write(&report, o->plots, err);
+    ledger_free(&beside.ledger);
+    models_free(&beside.models);
+    for (size_t i = 0; beside.scores && i < report.runs; i++)
+        score_table_free(&beside.scores[i]);
+    free(beside.scores);
     report_free(&report);
     return status;
 }

@@ -1,7 +1,8 @@
 /* Tidy CSV: one number a line, with everything that tells which it is. Stable columns. Lines of the
- * task "ledger" hold differences from the run in column `base`; `variant` is the switch. */
+ * task "ledger" hold differences from the run in column `base`; `variant` is the switch. Lines of
+ * the task "models" say in column `best` whether no other model or method has a better figure. */
 #include "format.h"
-#include "ledger.h"
+#include "models.h"
 #include "score_table.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@ struct line {
     size_t images;
     struct figure figure;
     const char *variant,
-        *base; /* of the ledger: the switch, the file that it is held to; else NULL */
+        *base;        /* of the ledger: the switch, the file that it is held to; else NULL */
+    const char *best; /* of the task "models": yes or no; else NULL */
 };
 
 static void number_field(FILE *f, double value)
@@ -58,7 +60,7 @@ static void write_line(FILE *f, const struct line *l)
         csv_field(f, l->run->segmentation_comparability.variant);
     fputc(',', f);
     csv_field(f, l->base ? l->base : "");
-    fputc('\n', f);
+    fprintf(f, ",%s\n", l->best ? l->best : "");
 }
 
 static struct figure bare(double value, struct interval ci)
@@ -101,6 +103,7 @@ static void write_perturbation(FILE *f, const struct run *run)
                               row->images,
                               bare(NAN, (struct interval){ NAN, NAN }),
                               NULL,
+                              NULL,
                               NULL };
             if (row->direction[d].present)
                 write_direction(f, &l, &row->direction[d]);
@@ -120,6 +123,7 @@ static void write_shortcut(FILE *f, const struct run *run, const struct segmenta
                       -1,
                       row->shortcut_images,
                       row->shortcut,
+                      NULL,
                       NULL,
                       NULL };
     write_line(f, &l);
@@ -144,6 +148,7 @@ static void write_segmentation(FILE *f, const struct run *run)
                               row->images,
                               row->figure[m],
                               NULL,
+                              NULL,
                               NULL };
             write_line(f, &l);
         }
@@ -156,7 +161,7 @@ static void write_trust(FILE *f, const struct run *run)
 {
     const struct interval none = { NAN, NAN };
     struct line l = { run, "trust",       "",        "",   "all", "top1", "",
-                      -1,  run->labelled, run->top1, NULL, NULL };
+                      -1,  run->labelled, run->top1, NULL, NULL,  NULL };
     l.figure.same_conditions = false; /* published with another preprocessing */
     write_line(f, &l);
     l.metric = "skipped";
@@ -187,15 +192,42 @@ static void write_trust(FILE *f, const struct run *run)
     }
 }
 
+/* Names of the ledger's figures, as metric and direction of the other lines. */
+static const char *const keys[LEDGER_FIGURES][2] = { { "auc", "positive" },
+                                                     { "auc", "negative" },
+                                                     { "pixel_accuracy", "" },
+                                                     { "map", "" },
+                                                     { "miou", "" } };
+
+/* Models side by side: the figures once more, and whether none in the table is better. */
+static void write_models(FILE *f, const struct report *report)
+{
+    const struct models *models = report->models;
+    for (size_t t = 0; models && t < models->tables; t++) {
+        const struct models_table *table = &models->table[t];
+        for (size_t i = 0; i < table->rows * LEDGER_FIGURES; i++) {
+            const struct models_row *row = &table->row[i / LEDGER_FIGURES];
+            size_t k = i % LEDGER_FIGURES;
+            struct line l = { .run = &report->run[row->run],
+                              .task = "models",
+                              .method = row->method,
+                              .explained = explained_names[table->explained],
+                              .stratum = "all",
+                              .metric = keys[k][0],
+                              .direction = keys[k][1],
+                              .removed = -1,
+                              .images = row->images,
+                              .figure = bare(row->value[k], (struct interval){ NAN, NAN }),
+                              .best = row->best[k] ? "yes" : "no" };
+            if (table->has[k])
+                write_line(f, &l);
+        }
+    }
+}
+
 /* What each switch changes: differences from the base, paired over the same images. */
 static void write_ledger(FILE *f, const struct report *report)
 {
-    /* names of the figures, as metric and direction of the other lines */
-    static const char *const keys[LEDGER_FIGURES][2] = { { "auc", "positive" },
-                                                         { "auc", "negative" },
-                                                         { "pixel_accuracy", "" },
-                                                         { "map", "" },
-                                                         { "miou", "" } };
     const struct ledger *ledger = report->ledger;
     for (size_t e = 0; ledger && e < ledger->entries; e++) {
         const struct ledger_entry *entry = &ledger->entry[e];
@@ -268,7 +300,7 @@ static enum status write_csv(const struct report *report, FILE *f, struct error 
 {
     fputs("file,arch,dataset,protocol,task,method,class,stratum,metric,direction,removed_percent,"
           "images,"
-          "value,ci_low,ci_high,published,same_conditions,variant,base\n",
+          "value,ci_low,ci_high,published,same_conditions,variant,base,best\n",
           f);
     for (size_t i = 0; i < report->runs; i++) {
         write_trust(f, &report->run[i]);
@@ -278,6 +310,7 @@ static enum status write_csv(const struct report *report, FILE *f, struct error 
             write_scores(f, &report->run[i], &report->scores[i]);
     }
     write_ledger(f, report);
+    write_models(f, report);
     return ferror(f) ? fail(err, E_IO, "the report cannot be written: %s", strerror(errno)) : OK;
 }
 

@@ -101,8 +101,10 @@ static void cell(FILE *f, const struct grid *g, size_t row, size_t column)
             : name ? " scope=\"row\""
                    : "",
             g->align[column] == 'r' ? "" : " class=\"text\"");
+    bool strong = grid_is_strong(g, row, column);
+    fputs(strong ? "<b>" : "", f);
     html_text(f, grid_at(g, row, column));
-    fprintf(f, "</%s>", tag);
+    fprintf(f, "%s</%s>", strong ? "</b>" : "", tag);
 }
 
 /* A wide table scrolls by itself, its first column staying in place. */

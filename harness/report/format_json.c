@@ -15,15 +15,17 @@
  *         "shortcut_share": FIGURE, "shortcut_area", "shortcut_images" } ] } } ],
  *   "ledger": null or { "base": the file of the run, "entries": [ {
  *     "file", "switch", "images", "rows": [ { "method", "class", "figure", "base", "switched",
- *       "difference", "low", "high", "p_mcnemar" } ] } ] } }
+ *       "difference", "low", "high", "p_mcnemar" } ] } ] },
+ *   "models": [ { "class", "rows": [ { "file", "model", "method", "images",
+ *     "figures": { FIGURE: { "value", "best" } } } ] } ] }, FIGURE: "positive AUC" ... "mIoU"
  *
- * FIGURE: { "value", "low", "high", "published", "same_conditions", "difference" }
+ * FIGURE elsewhere: { "value", "low", "high", "published", "same_conditions", "difference" }
  * CURVE: null or { "auc": FIGURE, "accuracy": [10], "accuracy_low": [10], "accuracy_high": [10],
  *   "probability": [10] }
  * "setting" says in words what differs from the published setting; "" where nothing does.
  * "variant" is the ablation, as "aggregate=max"; "" for none. */
 #include "format.h"
-#include "ledger.h"
+#include "models.h"
 #include "score_table.h"
 
 #include <cjson/cJSON.h>
@@ -258,6 +260,38 @@ static void add_ledger(cJSON *top, const struct report *report)
     }
 }
 
+/* Models side by side: a table for each group of runs that go together. */
+static void add_models(cJSON *top, const struct report *report)
+{
+    const struct models *m = report->models;
+    cJSON *tables = cJSON_AddArrayToObject(top, "models");
+    for (size_t t = 0; m && t < m->tables; t++) {
+        const struct models_table *table = &m->table[t];
+        cJSON *to = cJSON_CreateObject();
+        cJSON_AddItemToArray(tables, to);
+        cJSON_AddStringToObject(to, "class", explained_names[table->explained]);
+        cJSON *rows = cJSON_AddArrayToObject(to, "rows");
+        for (size_t i = 0; i < table->rows; i++) {
+            const struct models_row *row = &table->row[i];
+            cJSON *line = cJSON_CreateObject();
+            cJSON_AddItemToArray(rows, line);
+            cJSON_AddStringToObject(line, "file", report->run[row->run].result->path);
+            cJSON_AddStringToObject(line, "model", row->model);
+            cJSON_AddStringToObject(line, "method", row->method);
+            add_number(line, "images", (double)row->images);
+            cJSON *figures = cJSON_AddObjectToObject(line, "figures");
+            for (int f = 0; f < LEDGER_FIGURES; f++) {
+                cJSON *figure =
+                    table->has[f] ? cJSON_AddObjectToObject(figures, ledger_figures[f]) : NULL;
+                if (figure == NULL)
+                    continue;
+                add_number(figure, "value", row->value[f]);
+                cJSON_AddBoolToObject(figure, "best", row->best[f]);
+            }
+        }
+    }
+}
+
 static enum status write_json(const struct report *report, FILE *f, struct error *err)
 {
     cJSON *top = cJSON_CreateObject();
@@ -270,6 +304,7 @@ static enum status write_json(const struct report *report, FILE *f, struct error
     for (size_t i = 0; i < report->runs; i++)
         add_run(runs, &report->run[i], report->scores ? &report->scores[i] : NULL);
     add_ledger(top, report);
+    add_models(top, report);
     char *text = cJSON_Print(top);
     cJSON_Delete(top);
     if (!text)

@@ -1,4 +1,6 @@
-/* LaTeX with booktabs: a document that compiles on its own (pdflatex or any other engine). */
+/* LaTeX with booktabs: tables that a paper takes with \input, or a document that compiles on its
+ * own (pdflatex or any other engine). What is no table is a comment in the first, but for what
+ * explains a mark in a table. */
 #include "format.h"
 
 #include <stdbool.h>
@@ -46,14 +48,16 @@ static void escaped(FILE *f, const char *text)
     }
 }
 
+static const char needs[] = "% Made by evalh report. The tables need booktabs, graphicx and "
+                            "textcomp; long ones longtable.\n";
+
 /* In this document a table stands where it is written, beside its notes; pasted into another one it
  * is a float as any. */
 static void begin(FILE *f, const struct report *report)
 {
     (void)report;
-    fputs("% Made by evalh report. The tables need booktabs, graphicx and textcomp; long ones "
-          "longtable.\n"
-          "\\documentclass{article}\n"
+    fputs(needs, f);
+    fputs("\\documentclass{article}\n"
           "\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n\\usepackage{textcomp}\n"
           "\\usepackage{booktabs,graphicx,longtable}\n"
           "\\usepackage[landscape,margin=1.5cm]{geometry}\n"
@@ -100,8 +104,10 @@ static void paragraph(FILE *f, const char *text)
 static void table_row(FILE *f, const struct grid *g, size_t row)
 {
     for (size_t c = 0; c < g->columns; c++) {
-        fputs(c ? " & " : "", f);
+        bool strong = grid_is_strong(g, row, c);
+        fprintf(f, "%s%s", c ? " & " : "", strong ? "\\textbf{" : "");
         escaped(f, grid_at(g, row, c));
+        fputs(strong ? "}" : "", f);
     }
     fputs(row == 0 ? " \\\\\n\\midrule\n" : " \\\\\n", f);
 }
@@ -139,17 +145,71 @@ static void table(FILE *f, const char *caption, const struct grid *g)
     fputs("\\bottomrule\n\\end{tabular}}\n\\end{table}\n", f);
 }
 
-static const struct style style = { .begin = begin,
-                                    .heading = heading,
-                                    .item = item,
-                                    .paragraph = paragraph,
-                                    .table = table,
-                                    .end = end };
+static const struct style document = { .begin = begin,
+                                       .heading = heading,
+                                       .item = item,
+                                       .paragraph = paragraph,
+                                       .table = table,
+                                       .end = end };
+
+/* ---- for \input ---------------------------------------------------------------------------- */
+
+static void begin_tables(FILE *f, const struct report *report)
+{
+    (void)report;
+    fputs(needs, f);
+}
+
+static void end_tables(FILE *f)
+{
+    (void)f;
+}
+
+/* Every line of it: the text of a config may have several. */
+static void comment(FILE *f, const char *text)
+{
+    for (;; text++) {
+        size_t line = strcspn(text, "\n\r");
+        fprintf(f, "%% %.*s\n", (int)line, text);
+        text += line;
+        if (*text == '\0')
+            return;
+    }
+}
+
+static void heading_comment(FILE *f, int level, const char *text)
+{
+    (void)level;
+    fputs("\n", f);
+    comment(f, text);
+}
+
+static void note_or_comment(FILE *f, const char *text)
+{
+    (strncmp(text, "†", strlen("†")) == 0 ? paragraph : comment)(f, text);
+}
+
+static const struct style tables = { .begin = begin_tables,
+                                     .heading = heading_comment,
+                                     .item = comment,
+                                     .paragraph = note_or_comment,
+                                     .table = table,
+                                     .end = end_tables };
+/* Their marks are explained in a list. */
+static const struct style paper_tables = { .begin = begin_tables,
+                                           .heading = heading_comment,
+                                           .item = item,
+                                           .paragraph = paragraph,
+                                           .table = table,
+                                           .end = end_tables };
 
 static enum status write_latex(const struct report *report, FILE *f, struct error *err)
 {
-    return document_write(report, &style, f, err);
+    const struct style *style = report->standalone ? &document
+                                : report->paper    ? &paper_tables
+                                                   : &tables;
+    return document_write(report, style, f, err);
 }
 
-const struct format format_latex = { "latex", "LaTeX with booktabs, compiles as it is",
+const struct format format_latex = { "latex", "LaTeX tables with booktabs, for \\input",
                                      write_latex };

@@ -27,6 +27,30 @@ void grid_cell(struct grid *g, const char *format, ...)
         g->cells++;
 }
 
+void grid_strong(struct grid *g)
+{
+    if (g->failed)
+        return;
+    if (g->strong_room < g->cells) {
+        size_t room = 2 * g->cells;
+        bool *grown = realloc(g->strong, room * sizeof *grown);
+        if (grown == NULL) {
+            g->failed = true;
+            return;
+        }
+        memset(grown + g->strong_room, 0, (room - g->strong_room) * sizeof *grown);
+        g->strong = grown;
+        g->strong_room = room;
+    }
+    g->strong[g->cells - 1] = true;
+}
+
+bool grid_is_strong(const struct grid *g, size_t row, size_t column)
+{
+    size_t at = row * g->columns + column;
+    return at < g->strong_room && g->strong[at];
+}
+
 size_t grid_rows(const struct grid *g)
 {
     return g->cells / g->columns;
@@ -41,10 +65,13 @@ void grid_drop_column(struct grid *g, size_t column)
 {
     size_t kept = 0;
     for (size_t i = 0; i < g->cells; i++) {
-        if (i % g->columns == column)
+        if (i % g->columns == column) {
             free(g->cell[i]);
-        else
-            g->cell[kept++] = g->cell[i];
+            continue;
+        }
+        if (kept < g->strong_room)
+            g->strong[kept] = i < g->strong_room && g->strong[i];
+        g->cell[kept++] = g->cell[i];
     }
     g->cells = kept;
     memmove(g->align + column, g->align + column + 1, g->columns - column);
@@ -64,16 +91,25 @@ void grid_end(struct grid *g)
     for (size_t i = 0; i < g->cells; i++)
         free(g->cell[i]);
     free(g->cell);
+    free(g->strong);
     *g = (struct grid){ 0 };
 }
 
 /* --- as Markdown --- */
 
+enum { STRONG_SIGNS = 4 }; /* two stars on either side */
+
+static size_t markdown_width(const struct grid *g, size_t row, size_t column)
+{
+    return text_width(grid_at(g, row, column)) +
+           (grid_is_strong(g, row, column) ? STRONG_SIGNS : 0);
+}
+
 static size_t column_width(const struct grid *g, size_t column)
 {
     size_t width = 3; /* the rule below the header needs that much */
     for (size_t row = 0; row < grid_rows(g); row++) {
-        size_t here = text_width(grid_at(g, row, column));
+        size_t here = markdown_width(g, row, column);
         width = here > width ? here : width;
     }
     return width;
@@ -88,11 +124,11 @@ static void pad(FILE *f, char with, size_t count)
 static void table_row(FILE *f, const struct grid *g, size_t row)
 {
     for (size_t c = 0; c < g->columns; c++) {
-        const char *text = grid_at(g, row, c);
-        size_t space = column_width(g, c) - text_width(text);
+        const char *stars = grid_is_strong(g, row, c) ? "**" : "";
+        size_t space = column_width(g, c) - markdown_width(g, row, c);
         fputs("| ", f);
         pad(f, ' ', g->align[c] == 'r' ? space : 0);
-        fputs(text, f);
+        fprintf(f, "%s%s%s", stars, grid_at(g, row, c), stars);
         pad(f, ' ', g->align[c] == 'r' ? 1 : space + 1);
     }
     fputs("|\n", f);

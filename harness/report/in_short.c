@@ -240,10 +240,12 @@ enum status in_short(const struct writer *w, const struct report *report, bool *
     if (rows > 0) {
         put_table(w, &g, failed, "Which method comes first");
         notes(w, report);
+        models_tables(w, report, failed);
         if (w->style->summary_end)
             w->style->summary_end(w->f);
     } else {
         grid_end(&g);
+        models_tables(w, report, failed);
     }
     return OK;
 }

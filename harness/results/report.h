@@ -78,13 +78,16 @@ struct run {
     size_t perturbations, segmentations, maps;
 };
 
+struct models;
 struct report {
     struct run *run; /* one a result file */
     size_t runs;
     struct bootstrap_options bootstrap;
     const struct published *published;
     bool paper;                       /* print the paper's tables instead of a section a run */
+    bool standalone;                  /* latex: a document of its own, not tables for another one */
     const struct ledger *ledger;      /* the caller's; NULL: not wanted (ledger.h) */
+    const struct models *models;      /* the same (models.h) */
     const struct score_table *scores; /* [runs] the same (score_table.h) */
 };
 

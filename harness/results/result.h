@@ -121,6 +121,8 @@ void result_close(struct result *);
  * apart. */
 enum { RESULT_TITLE_SIZE = 200 };
 void result_title(const struct result *, char *out, size_t size);
+/* The first part of it: "vim_small", "vit (vit_shortcut)". */
+void result_model(const struct result *, char *out, size_t size);
 
 /* The maps [images, g, g] of one /explain entry, malloc'ed. Reads the file again. */
 enum status result_read_maps(const struct result *, const struct result_map *, float **out,

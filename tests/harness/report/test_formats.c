@@ -29,6 +29,10 @@ static const char *made(const char *name, const struct make_result *o)
     return path;
 }
 
+/* What a fragment for \input must not have. */
+static const char *const of_documents[] = { "\\documentclass", "\\usepackage", "{document}",
+                                            "\\section" };
+
 static void text_formats(void **state)
 {
     (void)state;
@@ -44,13 +48,15 @@ static void text_formats(void **state)
     assert_null(strstr(md.out, "Published")); /* no such column, no such note */
     assert_non_null(strstr(md.out, "Top-1: "));
     assert_non_null(strstr(latex.out, "\\begin{tabular}"));
+    for (size_t i = 0; i < sizeof of_documents / sizeof *of_documents; i++)
+        assert_null(strstr(latex.out, of_documents[i]));
     assert_non_null(strstr(latex.out, "we\\_ird\\%\\$\\&\\textbar{}\\textless{}x\\textgreater{}"));
-    /* every line of the CSV has the header's 19 fields; no field of this file needs quotes */
+    /* every line of the CSV has the header's 20 fields; no field of this file needs quotes */
     for (char *line = strtok(csv.out, "\n"); line; line = strtok(NULL, "\n")) {
         int commas = 0;
         for (const char *c = line; *c; c++)
             commas += *c == ',';
-        assert_int_equal(commas, 18);
+        assert_int_equal(commas, 19);
     }
     outcome_free(&md);
     outcome_free(&csv);
@@ -75,7 +81,14 @@ static void nothing_scored(void **state)
     outcome_free(&json);
 }
 
-/* pdflatex takes what evalh writes, whatever is in a name. */
+static void put_text(const char *name, const char *text)
+{
+    FILE *f = fopen(in_folder(name), "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+/* pdflatex takes what evalh writes, whatever is in a name: as a document, and with \input. */
 static void latex_compiles(void **state)
 {
     (void)state;
@@ -93,11 +106,17 @@ static void latex_compiles(void **state)
     o.explain = "ties = reverse\n"; /* a ledger too */
     const char *second = made("c#d.h5", &o);
     const char *const layouts[] = { "--resamples=10", "--paper" };
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 4; i++) {
         char command[512];
-        struct outcome r =
-            REPORT(first, second, "--format", "latex", "--out", in_folder("t.tex"), layouts[i]);
+        bool whole = i < 2;
+        struct outcome r = REPORT(first, second, "--format", "latex", "--out",
+                                  in_folder(whole ? "t.tex" : "u.tex"), layouts[i % 2],
+                                  whole ? "--standalone" : NULL);
         assert_int_equal(r.code, 0);
+        if (!whole)
+            put_text("t.tex", "\\documentclass{article}\n\\usepackage[utf8]{inputenc}\n"
+                              "\\usepackage{textcomp,booktabs,graphicx,longtable}\n"
+                              "\\begin{document}\n\\input{u}\n\\end{document}\n");
         outcome_free(&r);
         snprintf(command, sizeof command,
                  "cd %s && pdflatex -interaction=nonstopmode -halt-on-error t.tex >t.out 2>&1 && "

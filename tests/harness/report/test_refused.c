@@ -197,6 +197,7 @@ static void wrong_arguments(void **state)
     } cases[] = {
         { { "/nowhere/x.h5" }, "/nowhere/x.h5: No such file" },
         { { text }, "not an HDF5 file" },
+        { { path, "--standalone" }, "--standalone is for --format latex" },
         { { path, "--format", "pdf" }, "md, csv, latex, json or html" },
         { { path, "--resamples", "3" }, "a whole number from 10 to 100000" },
         { { path, "--resamples", "1e9" }, "a whole number from 10 to 100000" },
