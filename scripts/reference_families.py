@@ -1,8 +1,9 @@
 """Tiny random checkpoints of the families of ViT that people bring, as timm, transformers and torchvision write them, with
-what their own code makes of an image (logits), and raw attention, rollout and attribution computed here in double: test
-data for tests/model/test_all_families.c. Needs torch, timm, transformers, torchvision; evalh itself needs none of them.
+what their own code makes of an image (logits), and raw attention, rollout, attribution, AttnLRP at the tokens and the first
+LRP at the patches, computed here in double: test data for tests/model/test_all_families.c. Needs torch, timm, transformers,
+torchvision; evalh itself needs none of them.
 
-    python3 scripts/reference_families.py tests/model/families
+    python3 scripts/reference_families.py tests/model/families [FAMILY..]
 
 The maps follow the specification (read-out weights w over tokens in place of row c; LayerScale folded; average pooling
 as R_i = x_i S(R, sum x); two heads as the halves of a residual)."""
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import reference_lrp as lrp
 from reference_files import CLASSES, pixels, write_safetensors
+from reference_models import AttnLRP, Libra, Plain
 
 WIDTH, DEPTH, HEADS, MLP = 16, 3, 2, 24
 
@@ -58,11 +60,7 @@ class Parts:
         return w
 
 
-def layer_norm(x, wb, eps):
-    return F.layer_norm(x, x.shape[-1:], wb[0], wb[1], eps)
-
-
-def forward(m, x, keep):
+def forward(m, x, keep, rules):
     e = F.conv2d(x, *m.proj, stride=m.proj[0].shape[-1]).flatten(2).transpose(1, 2)
     if len(m.others):
         e = torch.cat((m.others[None].expand(len(e), -1, -1), e), 1)
@@ -72,24 +70,24 @@ def forward(m, x, keep):
     for i, b in enumerate(m.blocks):
         p = f"blocks.{i}."
         keep[p + "x0"] = x
-        y = keep[p + "attn.qkv.in"] = layer_norm(x, b["norm1"], m.eps)
-        qkv = F.linear(y, *b["attn.qkv"]).view(n, length, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
+        y = keep[p + "attn.qkv.in"] = rules.norm(x, *b["norm1"], m.eps)
+        qkv = rules.linear(y, *b["attn.qkv"], "qkv").view(n, length, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
         keep[p + "q"], keep[p + "k"], keep[p + "v"] = qkv
-        a = (qkv[0] @ qkv[1].transpose(2, 3) * (width // HEADS) ** -0.5).softmax(-1)
+        a, o = rules.attend(*qkv, (width // HEADS) ** -0.5)
         keep[p + "probs"] = a
         a.retain_grad()
-        o = keep[p + "attn.proj.in"] = (a @ qkv[2]).transpose(1, 2).reshape(n, length, width)
-        keep[p + "p"] = F.linear(o, *b["attn.proj"])
+        o = keep[p + "attn.proj.in"] = o.transpose(1, 2).reshape(n, length, width)
+        keep[p + "p"] = rules.linear(o, *b["attn.proj"], "proj")
         x = keep[p + "x1"] = x + keep[p + "p"]
-        y = keep[p + "mlp.fc1.in"] = layer_norm(x, b["norm2"], m.eps)
-        y = keep[p + "mlp.fc2.in"] = F.gelu(F.linear(y, *b["mlp.fc1"]))
-        keep[p + "m"] = F.linear(y, *b["mlp.fc2"])
+        y = keep[p + "mlp.fc1.in"] = rules.norm(x, *b["norm2"], m.eps)
+        y = keep[p + "mlp.fc2.in"] = rules.gelu(rules.linear(y, *b["mlp.fc1"], "fc1"))
+        keep[p + "m"] = rules.linear(y, *b["mlp.fc2"], "fc2")
         x = x + keep[p + "m"]
     keep["x"], p = x, len(m.others)
     if m.fc_norm:
-        keep["pooled"] = layer_norm(x[:, p:].mean(1), m.norm, m.eps)
-        return F.linear(keep["pooled"], *m.head)
-    x = keep["norm"] = layer_norm(x, m.norm, m.eps)
+        keep["pooled"] = rules.norm(x[:, p:].mean(1), *m.norm, m.eps)
+        return rules.linear(keep["pooled"], *m.head, "head")
+    x = keep["norm"] = rules.norm(x, *m.norm, m.eps)
     if m.readout == "token":
         keep["pooled"] = x[:, 0]
     elif m.readout == "mean":
@@ -97,26 +95,26 @@ def forward(m, x, keep):
     elif m.readout == "token and mean":
         keep["pooled"] = torch.cat((x[:, 0], x[:, p:].mean(1)), 1)
     else:
-        keep["halves"] = F.linear(x[:, 0], *m.head), F.linear(x[:, 1], *m.head_dist)
+        keep["halves"] = rules.linear(x[:, 0], *m.head, "head"), rules.linear(x[:, 1], *m.head_dist, "head")
         return sum(keep["halves"]) / 2
-    return F.linear(keep["pooled"], *m.head)
+    return rules.linear(keep["pooled"], *m.head, "head")
 
 
 def mean_rule(R, x):
     return x * lrp.ratio(R, x.sum(1))[:, None]
 
 
-def relevance_on_top(m, keep, onehot):
+def relevance_on_top(m, keep, onehot, orig):
     """R of the last block's output, [n, L, D]."""
     x, p = (keep["x"] if m.fc_norm else keep["norm"]).detach(), len(m.others)
     R = torch.zeros_like(x)
     if m.readout == "two heads":
         a, b = (h.detach() for h in keep["halves"])
-        ra, rb = lrp.add(onehot, a, b, False)
-        R[:, 0] = lrp.linear(ra, x[:, 0], m.head[0], False)
-        R[:, 1] = lrp.linear(rb, x[:, 1], m.head_dist[0], False)
+        ra, rb = lrp.add(onehot, a, b, orig)
+        R[:, 0] = lrp.linear(ra, x[:, 0], m.head[0], orig)
+        R[:, 1] = lrp.linear(rb, x[:, 1], m.head_dist[0], orig)
         return R
-    r = lrp.linear(onehot, keep["pooled"].detach(), m.head[0], False)
+    r = lrp.linear(onehot, keep["pooled"].detach(), m.head[0], orig)
     if m.readout == "token":
         R[:, 0] = r
     else:
@@ -126,14 +124,66 @@ def relevance_on_top(m, keep, onehot):
     return R
 
 
+class Biased(Libra):
+    """LibraGrad's rules; keeps every output that a bias was added to."""
+
+    def __init__(self):
+        self.found = []
+
+    def took(self, y, b):
+        y.retain_grad()
+        self.found.append((y, b))
+        return y
+
+    def norm(self, x, w, b, eps):
+        return self.took(super().norm(x, w, b, eps), b)
+
+    def linear(self, x, w, b, where):
+        return self.took(super().linear(x, w, b, where), b)
+
+
+def libra(m, x, k):
+    """FullGrad+ of all tokens; a bias behind the read-out counts at the tokens by their shares of it."""
+    keep, rules = {}, Biased()
+    logits = forward(m, x, keep, rules)
+    inputs = [keep[f"blocks.{i}.x0"] for i in range(DEPTH)]
+    for t in inputs:
+        t.retain_grad()
+    logits.gather(1, k[:, None]).sum().backward()
+    total = sum((t * t.grad).sum(-1) for t in inputs).detach()
+    behind = [[0], [1]] if m.readout == "two heads" else [None, None]  # the tokens that the heads look at
+    for y, b in rules.found:
+        took = (b * y.grad).sum(-1)
+        if took.ndim == 2:
+            total += took
+        elif behind[0] is not None:
+            total[:, behind.pop(0)] += took[:, None]
+        else:
+            total += took[:, None] * m.weights(total.shape[1])
+    return total
+
+
+def full_lrp(m, x, keep, weights, R):
+    """The first LRP from R on top through all blocks and to the pixels, summed over each patch."""
+    for i in reversed(range(DEPTH)):
+        R = lrp.block(weights, f"blocks.{i}.", keep, R, HEADS, True)[0]
+    patch = m.proj[0].shape[-1]
+    e = keep["tokens"][:, len(m.others):]
+    R = ((e - m.pos[len(m.others):]) * lrp.ratio(R[:, len(m.others):], e)).detach()
+    side = x.shape[-1] // patch
+    return F.avg_pool2d(lrp.box(x, R.transpose(1, 2).unflatten(2, (side, side)), m.proj[0], patch), patch).flatten(1) * patch ** 2
+
+
 def explain(m, x):
-    """logits, and the three maps of the predicted class, [n, patches]."""
-    keep = {}
-    logits = forward(m, x, keep)
+    """logits, and the maps of the predicted class, [n, patches]."""
+    keep, changed = {}, {}
+    logits = forward(m, x, keep, Plain())
     k = logits.argmax(1)
     logits.gather(1, k[:, None]).sum().backward()
+    forward(m, x, changed, AttnLRP(0, 0.05)).gather(1, k[:, None]).sum().backward()
     kept = {name: t.detach() for name, t in keep.items() if torch.is_tensor(t)}
-    R = relevance_on_top(m, keep, F.one_hot(k, logits.shape[1]).double())
+    onehot = F.one_hot(k, logits.shape[1]).double()
+    R = relevance_on_top(m, keep, onehot, False)
     weights = {f"blocks.{i}.{name}.weight": b[name][0] for i, b in enumerate(m.blocks) for name in b}
     length, p = kept["tokens"].shape[1], len(m.others)
     w = m.weights(length).expand(len(x), length)
@@ -145,9 +195,11 @@ def explain(m, x):
         rows["rollout"] = (rows["rollout"][:, None] @ (a / a.sum(-1, keepdim=True)))[:, 0]
         a = (keep[f"blocks.{i}.probs"].grad * ra).clamp(min=0).mean(1)
         rows["attribution"] = rows["attribution"] + (rows["attribution"][:, None] @ a)[:, 0]
-    maps = {"raw": raw, **rows}
+    maps = {"raw": raw, **rows, "libra": libra(m, x, k), "attnlrp": (changed["tokens"] * changed["tokens"].grad).sum(-1).detach()}
     dot = (keep["tokens"] * keep["tokens"].grad).sum(-1)
-    return logits.detach(), {name: v[:, p:] for name, v in maps.items()}, dot.detach()
+    maps = {name: v[:, p:] for name, v in maps.items()}
+    maps["full_lrp"] = full_lrp(m, x, kept, weights, relevance_on_top(m, keep, onehot, True))
+    return logits.detach(), maps, dot.detach()
 
 
 # ---- the families ------------------------------------------------------------------------------
@@ -289,12 +341,14 @@ def main():
     os.makedirs(folder, exist_ok=True)
     torch.set_default_dtype(torch.double)
     for seed, (name, make) in enumerate(FAMILIES.items()):
+        if sys.argv[2:] and name not in sys.argv[2:]:
+            continue
         m, parts, run, side = make()
         randomise(m, seed)
         x = pixels(side)
         with torch.no_grad():
-            theirs = run(x)
-        ours, maps, dot = explain(parts(), x)
+            theirs, named = run(x), parts()
+        ours, maps, dot = explain(named, x)
         off = float((theirs - ours).abs().max() / theirs.abs().max())
         print(f"{name}: logits here and there differ by {off:.1e} of the largest")
         assert off < 1e-7, name  # fp32 softmax inside transformers

@@ -71,15 +71,19 @@ def pixels(model, x, e, R):
     """z^B at the pixels: [B, S, S] from relevance R of the tokens e."""
     R = ((e - model.w["pos_embed"]) * ratio(R, e))[:, 1:]
     r = R.transpose(1, 2).reshape(len(R), model.width, model.grid, model.grid)
-    w = model.w["patch_embed.proj.weight"]
+    return box(x, r, model.w["patch_embed.proj.weight"], model.stride)
+
+
+def box(x, r, w, stride):
+    """The same from the patches' relevance r [B, D, g, g], through their projection w."""
     wp, wn = w.clamp(min=0), w.clamp(max=0)
     low, high = (f(x.flatten(1), 1)[:, None, None, None].expand_as(x) for f in (torch.amin, torch.amax))
 
     def conv(t, k):
-        return F.conv2d(t, k, stride=model.stride)
+        return F.conv2d(t, k, stride=stride)
 
     def back(t, k):
-        return F.conv_transpose2d(t, k, stride=model.stride)
+        return F.conv_transpose2d(t, k, stride=stride)
 
     s = r / (conv(x, w) - conv(low, wp) - conv(high, wn) + 1e-9)
     return (x * back(s, w) - low * back(s, wp) - high * back(s, wn)).sum(1)

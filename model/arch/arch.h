@@ -127,14 +127,14 @@ void stem_forward(const struct geometry *, struct backend *, const struct stem *
 
 /* What else a linear layer is wanted for; beside the bits of weight_use. */
 enum bind_use {
-    BIND_SIGNED = 1 << 8, /* W⁺ and W⁻ apart */
-    BIND_USES = BIND_SIGNED
+    BIND_SIGNED = 1 << 8,   /* W⁺ and W⁻ apart */
+    BIND_ABSOLUTE = 1 << 9, /* |W| and |b| */
+    BIND_USES = BIND_SIGNED | BIND_ABSOLUTE
 };
 
-/* W with `f` applied to each element. */
+/* W with `f` applied to each element, both ways through it. */
 struct weight *bind_weight_of(const struct model *, struct backend *, float (*f)(float),
-                              unsigned uses, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+                              const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Uploads a tensor that is known to be there. */
 real *bind_array(const struct model *, struct backend *, const char *format, ...)

@@ -117,7 +117,7 @@ struct weight *bind_weight(const struct model *m, struct backend *be, unsigned u
 }
 
 struct weight *bind_weight_of(const struct model *m, struct backend *be, float (*f)(float),
-                              unsigned uses, const char *format, ...)
+                              const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -129,7 +129,8 @@ struct weight *bind_weight_of(const struct model *m, struct backend *be, float (
         return NULL;
     for (size_t i = 0; i < t->count; i++)
         values[i] = f(t->data[i]);
-    struct weight *w = be->op.weight_new(be, values, out, (int)(t->count / (size_t)out), uses);
+    struct weight *w = be->op.weight_new(be, values, out, (int)(t->count / (size_t)out),
+                                         WEIGHT_FORWARD | WEIGHT_BACK);
     free(values);
     return w;
 }

@@ -131,20 +131,6 @@ static enum status plan_jobs(struct explainer *ex, const struct explain_options 
     return OK;
 }
 
-static unsigned weight_uses(const struct pass *p)
-{
-    unsigned uses = WEIGHT_FORWARD;
-    for (int i = 0; i < p->job_count; i++) {
-        if (p->jobs[i].rules.gradient == GRADIENT_FIRST_LRP)
-            uses |= BIND_SIGNED;
-        else if (p->jobs[i].rules.gradient != GRADIENT_NONE)
-            uses |= WEIGHT_BACK;
-        if (method_functions(p->jobs[i].method, p->model->type)->relevance)
-            uses |= WEIGHT_LRP;
-    }
-    return uses;
-}
-
 /* The net's backend and weights, if it computes as the pass does; else of the pass's own. */
 static enum status open_weights(struct explainer *ex, struct pass *p, int index, const char *name,
                                 const struct backend_options *options, struct error *err)
@@ -153,10 +139,12 @@ static enum status open_weights(struct explainer *ex, struct pass *p, int index,
     if (be != NULL && index == PASS_PLAIN && be->precision == PRECISION_FP32 &&
         strcmp(be->name, name) == 0) {
         p->borrowed = true;
-        return net_lend(ex->lender, weight_uses(p), &p->be, &p->weights, err);
+        return net_lend(ex->lender, jobs_weight_uses(p->jobs, p->job_count, p->model->type), &p->be,
+                        &p->weights, err);
     }
     TRY(backend_open(name, options, &p->be, err));
-    p->weights = p->model->type->bind(p->model, p->be, weight_uses(p));
+    p->weights = p->model->type->bind(p->model, p->be,
+                                      jobs_weight_uses(p->jobs, p->job_count, p->model->type));
     if (p->weights == NULL)
         return fail(err, E_NOMEM, "%s: no memory for the weights of %s", p->be->name,
                     p->model->checkpoint->path);
@@ -250,8 +238,7 @@ static void close_pass(struct pass *p)
     if (p->be != NULL) {
         for (int i = 0; p->sweeps != NULL && i < p->be->lanes; i++)
             sweep_close(p->sweeps[i]);
-        if (p->input != NULL)
-            input_unbind(p->input, p->be);
+        input_unbind(p->input, p->be);
         if (!p->borrowed) {
             p->model->type->unbind(p->weights, p->be);
             backend_close(p->be);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "signs.h"
+
 static size_t patches_of(const struct geometry *g)
 {
     return (size_t)g->grid * (size_t)g->grid;
@@ -23,26 +25,43 @@ bool input_wanted(const struct rules *r)
     return r->level == LEVEL_PATCH || r->level == LEVEL_PIXEL;
 }
 
-bool input_bind(struct input_weights *w, const struct model *m, struct backend *be)
-{
-    w->proj = bind_weight(m, be, WEIGHT_FORWARD | WEIGHT_BACK, "patch_embed.proj.weight");
-    return w->proj != NULL;
-}
-
 void input_unbind(struct input_weights *w, struct backend *be)
 {
+    if (w == NULL)
+        return;
     be->op.weight_free(be, w->proj);
+    be->op.weight_free(be, w->proj_abs);
+    be->op.weight_free(be, w->plus);
+    be->op.weight_free(be, w->minus);
+    be->free(be, w->b);
+}
+
+static bool bind(struct input_weights *w, const struct model *m, struct backend *be, bool gamma,
+                 bool box)
+{
+    static const char name[] = "patch_embed.proj.weight";
+    w->proj = bind_weight(m, be, WEIGHT_FORWARD | WEIGHT_BACK, name);
+    w->b = gamma || box ? bind_array(m, be, "patch_embed.proj.bias") : NULL;
+    w->proj_abs = gamma ? bind_weight_of(m, be, fabsf, name) : NULL;
+    w->plus = box ? bind_weight_of(m, be, keep_positive, name) : NULL;
+    w->minus = box ? bind_weight_of(m, be, keep_negative, name) : NULL;
+    return w->proj && (w->b || !(gamma || box)) && (w->proj_abs || !gamma) &&
+           ((w->plus && w->minus) || !box);
 }
 
 enum status input_bind_for(struct input_weights **out, const struct model *m, struct backend *be,
                            const struct job *jobs, int count, struct error *err)
 {
-    bool wanted = false;
-    for (int i = 0; i < count; i++)
-        wanted = wanted || input_wanted(&jobs[i].rules);
+    bool wanted = false, gamma = false, box = false;
+    for (int i = 0; i < count; i++) {
+        const struct rules *r = &jobs[i].rules;
+        wanted = wanted || input_wanted(r);
+        gamma = gamma || r->gamma_conv > 0;
+        box = box || (input_wanted(r) && r->gradient == GRADIENT_FIRST_LRP);
+    }
     if (wanted) {
         *out = calloc(1, sizeof **out);
-        if (*out == NULL || !input_bind(*out, m, be))
+        if (*out == NULL || !bind(*out, m, be, gamma, box))
             return fail(err, E_NOMEM, "%s: no memory for the patch projection of %s", be->name,
                         m->checkpoint->path);
     }
@@ -52,12 +71,14 @@ enum status input_bind_for(struct input_weights **out, const struct model *m, st
 bool input_open(struct sweep *s)
 {
     s->input->host = calloc(pixels_of(&s->model->geo), sizeof *s->input->host);
-    return s->input->host != NULL;
+    return s->input->host != NULL &&
+           (s->input->w->plus == NULL || input_box_open(&s->input->box, s->n_max));
 }
 
 void input_close(struct sweep *s)
 {
     free(s->input->host);
+    input_box_close(&s->input->box);
 }
 
 void input_layout(struct sweep *s, struct bump *b)
@@ -70,10 +91,13 @@ void input_layout(struct sweep *s, struct bump *b)
     in->patch_gradient = bump_take(b, rows * patch_values(g), size);
     in->pixels = bump_take(b, 3 * n * pixels_of(g), size);
     in->map = bump_take(b, n * pixels_of(g), size);
+    if (in->w->proj_abs != NULL)
+        in->gamma = bump_take(b, rows * (patch_values(g) + 2 * (size_t)g->width), size);
+    if (in->w->plus != NULL)
+        input_box_layout(s, b);
 }
 
-/* The patches' rows of the gradient at the tokens. */
-static void gather_rows(struct layer_view *v)
+void input_patch_rows(struct layer_view *v, const real *tokens, real *rows)
 {
     const struct geometry *g = v->geo;
     size_t d = (size_t)g->width, to = 0;
@@ -84,8 +108,7 @@ static void gather_rows(struct layer_view *v)
             size_t from = ((size_t)i * (size_t)g->tokens + (size_t)t) * d;
             size_t count = (size_t)(end - t) * d;
             if (count > 0)
-                run_copy(v->be, be_at(v->be, v->g_tokens, from), be_at(v->be, v->input->rows, to),
-                         count);
+                run_copy(v->be, be_at(v->be, tokens, from), be_at(v->be, rows, to), count);
             to += count;
         }
 }
@@ -160,22 +183,11 @@ static void window_sums(const struct layer_view *v, const double *map, double *o
     }
 }
 
-/* A pixel's value is the same in every patch that holds it: x ⊙ ∂x, summed over patches, is the sum
- * of the products patch by patch. */
-static void at_pixels(struct layer_view *v, const struct rules *r, struct track *tracks)
+void input_finish(struct layer_view *v, const struct rules *r, struct track *tracks)
 {
     const struct geometry *g = v->geo;
     const struct input *in = v->input;
-    size_t rows = (size_t)v->n * patches_of(g), values = patch_values(g), pixels = pixels_of(g);
-    const struct linear_back_args back = { .rows = (int)rows,
-                                           .w = in->w->proj,
-                                           .gy = in->rows,
-                                           .ldgy = (size_t)g->width,
-                                           .gx = in->patch_gradient,
-                                           .ldgx = values };
-    v->be->op.linear_back(v->be, &back);
-    run_map2(v->be, MAP_MUL, v->patches, in->patch_gradient, in->patch_gradient, rows * values,
-             1.0);
+    size_t pixels = pixels_of(g);
     const struct fold_args fold = { .n = v->n,
                                     .side = g->image_size,
                                     .patch = g->patch,
@@ -194,15 +206,77 @@ static void at_pixels(struct layer_view *v, const struct rules *r, struct track 
     }
 }
 
+/* in->patch_gradient by AttnLRP's rule, whose output is what the projection gave. */
+static void gamma_patches(struct layer_view *v, double gamma)
+{
+    const struct geometry *g = v->geo;
+    const struct input *in = v->input;
+    size_t rows = (size_t)v->n * patches_of(g), values = patch_values(g);
+    run_linear(v->be, in->w->proj, in->w->b, (int)rows, v->patches, values, in->product,
+               (size_t)g->width);
+    struct gamma_back a = { .gamma = gamma,
+                            .rows = (int)rows,
+                            .in = values,
+                            .out = (size_t)g->width,
+                            .w = in->w->proj,
+                            .w_abs = in->w->proj_abs,
+                            .b = in->w->b,
+                            .x = v->patches,
+                            .y = in->product,
+                            .gy = in->rows,
+                            .gx = in->patch_gradient,
+                            .scratch = in->gamma };
+    run_gamma_back(v->be, &a);
+}
+
+/* A pixel's value is the same in every patch that holds it: x ⊙ ∂x, summed over patches, is the sum
+ * of the products patch by patch. */
+static void at_pixels(struct layer_view *v, const struct rules *r, struct track *tracks)
+{
+    const struct input *in = v->input;
+    size_t rows = (size_t)v->n * patches_of(v->geo), values = patch_values(v->geo);
+    const struct linear_back_args back = { .rows = (int)rows,
+                                           .w = in->w->proj,
+                                           .gy = in->rows,
+                                           .ldgy = (size_t)v->geo->width,
+                                           .gx = in->patch_gradient,
+                                           .ldgx = values };
+    if (r->gamma_conv > 0)
+        gamma_patches(v, r->gamma_conv);
+    else
+        v->be->op.linear_back(v->be, &back);
+    run_map2(v->be, MAP_MUL, v->patches, in->patch_gradient, in->patch_gradient, rows * values,
+             1.0);
+    input_finish(v, r, tracks);
+}
+
 void input_times_gradient(struct layer_view *v, const struct rules *r, struct track *tracks)
 {
     if (r->level == LEVEL_TOKEN) {
         at_tokens(v, tracks);
         return;
     }
-    gather_rows(v);
-    if (r->level == LEVEL_PATCH && r->channels == CHANNELS_SUM)
+    input_patch_rows(v, v->g_tokens, v->input->rows);
+    if (r->level == LEVEL_PATCH && r->channels == CHANNELS_SUM && r->gamma_conv == 0)
         at_patches(v, tracks);
     else
         at_pixels(v, r, tracks);
+}
+
+void input_sum_error(struct layer_view *v, struct track *tracks)
+{
+    size_t len = (size_t)v->geo->tokens, count = (size_t)v->n * len;
+    const real *parts[] = { v->sums, v->bias };
+    dot_rows(v, count, v->tokens, v->g_tokens);
+    for (int i = 0; i < v->n; i++)
+        tracks[i].sum = tracks[i].size = 0;
+    for (size_t k = 0; k < 2; k++) {
+        be_read_doubles(v->be, v->host, parts[k], count);
+        for (size_t i = 0; i < count; i++) {
+            tracks[i / len].sum += v->host[i];
+            tracks[i / len].size += fabs(v->host[i]);
+        }
+    }
+    for (int i = 0; i < v->n; i++)
+        tracks[i].sum_error = fabs(tracks[i].sum - v->score[i]) / tracks[i].size;
 }

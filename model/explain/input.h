@@ -5,7 +5,20 @@
 
 /* The patch projection, on a pass's backend, for all its sweeps. */
 struct input_weights {
-    struct weight *proj; /* W [D, 3 P P] */
+    struct weight *proj;         /* W [D, 3 P P] */
+    real *b;                     /* [D]; of the two that follow */
+    struct weight *proj_abs;     /* |W|, for AttnLRP's rule; else NULL */
+    struct weight *plus, *minus; /* W⁺, W⁻, for the z^B rule; else NULLs */
+};
+
+/* Arrays of the z^B rule (input_box.c). */
+struct input_box {
+    real *other;     /* [n P, 3 P P] */
+    real *ones;      /* [max(P, 3 P P)] */
+    real *sums;      /* [2, D] of W⁺ and of W⁻ over a patch's values */
+    real *lows;      /* [n, D] */
+    real *range;     /* [n, 2] smallest and largest value of an image */
+    double *host[2]; /* [n] each of -smallest, -largest */
 };
 
 /* A sweep's arrays. P: patches of an image, g*g. */
@@ -16,16 +29,17 @@ struct input {
     real *patch_gradient; /* [n P, 3 P P] */
     real *pixels;         /* [n, S, S, 3] */
     real *map;            /* [n, S, S] */
+    real *gamma;          /* of run_gamma_back; or NULL */
+    struct input_box box; /* of the z^B rule; NULLs */
     double *host;         /* [S, S] */
 };
 
 /* Whether a method's map is made from patches or pixels. */
 bool input_wanted(const struct rules *);
-bool input_bind(struct input_weights *, const struct model *, struct backend *);
 /* For those of the jobs that want it; *out stays as it is where none does. */
 enum status input_bind_for(struct input_weights **out, const struct model *, struct backend *,
                            const struct job *, int count, struct error *);
-void input_unbind(struct input_weights *, struct backend *);
+void input_unbind(struct input_weights *, struct backend *); /* accepts NULL */
 
 /* sweep->input is there; it holds nothing yet. */
 bool input_open(struct sweep *);
@@ -35,3 +49,22 @@ void input_layout(struct sweep *, struct bump *);
 /* x ⊙ gradient at the method's level: Σ_D at the tokens, patch by patch, or at the pixels, their
  * channels put together by its rule. x is what the model saw. For a layer_fn at the bottom. */
 void input_times_gradient(struct layer_view *, const struct rules *, struct track *);
+/* How far Σ e ⊙ gradient, over all tokens, and what the biases took miss the score: the tracks'
+ * sum_error. For a layer_fn at the bottom of a method with `bias`. */
+void input_sum_error(struct layer_view *, struct track *);
+
+/* ---- pieces, for other rules at the pixels ---- */
+
+/* The patches' rows of all tokens' [n, L, D]. */
+void input_patch_rows(struct layer_view *, const real *tokens, real *rows);
+/* in->patch_gradient, a value for every value of a patch, to maps of pixels or patches. */
+void input_finish(struct layer_view *, const struct rules *, struct track *);
+
+/* ---- input_box.c ---- */
+
+bool input_box_open(struct input_box *, int n);
+void input_box_close(struct input_box *);
+void input_box_layout(struct sweep *, struct bump *);
+/* Relevance of the tokens to the pixels, by the z^B rule (Transformer-Explainability): its sum over
+ * the colours. For a layer_fn at the bottom; view->relevance is used up. */
+void input_box_relevance(struct layer_view *, const struct rules *, struct track *);

@@ -91,3 +91,22 @@ int explain_map_side(const struct explain_method *info, const struct model *mode
     int side = settled ? method_pixel_side(&model->geo, &r) : 0;
     return side > 0 ? side : model->geo.grid;
 }
+
+unsigned jobs_weight_uses(const struct job *jobs, int count, const struct arch_type *type)
+{
+    unsigned uses = WEIGHT_FORWARD;
+    for (int i = 0; i < count; i++) {
+        enum gradient_kind kind = jobs[i].rules.gradient;
+        if (kind == GRADIENT_FIRST_LRP) {
+            uses |= BIND_SIGNED;
+            continue;
+        }
+        if (kind != GRADIENT_NONE)
+            uses |= WEIGHT_BACK;
+        if (kind == GRADIENT_ATTNLRP)
+            uses |= BIND_ABSOLUTE;
+        if (method_functions(jobs[i].method, type)->relevance)
+            uses |= WEIGHT_LRP;
+    }
+    return uses;
+}

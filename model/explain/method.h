@@ -21,6 +21,7 @@ enum gradient_kind {
     GRADIENT_PLAIN,
     GRADIENT_MAMBALRP,
     GRADIENT_LIBRA,     /* LibraGrad (Mehri et al. 2025) */
+    GRADIENT_ATTNLRP,   /* AttnLRP (Achtibat et al. 2024) */
     GRADIENT_FIRST_LRP, /* none: relevance alone, by Transformer-Explainability's first LRP */
     GRADIENT_KINDS
 };
@@ -38,6 +39,9 @@ struct rules {
     enum channel_rule channels;
     enum cam_target target;
     bool gramian;
+    enum softmax_rule softmax;
+    double gamma_linear, gamma_conv; /* 0: the gradient; gamma_conv 0 but at patches, pixels */
+    bool gamma_attention;
 };
 
 /* One map in the making: one image, one method, one class. */
@@ -115,6 +119,12 @@ const struct method *method_run_by(const struct method *);
 /* E_CONFIG names the key and what it may be. */
 enum status rules_settle(const struct explain_options *, const struct method *,
                          const struct model *, struct rules *out, struct error *err);
+
+/* For method.settle: of a map that goes the whole way down and whose sign means something. */
+enum status settle_signed(const struct geometry *, struct rules *, struct error *);
+/* Of one that looks at the last layer's attention of the one token that meets the head. E_CONFIG:
+ * the head reads several. */
+enum status settle_last_token(const struct geometry *, struct rules *, struct error *);
 
 /* ---- rollout.c: arithmetic of rollouts on the host, in double ---- */
 

@@ -74,6 +74,12 @@ static void settle_method(const struct explain_options *o, const struct method *
     out->gramian = o->influence == INFLUENCE_GRAMIAN;
     bool libra = m->backward && o->backward == BACKWARD_LIBRA;
     out->gradient = libra ? GRADIENT_LIBRA : m->gradient;
+    if (m->gradient != GRADIENT_ATTNLRP)
+        return;
+    out->softmax = (enum softmax_rule)o->softmax;
+    out->gamma_linear = o->gamma_linear;
+    out->gamma_conv = out->level == LEVEL_TOKEN ? 0 : o->gamma_conv;
+    out->gamma_attention = o->gamma_attention;
 }
 
 static void take_options(const struct explain_options *o, const struct method *m,
@@ -117,4 +123,23 @@ enum status rules_settle(const struct explain_options *o, const struct method *m
     if (model->type->explain->check == NULL)
         return OK;
     return model->type->explain->check(&model->geo, m, f, out, err);
+}
+
+enum status settle_signed(const struct geometry *g, struct rules *r, struct error *err)
+{
+    (void)g;
+    (void)err;
+    r->start = 0;
+    r->clamp_map = false;
+    return OK;
+}
+
+enum status settle_last_token(const struct geometry *g, struct rules *r, struct error *err)
+{
+    r->start = g->depth - 1;
+    if (g->readout == READ_TOKEN)
+        return OK;
+    return fail_key(err, E_CONFIG, "explain.methods",
+                    "'attn_gradcam' and 'partial_lrp' look at the attention of the one token that "
+                    "meets the head, and this model's head reads several");
 }

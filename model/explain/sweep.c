@@ -76,6 +76,7 @@ static int stream_of(struct sweep *s, const struct job *j)
     s->streams[s->stream_count] = (struct stream){ .kind = r->gradient,
                                                    .score = r->score,
                                                    .choice = j->choice,
+                                                   .rules = r,
                                                    .lowest = depth,
                                                    .passed = depth };
     return s->stream_count++;
@@ -374,6 +375,7 @@ static void run_bottom(struct sweep *s, const struct stream *st, int stream)
 {
     s->view.tokens = tape_at(s, 0);
     s->view.g_tokens = st->gradient;
+    s->view.relevance = st->relevance;
     s->view.patches = s->stem.patches;
     s->view.bias = st->bias;
     s->view.score = st->score_of;

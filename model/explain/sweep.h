@@ -21,6 +21,7 @@ struct layer_view {
     void *own;           /* the architecture's: vim_scores.h, vit_scores.h */
     const real *x, *g_x; /* once a layer is passed: its input and the gradient there, [n, L, D] */
     const real *tokens, *g_tokens; /* at the bottom: e and its gradient, [n, L, D] */
+    real *relevance;               /* there: e's relevance [n, L, D], or NULL; may be changed */
     const real *bias;              /* there: Σ b ⊙ gradient at its layer's output, [n, L] */
     const double *score;           /* [n] what is explained */
     const struct input *input;   /* input.h: what leads from there to patches and pixels; or NULL */
@@ -48,6 +49,7 @@ struct stream { /* a gradient (and relevance) on its way down */
     enum gradient_kind kind;
     enum explained_score score;
     enum class_choice choice;
+    const struct rules *rules; /* of a job of it: those of the backward pass are all the same */
     bool lrp;
     int lowest;   /* last layer it has to enter */
     int passed;   /* last layer whose input it has to reach */
@@ -159,6 +161,11 @@ void sweep_run(struct sweep *, const struct view *views, int n, int32_t *predict
 /* Forward up to `layer` and its activations, for the functions below. */
 void sweep_record(struct sweep *, const struct view *views, int n, int layer);
 size_t sweep_bytes(const struct sweep *);
+
+/* ---- method.c ---- */
+
+/* What the jobs want linear layers for: bits of weight_use and bind_use. */
+unsigned jobs_weight_uses(const struct job *, int count, const struct arch_type *);
 
 /* ---- score.c ---- */
 

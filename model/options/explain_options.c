@@ -13,6 +13,8 @@ const char *const channel_names[] = { "method", "sum", "abs", "max", NULL };
 const char *const backward_names[] = { "true", "libra", NULL };
 const char *const cam_target_names[] = { "norm", "mixer", NULL };
 const char *const influence_names[] = { "jacobian", "gramian", NULL };
+const char *const softmax_names[] = { "cp", "attn", NULL };
+const char *const no_yes_names[] = { "no", "yes", NULL };
 
 #define DEFAULT(NAME, field, initial, value, ...) .field = value,
 #define DEFAULT_SWITCH(NAME, field, ...) .field = BY_PROTOCOL,

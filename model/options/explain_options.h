@@ -19,6 +19,7 @@ enum channel_rule { CHANNELS_OF_METHOD = -1, CHANNELS_SUM, CHANNELS_ABS, CHANNEL
 enum backward_rules { BACKWARD_TRUE, BACKWARD_LIBRA };
 enum cam_target { CAM_NORM, CAM_MIXER };
 enum influence_kind { INFLUENCE_JACOBIAN, INFLUENCE_GRAMIAN };
+enum softmax_rule { SOFTMAX_CP, SOFTMAX_ATTN }; /* of attnlrp */
 
 extern const char *const explain_precision_names[]; /* by enum explain_precision */
 extern const char *const tie_names[];               /* by enum ties (ops.h) */
@@ -31,6 +32,8 @@ extern const char *const channel_names[];           /* "method" (-1), then by en
 extern const char *const backward_names[];          /* by enum backward_rules */
 extern const char *const cam_target_names[];        /* by enum cam_target */
 extern const char *const influence_names[];         /* by enum influence_kind */
+extern const char *const softmax_names[];           /* by enum softmax_rule */
+extern const char *const no_yes_names[];            /* "no", "yes" */
 
 /* CHOICE(NAME, field, default, its value, words, value of words[0], published, ablation, help)
  * WHOLE (NAME, field, default, its value, low, high, published, ablation, help): the default's word
@@ -66,14 +69,13 @@ extern const char *const influence_names[];         /* by enum influence_kind */
     SWITCH(CLAMP_MAP, clamp_map, "vim:yes", "negative entries of the finished map become 0")       \
     WHOLE(RANDOMISE_LAYERS, randomise_layers, "off", -1, 0, 4096, "", false,                       \
           "control 'randomised': re-initialise the head and the last n layers; off: all")          \
-    CHOICE(                                                                                        \
-        SCORE, score, "logit", SCORE_LOGIT, explained_score_names, 0, "*", false,                  \
-        "genatt, gradcam, hirescam, ixg, attn_gradcam: what is explained, the class's logit or "   \
-        "its probability")                                                                         \
-    CHOICE(                                                                                        \
-        LEVEL, level, "method", LEVEL_OF_METHOD, level_names, -1, "*", false,                      \
-        "ixg: where a map is made, at tokens, patches or pixels (whose maps are as large as the "  \
-        "image); a method that has no such level keeps its own")                                   \
+    CHOICE(SCORE, score, "logit", SCORE_LOGIT, explained_score_names, 0, "*", false,               \
+           "genatt, gradcam, hirescam, ixg, attn_gradcam, libra, attnlrp: what is explained, the " \
+           "class's logit or its probability")                                                     \
+    CHOICE(LEVEL, level, "method", LEVEL_OF_METHOD, level_names, -1, "*", false,                   \
+           "ixg, attnlrp: where a map is made, at tokens, patches or pixels (whose maps are as "   \
+           "large "                                                                                \
+           "as the image); a method that has no such level keeps its own")                         \
     CHOICE(CHANNELS, channels, "method", CHANNELS_OF_METHOD, channel_names, -1, "*", false,        \
            "at pixels: the sum over colours, that of absolute values, or the largest of them")     \
     CHOICE(BACKWARD, backward, "true", BACKWARD_TRUE, backward_names, 0, "*", false,               \
@@ -82,7 +84,16 @@ extern const char *const influence_names[];         /* by enum influence_kind */
            "gradcam, hirescam of a Vim: what enters the last layer, or what the mixer below it "   \
            "gives out")                                                                            \
     CHOICE(INFLUENCE, influence, "jacobian", INFLUENCE_JACOBIAN, influence_names, 0, "*", false,   \
-           "xvmamba: influence on all later states, or a token's own Gramian")
+           "xvmamba: influence on all later states, or a token's own Gramian")                     \
+    CHOICE(SOFTMAX, softmax, "cp", SOFTMAX_CP, softmax_names, 0, "*", false,                       \
+           "attnlrp: attention passes relevance to its values alone (cp), or to queries and keys " \
+           "too (attn)")                                                                           \
+    REAL(GAMMA_LINEAR, gamma_linear, "0.05", 0.05, 0, 1000, "*", false,                            \
+         "attnlrp: gamma of the MLPs' layers and of the head; 0: their gradient")                  \
+    REAL(GAMMA_CONV, gamma_conv, "0.25", 0.25, 0, 1000, "*", false,                                \
+         "attnlrp at patches and pixels: gamma of the patch projection; 0: its gradient")          \
+    CHOICE(GAMMA_ATTENTION, gamma_attention, "no", 0, no_yes_names, 0, "*", false,                 \
+           "attnlrp: whether attention's projections follow gamma_linear, too")
 
 /* Positions of the switches, and bits of them: arch_explain.switches. */
 #define EXPLAIN_POSITION_(NAME, ...) EXPLAIN_##NAME##_AT,
@@ -96,6 +107,8 @@ enum explain_switch {
     /* mean the same to every architecture */
     EXPLAIN_COMMON = EXPLAIN_PRECISION | EXPLAIN_TIES | EXPLAIN_RANDOMISE_LAYERS | EXPLAIN_SCORE |
                      EXPLAIN_LEVEL | EXPLAIN_CHANNELS,
+    EXPLAIN_ATTNLRP =
+        EXPLAIN_SOFTMAX | EXPLAIN_GAMMA_LINEAR | EXPLAIN_GAMMA_CONV | EXPLAIN_GAMMA_ATTENTION,
     EXPLAIN_ALL_SWITCHES = (1 << EXPLAIN_SWITCH_COUNT) - 1
 };
 

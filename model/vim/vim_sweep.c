@@ -210,7 +210,7 @@ static void leave(struct sweep *s, struct stream *st, int layer, const real *x)
 
 const struct arch_explain vim_explain = {
     .gradients = 1u << GRADIENT_PLAIN | 1u << GRADIENT_MAMBALRP,
-    .switches = EXPLAIN_ALL_SWITCHES & ~EXPLAIN_BACKWARD,
+    .switches = EXPLAIN_ALL_SWITCHES & ~(EXPLAIN_BACKWARD | EXPLAIN_ATTNLRP),
     .rules = vim_rules,
     .check = vim_check,
     .scratch_size = sizeof(struct vim_scores),

@@ -1,3 +1,4 @@
+#include "signs.h"
 #include "vit_geometry.h"
 #include "vit_names.h"
 #include "vit_read.h"
@@ -8,26 +9,21 @@
 
 /* ---- weights ---- */
 
-static float positive(float x)
-{
-    return x > 0 ? x : 0;
-}
-
-static float negative(float x)
-{
-    return x < 0 ? x : 0;
-}
-
 static bool bind_linear(struct vit_linear *l, const struct model *m, struct backend *be,
                         unsigned uses, const char *name)
 {
     l->w = bind_weight(m, be, uses, "%s.weight", name);
     l->b = bind_array(m, be, "%s.bias", name);
     if (uses & BIND_SIGNED) {
-        unsigned both = WEIGHT_FORWARD | WEIGHT_BACK;
-        l->plus = bind_weight_of(m, be, positive, both, "%s.weight", name);
-        l->minus = bind_weight_of(m, be, negative, both, "%s.weight", name);
+        l->plus = bind_weight_of(m, be, keep_positive, "%s.weight", name);
+        l->minus = bind_weight_of(m, be, keep_negative, "%s.weight", name);
         if (l->plus == NULL || l->minus == NULL)
+            return false;
+    }
+    if (uses & BIND_ABSOLUTE) {
+        l->w_abs = bind_weight_of(m, be, fabsf, "%s.weight", name);
+        l->b_abs = bind_transposed(m, be, fabsf, "%s.bias", name); /* a vector stays as it lies */
+        if (l->w_abs == NULL || l->b_abs == NULL)
             return false;
     }
     return l->w != NULL && l->b != NULL;
@@ -56,7 +52,9 @@ static void unbind_linear(struct vit_linear *l, struct backend *be)
     be->op.weight_free(be, l->w);
     be->op.weight_free(be, l->plus);
     be->op.weight_free(be, l->minus);
+    be->op.weight_free(be, l->w_abs);
     be->free(be, l->b);
+    be->free(be, l->b_abs);
 }
 
 static void unbind(void *weights, struct backend *be)
@@ -82,6 +80,7 @@ static void unbind(void *weights, struct backend *be)
     unbind_linear(&w->head_dist, be);
     be->free(be, w->read);
     be->free(be, w->mean);
+    be->free(be, w->share);
     free(w->block);
     free(w);
 }

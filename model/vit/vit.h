@@ -13,6 +13,8 @@ struct vit_linear {
     struct weight *w;            /* [out, in] */
     real *b;                     /* [out] */
     struct weight *plus, *minus; /* W⁺, W⁻; NULL but for the first LRP */
+    struct weight *w_abs;        /* |W|, |b|; NULL but for AttnLRP */
+    real *b_abs;
 };
 
 struct vit_block {
@@ -27,7 +29,7 @@ struct vit_weights {
     real *norm_w, *norm_b;   /* [D] */
     struct vit_linear head;
     struct vit_linear head_dist; /* of READ_TWO_HEADS */
-    real *read, *mean;           /* vit_read.h; NULL where one token is read */
+    real *read, *mean, *share;   /* vit_read.h; NULL where one token is read */
 };
 
 /* One block's activations for n images. Of the last block's output only the CLS token is read: from
@@ -56,6 +58,12 @@ static inline int vit_rows(const struct geometry *g, const struct vit_acts *a, i
     return a->cls_only ? n : n * g->tokens;
 }
 
+/* The widest that a block's arrays are. */
+static inline size_t vit_widest(const struct geometry *g)
+{
+    return (size_t)(g->mlp > 3 * g->width ? g->mlp : 3 * g->width);
+}
+
 /* CLS rows [n, D] of all [n, L, D], which may begin at cls. */
 void vit_gather_cls(const struct geometry *, struct backend *, int n, const real *all, real *cls);
 /* The other way, among zeros; `finite` [n, L, D] is any array without NaN and infinity. */
@@ -71,7 +79,7 @@ void vit_block_record(const struct geometry *, struct backend *, const struct vi
 /* The norm after the last block, of `rows` rows. */
 void vit_final_norm(const struct geometry *, struct backend *, const struct vit_weights *, int rows,
                     const real *x, real *y);
-/* CLS rows x [n, D] -> logits [n, classes]; normed [n, D] is kept for vit_head_lrp. */
+/* CLS rows x [n, D] -> logits [n, classes]; normed [n, D]: what the norm gave. */
 void vit_head(const struct geometry *, struct backend *, const struct vit_weights *, int n,
               const real *x, real *normed, real *logits);
 
@@ -82,23 +90,47 @@ struct vit_grads { /* scratch for one block, n images */
     real *d1, *d2; /* [n, L, D] */
     real *probs;   /* [n, H, L, L]  gradient at the attention map */
     real *qkv;     /* [n, L, 3, H, dim] */
+    real *gamma;   /* of run_gamma_back, for any of the layers; or NULL */
 };
 
-/* What a backward pass changes; all false is the plain gradient. */
+/* What a backward pass changes; all zero is the plain gradient. */
 struct vit_back_rules {
-    bool detach_norm; /* LayerNorm's deviation is a constant */
-    bool gelu_gate;   /* GELU(h) = h Φ(h) with Φ(h) a constant */
-    bool values_only; /* attention maps are constants */
-    real *bias; /* [n, L] or NULL: b ⊙ the gradient at its layer's output is added, at its token */
+    bool detach_norm;    /* LayerNorm's deviation is a constant */
+    bool gelu_gate;      /* GELU(h) = h Φ(h) with Φ(h) a constant */
+    bool values_only;    /* attention maps are constants */
+    bool halves;         /* else: a product in the attention gives half to each of its factors */
+    double gamma;        /* of AttnLRP's rule for fc1, fc2 and the heads; 0: their gradient */
+    double gamma_attn;   /* for qkv and proj */
+    real *gamma_scratch; /* vit_grads.gamma */
+    real *bias; /* [n, L] or NULL: b ⊙ the gradient at its layer's output is added, at its
+                   token; under AttnLRP's rule what the bias takes */
 };
 
-void vit_grads_layout(const struct geometry *, const struct backend *, int n, struct bump *,
-                      struct vit_grads *);
-/* onehot [n, classes] -> gx [n, D], the gradient of the chosen logit at the last block's output x
- * [n, D]; scratch [n, D]. */
-void vit_head_back(const struct geometry *, struct backend *, const struct vit_weights *,
-                   const struct vit_back_rules *, int n, const real *x, const real *onehot,
-                   real *scratch, real *gx);
+/* A linear layer's arrays without gaps: x [rows, in], y [rows, out] = x Wᵀ + b. */
+struct vit_io {
+    int rows;
+    size_t in, out;
+    const real *x, *y;
+};
+
+/* Where a layer's bias adds its share: of every row's one element, `ld` apart. */
+struct vit_bias {
+    real *p; /* NULL: nowhere */
+    size_t ld;
+};
+
+void vit_grads_layout(const struct geometry *, const struct backend *, int n, bool gamma,
+                      struct bump *, struct vit_grads *);
+/* gy [rows, out] -> gx [rows, in]; x and y are looked at where gamma > 0. */
+void vit_linear_back(struct backend *, const struct vit_back_rules *, const struct vit_linear *,
+                     double gamma, const struct vit_io *, struct vit_bias, const real *gy,
+                     real *gx);
+void vit_norm_back(const struct geometry *, struct backend *, const struct vit_back_rules *,
+                   int rows, const real *x, const real *w, const real *gy, bool accumulate,
+                   real *gx);
+/* to (+)= Σ_cols b ⊙ gy, every row its element. */
+void vit_add_bias(struct backend *, struct vit_bias to, int rows, int cols, const real *gy,
+                  const real *b, double scale);
 /* gx [n, L, D] (cls_only: [n, D]) at the block's output -> [n, L, D] at x1, and g->probs, the
  * gradient at the attention map. */
 void vit_block_back_probs(const struct geometry *, struct backend *, const struct vit_block *,
@@ -124,11 +156,12 @@ struct vit_lrp {   /* scratch for one block, n images */
 
 void vit_lrp_layout(const struct geometry *, const struct backend *, int n, bool first,
                     struct bump *, struct vit_lrp *);
-/* onehot [n, classes], normed and logits of vit_head -> relevance r [n, D] of the last block's
- * output; the other tokens have none. */
-void vit_head_lrp(const struct geometry *, struct backend *, const struct vit_weights *,
-                  const struct vit_lrp *, int n, const real *normed, const real *logits,
-                  const real *onehot, real *r);
+/* Through a linear layer: r [rows, out] -> rx [rows, in], which may be r where in = out. */
+void vit_linear_lrp(struct backend *, const struct vit_lrp *, const struct vit_linear *,
+                    const struct vit_io *, const real *r, real *rx);
+/* Through a sum a + b of `count` elements an image; ra or rb may be r. */
+void vit_add_lrp(struct backend *, const struct vit_lrp *, int n, size_t count, const real *a,
+                 const real *b, const real *r, real *ra, real *rb);
 /* r (cls_only: [n, D]) at the block's output -> relevance of x1 in r [n, L, D], of the attention
  * output in s->ra, and s->probs, that of the attention map. x: the block's input. */
 void vit_block_lrp_probs(const struct geometry *, struct backend *, const struct vit_block *,

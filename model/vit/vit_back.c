@@ -1,26 +1,26 @@
 /* Gradients of the ViT with respect to activations, block by block from the top. */
 #include <math.h>
 
+#include "signs.h"
 #include "vit_maps.h"
+#include "vit_read.h"
 
-static size_t widest(const struct geometry *g)
-{
-    return (size_t)(g->mlp > 3 * g->width ? g->mlp : 3 * g->width);
-}
-
-void vit_grads_layout(const struct geometry *g, const struct backend *be, int n, struct bump *b,
-                      struct vit_grads *s)
+void vit_grads_layout(const struct geometry *g, const struct backend *be, int n, bool gamma,
+                      struct bump *b, struct vit_grads *s)
 {
     size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
-    s->wide = bump_take(b, rows * widest(g), size);
+    size_t wide = rows * (d + 2 * vit_widest(g)), head = (size_t)n * vit_head_values(g, 2);
+    s->wide = bump_take(b, rows * vit_widest(g), size);
     s->d1 = bump_take(b, rows * d, size);
     s->d2 = bump_take(b, rows * d, size);
     s->probs = bump_take(b, rows * (size_t)g->heads * (size_t)g->tokens, size);
     s->qkv = bump_take(b, rows * 3 * d, size);
+    s->gamma = gamma ? bump_take(b, wide > head ? wide : head, size) : NULL;
 }
 
-static void norm_back(const struct geometry *g, struct backend *be, int rows, const real *x,
-                      const real *w, const real *gy, bool detach, bool accumulate, real *gx)
+void vit_norm_back(const struct geometry *g, struct backend *be, const struct vit_back_rules *rules,
+                   int rows, const real *x, const real *w, const real *gy, bool accumulate,
+                   real *gx)
 {
     const struct layernorm_back_args a = { .rows = rows,
                                            .width = g->width,
@@ -28,28 +28,16 @@ static void norm_back(const struct geometry *g, struct backend *be, int rows, co
                                            .w = w,
                                            .gy = gy,
                                            .eps = g->eps,
-                                           .detach = detach,
+                                           .detach = rules->detach_norm,
                                            .accumulate = accumulate,
                                            .gx = gx };
     be->op.layernorm_back(be, &a);
 }
 
-static void linear_back(struct backend *be, const struct weight *w, int rows, const real *gy,
-                        size_t ldgy, real *gx, size_t ldgx)
+void vit_add_bias(struct backend *be, struct vit_bias to, int rows, int cols, const real *gy,
+                  const real *b, double scale)
 {
-    const struct linear_back_args a = {
-        .rows = rows, .w = w, .gy = gy, .ldgy = ldgy, .gx = gx, .ldgx = ldgx
-    };
-    be->op.linear_back(be, &a);
-}
-
-/* Adds b ⊙ gy of every row to its token; rows of one token alone where there are n. */
-static void add_bias(const struct geometry *g, struct backend *be,
-                     const struct vit_back_rules *rules, int n, int rows, int cols, const real *gy,
-                     const real *b)
-{
-    bool all = rows != n || g->tokens == 1;
-    if (rules->bias == NULL)
+    if (to.p == NULL)
         return;
     const struct matmul_args a = { .b0 = 1,
                                    .b1 = 1,
@@ -58,23 +46,51 @@ static void add_bias(const struct geometry *g, struct backend *be,
                                    .k = cols,
                                    .a = { .p = gy, .ld = (size_t)cols },
                                    .b = { .p = b, .ld = 1 },
-                                   .c = { .p = all ? rules->bias
-                                                   : be_at(be, rules->bias, (size_t)g->cls_at),
-                                          .ld = all ? 1 : (size_t)g->tokens },
-                                   .alpha = 1,
+                                   .c = { .p = to.p, .ld = to.ld },
+                                   .alpha = scale,
                                    .beta = 1 };
     be->op.matmul(be, &a);
 }
 
-void vit_head_back(const struct geometry *g, struct backend *be, const struct vit_weights *w,
-                   const struct vit_back_rules *rules, int n, const real *x, const real *onehot,
-                   real *scratch, real *gx)
+void vit_linear_back(struct backend *be, const struct vit_back_rules *rules,
+                     const struct vit_linear *l, double gamma, const struct vit_io *io,
+                     struct vit_bias bias, const real *gy, real *gx)
 {
-    size_t d = (size_t)g->width;
-    linear_back(be, w->head.w, n, onehot, (size_t)g->classes, scratch, d);
-    add_bias(g, be, rules, n, n, g->classes, onehot, w->head.b);
-    add_bias(g, be, rules, n, n, g->width, scratch, w->norm_b);
-    norm_back(g, be, n, x, w->norm_w, scratch, rules->detach_norm, false, gx);
+    int out = (int)io->out;
+    if (gamma == 0) {
+        const struct linear_back_args a = {
+            .rows = io->rows, .w = l->w, .gy = gy, .ldgy = io->out, .gx = gx, .ldgx = io->in
+        };
+        vit_add_bias(be, bias, io->rows, out, gy, l->b, 1);
+        be->op.linear_back(be, &a);
+        return;
+    }
+    struct gamma_back a = { .gamma = gamma,
+                            .rows = io->rows,
+                            .in = io->in,
+                            .out = io->out,
+                            .w = l->w,
+                            .w_abs = l->w_abs,
+                            .b = l->b,
+                            .x = io->x,
+                            .y = io->y,
+                            .gy = gy,
+                            .gx = gx,
+                            .scratch = rules->gamma_scratch };
+    run_gamma_back(be, &a);
+    vit_add_bias(be, bias, io->rows, out, a.s, l->b, 1 + gamma / 2);
+    vit_add_bias(be, bias, io->rows, out, a.s_abs, l->b_abs, gamma / 2);
+}
+
+/* The rows' own tokens: all, or CLS alone where there are n. */
+static struct vit_bias bias_of(const struct geometry *g, const struct backend *be,
+                               const struct vit_back_rules *rules, bool cls_only)
+{
+    if (rules->bias == NULL)
+        return (struct vit_bias){ 0 };
+    return cls_only
+               ? (struct vit_bias){ be_at(be, rules->bias, (size_t)g->cls_at), (size_t)g->tokens }
+               : (struct vit_bias){ rules->bias, 1 };
 }
 
 void vit_block_back_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
@@ -84,16 +100,18 @@ void vit_block_back_probs(const struct geometry *g, struct backend *be, const st
     int rows = vit_rows(g, a, n);
     size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
     size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
-    add_bias(g, be, rules, n, rows, g->width, gx, w->fc2.b);
-    linear_back(be, w->fc2.w, rows, gx, d, s->wide, mlp);
+    const struct vit_bias bias = bias_of(g, be, rules, a->cls_only);
+    const struct vit_io fc2 = { rows, mlp, d, a->mid, a->fc2 },
+                        fc1 = { rows, d, mlp, a->y2, a->fc1 };
+    const struct vit_io proj = { rows, d, d, a->cls_only ? a->att_cls : a->att, a->proj };
+    vit_linear_back(be, rules, &w->fc2, rules->gamma, &fc2, bias, gx, s->wide);
     run_map2(be, rules->gelu_gate ? MAP_GELU_GATE : MAP_GELU_BACK, a->fc1, s->wide, s->wide,
              (size_t)rows * mlp, 1.0);
-    add_bias(g, be, rules, n, rows, g->mlp, s->wide, w->fc1.b);
-    linear_back(be, w->fc1.w, rows, s->wide, mlp, s->d1, d);
-    add_bias(g, be, rules, n, rows, g->width, s->d1, w->norm2_b);
-    norm_back(g, be, rows, a->x1, w->norm2_w, s->d1, rules->detach_norm, true, gx);
-    add_bias(g, be, rules, n, rows, g->width, gx, w->proj.b);
-    linear_back(be, w->proj.w, rows, gx, d, a->cls_only ? s->d2 : s->d1, d);
+    vit_linear_back(be, rules, &w->fc1, rules->gamma, &fc1, bias, s->wide, s->d1);
+    vit_add_bias(be, bias, rows, g->width, s->d1, w->norm2_b, 1);
+    vit_norm_back(g, be, rules, rows, a->x1, w->norm2_w, s->d1, true, gx);
+    vit_linear_back(be, rules, &w->proj, rules->gamma_attn, &proj, bias, gx,
+                    a->cls_only ? s->d2 : s->d1);
     if (a->cls_only) {
         vit_spread_cls(g, be, n, a->y, s->d2, s->d1);
         run_copy(be, gx, s->d2, (size_t)n * d);
@@ -108,18 +126,20 @@ void vit_block_back_probs(const struct geometry *g, struct backend *be, const st
     }
 }
 
-/* ∂v = Pᵀ ∂out, ∂S of S = scale q kᵀ in place of ∂P, ∂q = ∂S k, ∂k = ∂Sᵀ q. */
+/* ∂v = Pᵀ ∂out, ∂S of S = scale q kᵀ in place of ∂P, ∂q = ∂S k, ∂k = ∂Sᵀ q. With halves, v takes a
+ * half, q and k a quarter each: here ∂S is halved, and then all three are. */
 static void attention_back(const struct geometry *g, struct backend *be, const struct vit_acts *a,
                            const struct vit_grads *s, const struct vit_back_rules *rules,
                            const struct maps_part *part)
 {
     real *gp = maps_in(g, be, part, s->probs);
+    double scale = (rules->halves ? 0.5 : 1.0) / sqrt((double)g->width / g->heads);
     const struct softmax_back_args sm = { .rows = maps_count(g, part) / (size_t)g->tokens,
                                           .cols = g->tokens,
                                           .p = maps_in(g, be, part, a->probs),
                                           .gp = gp,
                                           .gs = gp,
-                                          .scale = 1.0 / sqrt((double)g->width / g->heads) };
+                                          .scale = scale };
     maps_to_v(g, be, part, a->probs, s->d1, s->qkv);
     if (rules->values_only)
         return;
@@ -133,14 +153,17 @@ void vit_block_back(const struct geometry *g, struct backend *be, const struct v
 {
     int rows = n * g->tokens;
     size_t d = (size_t)g->width;
+    const struct vit_bias bias = bias_of(g, be, rules, false);
+    const struct vit_io qkv = { rows, d, 3 * d, a->y, a->qkv };
     if (a->cls_only || rules->values_only)
         run_zero(be, a->qkv, s->qkv, (size_t)rows * 3 * d);
     for (int i = 0; i < maps_parts(g, be, n); i++) {
         const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
         attention_back(g, be, a, s, rules, &m);
     }
-    add_bias(g, be, rules, n, rows, 3 * g->width, s->qkv, w->qkv.b);
-    linear_back(be, w->qkv.w, rows, s->qkv, 3 * d, s->d2, d);
-    add_bias(g, be, rules, n, rows, g->width, s->d2, w->norm1_b);
-    norm_back(g, be, rows, x, w->norm1_w, s->d2, rules->detach_norm, true, gx);
+    if (rules->halves)
+        run_map2(be, MAP_COPY, s->qkv, NULL, s->qkv, (size_t)rows * 3 * d, 0.5);
+    vit_linear_back(be, rules, &w->qkv, rules->gamma_attn, &qkv, bias, s->qkv, s->d2);
+    vit_add_bias(be, bias, rows, g->width, s->d2, w->norm1_b, 1);
+    vit_norm_back(g, be, rules, rows, x, w->norm1_w, s->d2, true, gx);
 }

@@ -4,20 +4,14 @@
 #include "vit_maps.h"
 #include "vit_read.h"
 
-static size_t widest(const struct geometry *g)
-{
-    return (size_t)(g->mlp > 3 * g->width ? g->mlp : 3 * g->width);
-}
-
 void vit_lrp_layout(const struct geometry *g, const struct backend *be, int n, bool first,
                     struct bump *b, struct vit_lrp *s)
 {
     size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
-    size_t wide = rows * widest(g), maps = rows * (size_t)g->heads * (size_t)g->tokens;
+    size_t wide = rows * vit_widest(g), maps = rows * (size_t)g->heads * (size_t)g->tokens;
     /* Every layer has the width on one side. The head's classes may be more than all tokens of a
      * small model. */
-    size_t in = d * (size_t)vit_read_width(g);
-    size_t head = (size_t)n * (in + (size_t)g->classes), linear = rows * d + wide;
+    size_t head = (size_t)n * vit_head_values(g, 1), linear = rows * d + wide;
     s->linear = bump_take(b, (first ? 3 : 1) * (linear > head ? linear : head), size);
     s->wide = bump_take(b, wide, size);
     s->ra = bump_take(b, rows * d, size);
@@ -26,49 +20,52 @@ void vit_lrp_layout(const struct geometry *g, const struct backend *be, int n, b
     s->scores = bump_take(b, maps, size);
 }
 
-/* x± ⊙ (S(r, x± W±ᵀ) W±) of one sign into `out`; part [rows, in], z [rows, out]. */
-static void first_part(struct backend *be, const struct weight *w, enum map2 sign, int rows,
-                       size_t in, size_t out, const real *x, const real *r, real *part, real *z,
-                       real *to)
+/* x± ⊙ (S(r, x± W±ᵀ) W±) of one sign into `to`; part [rows, in], z [rows, out]. */
+static void first_part(struct backend *be, const struct weight *w, enum map2 sign,
+                       const struct vit_io *io, const real *r, real *part, real *z, real *to)
 {
-    size_t count = (size_t)rows * in;
-    run_map2(be, sign, x, NULL, part, count, 1.0);
-    run_linear(be, w, NULL, rows, part, in, z, out);
-    run_map2(be, MAP_RATIO, r, z, z, (size_t)rows * out, 1.0);
+    size_t count = (size_t)io->rows * io->in;
+    run_map2(be, sign, io->x, NULL, part, count, 1.0);
+    run_linear(be, w, NULL, io->rows, part, io->in, z, io->out);
+    run_map2(be, MAP_RATIO, r, z, z, (size_t)io->rows * io->out, 1.0);
     const struct linear_back_args back = {
-        .rows = rows, .w = w, .gy = z, .ldgy = out, .gx = to, .ldgx = in
+        .rows = io->rows, .w = w, .gy = z, .ldgy = io->out, .gx = to, .ldgx = io->in
     };
     be->op.linear_back(be, &back);
     run_map2(be, MAP_MUL, part, to, to, count, 1.0);
 }
 
 static void first_linear(struct backend *be, const struct vit_lrp *s, const struct vit_linear *l,
-                         int rows, size_t in, size_t out, const real *x, const real *r, real *rx)
+                         const struct vit_io *io, const real *r, real *rx)
 {
-    size_t count = (size_t)rows * in;
+    size_t count = (size_t)io->rows * io->in;
     real *part = s->linear, *sum = be_at(be, part, count), *z = be_at(be, sum, count);
-    first_part(be, l->plus, MAP_POSITIVE, rows, in, out, x, r, part, z, sum);
-    real *other = be_at(be, z, (size_t)rows * out);
-    first_part(be, l->minus, MAP_NEGATIVE, rows, in, out, x, r, part, z, other);
+    first_part(be, l->plus, MAP_POSITIVE, io, r, part, z, sum);
+    real *other = be_at(be, z, (size_t)io->rows * io->out);
+    first_part(be, l->minus, MAP_NEGATIVE, io, r, part, z, other);
     run_map2(be, MAP_ADD, sum, other, rx, count, 1.0);
 }
 
-static void lrp_linear(struct backend *be, const struct vit_lrp *s, const struct vit_linear *l,
-                       int rows, size_t in, size_t out, const real *x, const real *y, const real *r,
-                       real *rx)
+void vit_linear_lrp(struct backend *be, const struct vit_lrp *s, const struct vit_linear *l,
+                    const struct vit_io *io, const real *r, real *rx)
 {
     if (s->first) {
-        first_linear(be, s, l, rows, in, out, x, r, rx);
+        first_linear(be, s, l, io, r, rx);
         return;
     }
-    const struct linear_lrp_args a = {
-        .rows = rows, .w = l->w, .x = x, .y = y, .b = l->b, .r = r, .rx = rx, .scratch = s->linear
-    };
+    const struct linear_lrp_args a = { .rows = io->rows,
+                                       .w = l->w,
+                                       .x = io->x,
+                                       .y = io->y,
+                                       .b = l->b,
+                                       .r = r,
+                                       .rx = rx,
+                                       .scratch = s->linear };
     be->op.linear_lrp(be, &a);
 }
 
-static void lrp_add(struct backend *be, const struct vit_lrp *s, int n, size_t count, const real *a,
-                    const real *b, const real *r, real *ra, real *rb)
+void vit_add_lrp(struct backend *be, const struct vit_lrp *s, int n, size_t count, const real *a,
+                 const real *b, const real *r, real *ra, real *rb)
 {
     if (s->first) {
         size_t all = (size_t)n * count;
@@ -84,13 +81,6 @@ static void lrp_add(struct backend *be, const struct vit_lrp *s, int n, size_t c
     be->op.lrp_add(be, &args);
 }
 
-void vit_head_lrp(const struct geometry *g, struct backend *be, const struct vit_weights *w,
-                  const struct vit_lrp *s, int n, const real *normed, const real *logits,
-                  const real *onehot, real *r)
-{
-    lrp_linear(be, s, &w->head, n, (size_t)g->width, (size_t)g->classes, normed, logits, onehot, r);
-}
-
 void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
                          const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x,
                          real *r)
@@ -100,23 +90,26 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
     size_t mlp = (size_t)g->mlp;
     size_t part = (size_t)rows * d, count = part / (size_t)n; /* tokens without relevance add 0 */
     size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
+    const struct vit_io fc2 = { rows, mlp, d, a->mid, a->fc2 },
+                        fc1 = { rows, d, mlp, a->y2, a->fc1 };
+    const struct vit_io proj = { rows, d, d, a->cls_only ? a->att_cls : a->att, a->proj };
     /* output = x1 + fc2(GELU(fc1(norm2(x1)))) */
-    lrp_add(be, s, n, count, a->x1, a->fc2, r, s->ra, s->rb);
-    lrp_linear(be, s, &w->fc2, rows, mlp, d, a->mid, a->fc2, s->rb, s->wide);
-    lrp_linear(be, s, &w->fc1, rows, d, mlp, a->y2, a->fc1, s->wide, s->rb);
+    vit_add_lrp(be, s, n, count, a->x1, a->fc2, r, s->ra, s->rb);
+    vit_linear_lrp(be, s, &w->fc2, &fc2, s->rb, s->wide);
+    vit_linear_lrp(be, s, &w->fc1, &fc1, s->wide, s->rb);
     const struct lrp_join_args join = {
         .count = part, .x = a->x1, .r1 = s->ra, .r2 = s->rb, .r = r
     };
     be->op.lrp_join(be, &join);
     /* x1 = x + proj(attention): r takes x's share, ra what passes through proj */
     if (a->cls_only) {
-        lrp_add(be, s, n, count, a->x_cls, a->proj, r, s->ra, s->rb);
+        vit_add_lrp(be, s, n, count, a->x_cls, a->proj, r, s->ra, s->rb);
         vit_spread_cls(g, be, n, x, s->ra, r);
-        lrp_linear(be, s, &w->proj, rows, d, d, a->att_cls, a->proj, s->rb, s->rb);
+        vit_linear_lrp(be, s, &w->proj, &proj, s->rb, s->rb);
         vit_spread_cls(g, be, n, x, s->rb, s->ra);
     } else {
-        lrp_add(be, s, n, count, x, a->proj, r, r, s->rb);
-        lrp_linear(be, s, &w->proj, rows, d, d, a->att, a->proj, s->rb, s->ra);
+        vit_add_lrp(be, s, n, count, x, a->proj, r, r, s->rb);
+        vit_linear_lrp(be, s, &w->proj, &proj, s->rb, s->ra);
     }
     /* attention = P v: Q = S(R, P v), R_P = P ⊙ (Q vᵀ) / 2 */
     run_map2(be, MAP_RATIO, s->ra, a->att, s->ra, all, 1.0);
@@ -157,7 +150,8 @@ void vit_block_lrp(const struct geometry *g, struct backend *be, const struct vi
         attention_lrp(g, be, a, s, &m);
     }
     run_map2(be, MAP_MUL, a->qkv, s->wide, s->wide, 3 * all, 0.5);
-    lrp_linear(be, s, &w->qkv, rows, d, 3 * d, a->y, a->qkv, s->wide, s->rb);
+    const struct vit_io qkv = { rows, d, 3 * d, a->y, a->qkv };
+    vit_linear_lrp(be, s, &w->qkv, &qkv, s->wide, s->rb);
     const struct lrp_join_args join = { .count = all, .x = x, .r1 = r, .r2 = s->rb, .r = r };
     be->op.lrp_join(be, &join);
 }

@@ -15,6 +15,7 @@ void vit_read_layout(const struct geometry *g, const struct backend *be, int n, 
     r->g_pooled = back ? bump_take(b, 2 * images * d, size) : NULL;
     if (one)
         return;
+    r->g_share = back ? bump_take(b, images, size) : NULL;
     r->pooled = bump_take(b, 2 * images * d, size);
     for (int i = 0; i < 2 && two; i++)
         r->half[i] = bump_take(b, classes, size);
@@ -31,22 +32,26 @@ bool vit_read_bind(struct vit_weights *w, const struct geometry *g, struct backe
         return true;
     double *weight = calloc(len, sizeof *weight);
     float *rows = calloc(2 * len, sizeof *rows), *mean = calloc(len, sizeof *mean);
-    bool ok = weight != NULL && rows != NULL && mean != NULL;
+    float *share = calloc(len, sizeof *share);
+    bool ok = weight != NULL && rows != NULL && mean != NULL && share != NULL;
     if (ok) {
         bool beside = g->readout == READ_TOKEN_AND_MEAN;
         geometry_readout(g, weight);
         for (size_t t = 0; t < len; t++) {
             bool token = beside && (int)t == g->cls_at;
             mean[t] = !token && weight[t] > 0;
+            share[t] = (float)weight[t];
             rows[(beside ? len : 0) + t] = (float)(token ? 0 : beside ? 2 * weight[t] : weight[t]);
             if (token)
                 rows[t] = 1;
         }
         w->read = be_upload_floats(be, rows, 2 * len);
         w->mean = be_upload_floats(be, mean, len);
-        ok = w->read != NULL && w->mean != NULL;
+        w->share = be_upload_floats(be, share, len);
+        ok = w->read != NULL && w->mean != NULL && w->share != NULL;
     }
     free(weight);
+    free(share);
     free(rows);
     free(mean);
     return ok;
@@ -98,30 +103,6 @@ static void head_at(const struct geometry *g, struct backend *be, const struct v
                logits, (size_t)g->classes);
 }
 
-static void head_back(const struct geometry *g, struct backend *be, const struct vit_linear *head,
-                      int n, const real *gy, size_t ldgx, real *gx)
-{
-    const struct linear_back_args a = {
-        .rows = n, .w = head->w, .gy = gy, .ldgy = (size_t)g->classes, .gx = gx, .ldgx = ldgx
-    };
-    be->op.linear_back(be, &a);
-}
-
-static void norm_back(const struct geometry *g, struct backend *be, const struct vit_weights *w,
-                      const struct vit_back_rules *rules, int rows, const real *x, const real *gy,
-                      real *gx)
-{
-    const struct layernorm_back_args a = { .rows = rows,
-                                           .width = g->width,
-                                           .x = x,
-                                           .w = w->norm_w,
-                                           .gy = gy,
-                                           .eps = g->eps,
-                                           .detach = rules->detach_norm,
-                                           .gx = gx };
-    be->op.layernorm_back(be, &a);
-}
-
 /* ---- forward ---- */
 
 void vit_read_forward(const struct geometry *g, struct backend *be, const struct vit_weights *w,
@@ -152,47 +133,128 @@ void vit_read_forward(const struct geometry *g, struct backend *be, const struct
 
 /* ---- gradient ---- */
 
+/* Where the biases at one token take their shares. */
+static struct vit_bias bias_at(const struct geometry *g, const struct backend *be,
+                               const struct vit_back_rules *rules, int token)
+{
+    struct vit_bias to = { .ld = (size_t)g->tokens };
+    if (rules->bias != NULL)
+        to.p = be_at(be, rules->bias, (size_t)token);
+    return to;
+}
+
+/* What lies behind the mean belongs to all tokens by their shares of it: r->g_share gathers it. */
+static struct vit_bias bias_of_mean(struct backend *be, const struct vit_back_rules *rules, int n,
+                                    const real *finite, const struct vit_read *r)
+{
+    if (rules->bias == NULL)
+        return (struct vit_bias){ 0 };
+    run_zero(be, finite, r->g_share, (size_t)n);
+    return (struct vit_bias){ r->g_share, 1 };
+}
+
+static void share_bias(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                       const struct vit_back_rules *rules, int n, const struct vit_read *r)
+{
+    size_t len = (size_t)g->tokens;
+    const struct matmul_args a = { .b0 = n,
+                                   .b1 = 1,
+                                   .m = 1,
+                                   .n = g->tokens,
+                                   .k = 1,
+                                   .a = { r->g_share, 1, 1, 0 },
+                                   .b = { w->share, len, 0, 0 },
+                                   .c = { rules->bias, len, len, 0 },
+                                   .alpha = 1,
+                                   .beta = 1 };
+    if (rules->bias != NULL)
+        be->op.matmul(be, &a);
+}
+
+/* From token `at` of all [n, L, D] to one [n, D], and back. */
+static void take_token(const struct geometry *g, struct backend *be, int n, const real *all, int at,
+                       real *one)
+{
+    size_t d = (size_t)g->width, len = (size_t)g->tokens;
+    for (size_t i = 0; i < (size_t)n; i++)
+        run_copy(be, be_at(be, all, (i * len + (size_t)at) * d), be_at(be, one, i * d), d);
+}
+
+static void put_token(const struct geometry *g, struct backend *be, int n, const real *one, int at,
+                      real *all)
+{
+    size_t d = (size_t)g->width, len = (size_t)g->tokens;
+    for (size_t i = 0; i < (size_t)n; i++)
+        run_copy(be, be_at(be, one, i * d), be_at(be, all, (i * len + (size_t)at) * d), d);
+}
+
+static struct vit_io head_io(const struct geometry *g, int n, const real *x, const real *y)
+{
+    return (struct vit_io){ n, (size_t)(g->width * vit_read_width(g)), (size_t)g->classes, x, y };
+}
+
+static void token_back(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                       const struct vit_back_rules *rules, int n, const real *x,
+                       const struct vit_read *r, const real *logits, const real *onehot, real *gx)
+{
+    const struct vit_io io = head_io(g, n, r->normed, logits);
+    const struct vit_bias bias = bias_at(g, be, rules, g->cls_at);
+    vit_linear_back(be, rules, &w->head, rules->gamma, &io, bias, onehot, r->g_pooled);
+    vit_add_bias(be, bias, n, g->width, r->g_pooled, w->norm_b, 1);
+    vit_norm_back(g, be, rules, n, x, w->norm_w, r->g_pooled, false, gx);
+}
+
+static void two_heads_back(const struct geometry *g, struct backend *be,
+                           const struct vit_weights *w, const struct vit_back_rules *rules, int n,
+                           const real *x, const struct vit_read *r, const real *onehot, real *gx)
+{
+    int rows = n * g->tokens;
+    const struct vit_linear *const heads[2] = { &w->head, &w->head_dist };
+    run_map2(be, MAP_COPY, onehot, NULL, r->g_logits, (size_t)n * (size_t)g->classes, 0.5);
+    run_zero(be, x, r->g_tokens, (size_t)rows * (size_t)g->width);
+    for (int k = 0; k < 2; k++) {
+        const struct vit_io io = head_io(g, n, r->pooled, r->half[k]);
+        take_token(g, be, n, r->normed, g->other_at[k], r->pooled);
+        vit_linear_back(be, rules, heads[k], rules->gamma, &io,
+                        bias_at(g, be, rules, g->other_at[k]), r->g_logits, r->g_pooled);
+        put_token(g, be, n, r->g_pooled, g->other_at[k], r->g_tokens);
+    }
+    vit_add_bias(be, (struct vit_bias){ rules->bias, 1 }, rows, g->width, r->g_tokens, w->norm_b,
+                 1);
+    vit_norm_back(g, be, rules, rows, x, w->norm_w, r->g_tokens, false, gx);
+}
+
 void vit_read_back(const struct geometry *g, struct backend *be, const struct vit_weights *w,
                    const struct vit_back_rules *rules, int n, const real *x,
-                   const struct vit_read *r, const real *onehot, real *gx)
+                   const struct vit_read *r, const real *logits, const real *onehot, real *gx)
 {
-    int k = vit_read_width(g), rows = n * g->tokens;
-    size_t d = (size_t)g->width, len = (size_t)g->tokens, classes = (size_t)n * (size_t)g->classes;
+    int rows = n * g->tokens;
     if (vit_reads_token(g)) {
-        vit_head_back(g, be, w, rules, n, x, onehot, r->g_pooled, gx);
+        token_back(g, be, w, rules, n, x, r, logits, onehot, gx);
         return;
     }
     if (g->readout == READ_TWO_HEADS) {
-        run_map2(be, MAP_COPY, onehot, NULL, r->g_logits, classes, 0.5);
-        run_zero(be, x, r->g_tokens, (size_t)rows * d);
-        head_back(g, be, &w->head, n, r->g_logits, len * d,
-                  be_at(be, r->g_tokens, (size_t)g->other_at[0] * d));
-        head_back(g, be, &w->head_dist, n, r->g_logits, len * d,
-                  be_at(be, r->g_tokens, (size_t)g->other_at[1] * d));
-        norm_back(g, be, w, rules, rows, x, r->g_tokens, gx);
+        two_heads_back(g, be, w, rules, n, x, r, onehot, gx);
         return;
     }
-    head_back(g, be, &w->head, n, onehot, (size_t)k * d, r->g_pooled);
+    const struct vit_io io = head_io(g, n, g->fc_norm ? r->normed : r->pooled, logits);
+    const struct vit_bias bias = bias_of_mean(be, rules, n, x, r);
+    vit_linear_back(be, rules, &w->head, rules->gamma, &io, bias, onehot, r->g_pooled);
     if (g->fc_norm) {
-        real *inner = be_at(be, r->g_pooled, (size_t)n * d); /* the second half is free */
-        norm_back(g, be, w, rules, n, r->pooled, r->g_pooled, inner);
+        real *inner = be_at(be, r->g_pooled, (size_t)n * (size_t)g->width); /* is free */
+        vit_add_bias(be, bias, n, g->width, r->g_pooled, w->norm_b, 1);
+        vit_norm_back(g, be, rules, n, r->pooled, w->norm_w, r->g_pooled, false, inner);
         to_tokens(g, be, n, 1, w->read, inner, gx);
-        return;
+    } else {
+        to_tokens(g, be, n, vit_read_width(g), w->read, r->g_pooled, r->g_tokens);
+        vit_add_bias(be, (struct vit_bias){ rules->bias, 1 }, rows, g->width, r->g_tokens,
+                     w->norm_b, 1);
+        vit_norm_back(g, be, rules, rows, x, w->norm_w, r->g_tokens, false, gx);
     }
-    to_tokens(g, be, n, k, w->read, r->g_pooled, r->g_tokens);
-    norm_back(g, be, w, rules, rows, x, r->g_tokens, gx);
+    share_bias(g, be, w, rules, n, r);
 }
 
 /* ---- relevance; the norm passes it on ---- */
-
-static void lrp_linear(struct backend *be, const struct vit_lrp *s, const struct vit_linear *l,
-                       int rows, const real *x, const real *y, const real *r, real *rx)
-{
-    const struct linear_lrp_args a = {
-        .rows = rows, .w = l->w, .x = x, .y = y, .b = l->b, .r = r, .rx = rx, .scratch = s->linear
-    };
-    be->op.linear_lrp(be, &a);
-}
 
 /* Average pooling: R_i = x_i ⊙ S(R, Σ x) for the tokens i in the mean, zero for the others. `p` [n,
  * D] is R on entry. */
@@ -215,23 +277,13 @@ static void lrp_two_heads(const struct geometry *g, struct backend *be, const st
     size_t d = (size_t)g->width, len = (size_t)g->tokens, images = (size_t)n;
     const struct vit_linear *const heads[2] = { &w->head, &w->head_dist };
     real *share[2] = { r->g_logits, be_at(be, r->g_logits, images * (size_t)g->classes) };
-    const struct lrp_add_args add = { .n = n,
-                                      .count = (size_t)g->classes,
-                                      .a = r->half[0],
-                                      .b = r->half[1],
-                                      .r = onehot,
-                                      .ra = share[0],
-                                      .rb = share[1] };
-    be->op.lrp_add(be, &add);
+    vit_add_lrp(be, s, n, (size_t)g->classes, r->half[0], r->half[1], onehot, share[0], share[1]);
     run_zero(be, r->normed, out, images * len * d);
     for (int k = 0; k < 2; k++) {
-        real *token = r->pooled, *back = r->g_pooled;
-        size_t at = (size_t)g->other_at[k];
-        for (size_t i = 0; i < images; i++)
-            run_copy(be, be_at(be, r->normed, (i * len + at) * d), be_at(be, token, i * d), d);
-        lrp_linear(be, s, heads[k], n, token, r->half[k], share[k], back);
-        for (size_t i = 0; i < images; i++)
-            run_copy(be, be_at(be, back, i * d), be_at(be, out, (i * len + at) * d), d);
+        const struct vit_io io = head_io(g, n, r->pooled, r->half[k]);
+        take_token(g, be, n, r->normed, g->other_at[k], r->pooled);
+        vit_linear_lrp(be, s, heads[k], &io, share[k], r->g_pooled);
+        put_token(g, be, n, r->g_pooled, g->other_at[k], out);
     }
 }
 
@@ -240,17 +292,18 @@ void vit_read_lrp(const struct geometry *g, struct backend *be, const struct vit
                   const real *logits, const real *onehot, real *out)
 {
     size_t d = (size_t)g->width, len = (size_t)g->tokens;
-    if (vit_reads_token(g)) {
-        vit_head_lrp(g, be, w, s, n, r->normed, logits, onehot, out);
-        return;
-    }
     if (g->readout == READ_TWO_HEADS) {
         lrp_two_heads(g, be, w, s, n, r, onehot, out);
         return;
     }
+    bool pooled = !vit_reads_token(g) && !g->fc_norm;
+    const struct vit_io io = head_io(g, n, pooled ? r->pooled : r->normed, logits);
+    if (vit_reads_token(g)) {
+        vit_linear_lrp(be, s, &w->head, &io, onehot, out);
+        return;
+    }
+    vit_linear_lrp(be, s, &w->head, &io, onehot, r->g_tokens);
     int k = vit_read_width(g);
-    const real *pooled = g->fc_norm ? r->normed : r->pooled;
-    lrp_linear(be, s, &w->head, n, pooled, logits, onehot, r->g_tokens);
     for (size_t i = 0; i < (size_t)n; i++) /* the mean's part [n, D], behind that of the token */
         run_copy(be, be_at(be, r->g_tokens, (i * (size_t)k + (size_t)k - 1) * d),
                  be_at(be, r->g_pooled, i * d), d);

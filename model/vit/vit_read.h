@@ -12,6 +12,7 @@ struct vit_read {  /* for n images */
     /* scratch of the way back, where it is asked for: */
     real *g_tokens; /* [n, L, D] */
     real *g_pooled; /* [n, 2, D] */
+    real *g_share;  /* [n] what a bias takes that belongs to no one token */
     real *g_logits; /* [2, n, classes] */
 };
 
@@ -27,10 +28,16 @@ static inline int vit_read_width(const struct geometry *g)
     return g->readout == READ_TOKEN_AND_MEAN ? 2 : 1;
 }
 
+/* Of an image, a head's input and `times` its output. */
+static inline size_t vit_head_values(const struct geometry *g, size_t times)
+{
+    return (size_t)g->width * (size_t)vit_read_width(g) + times * (size_t)g->classes;
+}
+
 void vit_read_layout(const struct geometry *, const struct backend *, int n, bool back,
                      struct bump *, struct vit_read *);
-/* The weights of the tokens, [width, L] in w->read, and which tokens are in the mean, [L] in
- * w->mean. */
+/* The weights of the tokens, [width, L] in w->read; which tokens are in the mean, [L] in w->mean;
+ * each token's share of the logits (geometry_readout), [L] in w->share. */
 bool vit_read_bind(struct vit_weights *, const struct geometry *, struct backend *);
 
 /* x -> logits [n, classes]. */
@@ -39,7 +46,7 @@ void vit_read_forward(const struct geometry *, struct backend *, const struct vi
 /* The gradient gx (shaped like x) of onehot · logits. */
 void vit_read_back(const struct geometry *, struct backend *, const struct vit_weights *,
                    const struct vit_back_rules *, int n, const real *x, const struct vit_read *,
-                   const real *onehot, real *gx);
+                   const real *logits, const real *onehot, real *gx);
 /* The relevance r (shaped like x), from onehot [n, classes] at the logits. */
 void vit_read_lrp(const struct geometry *, struct backend *, const struct vit_weights *,
                   const struct vit_lrp *, int n, const real *x, const struct vit_read *,

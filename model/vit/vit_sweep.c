@@ -26,6 +26,7 @@ static void layout(struct sweep *s, struct bump *b)
         v->any_gradient = true;
         v->any_lrp = v->any_lrp || s->streams[i].lrp;
         v->any_first = v->any_first || s->streams[i].kind == GRADIENT_FIRST_LRP;
+        v->any_gamma = v->any_gamma || s->streams[i].kind == GRADIENT_ATTNLRP;
     }
     for (size_t i = 0; v->kept != NULL && i < kept; i++)
         vit_acts_layout(g, s->be, s->n_max, true, b, &v->kept[i]);
@@ -34,7 +35,7 @@ static void layout(struct sweep *s, struct bump *b)
     vit_acts_layout(g, s->be, s->n_max, false, b, &v->plain);
     vit_read_layout(g, s->be, s->n_max, v->any_gradient, b, &v->read);
     if (v->any_gradient)
-        vit_grads_layout(g, s->be, s->n_max, b, &v->grads);
+        vit_grads_layout(g, s->be, s->n_max, v->any_gamma, b, &v->grads);
     if (v->any_lrp)
         vit_lrp_layout(g, s->be, s->n_max, v->any_first, b, &v->lrp);
     v->map =
@@ -97,10 +98,19 @@ static void record(struct sweep *s, int layer, const real *x)
     vit_block_record(&s->model->geo, s->be, v->w, &v->acts, s->n, x);
 }
 
-static struct vit_back_rules back_rules(const struct stream *st)
+static struct vit_back_rules back_rules(const struct vit_scores *v, const struct stream *st)
 {
-    bool libra = st->kind == GRADIENT_LIBRA;
-    return (struct vit_back_rules){ libra, libra, libra, st->bias };
+    struct vit_back_rules rules = { .bias = st->bias, .gamma_scratch = v->grads.gamma };
+    if (st->kind == GRADIENT_LIBRA || st->kind == GRADIENT_ATTNLRP)
+        rules.detach_norm = rules.gelu_gate = rules.values_only = true;
+    if (st->kind == GRADIENT_ATTNLRP) {
+        const struct rules *r = st->rules;
+        rules.values_only = r->softmax == SOFTMAX_CP;
+        rules.halves = !rules.values_only;
+        rules.gamma = r->gamma_linear;
+        rules.gamma_attn = r->gamma_attention ? r->gamma_linear : 0;
+    }
+    return rules;
 }
 
 static bool first_lrp(const struct stream *st)
@@ -120,19 +130,20 @@ static void top(struct sweep *s, struct stream *st, const real *x, const real *l
 {
     const struct vit_scores *v = s->scratch;
     const struct geometry *g = &s->model->geo;
-    const struct vit_back_rules rules = back_rules(st);
+    const struct vit_back_rules rules = back_rules(v, st);
     const struct vit_lrp lrp = lrp_of(v, st);
     if (st->lrp)
         vit_read_lrp(g, s->be, weights_of(s), &lrp, s->n, x, &v->read, logits, st->onehot,
                      st->relevance);
     if (!first_lrp(st))
-        vit_read_back(g, s->be, weights_of(s), &rules, s->n, x, &v->read, st->onehot, st->gradient);
+        vit_read_back(g, s->be, weights_of(s), &rules, s->n, x, &v->read, logits, st->onehot,
+                      st->gradient);
 }
 
 static void enter(struct sweep *s, struct stream *st, int layer, const real *x)
 {
     const struct vit_scores *v = s->scratch;
-    const struct vit_back_rules rules = back_rules(st);
+    const struct vit_back_rules rules = back_rules(v, st);
     const struct vit_lrp lrp = lrp_of(v, st);
     (void)layer;
     if (!first_lrp(st))
@@ -145,7 +156,7 @@ static void enter(struct sweep *s, struct stream *st, int layer, const real *x)
 static void leave(struct sweep *s, struct stream *st, int layer, const real *x)
 {
     const struct vit_scores *v = s->scratch;
-    const struct vit_back_rules rules = back_rules(st);
+    const struct vit_back_rules rules = back_rules(v, st);
     const struct vit_lrp lrp = lrp_of(v, st);
     (void)layer;
     if (!first_lrp(st))
@@ -156,11 +167,12 @@ static void leave(struct sweep *s, struct stream *st, int layer, const real *x)
 }
 
 const struct arch_explain vit_explain = {
-    .gradients = 1u << GRADIENT_PLAIN | 1u << GRADIENT_LIBRA | 1u << GRADIENT_FIRST_LRP,
+    .gradients = 1u << GRADIENT_PLAIN | 1u << GRADIENT_LIBRA | 1u << GRADIENT_FIRST_LRP |
+                 1u << GRADIENT_ATTNLRP,
     .relevance = true,
     .rolls_on_device = true,
     .switches = EXPLAIN_START_LAYER | EXPLAIN_ROW_NORM | EXPLAIN_CLAMP_MAP | EXPLAIN_DISCARD |
-                EXPLAIN_BACKWARD,
+                EXPLAIN_BACKWARD | EXPLAIN_ATTNLRP,
     .rules = vit_rules,
     .scratch_size = sizeof(struct vit_scores),
     .layer_bytes = layer_bytes,

@@ -13,7 +13,7 @@ struct vit_scores {
     struct vit_lrp lrp;
     const struct vit_block *w;
     real *map; /* [n, L, L] mean over heads */
-    bool any_gradient, any_lrp, any_first;
+    bool any_gradient, any_lrp, any_first, any_gamma;
 };
 
 extern const struct arch_attention vit_attention; /* vit_explain.c */

@@ -10,7 +10,7 @@
 #include "method.h"
 #include "micro.h"
 #include "vim.h"
-#include "vit.h"
+#include "vit_read.h"
 
 #include <cmocka.h> /* last: it defines fail as a macro */
 
@@ -28,6 +28,7 @@ struct rig {
     struct vit_acts vit;
     bool shorten; /* the last block's tokens other than CLS are left out where nothing reads them */
     struct vit_grads vit_grads;
+    struct vit_read read;
     void *memory;
     uint64_t random;
 };
@@ -46,7 +47,8 @@ static void layout(struct rig *r, struct bump *b)
         vim_grads_layout(g, r->be, IMAGES, b, &r->vim_grads);
     } else {
         vit_acts_layout(g, r->be, IMAGES, true, b, &r->vit);
-        vit_grads_layout(g, r->be, IMAGES, b, &r->vit_grads);
+        vit_grads_layout(g, r->be, IMAGES, false, b, &r->vit_grads);
+        vit_read_layout(g, r->be, IMAGES, true, b, &r->read);
     }
 }
 
@@ -79,10 +81,11 @@ static void tear_down(struct rig *r)
     model_close(r->model);
 }
 
-/* CLS rows of what left the last block: that alone where it was shortened to them. */
-static real *cls_of(struct rig *r, real *x)
+/* What left the last block, as the read-out takes it: CLS rows where they alone are read; they are
+ * all there is where the block was shortened to them. */
+static real *read_of(struct rig *r, real *x)
 {
-    if (!r->shorten)
+    if (!r->shorten && vit_reads_token(&r->model->geo))
         vit_gather_cls(&r->model->geo, r->be, IMAGES, x, x);
     return x;
 }
@@ -105,7 +108,7 @@ static double finish(struct rig *r, int layer)
     if (r->model->type == &vim_type)
         vim_head(g, r->be, r->weights, IMAGES, r->work, r->vim.xn, r->logits);
     else
-        vit_head(g, r->be, r->weights, IMAGES, cls_of(r, r->work), r->vit.y, r->logits);
+        vit_read_forward(g, r->be, r->weights, IMAGES, read_of(r, r->work), &r->read, r->logits);
     double sum = 0;
     for (int i = 0; i < IMAGES; i++)
         sum += ((double *)(void *)r->logits)[i * g->classes + CLASS];
@@ -141,10 +144,13 @@ static void backward(struct rig *r, int layer)
     if (r->model->type == &vim_type)
         vim_head_back(g, r->be, r->weights, &plain, IMAGES, tape[g->depth], r->onehot,
                       r->vim_grads.xn, r->gradient);
-    else
-        vit_head_back(g, r->be, r->weights, &plain_vit, IMAGES, cls_of(r, tape[g->depth]),
-                      r->onehot, r->vit_grads.d1, r->gradient);
-    if (r->model->type == &vit_type && !r->shorten) {
+    else {
+        const real *top = read_of(r, tape[g->depth]);
+        vit_read_forward(g, r->be, r->weights, IMAGES, top, &r->read, r->logits);
+        vit_read_back(g, r->be, r->weights, &plain_vit, IMAGES, top, &r->read, r->logits, r->onehot,
+                      r->gradient);
+    }
+    if (r->model->type == &vit_type && vit_reads_token(g) && !r->shorten) {
         run_copy(r->be, r->gradient, r->vit_grads.d1, IMAGES * (size_t)g->width);
         vit_spread_cls(g, r->be, IMAGES, r->x, r->vit_grads.d1, r->gradient);
     }

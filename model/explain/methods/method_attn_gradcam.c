@@ -26,16 +26,6 @@ static void vit_layer(struct layer_view *view, const struct rules *r, struct tra
     }
 }
 
-static enum status settle(const struct geometry *g, struct rules *r, struct error *err)
-{
-    r->start = g->depth - 1;
-    if (g->readout != READ_TOKEN)
-        return fail_key(err, E_CONFIG, "explain.methods",
-                        "'attn_gradcam' looks at the attention of the one token that "
-                        "meets the head, and this model's head reads several");
-    return OK;
-}
-
 static const struct method_on on[] = {
     { "vit", { .layer = vit_layer } },
     { 0 },
@@ -46,7 +36,7 @@ const struct method method_attn_gradcam = {
               .summary = "GradCAM on the last block's attention of CLS (ViT)" },
     .gradient = GRADIENT_PLAIN,
     .scored = true,
-    .settle = settle,
+    .settle = settle_last_token,
     .on = on,
     .sums = true,
 };

@@ -1,15 +1,6 @@
 /* Input times gradient, at the tokens, patch by patch or at the pixels. */
 #include "input.h"
 
-static enum status settle(const struct geometry *g, struct rules *r, struct error *err)
-{
-    (void)g;
-    (void)err;
-    r->start = 0;
-    r->clamp_map = false;
-    return OK;
-}
-
 static const struct method_on on[] = {
     { "", { .bottom = input_times_gradient } },
     { 0 },
@@ -22,7 +13,7 @@ const struct method method_ixg = {
     .level = LEVEL_TOKEN,
     .scored = true,
     .backward = true,
-    .settle = settle,
+    .settle = settle_signed,
     .on = on,
     .sums = true,
 };

@@ -17,16 +17,6 @@ static void vit_layer(struct layer_view *view, const struct rules *r, struct tra
     }
 }
 
-static enum status settle(const struct geometry *g, struct rules *r, struct error *err)
-{
-    r->start = g->depth - 1;
-    if (g->readout != READ_TOKEN)
-        return fail_key(err, E_CONFIG, "explain.methods",
-                        "'partial_lrp' looks at the attention of the one token that "
-                        "meets the head, and this model's head reads several");
-    return OK;
-}
-
 static const struct method_on on[] = {
     { "vit", { .layer = vit_layer, .relevance = true } },
     { 0 },
@@ -37,7 +27,7 @@ const struct method method_partial_lrp = {
               .summary = "LRP of the last block's attention of CLS (ViT)",
               .needs_double = true },
     .gradient = GRADIENT_FIRST_LRP,
-    .settle = settle,
+    .settle = settle_last_token,
     .on = on,
     .sums = true,
 };
