@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,22 @@ void remove_folder(char *path)
 {
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(path);
+}
+
+char *test_folder;
+
+int make_test_folder(void **state)
+{
+    (void)state;
+    test_folder = make_folder();
+    return 0;
+}
+
+int remove_test_folder(void **state)
+{
+    (void)state;
+    remove_folder(test_folder);
+    return 0;
 }
 
 const char *path_of(const char *format, ...)
@@ -109,20 +126,26 @@ struct image make_picture(int width, int height, unsigned seed)
     return image;
 }
 
-void write_jpeg(const char *path, const struct image *image)
+uint8_t *encode_jpeg(const struct image *image, const struct jpeg_style *style, size_t *size)
 {
     struct jpeg_compress_struct info;
     struct jpeg_error_mgr errors;
     unsigned char *bytes = NULL;
-    unsigned long size = 0;
+    unsigned long length = 0;
     info.err = jpeg_std_error(&errors);
     jpeg_create_compress(&info);
-    jpeg_mem_dest(&info, &bytes, &size);
+    jpeg_mem_dest(&info, &bytes, &length);
     info.image_width = (JDIMENSION)image->width;
     info.image_height = (JDIMENSION)image->height;
     info.input_components = 3;
     info.in_color_space = JCS_RGB;
     jpeg_set_defaults(&info);
+    if (style->luma == 0)
+        jpeg_set_colorspace(&info, JCS_GRAYSCALE);
+    else
+        info.comp_info[0].h_samp_factor = info.comp_info[0].v_samp_factor = style->luma;
+    if (style->progressive)
+        jpeg_simple_progression(&info);
     jpeg_start_compress(&info, TRUE);
     while (info.next_scanline < info.image_height) {
         JSAMPROW row = image->rgb + (size_t)info.next_scanline * (size_t)image->width * 3;
@@ -130,8 +153,44 @@ void write_jpeg(const char *path, const struct image *image)
     }
     jpeg_finish_compress(&info);
     jpeg_destroy_compress(&info);
+    *size = length;
+    return bytes;
+}
+
+void write_jpeg(const char *path, const struct image *image)
+{
+    size_t size;
+    uint8_t *bytes = encode_jpeg(image, &(struct jpeg_style){ .luma = 2 }, &size);
     write_file(path, bytes, size);
     free(bytes);
+}
+
+struct loading {
+    struct dataset *dataset;
+    size_t (*load)(struct dataset *);
+    size_t failed;
+};
+
+static void *run_load(void *arg)
+{
+    struct loading *l = arg;
+    l->failed = l->load(l->dataset);
+    return NULL;
+}
+
+void assert_loads_in_threads(struct dataset *dataset, size_t (*load)(struct dataset *))
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    struct loading loadings[THREADS];
+    for (int t = 0; t < THREADS; t++) {
+        loadings[t] = (struct loading){ .dataset = dataset, .load = load };
+        assert_int_equal(pthread_create(&threads[t], NULL, run_load, &loadings[t]), 0);
+    }
+    for (int t = 0; t < THREADS; t++) {
+        pthread_join(threads[t], NULL);
+        assert_int_equal(loadings[t].failed, 0);
+    }
 }
 
 void assert_fails(enum status got, enum status want, const struct error *err, ...)

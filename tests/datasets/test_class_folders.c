@@ -11,23 +11,19 @@
 #include "class_list.h"
 #include "ilsvrc2012.h"
 
-static char *top;
 static struct class_list imagenet;
 static int trees;
 
-static int make_top(void **state)
+static int make_classes(void **state)
 {
-    (void)state;
-    top = make_folder();
+    make_test_folder(state);
     return class_list_parse(ilsvrc2012_classes, "x", &imagenet, NULL);
 }
 
-static int remove_top(void **state)
+static int free_classes(void **state)
 {
-    (void)state;
     class_list_free(&imagenet);
-    remove_folder(top);
-    return 0;
+    return remove_test_folder(state);
 }
 
 /* A tree of its own; opening a set decodes nothing, so the images are but bytes. */
@@ -35,7 +31,7 @@ static const char *new_tree(void)
 {
     static char paths[64][4096];
     char *tree = paths[trees];
-    snprintf(tree, sizeof paths[0], "%s/tree%d", top, trees++);
+    snprintf(tree, sizeof paths[0], "%s/tree%d", test_folder, trees++);
     assert_true(trees < 64);
     assert_int_equal(mkdir(tree, 0777), 0);
     return tree;
@@ -180,7 +176,7 @@ static void test_links(void **state)
 static void test_beside_checkpoint(void **state)
 {
     (void)state;
-    const char *folder = path_of("%s/beside", top);
+    const char *folder = path_of("%s/beside", test_folder);
     write_text(path_of("%s/classes.txt", folder), "n00000003 c\nn00000001 a\nn00000002 b\n");
     const struct opening o = { .tree = new_tree(),
                                .head = 3,
@@ -198,7 +194,7 @@ static void test_beside_checkpoint(void **state)
 static void test_named_file(void **state)
 {
     (void)state;
-    const char *file = path_of("%s/animals.txt", top);
+    const char *file = path_of("%s/animals.txt", test_folder);
     write_text(file, "zebra\ncat\nthe other dog\n");
     const struct opening o = { .tree = new_tree(), .head = 3, .classes = file };
     put_image(o.tree, "cat");
@@ -278,7 +274,7 @@ static void test_undecidable(void **state)
 static const char *reversed_devkit(void)
 {
     static char folder[4096];
-    snprintf(folder, sizeof folder, "%s/devkit", top);
+    snprintf(folder, sizeof folder, "%s/devkit", test_folder);
     struct synset *tree = calloc((size_t)imagenet.count, sizeof *tree);
     for (int i = 0; i < imagenet.count; i++)
         tree[i] = (struct synset){ 1000 - i, imagenet.wnid[i], 0 };
@@ -311,9 +307,9 @@ static void test_ids(void **state)
     for (int i = 0; i < imagenet.count; i++)
         fprintf(f, "%s\n", imagenet.wnid[(i + 1) % imagenet.count]);
     fclose(f);
-    write_text(path_of("%s/shifted/classes.txt", top), text);
+    write_text(path_of("%s/shifted/classes.txt", test_folder), text);
     free(text);
-    o.checkpoint = path_of("%s/shifted/model.pth", top);
+    o.checkpoint = path_of("%s/shifted/model.pth", test_folder);
     assert_int_equal(label_of(&o, "1000"), 999);
     assert_int_equal(label_of(&o, "999"), 0);
 }
@@ -347,5 +343,5 @@ int main(void)
         cmocka_unit_test(test_indices),    cmocka_unit_test(test_undecidable),
         cmocka_unit_test(test_ids),        cmocka_unit_test(test_not_files),
     };
-    return cmocka_run_group_tests(tests, make_top, remove_top);
+    return cmocka_run_group_tests(tests, make_classes, free_classes);
 }

@@ -2,7 +2,6 @@
 #include "fixtures.h"
 
 #include <dirent.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,22 +11,6 @@
 #include "demo.h"
 
 enum { COUNT = 23, SIDE = 48 };
-
-static char *top;
-
-static int make_top(void **state)
-{
-    (void)state;
-    top = make_folder();
-    return 0;
-}
-
-static int remove_top(void **state)
-{
-    (void)state;
-    remove_folder(top);
-    return 0;
-}
 
 static struct dataset *open_or_die(const struct dataset_options *options)
 {
@@ -41,7 +24,7 @@ static struct dataset *open_or_die(const struct dataset_options *options)
 static struct dataset_options demo_options(const char *split)
 {
     return (struct dataset_options){ .kind = "demo",
-                                     .path = path_of("%s/deep/er", top),
+                                     .path = path_of("%s/deep/er", test_folder),
                                      .demo_images = COUNT,
                                      .demo_seed = 9,
                                      .demo_size = SIDE,
@@ -50,7 +33,8 @@ static struct dataset_options demo_options(const char *split)
 
 static const char *set_folder(const char *split)
 {
-    return path_of("%s/deep/er/demo-v%d-%s-seed9-%dx%dpx", top, DEMO_VERSION, split, COUNT, SIDE);
+    return path_of("%s/deep/er/demo-v%d-%s-seed9-%dx%dpx", test_folder, DEMO_VERSION, split, COUNT,
+                   SIDE);
 }
 
 /* Masks are the generator's; pictures are too, but for what JPEG does to them. */
@@ -148,14 +132,14 @@ static void test_reuse(void **state)
 
     /* Written anew elsewhere it is the same, byte for byte. */
     struct dataset_options other = options;
-    other.path = path_of("%s/other", top);
+    other.path = path_of("%s/other", test_folder);
     d = open_or_die(&other);
     assert_string_equal(d->fingerprint, first);
     dataset_close(d);
     size_t n, m;
     uint8_t *a = slurp(mat, &n);
-    uint8_t *b =
-        slurp(path_of("%s/other/%s/demo_gtsegs.mat", top, strrchr(set_folder("plain"), '/')), &m);
+    uint8_t *b = slurp(
+        path_of("%s/other/%s/demo_gtsegs.mat", test_folder, strrchr(set_folder("plain"), '/')), &m);
     assert_int_equal(n, m);
     assert_memory_equal(a, b, n);
     free(a);
@@ -172,7 +156,7 @@ static void test_processes(void **state)
 {
     (void)state;
     struct dataset_options options = demo_options(NULL);
-    options.path = path_of("%s/ranks", top);
+    options.path = path_of("%s/ranks", test_folder);
     pid_t children[4];
     for (int c = 0; c < 4; c++) {
         children[c] = fork();
@@ -196,9 +180,8 @@ static void test_processes(void **state)
     assert_int_equal(entries, 1);
 }
 
-static void *load_all(void *argument)
+static size_t load_all(struct dataset *d)
 {
-    struct dataset *d = argument;
     size_t failed = 0;
     for (int round = 0; round < 4; round++)
         for (size_t i = 0; i < d->count; i++) {
@@ -206,7 +189,7 @@ static void *load_all(void *argument)
             failed += dataset_load(d, i, &sample, NULL) != OK;
             sample_free(&sample);
         }
-    return (void *)failed;
+    return failed;
 }
 
 static void test_threads(void **state)
@@ -214,14 +197,7 @@ static void test_threads(void **state)
     (void)state;
     struct dataset_options options = demo_options("shortcut");
     struct dataset *d = open_or_die(&options);
-    pthread_t threads[4];
-    for (int t = 0; t < 4; t++)
-        assert_int_equal(pthread_create(&threads[t], NULL, load_all, d), 0);
-    for (int t = 0; t < 4; t++) {
-        void *failed;
-        pthread_join(threads[t], &failed);
-        assert_null(failed);
-    }
+    assert_loads_in_threads(d, load_all);
     dataset_close(d);
 }
 
@@ -239,7 +215,7 @@ static void test_errors(void **state)
     options.demo_images = -1;
     assert_fails(dataset_open(&options, &d, &err), E_CONFIG, &err, "-1", NULL);
     options = demo_options(NULL);
-    const char *file = path_of("%s/file", top);
+    const char *file = path_of("%s/file", test_folder);
     write_text(file, "in the way");
     options.path = path_of("%s/set", file);
     assert_fails(dataset_open(&options, &d, &err), E_CONFIG, &err, file, NULL);
@@ -252,5 +228,5 @@ int main(void)
         cmocka_unit_test(test_reuse),      cmocka_unit_test(test_processes),
         cmocka_unit_test(test_threads),    cmocka_unit_test(test_errors),
     };
-    return cmocka_run_group_tests(tests, make_top, remove_top);
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

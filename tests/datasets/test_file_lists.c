@@ -7,11 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *top;
-
-static int make_top(void **state)
+static int make_files(void **state)
 {
-    (void)state;
     static const char *const names[] = { "a0.JPEG",
                                          "a1.JPEG",
                                          "a2.JPEG",
@@ -23,23 +20,16 @@ static int make_top(void **state)
                                          "ILSVRC2012_val_00000001.JPEG",
                                          "ILSVRC2012_val_00000002.JPEG",
                                          "k.png" };
-    top = make_folder();
+    make_test_folder(state);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        write_text(path_of("%s/%s", top, names[i]), names[i]);
-    return 0;
-}
-
-static int remove_top(void **state)
-{
-    (void)state;
-    remove_folder(top);
+        write_text(path_of("%s/%s", test_folder, names[i]), names[i]);
     return 0;
 }
 
 static enum status open_text(const char *text, int base, const char *classes, int head,
                              struct dataset **out, struct error *err)
 {
-    const char *path = path_of("%s/list.txt", top);
+    const char *path = path_of("%s/list.txt", test_folder);
     const struct dataset_options options = { .kind = "imagenet_list",
                                              .path = path,
                                              .label_base = base,
@@ -149,23 +139,23 @@ static void test_same_file(void **state)
     (void)state;
     static const char *const seconds[] = { "./a1.JPEG", ".//a1.JPEG", "p/../a1.JPEG", "././a1.JPEG",
                                            "q/a1.JPEG" };
-    symlink(".", path_of("%s/q", top));
+    symlink(".", path_of("%s/q", test_folder));
     for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++)
         check_refused(path_of("a0.JPEG 0\na1.JPEG 1\n%s 1\n", seconds[i]), ":3: ", "line 2");
-    check_refused(path_of("a1.JPEG 1\n%s/a1.JPEG 1\n", top), ":2: ", "the same file");
+    check_refused(path_of("a1.JPEG 1\n%s/a1.JPEG 1\n", test_folder), ":2: ", "the same file");
     /* Two links to one file are two images: sets are handed around so. */
     static const struct expected want[] = { { "a1.JPEG", 1 }, { "l.JPEG", 1 } };
-    symlink("a1.JPEG", path_of("%s/l.JPEG", top));
+    symlink("a1.JPEG", path_of("%s/l.JPEG", test_folder));
     check_list("a1.JPEG 1\nl.JPEG 1\n", want, 2);
 }
 
 static void test_not_files(void **state)
 {
     (void)state;
-    assert_int_equal(mkfifo(path_of("%s/pipe.JPEG", top), 0600), 0);
+    assert_int_equal(mkfifo(path_of("%s/pipe.JPEG", test_folder), 0600), 0);
     check_refused("pipe.JPEG 0\n", ":1: ", "not a file");
     check_refused("p 0\n", ":1: ", "not a file");
-    symlink("nothing", path_of("%s/dangling.JPEG", top));
+    symlink("nothing", path_of("%s/dangling.JPEG", test_folder));
     check_refused("dangling.JPEG 0\n", ":1: ", "cannot find");
 }
 
@@ -210,7 +200,7 @@ static void test_other_heads(void **state)
 static void test_flat_names(void **state)
 {
     (void)state;
-    const char *folder = path_of("%s/flat", top);
+    const char *folder = path_of("%s/flat", test_folder);
     struct dataset_options options = { .kind = "imagenet", .path = folder, .head_classes = 1000 };
     struct dataset *d;
     struct error err;
@@ -228,7 +218,7 @@ static void test_flat_names(void **state)
     assert_fails(dataset_open(&options, &d, &err), E_CONFIG, &err, "00000004.JPEG", "data.devkit",
                  NULL);
     /* Kaggle's solution labels the flat folder, and may leave images out. */
-    options.labels = path_of("%s/LOC_val_solution.csv", top);
+    options.labels = path_of("%s/LOC_val_solution.csv", test_folder);
     write_text(options.labels, "ImageId,PredictionString\n"
                                "ILSVRC2012_val_00000004,n02979186 85 1 499 272\n");
     assert_int_equal(dataset_open(&options, &d, &err), OK);
@@ -250,5 +240,5 @@ int main(void)
         cmocka_unit_test(test_label_base), cmocka_unit_test(test_other_heads),
         cmocka_unit_test(test_flat_names),
     };
-    return cmocka_run_group_tests(tests, make_top, remove_top);
+    return cmocka_run_group_tests(tests, make_files, remove_test_folder);
 }

@@ -5,33 +5,30 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *top, *model; /* beside `model` lies classes.txt */
+static char *model; /* beside `model` lies classes.txt */
 
 static int make_tree(void **state)
 {
-    (void)state;
     struct image image = make_picture(20, 16, 1);
-    top = make_folder();
-    model = strdup(path_of("%s/model.pth", top));
-    write_jpeg(path_of("%s/tree/val/n00000020/b.JPEG", top), &image);
-    write_jpeg(path_of("%s/tree/val/n00000020/a.jpg", top), &image);
-    write_text(path_of("%s/tree/val/n00000020/notes.txt", top), "not an image");
-    write_jpeg(path_of("%s/tree/val/n00000030/c d.jpeg", top), &image);
-    write_text(path_of("%s/tree/val/n00000010/.hidden.JPEG", top), ""); /* an empty class */
-    write_text(path_of("%s/tree/val/extra/x.txt", top), "no image, so no class");
-    write_text(path_of("%s/classes.txt", top), "n00000010 a\nn00000020 b\nn00000030 c\n");
-    assert_int_equal(image_write_png(path_of("%s/tree/val/n00000030/e.PNG", top), &image, NULL),
-                     OK);
+    make_test_folder(state);
+    model = strdup(path_of("%s/model.pth", test_folder));
+    write_jpeg(path_of("%s/tree/val/n00000020/b.JPEG", test_folder), &image);
+    write_jpeg(path_of("%s/tree/val/n00000020/a.jpg", test_folder), &image);
+    write_text(path_of("%s/tree/val/n00000020/notes.txt", test_folder), "not an image");
+    write_jpeg(path_of("%s/tree/val/n00000030/c d.jpeg", test_folder), &image);
+    write_text(path_of("%s/tree/val/n00000010/.hidden.JPEG", test_folder), ""); /* an empty class */
+    write_text(path_of("%s/tree/val/extra/x.txt", test_folder), "no image, so no class");
+    write_text(path_of("%s/classes.txt", test_folder), "n00000010 a\nn00000020 b\nn00000030 c\n");
+    assert_int_equal(
+        image_write_png(path_of("%s/tree/val/n00000030/e.PNG", test_folder), &image, NULL), OK);
     image_free(&image);
     return 0;
 }
 
 static int remove_tree(void **state)
 {
-    (void)state;
-    remove_folder(top);
     free(model);
-    return 0;
+    return remove_test_folder(state);
 }
 
 static enum status open_kind(const char *kind, const char *path, const char *root,
@@ -66,13 +63,15 @@ static void check_tree(struct dataset *d)
     assert_non_null(strstr(d->description, "4 images in 3 class folders (3 other"));
 }
 
-static void test_folder(void **state)
+static void test_class_folder(void **state)
 {
     (void)state;
     struct dataset *above, *itself;
     struct error err;
-    assert_int_equal(open_kind("imagenet", path_of("%s/tree", top), NULL, &above, &err), OK);
-    assert_int_equal(open_kind("imagenet", path_of("%s/tree/val", top), NULL, &itself, &err), OK);
+    assert_int_equal(open_kind("imagenet", path_of("%s/tree", test_folder), NULL, &above, &err),
+                     OK);
+    assert_int_equal(
+        open_kind("imagenet", path_of("%s/tree/val", test_folder), NULL, &itself, &err), OK);
     check_tree(above);
     check_tree(itself);
     assert_string_equal(above->fingerprint, itself->fingerprint);
@@ -85,9 +84,9 @@ static void test_folder_errors(void **state)
     (void)state;
     struct dataset *d;
     struct error err;
-    const char *path = path_of("%s/nowhere", top);
+    const char *path = path_of("%s/nowhere", test_folder);
     assert_fails(open_kind("imagenet", path, NULL, &d, &err), E_CONFIG, &err, path, "val/n", NULL);
-    path = path_of("%s/tree/val/n00000010", top);
+    path = path_of("%s/tree/val/n00000010", test_folder);
     assert_fails(open_kind("imagenet", path, NULL, &d, &err), E_CONFIG, &err, path, "no images",
                  NULL);
     assert_fails(open_kind("imagenet", "", NULL, &d, &err), E_CONFIG, &err, "path", NULL);
@@ -101,7 +100,7 @@ static void test_list(void **state)
     (void)state;
     struct dataset *d;
     struct error err;
-    const char *list = path_of("%s/tree/list.txt", top);
+    const char *list = path_of("%s/tree/list.txt", test_folder);
     write_text(list, "\xef\xbb\xbf# a comment\r\n\r\nval/n00000030/c d.jpeg \t 17\r\n"
                      "  val/n00000020/b.JPEG 0  \n\nval/n00000020/a.jpg\t999");
     assert_int_equal(open_kind("imagenet_list", list, NULL, &d, &err), OK);
@@ -118,7 +117,8 @@ static void test_list(void **state)
 
     write_text(list, "b.JPEG 3\n");
     assert_int_equal(
-        open_kind("imagenet_list", list, path_of("%s/tree/val/n00000020", top), &d, &err), OK);
+        open_kind("imagenet_list", list, path_of("%s/tree/val/n00000020", test_folder), &d, &err),
+        OK);
     assert_int_equal(dataset_load(d, 0, &sample, &err), OK);
     sample_free(&sample);
     assert_fails(dataset_load(d, 1, &sample, &err), E_DATA, &err, NULL);
@@ -148,7 +148,7 @@ static void test_list_errors(void **state)
     };
     struct dataset *d;
     struct error err;
-    const char *list = path_of("%s/tree/bad.txt", top);
+    const char *list = path_of("%s/tree/bad.txt", test_folder);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_text(list, cases[i].text);
         assert_fails(open_kind("imagenet_list", list, NULL, &d, &err), E_CONFIG, &err,
@@ -157,10 +157,10 @@ static void test_list_errors(void **state)
     write_file(list, "a.jpg\0 3\n", 9);
     assert_fails(open_kind("imagenet_list", list, NULL, &d, &err), E_CONFIG, &err, ":1: ", "NUL",
                  NULL);
-    assert_fails(open_kind("imagenet_list", path_of("%s/none.txt", top), NULL, &d, &err), E_CONFIG,
-                 &err, "none.txt", NULL);
-    assert_fails(open_kind("imagenet_list", top, NULL, &d, &err), E_CONFIG, &err, top, "file label",
-                 NULL);
+    assert_fails(open_kind("imagenet_list", path_of("%s/none.txt", test_folder), NULL, &d, &err),
+                 E_CONFIG, &err, "none.txt", NULL);
+    assert_fails(open_kind("imagenet_list", test_folder, NULL, &d, &err), E_CONFIG, &err,
+                 test_folder, "file label", NULL);
     write_text(list, "val/n00000020/b.JPEG 3\n");
     assert_fails(open_kind("imagenet_list", list, "/no/such/root", &d, &err), E_CONFIG, &err,
                  "/no/such/root", "root", NULL);
@@ -173,7 +173,8 @@ static void test_bad_image(void **state)
     struct dataset *d;
     struct sample sample;
     struct error err;
-    const char *list = path_of("%s/tree/some.txt", top), *bad = path_of("%s/tree/bad.JPEG", top);
+    const char *list = path_of("%s/tree/some.txt", test_folder),
+               *bad = path_of("%s/tree/bad.JPEG", test_folder);
     write_text(bad, "\xff\xd8\xff\xe0 not much of a JPEG");
     write_text(list, "bad.JPEG 1\nval/n00000020/b.JPEG 0\n");
     assert_int_equal(open_kind("imagenet_list", list, NULL, &d, &err), OK);
@@ -195,7 +196,7 @@ static void test_fingerprint(void **state)
                                          "val/n00000020/b.JPEG 3\nval/n00000020/a.jpg 3\n" };
     char prints[4][65];
     struct error err;
-    const char *list = path_of("%s/tree/print.txt", top);
+    const char *list = path_of("%s/tree/print.txt", test_folder);
     for (int i = 0; i < 4; i++) {
         struct dataset *d;
         write_text(list, lists[i]);
@@ -230,9 +231,9 @@ static void test_samples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_folder),    cmocka_unit_test(test_folder_errors),
-        cmocka_unit_test(test_list),      cmocka_unit_test(test_list_errors),
-        cmocka_unit_test(test_bad_image), cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_class_folder), cmocka_unit_test(test_folder_errors),
+        cmocka_unit_test(test_list),         cmocka_unit_test(test_list_errors),
+        cmocka_unit_test(test_bad_image),    cmocka_unit_test(test_fingerprint),
         cmocka_unit_test(test_samples),
     };
     return cmocka_run_group_tests(tests, make_tree, remove_tree);

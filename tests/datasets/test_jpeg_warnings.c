@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jpeglib.h>
-
 struct file {
     uint8_t *bytes;
     size_t size;
@@ -21,34 +19,11 @@ struct style {
 
 static struct file encode(const struct style *s)
 {
+    struct file f;
     struct image image = make_picture(s->width, s->height, 3);
-    struct jpeg_compress_struct info;
-    struct jpeg_error_mgr errors;
-    unsigned char *bytes = NULL;
-    unsigned long size = 0;
-    info.err = jpeg_std_error(&errors);
-    jpeg_create_compress(&info);
-    jpeg_mem_dest(&info, &bytes, &size);
-    info.image_width = (JDIMENSION)s->width;
-    info.image_height = (JDIMENSION)s->height;
-    info.input_components = 3;
-    info.in_color_space = JCS_RGB;
-    jpeg_set_defaults(&info);
-    if (s->luma == 0)
-        jpeg_set_colorspace(&info, JCS_GRAYSCALE);
-    else
-        info.comp_info[0].h_samp_factor = info.comp_info[0].v_samp_factor = s->luma;
-    if (s->progressive)
-        jpeg_simple_progression(&info);
-    jpeg_start_compress(&info, TRUE);
-    while (info.next_scanline < info.image_height) {
-        JSAMPROW row = image.rgb + (size_t)info.next_scanline * (size_t)s->width * 3;
-        jpeg_write_scanlines(&info, &row, 1);
-    }
-    jpeg_finish_compress(&info);
-    jpeg_destroy_compress(&info);
+    f.bytes = encode_jpeg(&image, &(struct jpeg_style){ s->luma, s->progressive }, &f.size);
     image_free(&image);
-    return (struct file){ bytes, size };
+    return f;
 }
 
 /* Where the n-th marker of this code begins, counted from 0. */

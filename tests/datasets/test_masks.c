@@ -8,22 +8,13 @@
 
 enum { W = 6, H = 4, SIDE = 5 };
 
-static char *top;
 static uint8_t pixels[3 * 64];
 
-static int make_top(void **state)
+static int make_pixels(void **state)
 {
-    (void)state;
-    top = make_folder();
+    make_test_folder(state);
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 7);
-    return 0;
-}
-
-static int remove_top(void **state)
-{
-    (void)state;
-    remove_folder(top);
     return 0;
 }
 
@@ -39,7 +30,7 @@ static struct field mask_of(hsize_t first, hsize_t second, hid_t type, const voi
 
 static const char *write_set(const struct field *images, const struct field *masks, size_t count)
 {
-    const char *path = path_of("%s/set.mat", top);
+    const char *path = path_of("%s/set.mat", test_folder);
     mat_write(path, images, masks, count);
     return path;
 }
@@ -243,7 +234,7 @@ static void test_mixed(void **state)
     check_point(d, 0);
     assert_fails(dataset_load(d, 1, &s, &err), E_DATA, &err, "/value/gt[1]", "[H, W]", NULL);
     dataset_close(d);
-    d = open_or_die(path_of("%s/set.mat", top), MASK_ORDER_HW);
+    d = open_or_die(path_of("%s/set.mat", test_folder), MASK_ORDER_HW);
     check_point(d, 1);
     assert_fails(dataset_load(d, 0, &s, &err), E_DATA, &err, "/value/gt[0]", "[W, H]", NULL);
     dataset_close(d);
@@ -294,5 +285,5 @@ int main(void)
         cmocka_unit_test(test_squares),     cmocka_unit_test(test_mixed),
         cmocka_unit_test(test_cases),
     };
-    return cmocka_run_group_tests(tests, make_top, remove_top);
+    return cmocka_run_group_tests(tests, make_pixels, remove_test_folder);
 }

@@ -7,22 +7,6 @@
 
 enum { W = 5, H = 3 };
 
-static char *top;
-
-static int make_top(void **state)
-{
-    (void)state;
-    top = make_folder();
-    return 0;
-}
-
-static int remove_top(void **state)
-{
-    (void)state;
-    remove_folder(top);
-    return 0;
-}
-
 static enum status open_mat(const char *path, struct dataset **out, struct error *err)
 {
     const struct dataset_options options = { .kind = "imagenet_seg", .path = path };
@@ -33,7 +17,7 @@ static enum status open_mat(const char *path, struct dataset **out, struct error
 /* A file of one image and mask, behind a user block. */
 static const char *write_mat(const struct field *image, const struct field *mask)
 {
-    const char *path = path_of("%s/case.mat", top);
+    const char *path = path_of("%s/case.mat", test_folder);
     mat_write(path, image, mask, 1);
     return path;
 }
@@ -173,12 +157,12 @@ static void test_bad_files(void **state)
     free(bytes);
     write_text(path, "MATLAB 5.0 MAT-file");
     assert_fails(open_mat(path, &d, &err), E_CONFIG, &err, path, "HDF5", "7.3", NULL);
-    path = path_of("%s/none.mat", top);
+    path = path_of("%s/none.mat", test_folder);
     assert_fails(open_mat(path, &d, &err), E_CONFIG, &err, path, "gtsegs_ijcv.mat", NULL);
-    assert_fails(open_mat(top, &d, &err), E_CONFIG, &err, top, "not a file", NULL);
+    assert_fails(open_mat(test_folder, &d, &err), E_CONFIG, &err, test_folder, "not a file", NULL);
 
     /* Fields of numbers rather than references. */
-    path = path_of("%s/numbers.mat", top);
+    path = path_of("%s/numbers.mat", test_folder);
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     H5Gclose(H5Gcreate2(file, "value", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     mat_put(file, "/value/img", &image);
@@ -191,7 +175,7 @@ static void test_bad_files(void **state)
 static void test_bad_references(void **state)
 {
     (void)state;
-    const char *path = path_of("%s/refs.mat", top);
+    const char *path = path_of("%s/refs.mat", test_folder);
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     H5Gclose(H5Gcreate2(file, "value", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
     hobj_ref_t refs[3] = { 0, 123457, 0 };
@@ -241,5 +225,5 @@ int main(void)
         cmocka_unit_test(test_bad_references), cmocka_unit_test(test_golden),
     };
     fill();
-    return cmocka_run_group_tests(tests, make_top, remove_top);
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

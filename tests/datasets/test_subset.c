@@ -9,32 +9,16 @@
 #include "dataset_view.h"
 #include "subset.h"
 
-static char *top;
-
-static int make_top(void **state)
-{
-    (void)state;
-    top = make_folder();
-    return 0;
-}
-
-static int remove_top(void **state)
-{
-    (void)state;
-    remove_folder(top);
-    return 0;
-}
-
 /* A set with this class for each image, in the order given. */
 static struct dataset *make_set(const int *labels, size_t count, const char *only,
                                 struct error *err)
 {
     char list[4096];
-    snprintf(list, sizeof list, "%s/list.txt", top);
+    snprintf(list, sizeof list, "%s/list.txt", test_folder);
     FILE *file = fopen(list, "w");
     assert_non_null(file);
     for (size_t i = 0; i < count; i++) {
-        const char *name = path_of("%s/%zu.JPEG", top, i);
+        const char *name = path_of("%s/%zu.JPEG", test_folder, i);
         write_text(name, "any");
         fprintf(file, "%zu.JPEG %d\n", i, labels[i]);
     }
@@ -195,7 +179,7 @@ static void test_only_ids(void **state)
 {
     (void)state;
     static const int labels[] = { 0, 1, 2, 3 };
-    const char *path = path_of("%s/ids.txt", top);
+    const char *path = path_of("%s/ids.txt", test_folder);
     struct error err;
     write_text(path, "# two of them\n3.JPEG\n1.JPEG\n");
     struct dataset *d = make_set(labels, 4, path, &err);
@@ -218,10 +202,10 @@ static void test_view(void **state)
     struct error err;
     for (int i = 0; i < 3; i++) {
         struct image image = make_picture(10 + i, 8, 1);
-        write_jpeg(path_of("%s/v%d.JPEG", top, i), &image);
+        write_jpeg(path_of("%s/v%d.JPEG", test_folder, i), &image);
         image_free(&image);
     }
-    const char *list = path_of("%s/views.txt", top);
+    const char *list = path_of("%s/views.txt", test_folder);
     write_text(list, "v0.JPEG 5\nv1.JPEG 6\nv2.JPEG 7\n");
     const struct dataset_options options = { .kind = "imagenet_list", .path = list };
     struct dataset *inner, *view;
@@ -254,5 +238,5 @@ int main(void)
         cmocka_unit_test(test_random),   cmocka_unit_test(test_only_classes),
         cmocka_unit_test(test_only_ids), cmocka_unit_test(test_view),
     };
-    return cmocka_run_group_tests(tests, make_top, remove_top);
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

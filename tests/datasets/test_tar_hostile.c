@@ -2,7 +2,6 @@
 #include "fixtures.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -243,9 +242,8 @@ static void test_shrinks(void **state)
     dataset_close(d);
 }
 
-static void *load_all(void *arg)
+static size_t load_all(struct dataset *d)
 {
-    struct dataset *d = arg;
     size_t bad = 0;
     for (size_t n = 0; n < 40; n++) {
         struct sample sample;
@@ -254,7 +252,7 @@ static void *load_all(void *arg)
         bad += dataset_load(d, i, &sample, &err) != OK || sample.image.width != 20 + 3 * (int)i;
         sample_free(&sample);
     }
-    return bad == 0 ? NULL : d;
+    return bad;
 }
 
 static void test_threads(void **state)
@@ -262,15 +260,8 @@ static void test_threads(void **state)
     (void)state;
     struct dataset *d;
     struct error err;
-    pthread_t threads[4];
     assert_int_equal(tar_open(tar_save_sound("threads.tar"), NULL, tar_devkit(), &d, &err), OK);
-    for (int t = 0; t < 4; t++)
-        assert_int_equal(pthread_create(&threads[t], NULL, load_all, d), 0);
-    for (int t = 0; t < 4; t++) {
-        void *failed;
-        pthread_join(threads[t], &failed);
-        assert_null(failed);
-    }
+    assert_loads_in_threads(d, load_all);
     dataset_close(d);
 }
 

@@ -39,7 +39,18 @@ expect() {
     fi
 }
 
-# A config at $1 for model $2 (vim or vit) on the demo pictures; further lines from stdin.
+# The lines of a config that name 13 demo pictures.
+demo_data() {
+    cat <<EOF
+[data]
+kind = demo
+path = $work/demo
+images = 13
+size = 40
+EOF
+}
+
+# A config at $1 for model $2 (vim or vit) on the demo pictures.
 write_config() {
     cat >"$1" <<EOF
 [run]
@@ -48,11 +59,7 @@ shard_size = 4
 [model]
 checkpoint = $work/$2.safetensors
 heads = $([ "$2" = vit ] && echo 2 || echo auto)
-[data]
-kind = demo
-path = $work/demo
-images = 13
-size = 40
+$(demo_data)
 [explain]
 methods = raw, rollout, attribution, random
 class = predicted, target

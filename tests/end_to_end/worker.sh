@@ -12,11 +12,7 @@ shard_size = 4
 arch = worker
 command = $FAULT_WORKER
 timeout = 20
-[data]
-kind = demo
-path = $work/demo
-images = 13
-size = 40
+$(demo_data)
 [explain]
 methods = heat, plain, random, center
 class = predicted, target

@@ -6,23 +6,11 @@
 
 #include <hdf5.h>
 
+#include "fuzz_input.h"
 #include "gtsegs.h"
 #include "memory_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-struct input {
-    const uint8_t *at;
-    size_t left;
-};
-
-static unsigned take(struct input *in)
-{
-    if (in->left == 0)
-        return 0;
-    in->left--;
-    return *in->at++;
-}
 
 #define OBJECTS 8
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_input.h"
 #include "names.h"
 #include "vim.h"
 #include "vit.h"
@@ -84,19 +85,6 @@ static struct checkpoint *base(bool vim)
     g.inner = 6, g.state = 2, g.taps = 3, g.rank = 2;
     g.heads = 2, g.mlp = 6;
     return checkpoint_blank(vim ? &vim_type : &vit_type, &g);
-}
-
-struct input {
-    const uint8_t *at;
-    size_t left;
-};
-
-static unsigned take(struct input *in)
-{
-    if (in->left == 0)
-        return 0;
-    in->left--;
-    return *in->at++;
 }
 
 static void reshape(struct tensor *t, struct input *in)

@@ -2,6 +2,7 @@
 
 #include <hdf5.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,21 +34,28 @@ bool golden_no_device(const char *backend)
     return s == E_ABSENT;
 }
 
+struct golden_test golden_arguments(int argc, char **argv)
+{
+    int i = 1;
+    struct golden_test t = { .backend = "cpu" };
+    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
+        if (strcmp(argv[i], "--backend") == 0)
+            t.backend = argv[i + 1];
+        else if (strcmp(argv[i], "--model") == 0)
+            t.only = argv[i + 1];
+    }
+    t.root = i < argc ? argv[i] : ".";
+    t.shared = golden_shared(t.root);
+    return t;
+}
+
 int golden_begin(struct golden_test *t, int argc, char **argv, const char *what)
 {
     enum { SKIPPED = 77 };
     char path[1100];
-    int i = 1;
-    *t = (struct golden_test){ .backend = "cpu" };
-    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
-        if (strcmp(argv[i], "--backend") == 0)
-            t->backend = argv[i + 1];
-        else if (strcmp(argv[i], "--model") == 0)
-            t->only = argv[i + 1];
-    }
-    t->shared = golden_shared(i < argc ? argv[i] : ".");
+    *t = golden_arguments(argc, argv);
     if (t->shared == NULL) {
-        printf("SKIPPED: no ../shared/golden: %s not held to golden numbers\n", what);
+        printf("SKIPPED: no ../shared/golden: %s not compared with golden numbers\n", what);
         return SKIPPED;
     }
     if (golden_no_device(t->backend))
@@ -57,7 +65,7 @@ int golden_begin(struct golden_test *t, int argc, char **argv, const char *what)
     return t->file < 0;
 }
 
-bool golden_wanted(const struct golden_test *t, const char *model)
+static bool wanted(const struct golden_test *t, const char *model)
 {
     if (t->only != NULL)
         return strcmp(t->only, model) == 0;
@@ -70,6 +78,86 @@ int golden_end(struct golden_test *t)
     H5Fclose(t->file);
     printf("%d passed, %d failed\n", t->passed, t->failed);
     return t->failed > 0 || t->passed == 0;
+}
+
+void golden_report(struct golden_test *t, bool ok, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    printf("%s %s ", ok ? "ok    " : "FAILED", t->backend);
+    vprintf(format, args);
+    printf("\n");
+    va_end(args);
+    t->passed += ok;
+    t->failed += !ok;
+}
+
+void golden_judge(struct golden_test *t, const char *what, double error, double allowed)
+{
+    golden_report(t, error <= allowed, "%s: %.2e of %.2e allowed", what, error, allowed);
+}
+
+struct visitor {
+    golden_visit *visit;
+    void *arg;
+};
+
+static herr_t each_member(hid_t group, const char *name, const H5L_info_t *info, void *arg)
+{
+    const struct visitor *v = arg;
+    (void)group;
+    (void)info;
+    v->visit(name, v->arg);
+    return 0;
+}
+
+void golden_each(long long file, const char *group, golden_visit *visit, void *arg)
+{
+    struct visitor v = { visit, arg };
+    hid_t g = H5Gopen2(file, group, H5P_DEFAULT);
+    H5Literate(g, H5_INDEX_NAME, H5_ITER_INC, NULL, each_member, &v);
+    H5Gclose(g);
+}
+
+struct names {
+    char **names;
+    int count, most;
+};
+
+static void add_name(const char *name, void *arg)
+{
+    struct names *n = arg;
+    if (n->count < n->most)
+        n->names[n->count++] = strdup(name);
+}
+
+int golden_names(long long file, const char *group, char **names, int most)
+{
+    struct names n = { names, 0, most };
+    golden_each(file, group, add_name, &n);
+    return n.count;
+}
+
+struct all_models {
+    const struct golden_test *test;
+    golden_visit *visit;
+};
+
+static void visit_wanted(const char *model, void *arg)
+{
+    const struct all_models *all = arg;
+    if (wanted(all->test, model))
+        all->visit(model, NULL);
+}
+
+int golden_main(struct golden_test *t, int argc, char **argv, const char *what, golden_visit *visit)
+{
+    struct all_models all = { t, visit };
+    int code = golden_begin(t, argc, argv, what);
+    if (code != 0)
+        return code;
+    golden_each(t->file, "/", visit_wanted, &all);
+    return golden_end(t);
 }
 
 double *golden_read(long long file, const char *path, size_t *count)

@@ -17,24 +17,8 @@ static const uint64_t SEED = 20240229;
 static const double TOLERANCE = 1e-4;     /* of the map's largest value */
 static const double SUM_TOLERANCE = 1e-4; /* of what should add up to the score */
 
-static struct {
-    const char *backend, *only, *root, *shared;
-    int passed, failed, skipped;
-} test = { .backend = "cpu" };
-
-static void report(bool ok, const char *what, double error, double allowed)
-{
-    printf("%s %s %s: %.2e of %.2e allowed\n", ok ? "ok    " : "FAILED", test.backend, what, error,
-           allowed);
-    test.passed += ok;
-    test.failed += !ok;
-}
-
-static void complain(const char *what, const char *why)
-{
-    printf("FAILED %s %s: %s\n", test.backend, what, why);
-    test.failed++;
-}
+static struct golden_test test;
+static int skipped;
 
 /* ---- cases: "method key=value .." -------------------------------------------------------- */
 
@@ -102,7 +86,7 @@ static void compare(const char *path, const float *ours, size_t count, const dou
     size_t step = !pixels ? 1 : count < 10000 ? 7 : 61;
     double error = 0, sum = 0, allowed = TOLERANCE;
     if (kept != 2 + (count + step - 1) / step) {
-        complain(path, "the map has another size than the reference's");
+        golden_report(&test, false, "%s: the map has another size than the reference's", path);
         return;
     }
     for (size_t i = 0; i < count; i++)
@@ -112,9 +96,13 @@ static void compare(const char *path, const float *ours, size_t count, const dou
         error = d <= error ? error : d; /* a NaN stays */
     }
     /* a map of zeros alone comes back as it is */
-    report(error <= allowed * want[0], path, want[0] > 0 ? error / want[0] : error, allowed);
+    golden_judge(&test, path,
+                 want[0] > 0 ? error / want[0]
+                 : error > 0 ? INFINITY
+                             : error,
+                 allowed);
     if (fabs(sum - want[1]) > allowed * want[0] * sqrt((double)count))
-        complain(path, "its sum is another one");
+        golden_report(&test, false, "%s: its sum is another one", path);
 }
 
 static void compare_images(const struct fixture *f, const char *choice, const char *name,
@@ -149,7 +137,7 @@ static void check_case(const struct fixture *f, const char *choice, const char *
     uint8_t zero[MAX_IMAGES];
     if (m == NULL) {
         printf("SKIPPED %s: no such method, or no such key\n", name);
-        test.skipped++;
+        skipped++;
         return;
     }
     for (int i = 0; i < f->images; i++)
@@ -167,11 +155,10 @@ static void check_case(const struct fixture *f, const char *choice, const char *
     if (s == OK)
         compare_images(f, choice, name, ex, maps);
     else
-        complain(name, err.text);
+        golden_report(&test, false, "%s: %s", name, err.text);
     for (int i = 0; s == OK && i < f->images * CLASS_CHOICES; i++)
         if (!isnan(sum_error[i]))
-            report((double)sum_error[i] <= SUM_TOLERANCE, name, (double)sum_error[i],
-                   SUM_TOLERANCE);
+            golden_judge(&test, name, (double)sum_error[i], SUM_TOLERANCE);
     explainer_close(ex);
     free(maps);
 }
@@ -183,23 +170,10 @@ struct walk {
     const char *choice;
 };
 
-static herr_t each_case(hid_t group, const char *name, const H5L_info_t *info, void *arg)
+static void check_walked_case(const char *name, void *arg)
 {
     const struct walk *w = arg;
-    (void)group;
-    (void)info;
     check_case(w->f, w->choice, name);
-    return 0;
-}
-
-static herr_t each_image(hid_t group, const char *name, const H5L_info_t *info, void *arg)
-{
-    struct fixture *f = arg;
-    (void)group;
-    (void)info;
-    if (f->images < MAX_IMAGES)
-        f->image_names[f->images++] = strdup(name);
-    return 0;
 }
 
 /* The picture of reference_methods.py: blocks of 8 x 8 pixels, and noise of 5 bits. */
@@ -258,26 +232,23 @@ static bool load(struct fixture *f, bool demo, struct error *err)
     return true;
 }
 
-static void check_model(hid_t file, const char *name, bool demo)
+static void check_model(const char *name, bool demo)
 {
+    hid_t file = test.file;
     static const char *const choices[] = { "predicted", "target" };
     struct error err = { 0 };
     struct fixture f = { .name = name, .file = file, .target = demo ? TARGET_DEMO : TARGET_GOLDEN };
-    hid_t group = H5Gopen2(file, name, H5P_DEFAULT);
-    H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, each_image, &f);
-    H5Gclose(group);
+    f.images = golden_names(file, name, f.image_names, MAX_IMAGES);
     bool ok = load(&f, demo, &err);
     if (!ok)
-        complain(name, err.text);
+        golden_report(&test, false, "%s: %s", name, err.text);
     for (int c = 0; ok && c < 2; c++) {
         char path[400];
         snprintf(path, sizeof path, "%s/%s/%s", name, f.image_names[0], choices[c]);
         if (H5Lexists(file, path, H5P_DEFAULT) <= 0)
             continue; /* of a full-size model the predicted class alone */
         struct walk w = { &f, choices[c] };
-        hid_t cases = H5Gopen2(file, path, H5P_DEFAULT);
-        H5Literate(cases, H5_INDEX_NAME, H5_ITER_INC, NULL, each_case, &w);
-        H5Gclose(cases);
+        golden_each(file, path, check_walked_case, &w);
     }
     for (int i = 0; i < f.images; i++) {
         free(f.image_names[i]);
@@ -288,44 +259,34 @@ static void check_model(hid_t file, const char *name, bool demo)
     model_close(f.model);
 }
 
-static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, void *arg)
+static void visit_model(const char *name, void *arg)
 {
     bool demo = strstr(name, "_demo") != NULL, tiny = strstr(name, "_tiny") != NULL;
-    (void)info;
     (void)arg;
     if (test.only != NULL ? strcmp(test.only, name) != 0
                           : tiny && strncmp(test.backend, "ref", 3) == 0)
-        return 0;
+        return;
     if (demo || test.shared != NULL) {
-        check_model(file, name, demo);
+        check_model(name, demo);
     } else {
         printf("SKIPPED %s: no ../shared/golden\n", name);
-        test.skipped++;
+        skipped++;
     }
-    return 0;
 }
 
 int main(int argc, char **argv)
 {
     char path[1100];
-    int i = 1;
-    for (; i + 1 < argc && strncmp(argv[i], "--", 2) == 0; i += 2) {
-        if (strcmp(argv[i], "--backend") == 0)
-            test.backend = argv[i + 1];
-        else if (strcmp(argv[i], "--model") == 0)
-            test.only = argv[i + 1];
-    }
-    test.root = i < argc ? argv[i] : ".";
-    test.shared = golden_shared(test.root);
+    test = golden_arguments(argc, argv);
     if (golden_no_device(test.backend))
         return SKIPPED;
     snprintf(path, sizeof path, "%s/tests/model/methods.h5", test.root);
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0)
+    test.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (test.file < 0)
         return 1;
-    H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, NULL);
-    H5Fclose(file);
-    printf("%d passed, %d failed, %d skipped\n", test.passed, test.failed, test.skipped);
+    golden_each(test.file, "/", visit_model, NULL);
+    H5Fclose(test.file);
+    printf("%d passed, %d failed, %d skipped\n", test.passed, test.failed, skipped);
     if (test.failed == 0 && test.passed == 0)
         return SKIPPED;
     return test.failed > 0;

@@ -1,8 +1,6 @@
 /* Holds logits and maps to golden/models.h5 on one backend, all models, both protocols and classes.
  * usage: golden_models [--backend NAME] [--model NAME] SOURCE_ROOT */
-#include <hdf5.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,19 +37,6 @@ struct fixture {
     unsigned char *rgb[MAX_IMAGES];
 };
 
-static void report(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void report(bool ok, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    printf("%s ", ok ? "ok    " : "FAILED");
-    vprintf(format, args);
-    printf("\n");
-    va_end(args);
-    test.passed += ok;
-    test.failed += !ok;
-}
-
 static void compare(const struct fixture *f, int image, const char *what, const float *ours,
                     size_t count, double tolerance)
 {
@@ -63,8 +48,7 @@ static void compare(const struct fixture *f, int image, const char *what, const 
     if (want == NULL)
         return; /* golden has no such map: a class-agnostic method's target, a ViT's paper map */
     double error = n == count ? golden_error(ours, want, n, &size) : INFINITY;
-    report(error <= tolerance * size, "%s %s: %.2e of %.2e allowed", test.backend, path,
-           error / size, tolerance);
+    golden_judge(&test, path, error / size, tolerance);
     free(want);
 }
 
@@ -78,7 +62,7 @@ static void check_logits(struct fixture *f, struct backend *be, struct error *er
         views[i] = (struct view){ .rgb = f->rgb[i] };
     if (net_open(f->model, be, &input_imagenet, 2, &net, err) != OK ||
         net_forward(net, views, (size_t)f->images, logits, err) != OK) {
-        report(false, "%s %s: %s", test.backend, f->name, err->text);
+        golden_report(&test, false, "%s: %s", f->name, err->text);
     } else {
         for (int i = 0; i < f->images; i++)
             compare(f, i, "logits", logits + (size_t)i * (size_t)g->classes, (size_t)g->classes,
@@ -136,28 +120,19 @@ static void check_maps(struct fixture *f, const char *protocol, struct error *er
         images[i] = (struct explain_image){ .rgb = f->rgb[i], .label = TARGET, .predicted = -1 };
     if (explainer_open(f->model, test.backend, &bo, &input_imagenet, &o, methods, count, classes,
                        f->images, &ex, err) != OK) {
-        report(false, "%s %s: %s", test.backend, f->name, err->text);
+        golden_report(&test, false, "%s: %s", f->name, err->text);
     } else {
         if (explainer_run(ex, images, f->images, &r, err) != OK)
-            report(false, "%s %s: %s", test.backend, f->name, err->text);
+            golden_report(&test, false, "%s: %s", f->name, err->text);
         compare_maps(f, methods, count, protocol, all);
         for (int i = 0; i < f->images; i++)
             if (!isnan(identity[i]))
-                report(identity[i] < 1e-4, "%s %s/%s %s: hidden-attention identity to %.2e",
-                       test.backend, f->name, f->image_names[i], protocol, (double)identity[i]);
+                golden_report(&test, identity[i] < 1e-4,
+                              "%s/%s %s: hidden-attention identity to %.2e", f->name,
+                              f->image_names[i], protocol, (double)identity[i]);
         explainer_close(ex);
     }
     free(all);
-}
-
-static herr_t add_image(hid_t group, const char *name, const H5L_info_t *info, void *arg)
-{
-    struct fixture *f = arg;
-    (void)group;
-    (void)info;
-    if (f->images < MAX_IMAGES)
-        f->image_names[f->images++] = strdup(name);
-    return 0;
 }
 
 static uint8_t *upload_image(struct backend *be, const char *name, int side, struct error *err)
@@ -171,16 +146,13 @@ static uint8_t *upload_image(struct backend *be, const char *name, int side, str
     return rgb;
 }
 
-static void check_model(struct fixture *f, const char *name)
+static void check_model(const char *name, void *arg)
 {
     struct error err = { 0 };
     struct backend *be = NULL;
-    f->name = name;
-    f->images = 0;
-    f->model = NULL;
-    hid_t group = H5Gopen2(test.file, name, H5P_DEFAULT);
-    H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, NULL, add_image, f);
-    H5Gclose(group);
+    struct fixture made = { .name = name }, *f = &made;
+    (void)arg;
+    f->images = golden_names(test.file, name, f->image_names, MAX_IMAGES);
     bool ok = golden_model(test.shared, test.file, name, &f->model, &err) == OK &&
               backend_open(test.backend, NULL, &be, &err) == OK;
     for (int i = 0; ok && i < f->images; i++) {
@@ -194,33 +166,18 @@ static void check_model(struct fixture *f, const char *name)
         check_maps(f, "released", &err);
         check_maps(f, "paper", &err);
     } else {
-        report(false, "%s: %s", name, err.text);
+        golden_report(&test, false, "%s: %s", name, err.text);
     }
     for (int i = 0; i < f->images; i++) {
         free(f->image_names[i]);
         if (f->rgb[i] != NULL)
             be->free(be, f->rgb[i]);
-        f->rgb[i] = NULL;
     }
     backend_close(be);
     model_close(f->model);
 }
 
-static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, void *arg)
-{
-    (void)file;
-    (void)info;
-    if (golden_wanted(&test, name))
-        check_model(arg, name);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
-    struct fixture f = { 0 };
-    int code = golden_begin(&test, argc, argv, "models were");
-    if (code != 0)
-        return code;
-    H5Literate(test.file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, &f);
-    return golden_end(&test);
+    return golden_main(&test, argc, argv, "models were", check_model);
 }

@@ -6,7 +6,6 @@
  * double heat, made again from golden's double maps, after checking that its rounding is the stored
  * heat. The operation `rank` on the stored heat must remove the same pixels but for such ties.
  * usage: golden_perturb [--backend NAME] [--model NAME] SOURCE_ROOT */
-#include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,20 +21,11 @@ static struct golden_test test;
 
 struct job {
     const char *model_name, *image, *path; /* path: model/image */
-    hid_t file;
-    const struct model *model;
+    struct model *model;
     struct backend *be;
     struct net *net;
     const unsigned char *rgb; /* host */
 };
-
-static void judge(bool ok, const char *path, double error, double allowed)
-{
-    printf("%s %s %s: %.2e of %.2e allowed\n", ok ? "ok    " : "FAILED", test.backend, path, error,
-           allowed);
-    test.passed += ok;
-    test.failed += !ok;
-}
 
 /* ---- golden's order ---- */
 
@@ -141,7 +131,7 @@ static void check_rank(const struct job *j, const char *path, const float *heat,
         for (size_t i = 0; i < pixels; i++)
             wrong += (rank[i] < cut) != (order[i] < cut) && heat[i] != edge;
     }
-    judge(wrong == 0, path, wrong, 0);
+    golden_judge(&test, path, wrong, 0);
     be->free(be, d_heat);
     be->free(be, d_rank);
     free(rank);
@@ -157,7 +147,7 @@ static void check_direction(const struct job *j, const char *method, const float
     double size = 0;
     snprintf(path, sizeof path, "%s/perturb/%s/%s/logits", j->path, method,
              ascending ? "negative" : "positive");
-    double *want = golden_read(j->file, path, &count);
+    double *want = golden_read(test.file, path, &count);
     if (want == NULL)
         return;
     float *logits = calloc(STEPS * classes, sizeof *logits);
@@ -165,7 +155,7 @@ static void check_direction(const struct job *j, const char *method, const float
     rank_in_double(exact, pixels, ascending, order);
     bool ok = count == STEPS * classes && forward_masked(j, order, logits, &err);
     double error = ok ? golden_error(logits, want, count, &size) : INFINITY;
-    judge(error <= LOGIT_TOLERANCE * size, path, error / size, LOGIT_TOLERANCE);
+    golden_judge(&test, path, error / size, LOGIT_TOLERANCE);
     snprintf(path, sizeof path, "%s/rank of stored heat/%s %s", j->path, method,
              ascending ? "negative" : "positive");
     check_rank(j, path, heat, order, ascending);
@@ -205,25 +195,23 @@ static void check_heat(const struct job *j, const char *method, const double *ma
     double allowed = 2e-7 * (1 + fmax(fabs(low), fabs(high)) / (high - low));
     snprintf(path, sizeof path, "%s/heat/%s", j->path, method);
     double error = golden_error(heat, want, pixels, &size);
-    judge(error <= allowed, path, error, allowed);
+    golden_judge(&test, path, error, allowed);
     be->free(be, d_map);
     be->free(be, d_heat);
     free(small);
     free(heat);
 }
 
-static herr_t each_heat(hid_t group, const char *method, const H5L_info_t *info, void *arg)
+static void check_method(const char *method, void *arg)
 {
     const struct job *j = arg;
     char path[256];
     size_t pixels = 0, cells = 0;
     double size;
-    (void)group;
-    (void)info;
     snprintf(path, sizeof path, "%s/heat/%s", j->path, method);
-    double *want = golden_read(j->file, path, &pixels);
+    double *want = golden_read(test.file, path, &pixels);
     snprintf(path, sizeof path, "%s/predicted/%s", j->path, method);
-    double *map = golden_read(j->file, path, &cells);
+    double *map = golden_read(test.file, path, &cells);
     float *heat = malloc(pixels * sizeof *heat);
     double *exact = malloc(pixels * sizeof *exact);
     for (size_t i = 0; i < pixels; i++)
@@ -231,7 +219,7 @@ static herr_t each_heat(hid_t group, const char *method, const H5L_info_t *info,
     heat_in_double(map, j->model->geo.grid, j->model->geo.image_size, exact);
     snprintf(path, sizeof path, "%s/stored heat is the double one, rounded/%s", j->path, method);
     double error = golden_error(heat, exact, pixels, &size);
-    judge(error <= 6e-8, path, error, 6e-8);
+    golden_judge(&test, path, error, 6e-8);
     check_direction(j, method, heat, exact, false);
     check_direction(j, method, heat, exact, true);
     check_heat(j, method, map, cells, want, pixels);
@@ -239,64 +227,43 @@ static herr_t each_heat(hid_t group, const char *method, const H5L_info_t *info,
     free(heat);
     free(map);
     free(want);
-    return 0;
 }
 
-static herr_t each_image(hid_t group, const char *name, const H5L_info_t *info, void *arg)
+static void check_image(const char *name, void *arg)
 {
     struct job *j = arg;
     struct error err = { 0 };
-    char path[160];
-    (void)info;
+    char path[160], heat[170];
     unsigned char *rgb = golden_image(test.shared, name, j->model->geo.image_size, &err);
     if (rgb == NULL) {
-        printf("FAILED %s\n", err.text);
-        test.failed++;
-        return 0;
+        golden_report(&test, false, "%s", err.text);
+        return;
     }
     snprintf(path, sizeof path, "%s/%s", j->model_name, name);
+    snprintf(heat, sizeof heat, "%s/heat", path);
     j->path = path;
     j->rgb = rgb;
-    snprintf(path, sizeof path, "%s/heat", name);
-    hid_t heat = H5Gopen2(group, path, H5P_DEFAULT);
-    snprintf(path, sizeof path, "%s/%s", j->model_name, name);
-    H5Literate(heat, H5_INDEX_NAME, H5_ITER_INC, NULL, each_heat, j);
-    H5Gclose(heat);
+    golden_each(test.file, heat, check_method, j);
     free(rgb);
-    return 0;
 }
 
-static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, void *arg)
+static void check_model(const char *name, void *arg)
 {
     struct error err = { 0 };
-    struct model *model = NULL;
-    (void)info;
+    struct job j = { .model_name = name };
     (void)arg;
-    if (!golden_wanted(&test, name))
-        return 0;
-    struct job j = { .model_name = name, .file = file };
-    if (golden_model(test.shared, file, name, &model, &err) == OK &&
+    if (golden_model(test.shared, test.file, name, &j.model, &err) == OK &&
         backend_open(test.backend, NULL, &j.be, &err) == OK &&
-        net_open(model, j.be, &input_imagenet, 4, &j.net, &err) == OK) {
-        j.model = model;
-        hid_t g = H5Gopen2(file, name, H5P_DEFAULT);
-        H5Literate(g, H5_INDEX_NAME, H5_ITER_INC, NULL, each_image, &j);
-        H5Gclose(g);
-    } else {
-        printf("FAILED %s: %s\n", name, err.text);
-        test.failed++;
-    }
+        net_open(j.model, j.be, &input_imagenet, 4, &j.net, &err) == OK)
+        golden_each(test.file, name, check_image, &j);
+    else
+        golden_report(&test, false, "%s: %s", name, err.text);
     net_close(j.net);
     backend_close(j.be);
-    model_close(model);
-    return 0;
+    model_close(j.model);
 }
 
 int main(int argc, char **argv)
 {
-    int code = golden_begin(&test, argc, argv, "masked images were");
-    if (code != 0)
-        return code;
-    H5Literate(test.file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, NULL);
-    return golden_end(&test);
+    return golden_main(&test, argc, argv, "masked images were", check_model);
 }

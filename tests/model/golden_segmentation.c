@@ -42,10 +42,7 @@ struct images {
 
 static void judge(bool ok, const char *what, double ours, double golden)
 {
-    printf("%s %s %s: %.4f, golden %.4f\n", ok ? "ok    " : "FAILED", test.backend, what, ours,
-           golden);
-    test.passed += ok;
-    test.failed += !ok;
+    golden_report(&test, ok, "%s: %.4f, golden %.4f", what, ours, golden);
 }
 
 static bool load_images(const char *shared, int side, struct images *im, struct error *err)
@@ -180,8 +177,7 @@ static void check_method(hid_t file, const char *model_name, const char *golden,
             method = &methods[i];
     float *maps = method == NULL ? NULL : explain(m, im, method, &err);
     if (maps == NULL || !score(m, im, maps, scores, &err)) {
-        printf("FAILED %s/%s: %s\n", model_name, golden, err.text);
-        test.failed++;
+        golden_report(&test, false, "%s/%s: %s", model_name, golden, err.text);
         free(maps);
         return;
     }
@@ -213,43 +209,35 @@ static void check_method(hid_t file, const char *model_name, const char *golden,
 }
 
 struct job {
-    hid_t file;
+    long long file;
     const char *name;
     const struct model *model;
     const struct images *images;
 };
 
-static herr_t each_method(hid_t group, const char *name, const H5L_info_t *info, void *arg)
+static void visit_method(const char *name, void *arg)
 {
     const struct job *j = arg;
-    (void)group;
-    (void)info;
     check_method(j->file, j->name, name, j->model, j->images);
-    return 0;
 }
 
-static herr_t each_model(hid_t file, const char *name, const H5L_info_t *info, void *arg)
+static void check_model(const char *name, void *arg)
 {
+    const long long *file = arg;
     struct error err = { 0 };
     struct model *model = NULL;
     struct images im = { 0 };
-    (void)info;
-    (void)arg;
     if (test.only != NULL && strcmp(test.only, name) != 0)
-        return 0;
+        return;
     if (golden_model(test.shared, test.file, name, &model, &err) == OK &&
         load_images(test.shared, model->geo.image_size, &im, &err)) {
-        struct job j = { file, name, model, &im };
-        hid_t g = H5Gopen2(file, name, H5P_DEFAULT);
-        H5Literate(g, H5_INDEX_NAME, H5_ITER_INC, NULL, each_method, &j);
-        H5Gclose(g);
+        struct job j = { *file, name, model, &im };
+        golden_each(*file, name, visit_method, &j);
     } else {
-        printf("FAILED %s: %s\n", name, err.text);
-        test.failed++;
+        golden_report(&test, false, "%s: %s", name, err.text);
     }
     free_images(&im);
     model_close(model);
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -259,10 +247,10 @@ int main(int argc, char **argv)
         return code;
     char path[1100];
     snprintf(path, sizeof path, "%s/golden/segmentation.h5", test.shared);
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    long long file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0)
         return 1;
-    H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, each_model, NULL);
+    golden_each(file, "/", check_model, &file);
     H5Fclose(file);
     return golden_end(&test);
 }

@@ -11,8 +11,16 @@ struct micro {
     int heads, mlp;               /* ViT */
 };
 
-/* A model of this geometry, initialised as published code does, from `seed`. NULL: out of memory.
- */
+/* All but the depth of a Vim and a ViT that most tests take: { MICRO_VIM, .depth = 3 }. Images of
+ * 16 x 16 pixels, 17 tokens. */
+#define MICRO_VIM                                                                                  \
+    .type = &vim_type, .width = 24, .grid = 4, .patch = 4, .classes = 6, .inner = 40, .state = 8,  \
+    .taps = 4, .rank = 2
+#define MICRO_VIT                                                                                  \
+    .type = &vit_type, .width = 24, .grid = 4, .patch = 4, .classes = 6, .heads = 3, .mlp = 40
+
+/* A model of this geometry, initialised as published code does, from `seed`; NULL where
+ * memory ran out. */
 struct model *micro_model(const struct micro *, uint64_t seed);
-/* Its checkpoint alone, all zero: to be broken in tests. */
+/* Its checkpoint alone, all zero, for tests that break it. */
 struct checkpoint *micro_checkpoint(const struct micro *);

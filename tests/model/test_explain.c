@@ -14,24 +14,8 @@
 
 enum { IMAGES = 5 };
 
-static const struct micro vim = { .type = &vim_type,
-                                  .width = 24,
-                                  .depth = 5,
-                                  .grid = 4,
-                                  .patch = 4,
-                                  .classes = 6,
-                                  .inner = 40,
-                                  .state = 8,
-                                  .taps = 4,
-                                  .rank = 2 };
-static const struct micro vit = { .type = &vit_type,
-                                  .width = 24,
-                                  .depth = 4,
-                                  .grid = 4,
-                                  .patch = 4,
-                                  .classes = 6,
-                                  .heads = 3,
-                                  .mlp = 40 };
+static const struct micro vim = { MICRO_VIM, .depth = 5 };
+static const struct micro vit = { MICRO_VIT, .depth = 4 };
 
 static enum status open_one(const struct model *m, const char *method,
                             const struct explain_options *o, int batch, struct explainer **ex,

@@ -9,14 +9,7 @@
 
 #include <cmocka.h> /* last: it defines fail as a macro */
 
-static const struct micro vit = { .type = &vit_type,
-                                  .width = 24,
-                                  .depth = 1,
-                                  .grid = 4,
-                                  .patch = 4,
-                                  .classes = 6,
-                                  .heads = 3,
-                                  .mlp = 40 };
+static const struct micro vit = { MICRO_VIT, .depth = 1 };
 
 /* What each family's checkpoints are told by, beside a stem; refused by the family's name. */
 static void test_families(void **state)

@@ -90,21 +90,27 @@ static real *read_of(struct rig *r, real *x)
     return x;
 }
 
+/* One layer of the residual stream in r->work, in place. */
+static void layer_forward(struct rig *r, int layer)
+{
+    const struct geometry *g = &r->model->geo;
+    if (r->model->type == &vim_type) {
+        const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[layer];
+        vim_layer_inner(g, r->be, w, &r->vim, IMAGES, r->work);
+        vim_layer_close(g, r->be, w, &r->vim, IMAGES, r->work);
+    } else {
+        r->vit.cls_only = r->shorten && layer == g->depth - 1;
+        vit_block_forward(g, r->be, &((struct vit_weights *)r->weights)->block[layer], &r->vit,
+                          IMAGES, r->work);
+    }
+}
+
 /* Σ over images of the class's logit, from the residual stream in r->work after `layer` layers. */
 static double finish(struct rig *r, int layer)
 {
     const struct geometry *g = &r->model->geo;
-    for (int i = layer; i < g->depth; i++) {
-        if (r->model->type == &vim_type) {
-            const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[i];
-            vim_layer_inner(g, r->be, w, &r->vim, IMAGES, r->work);
-            vim_layer_close(g, r->be, w, &r->vim, IMAGES, r->work);
-        } else {
-            r->vit.cls_only = r->shorten && i == g->depth - 1;
-            vit_block_forward(g, r->be, &((struct vit_weights *)r->weights)->block[i], &r->vit,
-                              IMAGES, r->work);
-        }
-    }
+    for (int i = layer; i < g->depth; i++)
+        layer_forward(r, i);
     if (r->model->type == &vim_type)
         vim_head(g, r->be, r->weights, IMAGES, r->work, r->vim.xn, r->logits);
     else
@@ -130,15 +136,7 @@ static void backward(struct rig *r, int layer)
         run_copy(r->be, r->work, tape[i], r->count);
         if (i == g->depth)
             break;
-        if (r->model->type == &vim_type) {
-            const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[i];
-            vim_layer_inner(g, r->be, w, &r->vim, IMAGES, r->work);
-            vim_layer_close(g, r->be, w, &r->vim, IMAGES, r->work);
-        } else {
-            r->vit.cls_only = r->shorten && i == g->depth - 1;
-            vit_block_forward(g, r->be, &((struct vit_weights *)r->weights)->block[i], &r->vit,
-                              IMAGES, r->work);
-        }
+        layer_forward(r, i);
     }
     const struct vim_back_rules plain = { 0 };
     if (r->model->type == &vim_type)

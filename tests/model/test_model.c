@@ -20,14 +20,7 @@ static const struct micro vim = { .type = &vim_type,
                                   .state = 8,
                                   .taps = 3,
                                   .rank = 2 };
-static const struct micro vit = { .type = &vit_type,
-                                  .width = 24,
-                                  .depth = 2,
-                                  .grid = 4,
-                                  .patch = 4,
-                                  .classes = 6,
-                                  .heads = 3,
-                                  .mlp = 40 };
+static const struct micro vit = { MICRO_VIT, .depth = 2 };
 
 static struct tensor *find(struct checkpoint *ck, const char *name)
 {

@@ -15,24 +15,8 @@
 
 enum { CLASSES = 6, SIDE = 16 };
 
-static const struct micro vit = { .type = &vit_type,
-                                  .width = 24,
-                                  .depth = 2,
-                                  .grid = 4,
-                                  .patch = 4,
-                                  .classes = CLASSES,
-                                  .heads = 3,
-                                  .mlp = 40 };
-static const struct micro vim = { .type = &vim_type,
-                                  .width = 24,
-                                  .depth = 2,
-                                  .grid = 4,
-                                  .patch = 4,
-                                  .classes = CLASSES,
-                                  .inner = 40,
-                                  .state = 8,
-                                  .taps = 4,
-                                  .rank = 2 };
+static const struct micro vit = { MICRO_VIT, .depth = 2 };
+static const struct micro vim = { MICRO_VIM, .depth = 2 };
 
 /* The checkpoint of a random model, as its own. */
 static struct checkpoint *random_checkpoint(const struct micro *micro)

@@ -13,24 +13,8 @@
 
 enum { IMAGES = 3 };
 
-static const struct micro vim = { .type = &vim_type,
-                                  .width = 24,
-                                  .depth = 5,
-                                  .grid = 4,
-                                  .patch = 4,
-                                  .classes = 6,
-                                  .inner = 40,
-                                  .state = 8,
-                                  .taps = 4,
-                                  .rank = 2 };
-static const struct micro vit = { .type = &vit_type,
-                                  .width = 24,
-                                  .depth = 4,
-                                  .grid = 4,
-                                  .patch = 4,
-                                  .classes = 6,
-                                  .heads = 3,
-                                  .mlp = 40 };
+static const struct micro vim = { MICRO_VIM, .depth = 5 };
+static const struct micro vit = { MICRO_VIT, .depth = 4 };
 
 /* What the backend says is free decides. */
 static size_t free_bytes;

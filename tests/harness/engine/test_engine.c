@@ -16,16 +16,7 @@
 
 enum { SIDE = 16, GRID = 4, CLASSES = 6, IMAGES = 3, PIXELS = SIDE * SIDE, CELLS = GRID * GRID };
 
-static const struct micro vim = { .type = &vim_type,
-                                  .width = 24,
-                                  .depth = 3,
-                                  .grid = GRID,
-                                  .patch = 4,
-                                  .classes = CLASSES,
-                                  .inner = 40,
-                                  .state = 8,
-                                  .taps = 4,
-                                  .rank = 2 };
+static const struct micro vim = { MICRO_VIM, .depth = 3 };
 
 static char path[64];
 
