@@ -13,6 +13,7 @@
 #include "log.h"
 #include "model.h"
 #include "result.h"
+#include "unfinished.h"
 
 struct options {
     bool help;
@@ -54,13 +55,15 @@ static enum status info_result(const char *path, struct error *err)
     struct result *r;
     size_t scored = 0, labelled = 0;
 
-    TRY(result_open(path, &r, err));
+    TRY(unfinished_open(path, &r, err));
     for (size_t i = 0; i < r->images; i++) {
         scored += r->status[i] == 0;
         labelled += r->status[i] == 0 && r->label[i] >= 0;
     }
     printf("%s: result file of evalh, schema %d%s\n", path, r->schema,
            r->complete ? "" : ", NOT COMPLETE");
+    if (r->progress)
+        printf("  progress            %s\n", r->progress);
     printf("  images              %zu, of which %zu scored, %zu of them labelled\n", r->images,
            scored, labelled);
     if (!isnan(r->seconds))
@@ -75,7 +78,7 @@ static enum status info_result(const char *path, struct error *err)
         printf("    %.*s\n", length, line);
         line += length + (line[length] == '\n');
     }
-    result_close(r);
+    unfinished_close(r);
     return OK;
 }
 
@@ -200,6 +203,8 @@ static enum status info_other(const char *path, struct error *err)
 static enum status info_file(const char *path, struct error *err)
 {
     struct stat st;
+    if (unfinished_is(path))
+        return info_result(path, err);
     if (stat(path, &st) != 0)
         return fail(err, E_CONFIG, "%s: %s", path, strerror(errno));
     if (S_ISDIR(st.st_mode))

@@ -14,6 +14,7 @@
 #include "models.h"
 #include "plots.h"
 #include "score_table.h"
+#include "unfinished.h"
 
 struct options {
     const struct format *format;
@@ -188,12 +189,12 @@ static enum status report_files(const struct options *o, bool *begun, struct err
     enum status status =
         published_load(o->published ? o->published : published_directory(path), &published, err);
     for (int i = 0; status == OK && i < o->in.files; i++)
-        status = result_open(o->in.file[i], &results[i], err);
+        status = unfinished_open(o->in.file[i], &results[i], err);
     *begun = status == OK;
     if (status == OK)
         status = write_report(o, (const struct result *const *)results, &published, err);
     for (int i = 0; i < o->in.files; i++)
-        result_close(results[i]);
+        unfinished_close(results[i]);
     published_free(&published);
     free(results);
     return status;
@@ -204,7 +205,8 @@ static const struct argp argp = { option_table,
                                   "FILE...",
                                   "Tables and plots from result files of evalh run, with "
                                   "bootstrap intervals and the published "
-                                  "figures beside ours.",
+                                  "figures beside ours. A run that is not done is shown as far "
+                                  "as its shards go.",
                                   NULL,
                                   NULL,
                                   NULL };

@@ -27,7 +27,16 @@ struct run {
     struct progress progress; /* rank 0 */
     double peak_mib;          /* of the rank that used most */
     bool looked;              /* at the accuracy of the first shard */
+    struct work_queue *queue; /* while shards are worked on */
+    size_t in_hand;           /* images of a batch */
 };
+
+/* The engine's listener: a first batch can take minutes. */
+static void hear_passes(void *run, size_t passes)
+{
+    struct run *r = run;
+    queue_passed(r->queue, passes, r->in_hand, plan_forwards(r->plan) * r->in_hand);
+}
 
 /* ---- shards -----------------------------------------------------------------------------------
  */
@@ -51,9 +60,10 @@ static void look_at_accuracy(struct run *r, size_t count)
 
 static enum status work(struct run *r, struct work_queue *queue, struct error *err)
 {
-    size_t shard, first, count;
+    size_t shard, first, count, batch = (size_t)r->plan->engine->info.batch;
     while (queue_take(queue, &shard)) {
         store_range(r->store, shard, &first, &count);
+        r->in_hand = count < batch ? count : batch;
         enum status status = runner_shard(r->runner, first, count, queue_told, queue, err);
         if (status == OK)
             status = store_put(r->store, shard, runner_records(r->runner), err);
@@ -99,7 +109,11 @@ static enum status run_shards(struct run *r, struct error *err)
     if (status == OK)
         status = queue_open(r->ranks, todo, missing, &r->progress, &queue, err);
     if (status == OK) {
-        status = queue_close(queue, work(r, queue, err), &tally, err);
+        r->queue = queue;
+        engine_listen(r->plan->engine, hear_passes, r);
+        status = work(r, queue, err);
+        engine_listen(r->plan->engine, NULL, NULL);
+        status = queue_close(queue, status, &tally, err);
         for (size_t i = 0; i < tally.done_count; i++)
             store_note(r->store, tally.done[i]);
         free(tally.done);
@@ -122,44 +136,52 @@ static void list_controls(const struct plan *plan, char *out, size_t size)
     join_words(out, size, names, count);
 }
 
-/* Provenance beside what the store knows itself. */
-static enum status merge(struct run *r, struct error *err)
+/* What the file says of the run beside what the store knows itself. */
+struct description {
+    char created[32], controls[512];
+    struct store_attribute attribute[ENGINE_IDENTITIES + 16];
+    size_t count;
+};
+
+static void describe(const struct plan *plan, struct description *d)
 {
-    const struct plan *plan = r->plan;
-    char created[32];
     struct tm utc;
     time_t now = time(NULL);
-    gmtime_r(&now, &utc);
-    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
     const struct engine_info *info = &plan->engine->info;
-    char controls[512];
-    list_controls(plan, controls, sizeof controls);
-    struct store_attribute attributes[ENGINE_IDENTITIES + 16] = {
+    gmtime_r(&now, &utc);
+    strftime(d->created, sizeof d->created, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    list_controls(plan, d->controls, sizeof d->controls);
+    const struct store_attribute known[] = {
         { "evalh_version", EVALH_VERSION, 0, false },
         { "git_commit", EVALH_COMMIT, 0, false },
         { "protocol", protocol_names[plan->v->run.protocol], 0, false },
-        { "arch", plan->engine->info.name, 0, false },
-        { "model", plan->engine->info.weights.title, 0, false },
+        { "arch", info->name, 0, false },
+        { "model", info->weights.title, 0, false },
         { "dataset", plan->data->kind->name, 0, false },
         { "preprocess", preprocess_names[plan->v->data.preprocess], 0, false },
         { "precision", precision_names[info->precision], 0, false },
-        { "created_utc", created, 0, false },
-        { "controls", controls, 0, false },
+        { "created_utc", d->created, 0, false },
+        { "controls", d->controls, 0, false },
         { "image_size", NULL, info->image_size, true },
         { "classes", NULL, info->classes, true },
     };
-    size_t count = 0;
-    while (attributes[count].name != NULL)
-        count++;
+    memcpy(d->attribute, known, sizeof known);
+    d->count = sizeof known / sizeof *known;
     for (int i = 0; i < info->identity_count; i++) /* the store writes those that decide */
         if (!info->identity[i].decides)
-            attributes[count++] = (struct store_attribute){ .name = info->identity[i].name,
-                                                            .text = info->identity[i].text };
+            d->attribute[d->count++] = (struct store_attribute){ .name = info->identity[i].name,
+                                                                 .text = info->identity[i].text };
+}
+
+static enum status merge(struct run *r, struct error *err)
+{
+    struct description d;
+    describe(r->plan, &d);
     if (r->progress.before == 0) /* else earlier runs had a part in the time */
-        attributes[count++] =
+        d.attribute[d.count++] =
             (struct store_attribute){ .name = "seconds", .number = progress_seconds(&r->progress) };
     TRY(store_await(r->store, err));
-    return store_merge(r->store, runner_records(r->runner), attributes, count, summary_add, err);
+    return store_merge(r->store, runner_records(r->runner), d.attribute, d.count, summary_add, err);
 }
 
 static void tell_speed(const struct run *r)
@@ -183,6 +205,9 @@ static enum status run_store(struct run *r, struct error *err)
 {
     const struct plan *plan = r->plan;
     size_t before = 0, first, count, largest = 0;
+    struct description begun;
+    describe(plan, &begun);
+    store_describe(r->store, begun.attribute, begun.count);
     for (size_t i = 0; i < store_shards(r->store); i++) {
         store_range(r->store, i, &first, &count);
         largest = count > largest ? count : largest;

@@ -192,7 +192,16 @@ enum status engine_halve(struct engine *e, struct error *err)
 enum status engine_classify(struct engine *e, const struct view *views, size_t n, float *logits,
                             struct error *err)
 {
-    return e->kind->classify(e, views, n, logits, err);
+    TRY(e->kind->classify(e, views, n, logits, err));
+    if (e->heard != NULL)
+        e->heard(e->listener, n);
+    return OK;
+}
+
+void engine_listen(struct engine *e, void (*heard)(void *listener, size_t forwards), void *listener)
+{
+    e->heard = heard;
+    e->listener = listener;
 }
 
 enum status engine_explain(struct engine *e, const struct explain_image *images, int n,

@@ -123,6 +123,8 @@ struct engine {
     int prepared_count;
     bool classes[CLASS_CHOICES];
     bool started, halved;
+    void (*heard)(void *listener, size_t forwards); /* see engine_listen */
+    void *listener;
     struct explain_options explain_options;
     void *state; /* the kind's own */
 };
@@ -168,6 +170,9 @@ enum status engine_halve(struct engine *, struct error *err);
 /* logits [n, classes] on the host, any n. What views point to lies in engine memory. */
 enum status engine_classify(struct engine *, const struct view *views, size_t n, float *logits,
                             struct error *err);
+
+/* `heard` is told after every engine_classify how many images passed; NULL: nobody is. */
+void engine_listen(struct engine *, void (*heard)(void *listener, size_t forwards), void *listener);
 
 /* n <= info.batch. images[i].rgb lies in engine memory. result->maps as engine_map_at says. */
 enum status engine_explain(struct engine *, const struct explain_image *images, int n,

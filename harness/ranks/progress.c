@@ -36,21 +36,53 @@ static void print_duration(char *out, size_t size, double seconds)
         snprintf(out, size, "%lu:%02lu", s / 60, s % 60);
 }
 
-void progress_add(struct progress *p, size_t images)
+/* Whether it is time for a line. */
+static bool is_due(struct progress *p, bool at_once)
 {
     const double every = p->terminal ? 0.2 : 10;
-    p->done += images;
-    double time = now(), spent = time - p->started;
-    size_t at = p->before + p->done;
-    if (time - p->said < every && !(p->terminal && at == p->total))
-        return;
+    double time = now();
+    if (time - p->said < every && !(p->terminal && at_once))
+        return false;
     p->said = time;
-    char left[40];
-    print_duration(left, sizeof left, spent / (double)p->done * (double)(p->total - at));
-    fprintf(stderr, "%s%s: %zu of %zu images, %.2f images/s, %s left%s",
-            p->terminal ? "\r" : "evalh: ", p->name, at, p->total, (double)p->done / spent, left,
-            p->terminal ? "\033[K" : "\n");
+    return true;
+}
+
+static void begin_line(struct progress *p)
+{
+    fprintf(stderr, "%s%s: %zu of %zu images", p->terminal ? "\r" : "evalh: ", p->name,
+            p->before + p->done, p->total);
+}
+
+static void end_line(struct progress *p)
+{
+    fprintf(stderr, "%s", p->terminal ? "\033[K" : "\n");
     p->line_open = p->terminal;
+}
+
+void progress_add(struct progress *p, size_t images)
+{
+    p->done += images;
+    p->passes = 0;
+    size_t at = p->before + p->done;
+    if (!is_due(p, at == p->total))
+        return;
+    char left[40];
+    double spent = p->said - p->started;
+    print_duration(left, sizeof left, spent / (double)p->done * (double)(p->total - at));
+    begin_line(p);
+    fprintf(stderr, ", %.2f images/s, %s left", (double)p->done / spent, left);
+    end_line(p);
+}
+
+void progress_passes(struct progress *p, size_t passes, size_t images, size_t most)
+{
+    p->passes += passes;
+    if (p->passes > most || !is_due(p, false))
+        return;
+    begin_line(p);
+    fprintf(stderr, "; %zu of at most %zu forward passes of the %zu in hand", p->passes, most,
+            images);
+    end_line(p);
 }
 
 bool progress_report(void *progress, size_t images)

@@ -220,6 +220,15 @@ bool queue_told(void *queue, size_t images)
     return !q->halted;
 }
 
+void queue_passed(struct work_queue *q, size_t passes, size_t images, size_t most)
+{
+    if (!ranks_lead(q->ranks))
+        return;
+    pthread_mutex_lock(&q->lock);
+    progress_passes(q->progress, passes, images, most);
+    pthread_mutex_unlock(&q->lock);
+}
+
 /* Rank 0 waits for its clerk, who waits for all others. */
 static enum status close_lead(struct work_queue *q, enum status mine, struct queue_tally *tally,
                               struct error *err)

@@ -20,6 +20,9 @@ void queue_done(struct work_queue *, size_t shard);
  * queue_close. */
 bool queue_told(void *queue, size_t images);
 
+/* Rank 0: as progress_passes. On other ranks nothing. */
+void queue_passed(struct work_queue *, size_t passes, size_t images, size_t most);
+
 struct queue_tally {
     size_t *done; /* [done_count] shards that the other ranks made */
     size_t done_count;

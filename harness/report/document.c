@@ -82,8 +82,8 @@ static void run_items(const struct writer *w, const struct run *run)
         say(w, item, "Hidden attention: the sum of alpha u is y - D u, but for %.1e of it at most",
             run->identity_max);
     if (!r->complete)
-        say(w, item,
-            "NOT COMPLETE: the run was stopped; the figures are of the images above alone");
+        say(w, item, "NOT COMPLETE: %s; the figures are of the images above alone",
+            r->progress ? r->progress : "the run was stopped");
     if (run->inconsistent)
         say(w, item, "DAMAGED: in %zu images `hit` is not (predicted = label)", run->inconsistent);
 }

@@ -209,6 +209,8 @@ static void add_run(cJSON *runs, const struct run *run, const struct score_table
     for (int a = 0; a < RESULT_ATTRIBUTES; a++)
         cJSON_AddStringToObject(o, attribute_names[a], r->attribute[a]);
     cJSON_AddBoolToObject(o, "complete", r->complete);
+    if (r->progress)
+        cJSON_AddStringToObject(o, "progress", r->progress);
     add_number(o, "seconds", r->seconds);
     add_number(o, "images", (double)r->images);
     add_number(o, "skipped", (double)run->skipped);

@@ -44,8 +44,9 @@ static void on_what(const struct writer *w, const struct run *run, const struct 
     add(&l, "On: %s, %zu images", subject, run->scored);
     if (!isnan(run->top1.value))
         add(&l, ", %s %% answered right", decimal(right, run->top1.value, 1));
-    add(&l, "; protocol %s, %s class%s", r->attribute[ATTR_PROTOCOL], explained_names[v->explained],
-        r->complete ? "" : "; NOT COMPLETE");
+    add(&l, "; protocol %s, %s class", r->attribute[ATTR_PROTOCOL], explained_names[v->explained]);
+    if (!r->complete)
+        add(&l, "; NOT COMPLETE%s%s", r->progress ? ": " : "", r->progress ? r->progress : "");
     w->style->item(w->f, l.text);
 }
 

@@ -297,8 +297,8 @@ static enum status compare_tables(struct comparing *c)
 {
     struct h5_file f[2];
     bool of_class[EXPLAINED_CLASSES] = { false };
-    TRY(h5_open(&f[0], c->side[0]->path, c->err));
-    enum status status = h5_open(&f[1], c->side[1]->path, c->err);
+    TRY(h5_open(&f[0], c->side[0]->file, c->err));
+    enum status status = h5_open(&f[1], c->side[1]->file, c->err);
     bool both = status == OK;
     for (size_t i = 0; status == OK && i < c->side[0]->maps; i++) {
         const struct result_map *m = &c->side[0]->map[i];

@@ -78,8 +78,12 @@ enum status result_open(const char *path, struct result **out, struct error *err
     struct result *r = calloc(1, sizeof *r);
 
     *out = NULL;
-    if (!r || !(r->path = strdup(path))) {
-        free(r);
+    if (r) {
+        r->path = strdup(path);
+        r->file = strdup(path);
+    }
+    if (!r || !r->path || !r->file) {
+        result_close(r);
         return fail(err, E_NOMEM, "%s: no memory to read it", path);
     }
     enum status status = h5_open(&f, path, err);
@@ -100,7 +104,7 @@ enum status result_read_maps(const struct result *r, const struct result_map *ma
     struct h5_file f;
     char at[H5_NAME_MAX];
 
-    TRY(h5_open(&f, r->path, err));
+    TRY(h5_open(&f, r->file, err));
     enum status status =
         h5_join(&f, at, err, "/explain/%s/%s", map->method, explained_names[map->explained]);
     if (status == OK)
@@ -149,6 +153,8 @@ void result_close(struct result *r)
     free(r->shortcut_area);
     free(r->zero_row_sum);
     free(r->path);
+    free(r->file);
+    free(r->progress);
     free(r);
 }
 

@@ -86,7 +86,9 @@ enum result_attribute {
 extern const char *const attribute_names[RESULT_ATTRIBUTES];
 
 struct result {
-    char *path;
+    char *path;     /* as it is shown */
+    char *file;     /* what is read; another one than `path` where an unfinished run is shown */
+    char *progress; /* of an unfinished run: "in progress, 3 of 8 shards"; NULL: nothing is known */
     char *attribute[RESULT_ATTRIBUTES]; /* texts, never NULL */
     bool complete;
     double seconds; /* of the run; NaN where the file does not say */

@@ -245,7 +245,7 @@ enum status score_table_build(const struct result *r, const struct bootstrap_opt
     list_methods(&b);
     if (out->methods == 0)
         return OK;
-    TRY(h5_open(&b.scoring.file, r->path, err));
+    TRY(h5_open(&b.scoring.file, r->file, err));
     enum status status = build(&b);
     h5_close(&b.scoring.file);
     free(b.values);

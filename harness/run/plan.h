@@ -60,6 +60,8 @@ enum status plan_examine(struct config *, plan_listener *listener, void *context
  * one goes on with. E_CONFIG: no such order is known. */
 enum status plan_set_order(struct plan *, const char *order, struct error *err);
 
+/* Forward passes that classify views of one image, at most. */
+size_t plan_forwards(const struct plan *);
 /* What was loaded, and what is going to be done with it, by so many ranks. */
 void plan_print(const struct plan *, int ranks, FILE *);
 

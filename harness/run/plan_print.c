@@ -69,9 +69,17 @@ static void print_maps(const struct plan *p, FILE *to)
     }
 }
 
+size_t plan_forwards(const struct plan *p)
+{
+    size_t forwards = 1;
+    for (int i = 0; i < p->task_count; i++)
+        forwards += p->tasks[i]->forwards != NULL ? p->tasks[i]->forwards(p) : 0;
+    return forwards;
+}
+
 static void print_work(const struct plan *p, FILE *to)
 {
-    size_t forwards = 1, explanations = 1;
+    size_t forwards = plan_forwards(p), explanations = 1;
     fprintf(to, "  tasks      ");
     for (int i = 0; i < p->task_count; i++) {
         const struct task *t = p->tasks[i];
@@ -80,7 +88,6 @@ static void print_work(const struct plan *p, FILE *to)
         fprintf(to, "%s%s", i > 0 ? ", " : "", t->name);
         if (p->task_count > 1)
             print_cost(own, again, to);
-        forwards += own;
         explanations += again;
     }
     fprintf(to, "; at most %zu forward passes and ", forwards);

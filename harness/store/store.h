@@ -72,6 +72,20 @@ void store_note(struct store *, size_t shard);
  * network file system its time. E_IO names one that does not appear. */
 enum status store_await(struct store *, struct error *err);
 
+/* Of a run that is not done: what it has so far. */
+struct store_progress {
+    size_t shards_done, images_done;
+    size_t shards, images; /* of the whole run; 0: the shards do not say (before version 0.2) */
+    bool at_work;          /* a process holds the store; else the run was interrupted */
+};
+/* Whether OUTPUT is not there, and a folder of its shards is. */
+bool store_is_unfinished(const char *output);
+/* Joins the shards that are there into a result file at `to` with complete = 0, its rows in the
+ * order of work. Changes nothing beside OUTPUT and takes no lock that a run would wait for. E_DATA:
+ * no shard yet, or a damaged one, which is named; E_IO. */
+enum status store_collect(const char *output, const char *to, struct store_progress *,
+                          struct error *err);
+
 /* E_CONFIG where store_open would surely fail for lack of a right; touches nothing. Folders that
  * are missing are made by store_open. */
 enum status store_check(const char *output, struct error *err);
@@ -95,6 +109,10 @@ struct store_attribute {
     double number;
     bool whole;
 };
+
+/* What else every shard is to say of the run, so that a reader of an unfinished one knows it.
+ * Borrowed for as long as shards are put. */
+void store_describe(struct store *, const struct store_attribute *, size_t count);
 
 /* Joins all shards into OUTPUT: columns as in `layout` (allocated for a shard's rows; used as
  * memory for one shard at a time), attributes, and whatever `finish` (or NULL) adds to the closed

@@ -11,6 +11,8 @@ struct store {
     size_t shards, done;
     bool *have; /* [shards] */
     bool complete;
+    const struct store_attribute *described; /* [described_count] for every shard. Borrowed */
+    size_t described_count;
     size_t extendable;   /* images of OUTPUT, where it is a shorter run's */
     char order_name[64]; /* "natural", or another */
     const size_t *order; /* [id.total] image in each place; NULL: natural. Borrowed */
@@ -46,6 +48,11 @@ void store_unlock(struct store *);
 /* A folder of ours with all files in it. */
 void store_remove_folder(const char *path);
 
+enum status store_put_attributes(hid_t file, const struct store_attribute *, size_t count,
+                                 struct error *err);
+/* A second name of the column that `c` is the same as. */
+enum status store_link(hid_t file, const struct records *, const struct column *c,
+                       struct error *err);
 /* Identity attributes on an open file. */
 enum status store_put_identity(const struct store *, hid_t file, struct error *err);
 /* Whether the file's attributes are this run's; else E_CONFIG saying what differs, E_DATA where

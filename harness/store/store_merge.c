@@ -59,14 +59,7 @@ static enum status put_attributes(const struct merge *m, const struct store_attr
         TRY(h5_put_text(m->file, "order", m->store->order_name, err));
         TRY(h5_put_int(m->file, "dataset_images", (int64_t)m->store->id.total, err));
     }
-    for (size_t i = 0; i < count; i++) {
-        if (a[i].text != NULL)
-            TRY(h5_put_text(m->file, a[i].name, a[i].text, err));
-        else if (a[i].whole)
-            TRY(h5_put_int(m->file, a[i].name, (int64_t)a[i].number, err));
-        else
-            TRY(h5_put_real(m->file, a[i].name, a[i].number, err));
-    }
+    TRY(store_put_attributes(m->file, a, count, err));
     /* The file takes its name only when it is whole. */
     return h5_put_int(m->file, "complete", 1, err);
 }
@@ -112,13 +105,7 @@ static enum status create_datasets(struct merge *m, struct error *err)
         const struct column *c = &r->columns[i];
         if (c->same_as < 0)
             continue;
-        hid_t how = H5Pcreate(H5P_LINK_CREATE);
-        H5Pset_create_intermediate_group(how, 1);
-        herr_t bad = H5Lcreate_hard(m->file, r->columns[c->same_as].path, m->file, c->path, how,
-                                    H5P_DEFAULT);
-        H5Pclose(how);
-        if (bad < 0)
-            return h5_fail(err, "cannot link /%s", c->path);
+        TRY(store_link(m->file, r, c, err));
     }
     return note_datasets(m, err);
 }

@@ -40,6 +40,36 @@ enum status store_put_identity(const struct store *s, hid_t file, struct error *
     return OK;
 }
 
+enum status store_put_attributes(hid_t file, const struct store_attribute *a, size_t count,
+                                 struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (a[i].text != NULL)
+            TRY(h5_put_text(file, a[i].name, a[i].text, err));
+        else if (a[i].whole)
+            TRY(h5_put_int(file, a[i].name, (int64_t)a[i].number, err));
+        else
+            TRY(h5_put_real(file, a[i].name, a[i].number, err));
+    }
+    return OK;
+}
+
+enum status store_link(hid_t file, const struct records *r, const struct column *c,
+                       struct error *err)
+{
+    hid_t how = H5Pcreate(H5P_LINK_CREATE);
+    H5Pset_create_intermediate_group(how, 1);
+    herr_t bad = H5Lcreate_hard(file, r->columns[c->same_as].path, file, c->path, how, H5P_DEFAULT);
+    H5Pclose(how);
+    return bad < 0 ? h5_fail(err, "cannot link /%s", c->path) : OK;
+}
+
+void store_describe(struct store *s, const struct store_attribute *a, size_t count)
+{
+    s->described = a;
+    s->described_count = count;
+}
+
 /* The text that config_text() made, back into a config. Not the way that a file goes, whose lines
  * have a limit. */
 static void read_stored(struct config *c, char *text)
@@ -134,6 +164,8 @@ static enum status fill_shard(const struct store *s, size_t shard, const struct 
     TRY(h5_put_int(file, "shard", (int64_t)shard, err));
     TRY(h5_put_int(file, "shard_size", (int64_t)s->id.shard_size, err));
     TRY(h5_put_int(file, "first", (int64_t)first, err));
+    TRY(h5_put_int(file, "run_images", (int64_t)s->id.images, err));
+    TRY(store_put_attributes(file, s->described, s->described_count, err));
     if (!store_is_natural(s))
         TRY(h5_put_text(file, "order", s->order_name, err));
     for (int i = 0; i < r->count; i++) {
@@ -144,9 +176,14 @@ static enum status fill_shard(const struct store *s, size_t shard, const struct 
         if (dataset < 0)
             return E_IO;
         enum status status = h5_write_rows(dataset, c, 0, count, c->data, err);
+        if (status == OK && c->once) /* its first dimension may be as long as that of images */
+            status = h5_put_int(dataset, "once", 1, err);
         H5Dclose(dataset);
         TRY(status);
     }
+    for (int i = 0; i < r->count; i++)
+        if (r->columns[i].same_as >= 0)
+            TRY(store_link(file, r, &r->columns[i], err));
     return OK;
 }
 

@@ -1,0 +1,103 @@
+/* Progress lines: of images that are done, and of the forward passes of those in hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "progress.h"
+
+#include <cmocka.h>
+
+static char said[4000];
+
+/* What `act` prints on standard error, into `said`. */
+static void listen(struct progress *p, void (*act)(struct progress *))
+{
+    char path[] = "/tmp/evalh-progress-XXXXXX";
+    int file = mkstemp(path), before = dup(STDERR_FILENO);
+    assert_true(file >= 0 && before >= 0);
+    dup2(file, STDERR_FILENO);
+    act(p);
+    dup2(before, STDERR_FILENO);
+    ssize_t length = pread(file, said, sizeof said - 1, 0);
+    assert_true(length >= 0);
+    said[length] = '\0';
+    close(file);
+    close(before);
+    unlink(path);
+}
+
+/* As if nothing had been said for so long. */
+static void wait_seconds(struct progress *p, double seconds)
+{
+    p->started -= seconds;
+    p->said -= seconds;
+}
+
+static void pass_some(struct progress *p)
+{
+    progress_passes(p, 64, 8, 1160); /* too early for a line */
+    wait_seconds(p, 11);
+    progress_passes(p, 64, 8, 1160);
+}
+
+static void finish_some(struct progress *p)
+{
+    progress_add(p, 8);
+    wait_seconds(p, 11);
+    progress_passes(p, 64, 8, 1160);
+}
+
+static void go_too_far(struct progress *p)
+{
+    wait_seconds(p, 11);
+    progress_passes(p, 2000, 8, 1160);
+}
+
+static void test_first_batch(void **state)
+{
+    struct progress p;
+    (void)state;
+    progress_begin(&p, "demo", 100, 0);
+    p.terminal = false;
+    listen(&p, pass_some);
+    assert_string_equal(said, "evalh: demo: 0 of 100 images; 128 of at most 1160 forward passes of "
+                              "the 8 in hand\n");
+}
+
+static void test_next_batch_counts_anew(void **state)
+{
+    struct progress p;
+    (void)state;
+    progress_begin(&p, "demo", 100, 4);
+    p.terminal = false;
+    listen(&p, pass_some);
+    listen(&p, finish_some);
+    assert_string_equal(said, "evalh: demo: 12 of 100 images; 64 of at most 1160 forward passes of "
+                              "the 8 in hand\n");
+}
+
+/* A batch that is repeated after memory ran out passes more than was planned: no false figure. */
+static void test_more_than_planned_is_not_said(void **state)
+{
+    struct progress p;
+    (void)state;
+    progress_begin(&p, "demo", 100, 0);
+    p.terminal = false;
+    listen(&p, go_too_far);
+    assert_string_equal(said, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_batch),
+        cmocka_unit_test(test_next_batch_counts_anew),
+        cmocka_unit_test(test_more_than_planned_is_not_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
