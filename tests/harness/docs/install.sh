@@ -33,6 +33,16 @@ for config in "$(dirname "$0")"/../../../configs/*.ini; do
     there "/share/evalh/configs/$(basename "$config")"
 done
 
+# Links of the installed pages lead to files of the tree.
+links=0
+while read -r page; do
+    for link in $(grep -oE '\]\([A-Za-z_/.]+' "$page" | tr -d ']('); do
+        links=$((links + 1))
+        [ -e "$(dirname "$page")/$link" ] || fail "${page#"$tree"} links to $link, which is not there"
+    done
+done < <(find "$tree" -path '*/doc/evalh/*' -name '*.md')
+[ "$links" -ge 10 ] || fail "only $links links were found in the installed pages"
+
 # The installed program, an installed config, from a folder of its own. The model is a little one.
 cd "$work" && mkdir run && cd run || exit 1
 "$MAKE_MODEL" vim model.safetensors >/dev/null || exit 1
