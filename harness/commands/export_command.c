@@ -1,178 +1,232 @@
-/* evalh export: the maps of a result file, as files that a run takes maps from. */
+/* evalh export: the maps of a result file, as files that a run takes maps from, or as pictures. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "colour.h"
 #include "command.h"
+#include "export_choice.h"
 #include "gnuplot.h"
 #include "log.h"
 #include "map_write.h"
-#include "result.h"
-#include "suggest.h"
+#include "pictures.h"
+
+enum form { FORM_H5, FORM_NPY, FORM_PNG };
+static const char *const forms[] = { "h5", "npy", "png" };
+enum { FORMS = sizeof forms / sizeof *forms };
 
 struct options {
-    const char *result, *methods, *out;
-    bool npy, help;
+    const char *result, *out;
+    enum form form;
+    struct export_choice choice;
+    bool help;
 };
 
-/* The rows that were scored: others have no maps. */
-struct rows {
-    size_t *row, count;
-    const char **id;
-};
+/* ---- maps ------------------------------------------------------------------------------------ */
 
-static enum status list_rows(const struct result *r, struct rows *rows, struct error *err)
+static enum status write_folder(const char *path, const struct export_rows *rows,
+                                const struct export_maps *m, struct error *err)
 {
-    rows->row = calloc(r->images + 1, sizeof *rows->row);
-    rows->id = calloc(r->images + 1, sizeof *rows->id);
-    if (rows->row == NULL || rows->id == NULL)
-        return fail(err, E_NOMEM, "out of memory");
-    for (size_t i = 0; i < r->images; i++)
-        if (r->status[i] == 0) {
-            rows->row[rows->count] = i;
-            rows->id[rows->count++] = r->id[i];
-        }
-    if (rows->count == 0)
-        return fail(err, E_DATA, "%s: no image was scored, so that there are no maps", r->path);
-    if (rows->count < r->images)
-        log_info("%zu of %zu images were left out of the run and have no maps",
-                 r->images - rows->count, r->images);
-    return OK;
-}
-
-/* The maps of the rows, one behind the other; *out NULL where there is no such class. */
-static enum status read_rows(const struct result *r, const struct result_map *m,
-                             const struct rows *rows, float **out, struct error *err)
-{
-    *out = NULL;
-    if (m == NULL)
-        return OK;
-    size_t cells = (size_t)m->grid * (size_t)m->grid;
-    TRY(result_read_maps(r, m, out, err));
-    for (size_t i = 0; i < rows->count; i++)
-        memmove(*out + i * cells, *out + rows->row[i] * cells, cells * sizeof **out);
-    return OK;
-}
-
-static enum status write_folder(const char *path, const struct rows *rows, size_t side,
-                                const float *map, const float *target, struct error *err)
-{
+    size_t cells = m->side * m->side;
     TRY(make_directory(path, err));
     for (size_t i = 0; i < rows->count; i++) {
-        TRY(map_folder_write(path, rows->id[i], false, side, map + i * side * side, err));
-        if (target != NULL)
-            TRY(map_folder_write(path, rows->id[i], true, side, target + i * side * side, err));
+        TRY(map_folder_write(path, rows->id[i], false, m->side, m->map + i * cells, err));
+        if (m->target != NULL)
+            TRY(map_folder_write(path, rows->id[i], true, m->side, m->target + i * cells, err));
     }
     return OK;
 }
 
+/* ---- pictures -------------------------------------------------------------------------------- */
+
+static enum status write_png(const char *path, const struct image *image, struct error *err)
+{
+    uint8_t *bytes;
+    size_t size;
+    TRY(png_encode(image, &bytes, &size, err));
+    FILE *f = fopen(path, "wb");
+    bool good = f != NULL && fwrite(bytes, 1, size, f) == size;
+    good = f != NULL && fclose(f) == 0 && good;
+    free(bytes);
+    if (good)
+        return OK;
+    fail(err, E_IO, "%s: cannot be written: %s", path, strerror(errno));
+    if (f != NULL)
+        remove(path);
+    return E_IO;
+}
+
+/* A picture and the memory for one that lies under heat. */
+struct canvas {
+    size_t side;
+    uint8_t *rgb, *covered; /* [side, side, 3] */
+};
+
+static enum status write_overlay(const char *folder, const char *id, bool target,
+                                 const struct canvas *c, const float *heat, struct error *err)
+{
+    char path[MAP_PATH_SIZE];
+    struct image image = { .width = (int)c->side, .height = (int)c->side, .rgb = c->covered };
+    TRY(map_folder_path(folder, id, target, "png", path, err));
+    colour_overlay(c->rgb, heat, c->side * c->side, c->covered);
+    return write_png(path, &image, err);
+}
+
+/* DIR/METHOD/ID.png: each image as the model saw it, under the heat of its map. */
+static enum status write_overlays(const char *path, const struct pictures *pictures,
+                                  const struct export_rows *rows, const struct export_maps *m,
+                                  struct error *err)
+{
+    size_t pixels = m->side * m->side;
+    struct canvas c = { m->side, malloc(3 * pixels), malloc(3 * pixels) };
+    enum status status = c.rgb != NULL && c.covered != NULL
+                             ? make_directory(path, err)
+                             : fail(err, E_NOMEM, "no memory for pictures of %zu pixels", pixels);
+    for (size_t i = 0; status == OK && i < rows->count; i++) {
+        status = pictures_load(pictures, rows->row[i], (int)c.side, c.rgb, NULL, err);
+        if (status == OK)
+            status = write_overlay(path, rows->id[i], false, &c, m->map + i * pixels, err);
+        if (status == OK && m->target != NULL)
+            status = write_overlay(path, rows->id[i], true, &c, m->target + i * pixels, err);
+    }
+    free(c.rgb);
+    free(c.covered);
+    return status;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
 static enum status write_method(const struct options *o, const struct result *r,
-                                const struct rows *rows, const char *method, struct error *err)
+                                const struct pictures *pictures, const struct export_rows *rows,
+                                const char *method, struct error *err)
 {
-    const struct result_map *first = result_find_map(r, method, EXPLAINED_PREDICTED);
-    const struct result_map *second = result_find_map(r, method, EXPLAINED_TARGET);
-    float *map = NULL, *target = NULL;
-    char path[4200];
-    if (first == NULL || first->agnostic) {
-        first = first != NULL ? first : second;
-        second = NULL;
-    }
-    snprintf(path, sizeof path, "%s/%s%s", o->out, method, o->npy ? "" : ".h5");
-    enum status status = read_rows(r, first, rows, &map, err);
+    struct export_maps m;
+    char path[MAP_PATH_SIZE];
+    TRY(export_maps_read(&o->choice, r, rows, method, &m, err));
+    snprintf(path, sizeof path, "%s/%s%s", o->out, method, o->form == FORM_H5 ? ".h5" : "");
+    enum status status = o->form == FORM_PNG   ? write_overlays(path, pictures, rows, &m, err)
+                         : o->form == FORM_NPY ? write_folder(path, rows, &m, err)
+                                               : map_file_write(path, rows->id, rows->count, m.side,
+                                                                m.map, m.target, err);
     if (status == OK)
-        status = read_rows(r, second, rows, &target, err);
-    size_t side = (size_t)first->grid;
-    if (status == OK)
-        status = o->npy ? write_folder(path, rows, side, map, target, err)
-                        : map_file_write(path, rows->id, rows->count, side, map, target, err);
-    if (status == OK)
-        log_info("wrote %s: %zu maps of %zu x %zu%s", path, rows->count, side, side,
-                 target != NULL ? ", of the prediction and of the label" : "");
-    free(map);
-    free(target);
+        log_info("wrote %s: %zu maps of %zu x %zu%s", path, rows->count, m.side, m.side,
+                 m.target != NULL ? ", of the prediction and of the label" : "");
+    export_maps_free(&m);
     return status;
 }
 
-static bool wanted(const struct options *o, const char *method)
+static enum status write_methods(const struct options *o, const struct result *r,
+                                 const struct export_rows *rows, struct error *err)
 {
-    size_t length = strlen(method);
-    const char *at = o->methods;
-    if (at == NULL)
-        return true;
-    for (; (at = strstr(at, method)) != NULL; at += length)
-        if ((at == o->methods || strchr(", ", at[-1]) != NULL) &&
-            (at[length] == '\0' || strchr(", ", at[length]) != NULL))
-            return true;
-    return false;
-}
-
-/* Every name of --methods is one of the result's. */
-static enum status check_methods(const struct options *o, const struct result *r, struct error *err)
-{
-    const char *names[64];
-    char list[500], *words, *rest;
-    size_t count = 0;
-    for (size_t i = 0; i < r->maps && count < 64; i++)
-        if (i == 0 || strcmp(r->map[i].method, r->map[i - 1].method) != 0)
-            names[count++] = r->map[i].method;
-    join_words(list, sizeof list, names, count);
-    if (count == 0)
-        return fail(err, E_DATA, "%s has no maps", r->path);
-    words = rest = strdup(o->methods != NULL ? o->methods : "");
-    enum status status = words != NULL ? OK : fail(err, E_NOMEM, "out of memory");
-    for (char *w; status == OK && (w = strtok_r(rest, ", ", &rest)) != NULL;) {
-        size_t k = 0;
-        while (k < count && strcmp(names[k], w) != 0)
-            k++;
-        if (k == count)
-            status = fail(err, E_CONFIG, "--methods: %s has no maps of '%s'; it has those of %s",
-                          r->path, w, list);
+    struct pictures pictures = { 0 };
+    enum status status = OK;
+    if (o->form == FORM_PNG) {
+        pictures_open(r, &pictures);
+        if (pictures.data == NULL)
+            return fail(err, E_DATA, "%s: there are no pictures to lie under the heat: %s", r->path,
+                        pictures.why);
     }
-    free(words);
+    for (size_t i = 0; status == OK && i < r->maps; i++) {
+        bool again = i > 0 && strcmp(r->map[i].method, r->map[i - 1].method) == 0;
+        if (!again && export_method_wanted(&o->choice, r->map[i].method))
+            status = write_method(o, r, &pictures, rows, r->map[i].method, err);
+    }
+    pictures_close(&pictures);
     return status;
 }
 
-static enum status export(const struct options *o, bool *begun, struct error *err) {
-    struct result *r; struct rows rows = { 0 }; TRY(result_open(o->result, &r, err));
-    enum status status = check_methods(o, r, err);
-    if (status == OK) status = list_rows(r, &rows, err);
-    if (status == OK) status = make_directory(o->out, err);
+/* Pictures are as large as the model's images, where nothing else is asked for. */
+static enum status choose_side(struct options *o, const struct result *r, struct error *err)
+{
+    enum { USUAL = 224 };
+    if (o->form == FORM_PNG && o->choice.side == 0)
+        o->choice.side = r->image_size > 0 ? r->image_size : USUAL;
+    return export_methods_check(&o->choice, r, err);
+}
+
+static enum status export_result(struct options *o, bool *begun, struct error *err)
+{
+    struct result *r;
+    struct export_rows rows = { 0 };
+    TRY(result_open(o->result, &r, err));
+    enum status status = choose_side(o, r, err);
+    if (status == OK)
+        status = export_rows_list(&o->choice, r, &rows, err);
+    if (status == OK)
+        status = make_directory(o->out, err);
     *begun = status == OK;
-    for (size_t i = 0; status == OK && i < r->maps;
-         i++) if ((i == 0 || strcmp(r->map[i].method, r->map[i - 1].method) != 0) &&
-                  wanted(o, r->map[i].method))
-        status = write_method(o, r, &rows, r->map[i].method, err);
-    free(rows.row);
-    free(rows.id);
+    if (status == OK)
+        status = write_methods(o, r, &rows, err);
+    export_rows_free(&rows);
     result_close(r);
     return status;
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
+enum { KEY_CLASS = 'c', KEY_SIZE = 0x100, MOST_SIDE = 4096 };
+
 static const struct argp_option option_table[] = {
     { "methods", 'm', "NAME,...", 0, "of these methods (default: all that the result has)", 0 },
-    { "format", 'f', "h5|npy", 0,
-      "h5: one HDF5 file a method (default); npy: a folder a method, one file an image", 0 },
+    { "images", 'i', "ID,...|FILE", 0,
+      "of these images, by their ids, or those of a file with one a line (default: all)", 0 },
+    { "class", KEY_CLASS, "predicted|target", 0,
+      "of this explained class alone (default: of both, where there are both)", 0 },
+    { "format", 'f', "h5|npy|png", 0,
+      "h5: one HDF5 file a method (default); npy: a folder a method, one file an image; png: the "
+      "same, each image under its heat",
+      0 },
+    { "size", KEY_SIZE, "N", 0,
+      "heat in [0, 1] of N by N pixels, scaled up as for the tests (default: maps as they are; "
+      "png: as large as the model's images)",
+      0 },
     { "out", 'o', "DIR", 0, "folder of what is written (default: results/maps)", 0 },
     CLI_HELP_OPTION,
     { 0 }
 };
+
+static error_t parse_form(struct options *o, const char *value, struct argp_state *state)
+{
+    for (int k = 0; k < FORMS; k++)
+        if (strcmp(value, forms[k]) == 0) {
+            o->form = (enum form)k;
+            return 0;
+        }
+    argp_error(state, "--format %s: one of h5, npy, png is expected", value);
+    return EINVAL;
+}
+
+static error_t parse_size(struct options *o, const char *value, struct argp_state *state)
+{
+    long side;
+    error_t wrong = cli_whole(state, "--size", value, 1, MOST_SIDE, &side);
+    if (wrong == 0)
+        o->choice.side = (int)side;
+    return wrong;
+}
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
     switch (key) {
     case 'm':
-        o->methods = value;
+        o->choice.methods = value;
         return 0;
-    case 'f':
-        o->npy = strcmp(value, "npy") == 0;
-        if (o->npy || strcmp(value, "h5") == 0)
+    case 'i':
+        o->choice.images = value;
+        return 0;
+    case KEY_CLASS:
+        o->choice.class = value;
+        if (strcmp(value, "predicted") == 0 || strcmp(value, "target") == 0)
             return 0;
-        argp_error(state, "--format %s: one of h5, npy is expected", value);
+        argp_error(state, "--class %s: predicted or target is expected", value);
         return EINVAL;
+    case 'f':
+        return parse_form(o, value, state);
+    case KEY_SIZE:
+        return parse_size(o, value, state);
     case 'o':
         o->out = value;
         return 0;
@@ -190,7 +244,8 @@ static const struct argp argp = {
     .parser = parse_option,
     .args_doc = "FILE",
     .doc = "Writes the maps of a result file as a run takes them from [maps]: DIR/METHOD.h5 with "
-           "/id, /map and, where two classes were explained, /target_map; or DIR/METHOD/ID.npy."
+           "/id, /map and, where two classes were explained, /target_map; or DIR/METHOD/ID.npy. "
+           "As pictures to look at: DIR/METHOD/ID.png, and ID.target.png of the label."
 };
 
 static int main_export(int argc, char **argv)
@@ -201,7 +256,7 @@ static int main_export(int argc, char **argv)
     int code;
     if (!cli_parse(&argp, argc, argv, &o, &o.help, &code))
         return code;
-    if (export(&o, &begun, &err) == OK)
+    if (export_result(&o, &begun, &err) == OK)
         return EXIT_DONE;
     log_error("%s", err.text);
     return begun ? EXIT_FAILED : EXIT_USAGE;

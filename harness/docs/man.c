@@ -78,6 +78,8 @@ static const struct {
       "what speaks for that class, whatever the model says" },
     { "export", "evalh export results/demo_vit.h5 -m raw -o maps",
       "the maps of one method, which a run takes with [maps] theirs = maps/raw.h5" },
+    { "export", "evalh export results/demo_vit.h5 -f png --size 512 -i object0-0001.jpg",
+      "one image under the heat of every method, in pictures of 512 by 512 pixels" },
     { "explain", "evalh explain vim_s_midclstok_80p5acc.pth cat.jpg dog.jpg --out panels",
       "top five classes, and each photograph beside its heat maps" },
     { "rescore", "evalh rescore results/perturb_vim_s.h5",

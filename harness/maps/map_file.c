@@ -12,6 +12,7 @@
 #include "npy.h"
 #include "quote.h"
 #include "sha256.h"
+#include "upsample.h"
 
 enum { MOST_MAPS = 10000000, NO_ROW = -1, TWO_ROWS = -2, PATH_SIZE = 4400 };
 
@@ -34,21 +35,18 @@ const struct map_info *map_file_info(const struct map_file *m)
     return &m->info;
 }
 
-/* A square that is not larger than the images. */
+/* Not larger than the images. */
 static enum status check_shape(struct map_file *m, const char *what, size_t rows, size_t columns,
                                int image_size, struct error *err)
 {
-    if (rows != columns)
-        return fail(err, E_DATA,
-                    "%s: %s: maps of %zu x %zu; square ones are expected, as the images are: "
-                    "%d x %d, or fewer values a side",
-                    m->path, what, rows, columns, image_size, image_size);
-    if (rows > (size_t)image_size)
+    if (rows > (size_t)image_size || columns > (size_t)image_size)
         return fail(err, E_DATA,
                     "%s: %s: maps of %zu x %zu; the model's images are %d x %d, and maps of at "
                     "most that size are expected",
                     m->path, what, rows, columns, image_size, image_size);
-    m->info.side = (int)rows;
+    m->info.rows = (int)rows;
+    m->info.columns = (int)columns;
+    m->info.side = rows == columns ? (int)rows : image_size;
     return OK;
 }
 
@@ -103,7 +101,7 @@ static enum status index_ids(struct map_file *m, struct error *err)
         return fail(
             err, E_DATA,
             "%s: /id is missing: a file of maps has the images' ids there, strings [N], and "
-            "/map, floats [N, h, h]",
+            "/map, floats [N, h, w]",
             m->path);
     TRY(h5_strings(&m->h5, "/id", MOST_MAPS, &id, &rows, err));
     m->named = calloc(rows + 1, sizeof *m->named);
@@ -121,14 +119,14 @@ static enum status index_ids(struct map_file *m, struct error *err)
     return OK;
 }
 
-/* /map or /target_map: floats [rows, h, h]. */
+/* /map or /target_map: floats [rows, h, w]. */
 static enum status open_set(struct map_file *m, const char *name, size_t rows, int image_size,
                             hid_t *out, struct error *err)
 {
     hsize_t dims[H5S_MAX_RANK] = { 0 };
     *out = h5_exists(&m->h5, name) ? H5Dopen2(m->h5.id, name, H5P_DEFAULT) : H5I_INVALID_HID;
     if (*out < 0)
-        return fail(err, E_DATA, "%s: %s is no dataset: floats [N, h, h] are expected there",
+        return fail(err, E_DATA, "%s: %s is no dataset: floats [N, h, w] are expected there",
                     m->path, name);
     hid_t space = H5Dget_space(*out), type = H5Dget_type(*out);
     int rank = H5Sis_simple(space) > 0 ? H5Sget_simple_extent_dims(space, dims, NULL) : -1;
@@ -136,15 +134,15 @@ static enum status open_set(struct map_file *m, const char *name, size_t rows, i
     H5Tclose(type);
     H5Sclose(space);
     if (!good)
-        return fail(err, E_DATA, "%s: %s: floats [%zu, h, h] are expected, a map for every id",
+        return fail(err, E_DATA, "%s: %s: floats [%zu, h, w] are expected, a map for every id",
                     m->path, name, rows);
-    int side = m->info.side;
+    const struct map_info before = m->info;
     TRY(check_shape(m, name, (size_t)dims[1], (size_t)dims[2], image_size, err));
-    if (side != 0 && side != m->info.side)
+    if (before.side != 0 && (before.rows != m->info.rows || before.columns != m->info.columns))
         return fail(err, E_DATA,
                     "%s: maps of %d x %d, and target maps of %d x %d; one size for "
                     "all is expected",
-                    m->path, side, side, m->info.side, m->info.side);
+                    m->path, before.rows, before.columns, m->info.rows, m->info.columns);
     return OK;
 }
 
@@ -179,8 +177,8 @@ static enum status read_row(struct map_file *m, const char *id, bool target, flo
         return fail(err, E_DATA, "%s has no map of image %s", m->path, quote(id).text);
     if (row == TWO_ROWS)
         return fail(err, E_DATA, "%s has more than one map of image %s", m->path, quote(id).text);
-    const hsize_t side = (hsize_t)m->info.side;
-    const hsize_t start[] = { (hsize_t)row, 0, 0 }, size[] = { 1, side, side };
+    const hsize_t rows = (hsize_t)m->info.rows, columns = (hsize_t)m->info.columns;
+    const hsize_t start[] = { (hsize_t)row, 0, 0 }, size[] = { 1, rows, columns };
     h5_lock();
     hid_t set = m->set[target], file = H5Dget_space(set);
     hid_t memory = H5Screate_simple(3, size, NULL);
@@ -275,18 +273,18 @@ static enum status read_npy(const struct map_file *m, const char *id, bool targe
 {
     char path[PATH_SIZE];
     float *map;
-    size_t rows, columns, side = (size_t)m->info.side;
+    size_t rows, columns, expected = (size_t)m->info.rows, across = (size_t)m->info.columns;
     if (!path_of(m, id, target, path) || !is_there(path))
         return fail(err, E_DATA, "%s has no %s of image %s", m->path, target ? "target map" : "map",
                     quote(id).text);
     TRY(npy_read(path, 1 << 16, &map, &rows, &columns, err));
     enum status status = OK;
-    if (rows == side && columns == side)
-        memcpy(out, map, side * side * sizeof *out);
+    if (rows == expected && columns == across)
+        memcpy(out, map, rows * columns * sizeof *out);
     else
         status =
             fail(err, E_DATA, "%s: a map of %zu x %zu; %zu x %zu is expected, as of the others",
-                 path, rows, columns, side, side);
+                 path, rows, columns, expected, across);
     free(map);
     return status;
 }
@@ -349,10 +347,26 @@ void map_file_count(const struct map_file *m, const char *const *ids, size_t cou
     }
 }
 
+/* The map [rows, columns] at the front of out as one of [side, side]. */
+static enum status make_square(const struct map_file *m, float *out, struct error *err)
+{
+    size_t side = (size_t)m->info.side, pixels = side * side;
+    if (m->info.rows == m->info.columns)
+        return OK;
+    double *up = malloc(pixels * sizeof *up);
+    if (up == NULL)
+        return fail(err, E_NOMEM, "no memory for a map of %zu x %zu", side, side);
+    upsample(out, m->info.rows, m->info.columns, m->info.side, up);
+    for (size_t i = 0; i < pixels; i++)
+        out[i] = (float)up[i];
+    free(up);
+    return OK;
+}
+
 enum status map_file_read(struct map_file *m, const char *id, bool target, float *out,
                           struct error *err)
 {
-    size_t cells = (size_t)m->info.side * (size_t)m->info.side;
+    size_t cells = (size_t)m->info.rows * (size_t)m->info.columns;
     bool of_target = target && m->info.has_target;
     TRY(m->named != NULL ? read_row(m, id, of_target, out, err)
                          : read_npy(m, id, of_target, out, err));
@@ -360,5 +374,5 @@ enum status map_file_read(struct map_file *m, const char *id, bool target, float
         if (!isfinite(out[i]))
             return fail(err, E_DATA, "%s: the %s of image %s holds NaN or infinity", m->path,
                         of_target ? "target map" : "map", quote(id).text);
-    return OK;
+    return make_square(m, out, err);
 }

@@ -1,12 +1,14 @@
 /* Heat maps that somebody else made, from a file: scored as any method's are.
  *
  * An HDF5 file:  /id          strings [N]: ids of images, as in /images/id of a result file
- *                /map         floats [N, h, h]: larger is hotter
+ *                /map         floats [N, h, w]: larger is hotter
  *                /target_map  the same, optional: of the label, where /map is of the prediction
- * A folder:      ID.npy and, for target_map, ID.target.npy; float32 or float64 [h, h]. A slash in
+ * A folder:      ID.npy and, for target_map, ID.target.npy; float32 or float64 [h, w]. A slash in
  * an id is one in the path: "a/b.png" is a/b.png.npy in the folder.
  *
- * Maps of the image's size are heat as they are; smaller ones are scaled up as a method's are. */
+ * Maps of the image's size are heat as they are; smaller ones are scaled up as a method's are. One
+ * that is not square is scaled up when it is read, and is a map of the image's size from then on
+ * (SPEC 6). */
 #pragma once
 
 #include <stdbool.h>
@@ -18,9 +20,10 @@
 struct map_file;
 
 struct map_info {
-    int side;        /* h, of all maps: 1 to image_size */
-    bool has_target; /* else a map is the same whichever class is explained */
-    char sha256[65]; /* of the file; of a folder: over the ids in their order, and their files */
+    int rows, columns; /* of all maps: h and w, each 1 to image_size */
+    int side;          /* what they are read as: h where h = w, else image_size */
+    bool has_target;   /* else a map is the same whichever class is explained */
+    char sha256[65];   /* of the file; of a folder: over the ids in their order, and their files */
 };
 
 /* What the file has for a data set of `count` images with these ids, of a model whose images have

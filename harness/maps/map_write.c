@@ -82,20 +82,27 @@ enum status map_file_write(const char *path, const char *const *ids, size_t coun
     return status;
 }
 
+enum status map_folder_path(const char *folder, const char *id, bool target, const char *ending,
+                            char out[MAP_PATH_SIZE], struct error *err)
+{
+    if (id[0] == '/' || strncmp(id, "../", 3) == 0 || strstr(id, "/../") != NULL)
+        return fail(err, E_DATA, "image %s: an id that leads out of the folder", quote(id).text);
+    int n = snprintf(out, MAP_PATH_SIZE, "%s/%s%s.%s", folder, id, target ? ".target" : "", ending);
+    if (n >= MAP_PATH_SIZE)
+        return fail(err, E_DATA, "image %s: too long for a path", quote(id).text);
+    for (char *slash = out + strlen(folder); (slash = strchr(slash + 1, '/')) != NULL;) {
+        *slash = '\0';
+        if (mkdir(out, 0777) != 0 && errno != EEXIST)
+            return fail(err, E_IO, "%s: cannot be made: %s", out, strerror(errno));
+        *slash = '/';
+    }
+    return OK;
+}
+
 enum status map_folder_write(const char *folder, const char *id, bool target, size_t side,
                              const float *map, struct error *err)
 {
-    char path[4200];
-    if (id[0] == '/' || strncmp(id, "../", 3) == 0 || strstr(id, "/../") != NULL)
-        return fail(err, E_DATA, "image %s: an id that leads out of the folder", quote(id).text);
-    int n = snprintf(path, sizeof path, "%s/%s%s.npy", folder, id, target ? ".target" : "");
-    if (n >= (int)sizeof path)
-        return fail(err, E_DATA, "image %s: too long for a path", quote(id).text);
-    for (char *slash = path + strlen(folder); (slash = strchr(slash + 1, '/')) != NULL;) {
-        *slash = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            return fail(err, E_IO, "%s: cannot be made: %s", path, strerror(errno));
-        *slash = '/';
-    }
+    char path[MAP_PATH_SIZE];
+    TRY(map_folder_path(folder, id, target, "npy", path, err));
     return npy_write(path, map, side, side, err);
 }

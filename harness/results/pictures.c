@@ -8,6 +8,7 @@
 
 #include "dataset_view.h"
 #include "result_config.h"
+#include "upsample.h"
 
 /* --- the data set ---------------------------------------------------------------------------- */
 
@@ -104,36 +105,16 @@ enum status pictures_load(const struct pictures *p, size_t index, int side, uint
     return status;
 }
 
-/* Where pixel `at` of `side` falls on an axis of `grid` cells: half-pixel centres, flat borders. */
-static int axis(int at, int grid, int side, int *high, double *weight)
-{
-    double x = fmax(0, (at + 0.5) * grid / side - 0.5);
-    int low = (int)x < grid - 1 ? (int)x : grid - 1;
-    *high = low + 1 < grid ? low + 1 : low;
-    *weight = x - low;
-    return low;
-}
-
 enum status pictures_heat(const float *map, int grid, int side, float *heat, struct error *err)
 {
-    size_t width = (size_t)side, pixels = width * width;
+    size_t pixels = (size_t)side * (size_t)side;
     double *up = calloc(pixels, sizeof *up), lowest = INFINITY, highest = -INFINITY;
     if (!up)
         return fail(err, E_NOMEM, "no memory for a heat map of %d pixels a side", side);
-    for (int y = 0; y < side; y++) {
-        int bottom, right;
-        double down, across;
-        int top = axis(y, grid, side, &bottom, &down);
-        for (int x = 0; x < side; x++) {
-            int left = axis(x, grid, side, &right, &across);
-            const float *a = map + top * grid, *b = map + bottom * grid;
-            double upper = (double)a[left] + across * ((double)a[right] - (double)a[left]);
-            double lower = (double)b[left] + across * ((double)b[right] - (double)b[left]);
-            double value = upper + down * (lower - upper);
-            up[(size_t)y * width + (size_t)x] = value;
-            lowest = fmin(lowest, value);
-            highest = fmax(highest, value);
-        }
+    upsample(map, grid, grid, side, up);
+    for (size_t i = 0; i < pixels; i++) {
+        lowest = fmin(lowest, up[i]);
+        highest = fmax(highest, up[i]);
     }
     for (size_t i = 0; i < pixels; i++)
         heat[i] = highest > lowest ? (float)((up[i] - lowest) / (highest - lowest)) : 0.0F;

@@ -1,9 +1,9 @@
 """Heat maps in an HDF5 file, which evalh scores as one more method ([maps] NAME = FILE).
 
 /id          strings [N]        as in a result's /images/id
-/map         float32 [N, h, h]  larger is hotter; of the model's input size it is taken as it
+/map         float32 [N, h, w]  larger is hotter; of the model's input size it is taken as it
                                 is, a smaller map is scaled up as evalh's own are
-/target_map  float32 [N, h, h]  optional: maps of the label, where /map explains the prediction
+/target_map  float32 [N, h, w]  optional: maps of the label, where /map explains the prediction
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ def _as_maps(maps: Any, count: int, what: str) -> np.ndarray:
     if hasattr(maps, "detach"):
         maps = maps.detach().cpu().float().numpy()
     array = np.asarray(maps, np.float32)
-    square = array.ndim == 3 and array.shape[1] == array.shape[2] > 0
-    if not square or len(array) != count:
+    if array.ndim != 3 or 0 in array.shape[1:] or len(array) != count:
         raise ValueError(
-            f"{what} has shape {list(array.shape)}; [{count}, h, h] is wanted, a map for each of "
+            f"{what} has shape {list(array.shape)}; [{count}, h, w] is wanted, a map for each of "
             f"{count} ids"
         )
     return array
@@ -68,7 +67,7 @@ class MapWriter:
         data[-len(maps) :] = maps
 
     def add(self, ids: Iterable[str], maps: Any, target_maps: Any = None) -> None:
-        """ids [n]; maps [n, h, h]; target_maps [n, h, h] in every call or in none."""
+        """ids [n]; maps [n, h, w]; target_maps [n, h, w] in every call or in none."""
         names = [i.decode() if isinstance(i, bytes) else str(i) for i in ids]
         first = not self.ids
         arrays = {"map": _as_maps(maps, len(names), "maps")}
@@ -113,15 +112,15 @@ class MapWriter:
 
 
 def write_maps(path: Path, ids: Sequence[str], maps: Any, target_maps: Any = None) -> None:
-    """Writes maps [N, h, h] of the images `ids` [N] (as in a result's /images/id) for evalh to
-    score; `target_maps` [N, h, h], if any, explain the label where `maps` explain the
+    """Writes maps [N, h, w] of the images `ids` [N] (as in a result's /images/id) for evalh to
+    score; `target_maps` [N, h, w], if any, explain the label where `maps` explain the
     prediction."""
     with MapWriter(path) as out:
         out.add(ids, maps, target_maps)
 
 
 def read_maps(path: Path) -> tuple[list, np.ndarray, np.ndarray | None]:
-    """(ids [N], maps float32 [N, h, h], target maps or None) of a file of `write_maps` or `evalh
+    """(ids [N], maps float32 [N, h, w], target maps or None) of a file of `write_maps` or `evalh
     export`."""
     with h5py.File(path, "r") as f:
         ids = [i.decode() if isinstance(i, bytes) else i for i in f["id"][()]]

@@ -31,7 +31,7 @@ expect() {
         fail "evalh $*: does not say '$text', but:"
         cat "$work/stderr"
     elif [ "$code" -ne 0 ] && ! grep -q '^evalh: error: ' "$work/stderr" &&
-        ! grep -q '^evalh run: ' "$work/stderr"; then
+        ! grep -q '^evalh [a-z]*: ' "$work/stderr"; then
         fail "evalh $*: no line is marked as an error"
         cat "$work/stderr"
     else

@@ -28,6 +28,83 @@ for form in "$work/maps/raw.h5 $work/maps/attribution.h5" "$work/npy/raw $work/n
     done
     "$EVALH" report "$work/vim.h5" | grep -q "theirs" || fail "report does not know the method of a file"
 done
+# Heat of the images' own size is taken as it is, and gives the same scores; so does each class alone.
+"$EVALH" export "$work/own.h5" --size 32 -o "$work/heat" 2>"$work/stderr" || fail "export --size: $(cat "$work/stderr")"
+expect 0 "13 images in" "${run[@]}" -s explain.methods=theirs,mine -s "maps.theirs=$work/heat/raw.h5" \
+    -s "maps.mine=$work/heat/attribution.h5"
+for of in "theirs raw" "mine attribution"; do
+    read -r name method <<<"$of"
+    for group in perturbation segmentation; do
+        "$SAME" "$work/own.h5" "/$group/$method" "$work/vim.h5" "/$group/$name" ||
+            fail "$group of $method is another after export --size"
+    done
+done
+for class in predicted target; do
+    "$EVALH" export "$work/own.h5" -m attribution -c $class -o "$work/$class" 2>"$work/stderr" ||
+        fail "export -c $class: $(cat "$work/stderr")"
+    expect 0 "13 images in" "${run[@]}" -s explain.methods=mine -s explain.class=$class \
+        -s "maps.mine=$work/$class/attribution.h5"
+    for group in perturbation segmentation; do
+        "$SAME" "$work/own.h5" "/$group/attribution/$class" "$work/vim.h5" "/$group/mine/$class" ||
+            fail "$group is another after export -c $class"
+    done
+done
+
+# Chosen images, and pictures.
+ids=$(cd "$work/npy/raw" && find . -name '*.npy' ! -name '*.target.npy' | sed 's|^\./||; s|\.npy$||' | sort)
+[ "$(wc -l <<<"$ids")" -eq 13 ] || fail "not 13 maps: $ids"
+sed -n '2p;4p' <<<"$ids" >"$work/two"
+for which in "$work/two" "$(paste -sd, "$work/two")"; do
+    rm -rf "$work/few"
+    "$EVALH" export "$work/own.h5" -m raw -f npy -i "$which" -o "$work/few" 2>"$work/stderr" || fail "export -i"
+    (cd "$work/few/raw" && find . -name '*.npy' | sed 's|^\./||; s|\.npy$||' | sort) | cmp - "$work/two" ||
+        fail "other images than those of $which"
+done
+expect 2 "has no image nowhere.png" export "$work/own.h5" -i nowhere.png
+expect 2 "predicted or target is expected" export "$work/own.h5" -c both
+expect 0 "13 maps of 20 x 20, of the prediction and of the label" export "$work/own.h5" -f png --size 20 -o "$work/png"
+# 8-byte signature, IHDR: width and height
+[ "$(find "$work/png/attribution" -name '*.target.png' | wc -l)" -eq 13 ] || fail "no pictures of the label"
+while read -r id; do
+    for picture in "$work/png/raw/$id.png" "$work/png/attribution/$id.png" "$work/png/attribution/$id.target.png"; do
+        [ "$(od -An -tx1 -j16 -N8 "$picture" | tr -d ' ')" = 0000001400000014 ] || fail "$picture is not of 20 x 20 pixels"
+    done
+    cmp -s "$work/png/raw/$id.png" "$work/png/attribution/$id.png" && fail "two methods have one picture of $id"
+done <<<"$ids"
+expect 0 "13 maps of 32 x 32" export "$work/own.h5" -m raw -f png -o "$work/png32"
+mv "$work/demo" "$work/elsewhere"
+expect 1 "is not there" export "$work/own.h5" -f png -o "$work/none"
+mv "$work/elsewhere" "$work/demo"
+
+# Maps that are not square are scaled up an axis at a time: one whose rows (or columns) are all the same is
+# as good as the single row (or column).
+put_npy() { # FILE SHAPE VALUE...: bytes of the values as printf takes them
+    mkdir -p "$(dirname "$1")"
+    {
+        printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': ($2), }"
+        printf "${@:3}"
+    } >"$1"
+}
+one='\x00\x00\x80\x3f' two='\x00\x00\x00\x40' five='\x00\x00\xa0\x40' zero='\x00\x00\x00\x00'
+while read -r id; do
+    put_npy "$work/row/$id.npy" "1, 4" "$one$five$zero$two"
+    put_npy "$work/rows/$id.npy" "4, 4" "$one$five$zero$two$one$five$zero$two$one$five$zero$two$one$five$zero$two"
+    put_npy "$work/column/$id.npy" "4, 1" "$one$five$zero$two"
+    put_npy "$work/columns/$id.npy" "4, 4" "$one$one$one$one$five$five$five$five$zero$zero$zero$zero$two$two$two$two"
+    put_npy "$work/wide/$id.npy" "1, 40" "$(yes "$one$five$zero$two" | head -n 10 | tr -d '\n')"
+done <<<"$ids"
+expect 0 "13 images in" "${run[@]}" -s explain.methods=row,rows,column,columns -s "maps.row=$work/row" \
+    -s "maps.rows=$work/rows" -s "maps.column=$work/column" -s "maps.columns=$work/columns"
+for of in "row rows" "column columns"; do
+    read -r thin square <<<"$of"
+    for group in perturbation segmentation; do
+        "$SAME" "$work/vim.h5" "/$group/$thin" "$work/vim.h5" "/$group/$square" || fail "$group of a $thin and of $square differ"
+    done
+done
+"$SAME" "$work/vim.h5" /segmentation/row "$work/vim.h5" /segmentation/column >/dev/null && fail "height and width are one"
+"$EVALH" info "$work/vim.h5" | grep -q "row, predicted.*: 32 by 32" || fail "a map that is not square is not stored as large as the image"
+expect 2 "maps of 1 x 40; the model's images are 32 x 32" run "$c" -s explain.methods=wide -s "maps.wide=$work/wide"
+
 # Beside methods of the model; a run goes on only with the same maps.
 expect 0 "13 images in" "${run[@]}" -s explain.methods=raw,mine -s "maps.mine=$work/maps/attribution.h5"
 expect 2 "was made with another config" run "$c" -s explain.methods=raw,mine -s "maps.mine=$work/maps/raw.h5"
