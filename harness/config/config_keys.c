@@ -86,7 +86,9 @@ const struct config_key config_keys[] = {
          "vim, vit, or a published model (vim_small, deit_tiny, ...) whose shapes the checkpoint "
          "must have; worker: a model in another process; default: what the checkpoint's tensors "
          "say"),
-    TEXT("model", "checkpoint", model.checkpoint, NULL, NO_RESULT, ".pth or .safetensors file"),
+    TEXT("model", "checkpoint", model.checkpoint, NULL, NO_RESULT,
+         ".pth or .safetensors file; with none, segmentation and localisation score maps from "
+         "files and controls"),
     TEXT("model", "command", model.command, NULL, NO_RESULT,
          "with arch = worker: the shell command that starts the worker (docs/worker.md)"),
     INT("model", "timeout", model.timeout, "300", 1, 1000000, word_off, 0, NO_RESULT,
@@ -97,7 +99,8 @@ const struct config_key config_keys[] = {
          "in a file that holds two models: how the tensor names of the wanted one begin "
          "(teacher, student)"),
     INT("model", "image_size", model.image_size, "auto", 1, 4096, word_auto, 0, RESULT,
-        "side of the model's input in pixels; auto: from the position embedding"),
+        "side of the model's input in pixels; auto: from the position embedding; without a model "
+        "224"),
     INT("model", "heads", model.heads, "auto", 1, 4096, word_auto, 0, RESULT,
         "attention heads of a ViT; auto: width / 64"),
     REAL("model", "eps", model.eps, "0", 0, 1, RESULT,

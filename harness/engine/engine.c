@@ -10,7 +10,8 @@
 #include "sizes.h"
 
 /* The first that serves is taken. */
-static const struct engine_kind *const engine_kinds[] = { &engine_worker, &engine_native };
+static const struct engine_kind *const engine_kinds[] = { &engine_worker, &engine_none,
+                                                          &engine_native };
 
 static const struct engine_kind *kind_for(const struct engine_options *o)
 {

@@ -1,8 +1,9 @@
 /* An engine: what classifies images and explains its decisions.
  *
- * The native one is a model of this program on one of its backends (cpu, cuda, ref). Others may ask
- * a model in another process. Whoever runs images, masks them, ranks heat and scores knows none of
- * them: it hands over images in the engine's memory, and gets logits and maps.
+ * The native one is a model of this program on one of its backends (cpu, cuda, ref). Others ask a
+ * model in another process, or have none: they only score maps that come from files. Whoever runs
+ * images, masks them, ranks heat and scores knows none of them: it hands over images in the
+ * engine's memory, and gets logits and maps.
  *
  * An engine is opened in three steps, so that whatever can be wrong is found before memory is
  * taken: engine_open (the model: `info` and the methods are known), engine_start (device, memory
@@ -66,8 +67,8 @@ struct engine_info {
     struct engine_weights weights;
     const char *arch; /* "vim" */
     int image_size;   /* S: images are [S, S, 3] */
-    int classes;
-    int grid; /* side of maps by default */
+    int classes;      /* 0: there is no model, and nothing is predicted */
+    int grid;         /* side of maps by default */
     struct input_format format;
     struct engine_identity identity[ENGINE_IDENTITIES];
     int identity_count;

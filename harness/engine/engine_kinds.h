@@ -6,6 +6,19 @@
 extern const struct engine_kind engine_native;
 extern const struct engine_kind engine_worker; /* model.arch = worker */
 
+extern const struct engine_kind engine_none; /* no model is named */
+
+/* Controls that look at no model: how many there are; puts them behind e->methods, which have room,
+ * with maps of info.grid; and makes the maps of one that was prepared, the same for both classes.
+ */
+size_t engine_count_controls(void);
+void engine_add_controls(struct engine *);
+void engine_explain_control(const struct engine *, const struct explain_image *images, int n,
+                            int method, const struct explain_result *);
+/* E_CONFIG where a switch of evalh's own methods is set, but for the order of ties; `why` it means
+ * nothing: "and a worker's have none". */
+enum status engine_refuse_switches(const struct explain_options *, const char *why, struct error *);
+
 /* Opens the backend that the options ask for into engine->backend, and fills in what info says of
  * it: device, precision, threads, on_host, batch, busy. */
 enum status engine_open_backend(struct engine *, struct error *err);

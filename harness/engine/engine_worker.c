@@ -96,10 +96,7 @@ static void describe(struct engine *e, const struct worker_engine *x)
 
 static enum status list_methods(struct engine *e, const struct worker_hello *h, struct error *err)
 {
-    size_t count = (size_t)h->method_count;
-    for (int i = 0; explain_methods[i] != NULL; i++)
-        count += explain_needs_no_model(explain_methods[i]);
-    e->methods = calloc(count + 1, sizeof *e->methods);
+    e->methods = calloc((size_t)h->method_count + engine_count_controls() + 1, sizeof *e->methods);
     if (e->methods == NULL)
         return fail(err, E_NOMEM, "out of memory");
     for (int i = 0; i < h->method_count; i++)
@@ -108,14 +105,7 @@ static enum status list_methods(struct engine *e, const struct worker_hello *h, 
                                     .summary = h->methods[i].summary,
                                     .class_agnostic = h->methods[i].class_agnostic,
                                     .side = h->methods[i].side };
-    for (int i = 0; explain_methods[i] != NULL; i++)
-        if (explain_needs_no_model(explain_methods[i]))
-            e->methods[e->method_count++] =
-                (struct engine_method){ .name = explain_methods[i]->name,
-                                        .summary = explain_methods[i]->summary,
-                                        .class_agnostic = true,
-                                        .control = explain_methods[i]->control,
-                                        .side = h->grid };
+    engine_add_controls(e);
     return OK;
 }
 
@@ -220,13 +210,7 @@ static enum status prepare(struct engine *e, const struct explain_options *optio
                            struct error *err)
 {
     (void)e;
-    for (int i = 0; i < EXPLAIN_SWITCH_COUNT; i++)
-        if (i != EXPLAIN_TIES_AT && explain_switch_is_set(options, i))
-            return fail(err, E_CONFIG,
-                        "explain.%s is set; it is a switch of evalh's own methods, and a worker's "
-                        "have none",
-                        explain_switch_infos[i].key);
-    return OK;
+    return engine_refuse_switches(options, "and a worker's have none", err);
 }
 
 static enum status shrink(struct engine *e, bool prepared, struct error *err)
@@ -323,19 +307,16 @@ static enum status explain_by(struct engine *e, const struct explain_image *imag
     const struct worker_engine *x = e->state;
     bool shared = e->classes[CLASS_PREDICTED] || m->class_agnostic;
     if (m - e->methods >= x->worker->hello.method_count) {
-        for (int i = 0; i < n; i++)
-            explain_without_model(explain_find(m->name), m->side, e->explain_options.seed,
-                                  images[i].id_hash,
-                                  r->maps + engine_map_at(e, i, method, CLASS_PREDICTED));
-    } else {
-        /* A target that is the prediction takes the prediction's map. */
-        for (int i = 0; i < n && !shared; i++)
-            shared = images[i].label == r->predicted[i];
-        if (shared)
-            TRY(ask_maps(e, images, n, method, CLASS_PREDICTED, r, err));
-        if (e->classes[CLASS_TARGET])
-            TRY(ask_maps(e, images, n, method, CLASS_TARGET, r, err));
+        engine_explain_control(e, images, n, method, r);
+        return OK;
     }
+    /* A target that is the prediction takes the prediction's map. */
+    for (int i = 0; i < n && !shared; i++)
+        shared = images[i].label == r->predicted[i];
+    if (shared)
+        TRY(ask_maps(e, images, n, method, CLASS_PREDICTED, r, err));
+    if (e->classes[CLASS_TARGET])
+        TRY(ask_maps(e, images, n, method, CLASS_TARGET, r, err));
     if (e->classes[CLASS_TARGET])
         share_maps(e, images, n, method, r);
     return OK;

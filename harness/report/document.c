@@ -12,12 +12,6 @@
 
 /* --- a run: what it was ---------------------------------------------------------------------- */
 
-const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static void top1_item(const struct writer *w, const struct run *run)
 {
     const struct figure *f = &run->top1;
@@ -28,7 +22,7 @@ static void top1_item(const struct writer *w, const struct run *run)
         return;
     }
     if (isnan(f->value)) {
-        say(w, w->style->item, "Top-1: n/a, the data set has no labels");
+        say(w, w->style->item, "Top-1: n/a, there are no labels or no predictions");
         return;
     }
     if (run->doubt[0] != '\0')
@@ -65,6 +59,8 @@ static void run_items(const struct writer *w, const struct run *run)
     if (*a[ATTR_WORKER_COMMAND])
         say(w, item, "Model: %s, a worker with fingerprint %.40s, started by: %s", model,
             a[ATTR_WORKER_FINGERPRINT], a[ATTR_WORKER_COMMAND]);
+    else if (strcmp(a[ATTR_CHECKPOINT_SHA256], "none") == 0)
+        say(w, item, "Model: none, maps from files and controls alone");
     else
         say(w, item, "Model: %s, checkpoint %s%ssha256 %.12s…", model, a[ATTR_CHECKPOINT],
             *a[ATTR_CHECKPOINT] ? ", " : "", a[ATTR_CHECKPOINT_SHA256]);

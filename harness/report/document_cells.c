@@ -7,6 +7,12 @@
 
 #include "decimal.h"
 
+const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 void say(const struct writer *w, block write, const char *format, ...)
 {
     char *text;

@@ -177,6 +177,8 @@ static enum status check_classes(struct plan *p, struct error *err)
 static enum status check_labels(struct plan *p, struct error *err)
 {
     const struct dataset_options options = config_dataset(p->v);
+    if (p->engine->info.classes == 0) /* no model has an opinion of them */
+        return OK;
     enum status status =
         dataset_check_labels(p->data, p->images, &options, p->engine->info.classes, err);
     return status == OK ? OK : config_blame(p->config, &p->v->data.path, err);

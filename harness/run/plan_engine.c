@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "stop.h"
+#include "task.h"
 
 static struct engine_options engine_section(const struct plan *p)
 {
@@ -69,6 +70,26 @@ static void tell_colours(const struct plan *p)
     log_warn("%s", why.text);
 }
 
+/* Without a model: whether everything can be had without one. */
+static enum status check_without_model(const struct plan *p, struct error *err)
+{
+    const char *what = NULL;
+    for (int i = 0; i < p->task_count; i++)
+        if (!p->tasks[i]->without_model)
+            what = p->tasks[i]->name;
+    for (int i = 0; i < p->method_count; i++) {
+        const struct explain_method *own = explain_find(p->wanted[i]);
+        if (plan_find_map(p, p->wanted[i]) < 0 && (own == NULL || !explain_needs_no_model(own)))
+            what = p->wanted[i];
+    }
+    if (what == NULL)
+        return OK;
+    return config_fail(p->config, &p->v->model.checkpoint, err,
+                       "not set; a .pth or .safetensors file is wanted, since '%s' needs a model "
+                       "(segmentation and localisation of maps from files and of controls do not)",
+                       what);
+}
+
 enum status plan_open_model(struct plan *p, struct error *err)
 {
     const struct config_values *v = p->v;
@@ -78,9 +99,11 @@ enum status plan_open_model(struct plan *p, struct error *err)
     if (v->model.command != NULL && !worker)
         return config_fail(p->config, &v->model.command, err,
                            "set, but model.arch is not worker; one of the two should change");
-    if (v->model.checkpoint == NULL && !worker)
+    if (v->model.checkpoint == NULL && v->model.arch != NULL && !worker)
         return config_fail(p->config, &v->model.checkpoint, err,
                            "not set; a .pth or .safetensors file is wanted");
+    if (v->model.checkpoint == NULL && !worker)
+        TRY(check_without_model(p, err));
     TRY(read_colours(p, worker, &options, err));
     enum status status = engine_open(&options, &p->engine, err);
     if (status != OK && status != E_STOPPED)

@@ -14,6 +14,8 @@ static void print_model(const struct plan *p, FILE *to)
     const struct engine_info *info = &p->engine->info;
     fprintf(to, "  model      %s: %s\n  %s\n", info->name, info->about, info->source);
     const struct published_entry *known = &info->weights.published;
+    if (info->classes == 0)
+        return;
     if (info->weights.how == WEIGHTS_UNKNOWN)
         fprintf(to, "  weights    none of the published ones: no published figure stands beside "
                     "this run\n");
@@ -89,6 +91,10 @@ static void print_work(const struct plan *p, FILE *to)
         if (p->task_count > 1)
             print_cost(own, again, to);
         explanations += again;
+    }
+    if (p->engine->info.classes == 0) {
+        fprintf(to, "; no forward passes\n");
+        return;
     }
     fprintf(to, "; at most %zu forward passes and ", forwards);
     if (explanations == 1)

@@ -125,7 +125,8 @@ static enum status classify(struct runner *r, int n, struct error *err)
     int classes = r->plan->engine->info.classes;
     TRY(engine_classify(r->plan->engine, r->views, (size_t)n, r->logits, err));
     for (int i = 0; i < n; i++) {
-        r->predictions[i] = top_class(r->logits + (size_t)i * (size_t)classes, classes);
+        r->predictions[i] =
+            classes > 0 ? top_class(r->logits + (size_t)i * (size_t)classes, classes) : -1;
         r->images[i].predicted = r->predictions[i];
         *records_i32(&r->records, r->predicted, r->row[i]) = r->predictions[i];
     }

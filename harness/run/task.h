@@ -40,8 +40,9 @@ struct visit {
 struct task {
     const char *name, *summary;
     bool needs_labels, needs_masks;
-    bool reads_heat;  /* on the host */
-    bool counts_ties; /* of every map, which ranking the pixels does on the way */
+    bool reads_heat;    /* on the host */
+    bool without_model; /* asks for no prediction: maps from files can be scored alone */
+    bool counts_ties;   /* of every map, which ranking the pixels does on the way */
     size_t state_size;
     /* E_CONFIG where the settings do not go together; NULL: they always do. The plan's engine is
      * open, its device not yet taken. */

@@ -93,6 +93,7 @@ const struct task task_localisation = {
     .name = "localisation",
     .summary = "does the hottest heat lie on the object: pointing game, top-k, rank, mass, AUC",
     .needs_masks = true,
+    .without_model = true,
     .reads_heat = true,
     .state_size = sizeof(struct columns),
     .columns = localisation_columns,

@@ -89,6 +89,7 @@ const struct task task_segmentation = {
     .name = "segmentation",
     .summary = "heat against a mask of the object: pixel accuracy, mIoU, mAP",
     .needs_masks = true,
+    .without_model = true,
     .reads_heat = true,
     .state_size = sizeof(struct columns),
     .columns = segmentation_columns,

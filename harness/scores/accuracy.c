@@ -11,7 +11,7 @@ struct accuracy_counts accuracy_count(const int32_t *label, const int32_t *top1,
 {
     struct accuracy_counts c = { .classes = classes };
     for (size_t i = 0; i < count; i++) {
-        if ((status != NULL && status[i] != 0) || label[i] < 0)
+        if ((status != NULL && status[i] != 0) || label[i] < 0 || top1[i] < 0)
             continue;
         c.images++;
         c.right += label[i] == top1[i];

@@ -40,14 +40,19 @@ def test_piece_by_piece(tmp_path):
     np.testing.assert_array_equal(maps, whole)
 
 
+def test_maps_that_are_not_square(tmp_path):
+    evalh.write_maps(tmp_path / "m.h5", ["a", "b"], some(2)[:, 2:])
+    assert evalh.read_maps(tmp_path / "m.h5")[1].shape == (2, 5, 7)
+
+
 @pytest.mark.parametrize(
     "ids, maps, targets, told",
     [
         (["a", "a"], some(2), None, "'a' comes twice"),
         (["a", ""], some(2), None, "id 2 is ''"),
-        (["a"], some(2), None, r"shape \[2, 7, 7\]; \[1, h, h\]"),
+        (["a"], some(2), None, r"shape \[2, 7, 7\]; \[1, h, w\]"),
         (["a"], some(1)[0], None, r"shape \[7, 7\]"),
-        (["a"], some(1)[:, 1:], None, r"shape \[1, 6, 7\]; \[1, h, h\] is wanted"),
+        (["a"], some(1)[:, 7:], None, r"shape \[1, 0, 7\]; \[1, h, w\] is wanted"),
         (["a", "b"], some(2) * np.array([1, np.nan])[:, None, None], None, "map of 'b' holds NaN"),
         (["a"], some(1), some(2), "target_maps has shape"),
         ([], np.zeros((0, 7, 7)), None, "no maps were added"),

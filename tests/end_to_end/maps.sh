@@ -105,6 +105,26 @@ done
 "$EVALH" info "$work/vim.h5" | grep -q "row, predicted.*: 32 by 32" || fail "a map that is not square is not stored as large as the image"
 expect 2 "maps of 1 x 40; the model's images are 32 x 32" run "$c" -s explain.methods=wide -s "maps.wide=$work/wide"
 
+# Without any model: the same scores of the same maps; nothing that would need one.
+sed -e '/^\[model\]/,/^heads/d' -e "s|^output = .*|output = $work/none.h5|" "$c" >"$work/none.ini"
+printf '[model]\nimage_size = 32\n[maps]\ntheirs = %s\nmine = %s\n' "$work/maps/raw.h5" "$work/maps/attribution.h5" >>"$work/none.ini"
+none=(run "$work/none.ini" -s explain.methods=theirs,mine,random)
+expect 0 "no forward passes" "${none[@]}" -s task.kind=segmentation
+for of in "theirs raw" "mine attribution"; do
+    read -r name method <<<"$of"
+    "$SAME" "$work/own.h5" "/segmentation/$method" "$work/none.h5" "/segmentation/$name" ||
+        fail "segmentation of $method is another without a model"
+done
+"$EVALH" report "$work/none.h5" >"$work/table" 2>&1 || fail "report of a run without a model: $(cat "$work/table")"
+grep -q "Model: none, maps from files and controls alone" "$work/table" || fail "the report does not say that there is no model"
+grep -q "Top-1: n/a" "$work/table" || fail "a run without a model has a top-1"
+grep -q DOUBTFUL "$work/table" && fail "a run without a model is doubted"
+expect 0 "13 images in" "${none[@]}" -s task.kind=segmentation,localisation --fresh
+expect 2 "since 'perturbation' needs a model" "${none[@]}" -s task.kind=segmentation,perturbation
+expect 2 "since 'raw' needs a model" run "$work/none.ini" -s explain.methods=theirs,mine,raw -s task.kind=segmentation
+expect 2 "model.heads" "${none[@]}" -s task.kind=segmentation -s model.heads=3
+expect 2 "explain.row_norm is set" "${none[@]}" -s task.kind=segmentation -s explain.row_norm=no
+
 # Beside methods of the model; a run goes on only with the same maps.
 expect 0 "13 images in" "${run[@]}" -s explain.methods=raw,mine -s "maps.mine=$work/maps/attribution.h5"
 expect 2 "was made with another config" run "$c" -s explain.methods=raw,mine -s "maps.mine=$work/maps/raw.h5"
