@@ -1,10 +1,11 @@
 /* [maps]: files of heat maps, each under a name of the user's own. */
 #include "config_internal.h"
 
-const char config_maps_help[] = "file of maps, HDF5 with /id and /map [images, height, width], or a "
-                                "folder of ID.npy; no side larger than the model's images: NAME "
-                                "may then stand among explain.methods. `evalh export` writes such "
-                                "files";
+const char config_maps_help[] =
+    "file of maps, HDF5 with /id and /map [images, height, width], or a "
+    "folder of ID.npy; no side larger than the model's images: NAME "
+    "may then stand among explain.methods. `evalh export` writes such "
+    "files";
 
 #include <ctype.h>
 #include <stdio.h>

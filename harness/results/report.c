@@ -10,7 +10,8 @@ size_t report_select(const struct result *r, enum stratum stratum, bool labelled
 {
     size_t count = 0;
     for (size_t i = 0; i < r->images; i++) {
-        bool labelled = r->label[i] >= 0 && r->predicted[i] >= 0, correct = labelled && r->predicted[i] == r->label[i];
+        bool labelled = r->label[i] >= 0 && r->predicted[i] >= 0,
+             correct = labelled && r->predicted[i] == r->label[i];
         bool in = stratum == STRATUM_ALL ? labelled || !labelled_only
                                          : labelled && correct == (stratum == STRATUM_CORRECT);
         use[i] = r->status[i] == 0 && in;
