@@ -6,7 +6,7 @@ shift 3
 here=$(cd "$(dirname "$0")" && pwd)
 corpus=$build/corpus/$target
 seeds=$build/corpus/seeds/${target#checkpoint_}
-mkdir -p "$corpus" "$build"/corpus/seeds/{pth,safetensors,jpeg,png,list,tar,synsets,gtsegs,config,model,reply}
+mkdir -p "$corpus" "$build"/corpus/seeds/{pth,safetensors,jpeg,png,list,tar,synsets,gtsegs,config,model,reply,npy}
 case $target in
 checkpoint_*) "$build/tests/fuzz/seed_checkpoints" "$build/corpus/seeds" ;;
 reply) cp "$here/seed_reply.json" "$build/corpus/seeds/reply" ;;

@@ -6,6 +6,7 @@
 
 #include "archives.h"
 #include "decode.h"
+#include "npy.h"
 
 static const char *top;
 
@@ -136,6 +137,22 @@ static void seed_gtsegs(void)
     }
 }
 
+static void seed_npy(void)
+{
+    static const char *const headers[] = {
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (14, 14), }  \n",
+        "{'shape': (1, 1, 1), 'fortran_order': True, 'descr': '>f4'}",
+    };
+    char path[1024];
+    static const float values[6] = { 0, 1, -1, 0.5f, 1e30f, 3 };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        save("npy", (int)i, 'H', headers[i], strlen(headers[i]));
+    snprintf(path, sizeof path, "%s/npy/whole", top);
+    if (npy_write(path, values, 2, 3, NULL) != OK)
+        exit(1);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -148,5 +165,6 @@ int main(int argc, char **argv)
     seed_synsets();
     seed_texts();
     seed_gtsegs();
+    seed_npy();
     return 0;
 }
