@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "log.h"
+#include "quote.h"
 #include "suggest.h"
 #include "version.h"
 
@@ -78,9 +79,18 @@ static void wait_gracefully(char **argv)
     execv("/proc/self/exe", argv); /* where it fails, this process goes on as it is */
 }
 
+/* Nothing from a file reaches a terminal raw: what is printed goes the way of what is logged. */
+static void print_safely(void)
+{
+    FILE *safe = quote_stream(STDOUT_FILENO);
+    if (safe != NULL)
+        stdout = safe;
+}
+
 int main(int argc, char **argv)
 {
     wait_gracefully(argv);
+    print_safely();
     int code = dispatch(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         log_error("cannot write to standard output");

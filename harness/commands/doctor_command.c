@@ -9,6 +9,9 @@
 #include "doctor.h"
 #include "h5file.h"
 #include "log.h"
+#include "run_again.h"
+#include "run_found.h"
+#include "run_list.h"
 
 enum { DEFAULT_SAMPLE = 64 };
 
@@ -85,6 +88,34 @@ static void read_config(struct doctor *d, const struct options *o, struct config
         doctor_good(d, "config", "%s", o->config);
 }
 
+/* Of run.vary's runs what could differ: what they set, and what lies where they write. */
+static void look_at_variants(struct doctor *d, const struct options *o)
+{
+    const struct run_words words = { .files = (const char *const *)&o->config,
+                                     .file_count = 1,
+                                     .settings = o->settings,
+                                     .setting_count = o->setting_count,
+                                     .limit = "" };
+    struct run_list all = { 0 };
+    struct store_found found;
+    struct error err;
+    if (!d->opens || config_values(d->config)->run.vary.count == 0)
+        return;
+    bool read = run_list_read(&words, &all, &err) == OK;
+    if (!read)
+        doctor_fault(d, "run.vary", "%s", err.text);
+    for (size_t i = 1; read && i < all.count; i++) {
+        struct plan *plan;
+        enum status status = plan_open(all.item[i].config, &plan, &err);
+        if (status == OK)
+            status = run_look(plan, true, 1, false, &found, &err);
+        plan_close(plan);
+        if (status != OK)
+            doctor_fault(d, "run.vary", "%s", err.text);
+    }
+    run_list_free(&all);
+}
+
 static enum status examine(struct doctor *d, const struct options *o, struct config *config,
                            struct error *err)
 {
@@ -96,11 +127,21 @@ static enum status examine(struct doctor *d, const struct options *o, struct con
     d->opens = plan_examine(config, step_went, d, &d->plan, err) == OK && d->faults == 0;
     if (d->plan == NULL)
         return E_NOMEM;
+    look_at_variants(d, o);
     doctor_checkpoint(d);
     doctor_data(d);
     doctor_sample(d);
     doctor_work(d);
     return OK;
+}
+
+static void print_advice(const struct doctor *d, const struct options *o)
+{
+    char *command = run_again(&o->config, 1, o->settings, o->setting_count, NULL);
+    printf("\nfit to run%s: %s\n",
+           d->doubtful ? ", if the accuracy above is what you expect of this model" : "",
+           command != NULL ? command : "evalh run");
+    free(command);
 }
 
 static int doctor(const struct options *o)
@@ -122,9 +163,7 @@ static int doctor(const struct options *o)
     if (d.faults > 0)
         printf("\n%zu fault%s: the run would fail or mislead\n", d.faults, d.faults > 1 ? "s" : "");
     else
-        printf("\nfit to run%s: evalh run %s\n",
-               d.doubtful ? ", if the accuracy above is what you expect of this model" : "",
-               o->config);
+        print_advice(&d, o);
     return d.faults > 0 ? EXIT_USAGE : EXIT_DONE;
 }
 

@@ -4,6 +4,7 @@
 
 #include "doctor.h"
 #include "progress.h"
+#include "run_found.h"
 #include "runner.h"
 #include "store.h"
 
@@ -64,6 +65,23 @@ static void check_disk(struct doctor *d, double needed)
         doctor_good(d, "disk", "%s: %.0f MiB %s", folder, space / mib, of);
 }
 
+/* A result of another config, or a run at work; maps that cannot be read. */
+static void check_store(struct doctor *d)
+{
+    struct store_found found;
+    struct error err;
+    char text[200];
+    const char *output = d->plan->v->run.output;
+    if (output == NULL || store_check(output, &err) != OK)
+        return; /* the step "output" has said so */
+    if (run_look(d->plan, d->opens, 1, false, &found, &err) != OK)
+        doctor_fault(d, "output", "%s", err.text);
+    else if (run_found_text(&found, text, sizeof text)[0] != '\0')
+        doctor_note(d, "output", "%s: %s", output, text);
+    if (d->opens && plan_check_maps(d->plan, &err) != OK)
+        doctor_fault(d, "maps", "%s", err.text);
+}
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 static void print_duration(struct doctor *d, double each, size_t measured)
@@ -118,6 +136,7 @@ void doctor_work(struct doctor *d)
     struct error err;
     double each = 0;
     size_t measured = 0;
+    check_store(d);
     if (!d->opens) {
         check_disk(d, 0);
         doctor_note(d, "duration", "not measured: the faults above come first");

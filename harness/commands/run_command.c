@@ -7,6 +7,8 @@
 #include "command.h"
 #include "explain.h"
 #include "log.h"
+#include "run_again.h"
+#include "run_found.h"
 #include "run_list.h"
 #include "run_one.h"
 #include "stop.h"
@@ -45,17 +47,35 @@ static enum status open_plan(struct ranks *ranks, struct config *config, struct 
     return status;
 }
 
+/* Whether the store would take the run, and what it would go on with. */
+static enum status show_found(const struct arguments *a, const struct plan *plan, int ranks,
+                              FILE *to, struct error *err)
+{
+    struct store_found found;
+    char text[200];
+    if (a->dry_run)
+        TRY(plan_check_maps(plan, err));
+    TRY(run_look(plan, true, ranks, a->fresh, &found, err));
+    if (run_found_text(&found, text, sizeof text)[0] != '\0')
+        fprintf(to, "  found      %s\n", text);
+    return OK;
+}
+
 /* Every plan is opened and printed before the first one runs, so that a mistake in the last one
- * does not show after hours. One that cannot be opened is told, and not run. */
+ * does not show after hours. One that would be refused is told, and not run. */
 static void show_plans(const struct arguments *a, const struct ranks *ranks, struct run_list *all)
 {
     struct plan *plan;
+    FILE *to = a->dry_run ? stdout : stderr;
     for (size_t i = 0; i < all->count; i++) {
         struct run_item *item = &all->item[i];
-        item->why.code = plan_open(item->config, &plan, &item->why);
-        if (item->why.code == OK)
-            plan_print(plan, ranks_count(ranks), a->dry_run ? stdout : stderr);
-        else
+        enum status status = plan_open(item->config, &plan, &item->why);
+        if (status == OK) {
+            plan_print(plan, ranks_count(ranks), to);
+            status = show_found(a, plan, ranks_count(ranks), to, &item->why);
+        }
+        item->why.code = status;
+        if (status != OK)
             log_error("%s", item->why.text);
         plan_close(plan);
     }
@@ -262,45 +282,6 @@ static const struct argp argp = {
         "end. A run that fails does not keep the others from running."
 };
 
-/* As a shell takes it. */
-static void put_word(FILE *f, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "-_=.,:/+@%";
-    bool quoted = word[0] == '\0' || word[strspn(word, plain)] != '\0';
-    fputs(quoted ? " '" : " ", f);
-    for (const char *p = word; *p != '\0'; p++)
-        if (*p == '\'')
-            fputs("'\\''", f);
-        else
-            fputc(*p, f);
-    if (quoted)
-        fputc('\'', f);
-}
-
-/* The same run again: all its options but --fresh, which would begin anew. */
-static char *command_again(const struct arguments *a)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    if (f == NULL)
-        return NULL;
-    fputs("evalh run", f);
-    for (size_t i = 0; i < a->file_count; i++)
-        put_word(f, a->files[i]);
-    for (size_t i = 0; i < a->setting_count; i++) {
-        fputs(" -s", f);
-        put_word(f, a->settings[i]);
-    }
-    if (a->limit[0] != '\0')
-        fprintf(f, " --limit %s", strchr(a->limit, '=') + 1);
-    if (fclose(f) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
 static int main_run(int argc, char **argv)
 {
     struct arguments a = { .files = calloc((size_t)argc + 1, sizeof *a.files),
@@ -317,7 +298,10 @@ static int main_run(int argc, char **argv)
         else if (a.methods)
             print_tables();
         else if (a.file_count > 0)
-            code = (a.again = command_again(&a)) != NULL ? run(&a) : EXIT_FAILED;
+            code = (a.again = run_again(a.files, a.file_count, a.settings, a.setting_count,
+                                        a.limit)) != NULL
+                       ? run(&a)
+                       : EXIT_FAILED;
         else {
             log_error(
                 "no config is given; try: evalh run configs/demo_vim.ini, or evalh run --help");

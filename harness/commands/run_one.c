@@ -9,6 +9,7 @@
 #include "accuracy.h"
 #include "log.h"
 #include "progress.h"
+#include "run_found.h"
 #include "runner.h"
 #include "stop.h"
 #include "store.h"
@@ -82,15 +83,16 @@ static enum status work(struct run *r, struct work_queue *queue, struct error *e
 static void tell_what_is_kept(struct run *r, enum status status, struct error *err)
 {
     size_t done = store_done(r->store), shards = store_shards(r->store);
-    char text[64];
     if (status == E_STOPPED) {
+        char text[64];
         snprintf(text, sizeof text, "%.60s", err->text);
-        fail(err, E_STOPPED, "%s: %zu of %zu shards are done; this goes on from there: %.800s",
-             text, done, shards, r->again);
+        fail(err, E_STOPPED, "%s: %zu of %zu shards are done", text, done, shards);
     } else if (done > 0) {
         log_info("%zu of %zu shards are done and kept in %s.parts", done, shards,
                  r->plan->v->run.output);
     }
+    if (done > 0 || status == E_STOPPED)
+        log_info("this goes on from there: %s", r->again);
 }
 
 static enum status run_shards(struct run *r, struct error *err)
@@ -247,19 +249,6 @@ struct opened {
     size_t shard_size;
 };
 
-/* What the run works on: the model and the data set. */
-static void list_sources(const struct plan *plan, struct store_identity *id)
-{
-    const struct engine_info *info = &plan->engine->info;
-    for (int i = 0; i < info->identity_count; i++)
-        if (info->identity[i].decides)
-            id->source[id->source_count++] =
-                (struct store_source){ info->identity[i].name, info->identity[i].text,
-                                       info->identity[i].noun };
-    id->source[id->source_count++] =
-        (struct store_source){ "dataset_fingerprint", plan->data->fingerprint, "data set" };
-}
-
 /* Rank 0 takes hold of the store; the others join it, unless it is complete: their *store is then
  * NULL. */
 static enum status open_store(struct run *r, bool fresh, bool *complete, struct error *err)
@@ -267,14 +256,9 @@ static enum status open_store(struct run *r, bool fresh, bool *complete, struct 
     const struct plan *plan = r->plan;
     const char *output = plan->v->run.output;
     struct opened opened = { .complete = false };
-    struct store_identity id = { .config = plan->config,
-                                 .device = plan->engine->info.device,
-                                 .images = plan->images,
-                                 .total = plan->total,
-                                 .order = plan->order,
-                                 .shard_size = plan_shard_size(plan, ranks_count(r->ranks)) };
+    struct store_identity id;
     enum status status = OK;
-    list_sources(plan, &id);
+    run_identity(plan, ranks_count(r->ranks), &id);
     if (ranks_lead(r->ranks))
         status = store_open(output, &id, fresh, &r->store, err);
     TRY(ranks_agree(r->ranks, status, err));

@@ -26,6 +26,7 @@
  * "variant" is the ablation, as "aggregate=max"; "" for none. */
 #include "format.h"
 #include "models.h"
+#include "quote.h"
 #include "score_table.h"
 
 #include <cjson/cJSON.h>
@@ -40,6 +41,14 @@ static void add_number(cJSON *to, const char *key, double value)
 {
     cJSON_AddItemToObject(to, key,
                           isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull());
+}
+
+/* JSON is UTF-8, whatever a file's names are. */
+static void add_text(cJSON *to, const char *key, const char *text)
+{
+    char *safe = quote_copy(text);
+    cJSON_AddItemToObject(to, key, safe != NULL ? cJSON_CreateString(safe) : NULL);
+    free(safe);
 }
 
 static void add_figure(cJSON *to, const char *key, const struct figure *f)
@@ -85,8 +94,8 @@ static cJSON *add_row(cJSON *rows, const char *method, enum explained explained)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddItemToArray(rows, o);
-    cJSON_AddStringToObject(o, "method", method);
-    cJSON_AddStringToObject(o, "class", explained_names[explained]);
+    add_text(o, "method", method);
+    add_text(o, "class", explained_names[explained]);
     return o;
 }
 
@@ -95,8 +104,8 @@ static cJSON *add_task(cJSON *run, const char *key, const struct comparability *
 {
     cJSON *task = cJSON_AddObjectToObject(run, key);
     cJSON_AddBoolToObject(task, "comparable", s->comparable);
-    cJSON_AddStringToObject(task, "setting", s->why);
-    cJSON_AddStringToObject(task, "variant", s->variant);
+    add_text(task, "setting", s->why);
+    add_text(task, "variant", s->variant);
     return cJSON_AddArrayToObject(task, "rows");
 }
 
@@ -106,7 +115,7 @@ static void add_perturbation(cJSON *to, const struct run *run)
     for (size_t i = 0; i < run->perturbations; i++) {
         const struct perturbation_row *row = &run->perturbation[i];
         cJSON *o = add_row(rows, row->method, row->explained);
-        cJSON_AddStringToObject(o, "stratum", stratum_names[row->stratum]);
+        add_text(o, "stratum", stratum_names[row->stratum]);
         add_number(o, "images", (double)row->images);
         for (int d = 0; d < REMOVALS; d++)
             add_curve(o, removal_names[d], &row->direction[d]);
@@ -119,7 +128,7 @@ static void add_segmentation(cJSON *to, const struct run *run)
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
         cJSON *o = add_row(rows, row->method, row->explained);
-        cJSON_AddStringToObject(o, "stratum", stratum_names[row->stratum]);
+        add_text(o, "stratum", stratum_names[row->stratum]);
         add_number(o, "images", (double)row->images);
         for (int m = 0; m < SEGMENTATION_METRICS; m++)
             add_figure(o, segmentation_keys[m], &row->figure[m]);
@@ -148,8 +157,8 @@ static void add_score_metric(cJSON *to, const struct score_table *t, int k)
     int all = t->methods + t->controls;
     cJSON *o = cJSON_CreateObject();
     cJSON_AddItemToArray(to, o);
-    cJSON_AddStringToObject(o, "key", metric->key);
-    cJSON_AddStringToObject(o, "title", metric->title);
+    add_text(o, "key", metric->key);
+    add_text(o, "title", metric->title);
     cJSON_AddBoolToObject(o, "higher_is_better", metric->higher_is_better);
     cJSON_AddBoolToObject(o, "tells_random", metric->tells);
     cJSON_AddBoolToObject(o, "votes", metric->votes);
@@ -159,7 +168,7 @@ static void add_score_metric(cJSON *to, const struct score_table *t, int k)
     for (int m = 0; m < all; m++) {
         cJSON *row = cJSON_CreateObject();
         cJSON_AddItemToArray(values, row);
-        cJSON_AddStringToObject(row, "method", t->method[m]);
+        add_text(row, "method", t->method[m]);
         cJSON_AddBoolToObject(row, "control", m >= t->methods);
         add_number(row, "value", t->value[k * all + m]);
         if (m >= t->methods)
@@ -179,7 +188,7 @@ static void add_scores(cJSON *to, const struct score_table *t)
         return;
     }
     cJSON *o = cJSON_AddObjectToObject(to, "scores");
-    cJSON_AddStringToObject(o, "class", explained_names[t->explained]);
+    add_text(o, "class", explained_names[t->explained]);
     add_number(o, "images", (double)t->images);
     cJSON *metrics = cJSON_AddArrayToObject(o, "metrics");
     for (int k = 0; k < t->metrics; k++)
@@ -192,7 +201,7 @@ static void add_scores(cJSON *to, const struct score_table *t)
     for (int m = 0; m < t->methods; m++) {
         cJSON *row = cJSON_CreateObject();
         cJSON_AddItemToArray(ranks, row);
-        cJSON_AddStringToObject(row, "method", t->method[m]);
+        add_text(row, "method", t->method[m]);
         add_number(row, "mean_rank", a->mean_rank[m]);
         add_number(row, "low", a->mean_interval[m].low);
         add_number(row, "high", a->mean_interval[m].high);
@@ -205,9 +214,9 @@ static void add_run(cJSON *runs, const struct run *run, const struct score_table
     const struct result *r = run->result;
     cJSON *o = cJSON_CreateObject();
     cJSON_AddItemToArray(runs, o);
-    cJSON_AddStringToObject(o, "file", r->path);
+    add_text(o, "file", r->path);
     for (int a = 0; a < RESULT_ATTRIBUTES; a++)
-        cJSON_AddStringToObject(o, attribute_names[a], r->attribute[a]);
+        add_text(o, attribute_names[a], r->attribute[a]);
     cJSON_AddBoolToObject(o, "complete", r->complete);
     if (r->progress)
         cJSON_AddStringToObject(o, "progress", r->progress);
@@ -219,7 +228,7 @@ static void add_run(cJSON *runs, const struct run *run, const struct score_table
     top1.same_conditions = false; /* published with another preprocessing */
     add_figure(o, "top1", &top1);
     if (run->doubt[0] != '\0')
-        cJSON_AddStringToObject(o, "doubt", run->doubt);
+        add_text(o, "doubt", run->doubt);
     add_number(o, "identity_error", run->identity_max);
     add_number(o, "zero_row_sum", run->zero_row_sum < 0 ? NAN : (double)run->zero_row_sum);
     add_number(o, "inconsistent", (double)run->inconsistent);
@@ -238,20 +247,20 @@ static void add_ledger(cJSON *top, const struct report *report)
         return;
     }
     cJSON *o = cJSON_AddObjectToObject(top, "ledger");
-    cJSON_AddStringToObject(o, "base", report->run[ledger->base].result->path);
+    add_text(o, "base", report->run[ledger->base].result->path);
     cJSON *entries = cJSON_AddArrayToObject(o, "entries");
     for (size_t e = 0; e < ledger->entries; e++) {
         const struct ledger_entry *entry = &ledger->entry[e];
         cJSON *to = cJSON_CreateObject();
         cJSON_AddItemToArray(entries, to);
-        cJSON_AddStringToObject(to, "file", report->run[entry->run].result->path);
-        cJSON_AddStringToObject(to, "switch", entry->key);
+        add_text(to, "file", report->run[entry->run].result->path);
+        add_text(to, "switch", entry->key);
         add_number(to, "images", (double)entry->paired.images);
         cJSON *rows = cJSON_AddArrayToObject(to, "rows");
         for (size_t i = 0; i < entry->paired.rows; i++) {
             const struct paired_row *row = &entry->paired.row[i];
             cJSON *line = add_row(rows, row->method, row->explained);
-            cJSON_AddStringToObject(line, "figure", row->figure);
+            add_text(line, "figure", row->figure);
             add_number(line, "base", row->value[0]);
             add_number(line, "switched", row->value[1]);
             add_number(line, "difference", row->value[1] - row->value[0]);
@@ -271,15 +280,15 @@ static void add_models(cJSON *top, const struct report *report)
         const struct models_table *table = &m->table[t];
         cJSON *to = cJSON_CreateObject();
         cJSON_AddItemToArray(tables, to);
-        cJSON_AddStringToObject(to, "class", explained_names[table->explained]);
+        add_text(to, "class", explained_names[table->explained]);
         cJSON *rows = cJSON_AddArrayToObject(to, "rows");
         for (size_t i = 0; i < table->rows; i++) {
             const struct models_row *row = &table->row[i];
             cJSON *line = cJSON_CreateObject();
             cJSON_AddItemToArray(rows, line);
-            cJSON_AddStringToObject(line, "file", report->run[row->run].result->path);
-            cJSON_AddStringToObject(line, "model", row->model);
-            cJSON_AddStringToObject(line, "method", row->method);
+            add_text(line, "file", report->run[row->run].result->path);
+            add_text(line, "model", row->model);
+            add_text(line, "method", row->method);
             add_number(line, "images", (double)row->images);
             cJSON *figures = cJSON_AddObjectToObject(line, "figures");
             for (int f = 0; f < LEDGER_FIGURES; f++) {

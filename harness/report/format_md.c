@@ -1,6 +1,18 @@
 /* Markdown, with columns aligned so that it also reads well in a terminal. */
 #include "format.h"
 
+#include <stdlib.h>
+
+#include "quote.h"
+
+/* A file's names hold what they will; a line stays one. */
+static void put(FILE *f, const char *before, const char *text, const char *after)
+{
+    char *safe = quote_copy(text);
+    fprintf(f, "%s%s%s", before, safe != NULL ? safe : "(no memory for this text)", after);
+    free(safe);
+}
+
 static void begin(FILE *f, const struct report *report)
 {
     (void)f;
@@ -14,22 +26,22 @@ static void end(FILE *f)
 
 static void heading(FILE *f, int level, const char *text)
 {
-    fprintf(f, "\n%.*s %s\n\n", level + 1, "####", text);
+    put(f, level == 1 ? "\n## " : "\n### ", text, "\n\n");
 }
 
 static void item(FILE *f, const char *text)
 {
-    fprintf(f, "- %s\n", text);
+    put(f, "- ", text, "\n");
 }
 
 static void paragraph(FILE *f, const char *text)
 {
-    fprintf(f, "\n%s\n", text);
+    put(f, "\n", text, "\n");
 }
 
 static void table(FILE *f, const char *caption, const struct grid *g)
 {
-    fprintf(f, "\n**%s**\n\n", caption);
+    put(f, "\n**", caption, "**\n\n");
     grid_markdown(g, f);
 }
 

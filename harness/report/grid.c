@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "quote.h"
+
 void grid_begin(struct grid *g, const char *align)
 {
     *g = (struct grid){ .columns = strlen(align) };
@@ -12,8 +14,20 @@ void grid_begin(struct grid *g, const char *align)
     memcpy(g->align, align, g->columns + 1);
 }
 
+/* On one line, whatever a file's names hold. */
+static char *one_line(char *text)
+{
+    char *safe = quote_copy(text);
+    free(text);
+    for (char *p = safe; p != NULL && *p != '\0'; p++)
+        if (*p == '\n' || *p == '\t')
+            *p = ' ';
+    return safe;
+}
+
 void grid_cell(struct grid *g, const char *format, ...)
 {
+    char *text;
     if (g->failed)
         return;
     char **grown = realloc(g->cell, (g->cells + 1) * sizeof *grown);
@@ -21,8 +35,11 @@ void grid_cell(struct grid *g, const char *format, ...)
         g->cell = grown;
     va_list arguments;
     va_start(arguments, format);
-    g->failed = !grown || vasprintf(&g->cell[g->cells], format, arguments) < 0;
+    bool made = grown != NULL && vasprintf(&text, format, arguments) >= 0;
     va_end(arguments);
+    if (made)
+        g->cell[g->cells] = one_line(text);
+    g->failed = !made || g->cell[g->cells] == NULL;
     if (!g->failed)
         g->cells++;
 }

@@ -62,6 +62,11 @@ enum status plan_set_order(struct plan *, const char *order, struct error *err);
 
 /* Forward passes that classify views of one image, at most. */
 size_t plan_forwards(const struct plan *);
+
+/* Reads every map of [maps] that the run would take. E_DATA: more images than data.max_unreadable
+ * allows would be left out; E_IO: a file cannot be read. */
+enum status plan_check_maps(const struct plan *, struct error *err);
+
 /* What was loaded, and what is going to be done with it, by so many ranks. */
 void plan_print(const struct plan *, int ranks, FILE *);
 

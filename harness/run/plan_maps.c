@@ -1,5 +1,6 @@
 /* The part of a plan that comes from files of maps. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -84,4 +85,52 @@ enum status plan_open_maps(struct plan *p, struct error *err)
             TRY(open_map(p, i, map, err));
     }
     return OK;
+}
+
+/* Whether the maps of image `index` can all be read into `map`. */
+static enum status try_maps(const struct plan *p, size_t index, float *map, struct error *err)
+{
+    for (int m = 0; m < p->method_count; m++)
+        for (int c = 0; p->files[m] != NULL && c < CLASS_CHOICES; c++)
+            if (p->classes[c] && plan_has_own(p, m, (enum class_choice)c))
+                TRY(map_file_read(p->files[m], p->data->ids[index], c == CLASS_TARGET, map, err));
+    return OK;
+}
+
+static enum status judge_maps(const struct plan *p, size_t bad, const struct error *first,
+                              struct error *err)
+{
+    double share = p->images > 0 ? (double)bad / (double)p->images : 0;
+    if (share > p->v->data.max_unreadable)
+        return fail(err, E_DATA,
+                    "%zu of %zu images would be left out for lack of a map, %.3g %%; "
+                    "data.max_unreadable allows %.3g %%; the first: %s",
+                    bad, p->images, 100 * share, 100 * p->v->data.max_unreadable, first->text);
+    if (bad > 0)
+        log_warn("%zu of %zu images would be left out for lack of a map; the first: %s", bad,
+                 p->images, first->text);
+    return OK;
+}
+
+enum status plan_check_maps(const struct plan *p, struct error *err)
+{
+    size_t cells = 0, bad = 0;
+    struct error first = { 0 }, own;
+    for (int m = 0; m < p->method_count; m++) {
+        size_t side = p->files[m] != NULL ? (size_t)map_file_info(p->files[m])->side : 0;
+        cells = side * side > cells ? side * side : cells;
+    }
+    float *map = malloc((cells + 1) * sizeof *map);
+    enum status status = map != NULL ? OK : fail(err, E_NOMEM, "out of memory for a map");
+    for (size_t i = 0; i < p->images && cells > 0 && status == OK; i++) {
+        enum status had = try_maps(p, i, map, &own);
+        if (had == E_DATA && bad++ == 0)
+            first = own;
+        else if (had != OK && had != E_DATA) {
+            *err = own;
+            status = had;
+        }
+    }
+    free(map);
+    return status == OK ? judge_maps(p, bad, &first, err) : status;
 }

@@ -90,152 +90,6 @@ void store_remove_folder(const char *path)
     rmdir(path);
 }
 
-static bool is_shard(const char *name)
-{
-    return strncmp(name, "shard-", 6) == 0;
-}
-
-/* Path of a shard that can be opened; "" where there is none. One that cannot is left for the merge
- * to name. */
-static void find_shard(const struct store *s, char out[STORE_PATH])
-{
-    DIR *d = opendir(s->parts);
-    bool found = false;
-    out[0] = '\0';
-    if (d == NULL)
-        return;
-    for (struct dirent *e; !found && (e = readdir(d)) != NULL;) {
-        size_t len = strlen(e->d_name);
-        if (!is_shard(e->d_name) || len < 3 || strcmp(e->d_name + len - 3, ".h5") != 0)
-            continue;
-        snprintf(out, STORE_PATH, "%s/%s", s->parts, e->d_name);
-        h5_lock();
-        h5_quiet();
-        hid_t file = H5Fopen(out, H5F_ACC_RDONLY, H5P_DEFAULT);
-        found = file >= 0;
-        if (found)
-            H5Fclose(file);
-        h5_unlock();
-    }
-    closedir(d);
-}
-
-/* A shard or an OUTPUT whose images are in `order`: the run's own, or one that it can take over. */
-static enum status take_order(struct store *s, const char *path, const char *order,
-                              struct error *err)
-{
-    if (strcmp(order, s->order_name) == 0)
-        return OK;
-    if (s->id.images < s->id.total)
-        return fail(
-            err, E_CONFIG,
-            "%s: was begun with images in another order (%s) than run.limit and data.subset "
-            "ask for (%s); take another run.output, or start over with --fresh",
-            path, order, s->order_name);
-    store_adopt_order(s, order);
-    return OK;
-}
-
-/* OUTPUT is whole: is it what is wanted, or a part of it? */
-static enum status judge_output(struct store *s, hid_t file, struct error *err)
-{
-    char order[64];
-    size_t rows = store_read_extent(file, order);
-    if (rows == 0)
-        return fail(err, E_DATA, "%s: has no images", s->output);
-    if (rows > s->id.images)
-        return fail(err, E_CONFIG,
-                    "%s: has %zu images, and run.limit asks for %zu; take another run.output, or "
-                    "start over with --fresh",
-                    s->output, rows, s->id.images);
-    s->complete = rows == s->id.images;
-    if (s->complete && rows == s->id.total)
-        return OK; /* in whatever order they were computed */
-    s->extendable = s->complete ? 0 : rows;
-    return take_order(s, s->output, order, err);
-}
-
-static enum status judge_shard(struct store *s, const char *path, hid_t file, struct error *err)
-{
-    int64_t size = 0;
-    char order[64];
-    TRY(h5_get_int(file, "shard_size", &size, err));
-    if (size > 0 && (size_t)size != s->id.shard_size) {
-        log_info("continuing with shards of %lld images, as before, not %zu", (long long)size,
-                 s->id.shard_size);
-        s->id.shard_size = (size_t)size;
-    }
-    store_read_extent(file, order);
-    return take_order(s, path, order, err);
-}
-
-static enum status compare_file(struct store *s, const char *path, bool shard, struct error *err)
-{
-    h5_lock();
-    h5_quiet();
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    enum status status;
-    if (file < 0)
-        status =
-            fail(err, E_CONFIG,
-                 "%s: is there and is no HDF5 file; take another run.output, or replace it with "
-                 "--fresh",
-                 path);
-    else
-        status = store_compare_identity(s, path, file, err);
-    if (status == OK)
-        status = shard ? judge_shard(s, path, file, err) : judge_output(s, file, err);
-    if (file >= 0)
-        H5Fclose(file);
-    h5_unlock();
-    return status;
-}
-
-/* Shards that reach beyond the run's images are refused; those that an earlier limit cut short
- * where this run goes on are removed, to be made anew. */
-static enum status check_extents(struct store *s, struct error *err)
-{
-    DIR *d = opendir(s->parts);
-    enum status status = OK;
-    if (d == NULL)
-        return OK;
-    for (struct dirent *e; status == OK && (e = readdir(d)) != NULL;) {
-        size_t shard, count;
-        char path[STORE_PATH];
-        if (!store_parse_shard(s, e->d_name, &shard, &count))
-            continue;
-        if (shard * s->id.shard_size + count > s->id.images) {
-            status = fail(err, E_CONFIG,
-                          "%s: has images past the first %zu, which run.limit asks for; take "
-                          "another run.output, or start over with --fresh",
-                          s->parts, s->id.images);
-            break;
-        }
-        store_shard_path(s, shard, path);
-        if (strcmp(strrchr(path, '/') + 1, e->d_name) != 0)
-            unlinkat(dirfd(d), e->d_name, 0);
-    }
-    closedir(d);
-    return status;
-}
-
-/* Decides what becomes of what lies there. Shards speak first: where there are some, OUTPUT is what
- * they were meant to replace. */
-static enum status look_around(struct store *s, bool fresh, struct error *err)
-{
-    char shard[STORE_PATH];
-    if (fresh) {
-        sweep(s->parts, is_shard);
-        return OK;
-    }
-    find_shard(s, shard);
-    if (shard[0] != '\0') {
-        TRY(compare_file(s, shard, true, err));
-        return check_extents(s, err);
-    }
-    return access(s->output, F_OK) == 0 ? compare_file(s, s->output, false, err) : OK;
-}
-
 /* How many shards there are follows from their size; none is looked for yet. */
 static enum status number_shards(struct store *s, struct error *err)
 {
@@ -307,8 +161,18 @@ static enum status new_store(const char *output, const struct store_identity *id
         return fail(err, E_NOMEM, "out of memory opening %s", output);
     if (s->id.total == 0)
         s->id.total = s->id.images;
-    store_adopt_order(s, s->id.order);
+    if (id->config != NULL)
+        store_adopt_order(s, s->id.order);
     return OK;
+}
+
+/* Starts over, unless that is what an interrupted run has begun. */
+static enum status begin_anew(struct store *s, struct error *err)
+{
+    if (store_began_anew(s, true))
+        return OK;
+    sweep(s->parts, store_is_shard);
+    return store_mark_anew(s, err);
 }
 
 static enum status take_hold(struct store *s, bool fresh, struct error *err)
@@ -320,7 +184,7 @@ static enum status take_hold(struct store *s, bool fresh, struct error *err)
     sweep(s->parts, is_stale);
     snprintf(done, sizeof done, "%s.done", s->parts);
     store_remove_folder(done); /* of a run that was killed while tidying up */
-    TRY(look_around(s, fresh, err));
+    TRY(fresh ? begin_anew(s, err) : store_look_around(s, true, err));
     TRY(number_shards(s, err));
     count_shards(s);
     return OK;
@@ -353,6 +217,32 @@ enum status store_open(const char *output, const struct store_identity *id, bool
 {
     enum status status = new_store(output, id, out, err);
     return opened(status == OK ? take_hold(*out, fresh, err) : status, out);
+}
+
+enum status store_look(const char *output, const struct store_identity *id, bool fresh,
+                       struct store_found *found, struct error *err)
+{
+    struct store *s;
+    *found = (struct store_found){ 0 };
+    enum status status = new_store(output, id, &s, err);
+    if (status == OK)
+        status = store_look_at_lock(s, err);
+    bool known = id->config != NULL, anew = fresh;
+    if (status == OK && known && fresh)
+        anew = !store_began_anew(s, false);
+    else if (status == OK && known)
+        status = store_look_around(s, false, err);
+    if (status == OK && known)
+        status = number_shards(s, err);
+    if (status == OK && known && !anew) {
+        count_shards(s);
+        found->complete = s->complete;
+        found->shards = s->shards;
+        found->done = s->done;
+        found->extendable = s->extendable;
+    }
+    store_close(s);
+    return status;
 }
 
 enum status store_join(const char *output, const struct store_identity *id, const char *run_id,
@@ -399,6 +289,7 @@ void store_close(struct store *s)
         char path[STORE_PATH];
         snprintf(path, sizeof path, "%s/lock", s->parts);
         unlink(path);
+        store_unmark(s);
         rmdir(s->parts);
     }
     if (s->lock >= 0)

@@ -44,10 +44,21 @@ struct store;
 /* Takes hold of OUTPUT and its parts; no second run may have them. Continues with the shards that
  * are there, in their size. E_CONFIG: they belong to another run (what differs is said), another
  * run is at work, or the folder cannot be written. With `fresh` shards that are there are removed,
- * and OUTPUT is replaced once the run is done. */
+ * unless an interrupted run with `fresh` and of the same identity left them, and OUTPUT is replaced
+ * once the run is done. */
 enum status store_open(const char *output, const struct store_identity *, bool fresh,
                        struct store **out, struct error *err);
 void store_close(struct store *); /* accepts NULL */
+
+struct store_found {
+    bool complete;       /* OUTPUT is there and belongs to this very run */
+    size_t shards, done; /* of them are there; 0 where it starts over */
+    size_t extendable;   /* images of an OUTPUT that is a shorter run's */
+};
+/* What store_open would find, without touching anything: E_CONFIG where it would refuse. An
+ * identity whose config is NULL is not known yet: only the lock is looked at. */
+enum status store_look(const char *output, const struct store_identity *, bool fresh,
+                       struct store_found *found, struct error *err);
 
 /* For the other processes of a run whose first one holds the store open: `id` as theirs, with the
  * leader's shard size, and its store_run_id. Such a store writes shards and does nothing else.
@@ -86,8 +97,8 @@ bool store_is_unfinished(const char *output);
 enum status store_collect(const char *output, const char *to, struct store_progress *,
                           struct error *err);
 
-/* E_CONFIG where store_open would surely fail for lack of a right; touches nothing. Folders that
- * are missing are made by store_open. */
+/* E_CONFIG where store_open would surely fail for lack of a right: tried with a folder that is
+ * removed at once. Folders that are missing are made by store_open. */
 enum status store_check(const char *output, struct error *err);
 
 /* Whether the file system of a folder has no locks; a sentence about it in `out`. */

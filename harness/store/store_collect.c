@@ -1,11 +1,9 @@
 /* What an unfinished run has so far: its shards, joined without its config, for readers. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,20 +37,6 @@ static int is_finished_shard(const struct dirent *e)
     size_t length = strlen(e->d_name);
     return strncmp(e->d_name, "shard-", 6) == 0 && length > 3 &&
            strcmp(e->d_name + length - 3, ".h5") == 0;
-}
-
-static bool is_at_work(const char *parts)
-{
-    char path[STORE_PATH + 16];
-    snprintf(path, sizeof path, "%s/owner", parts);
-    if (access(path, F_OK) == 0)
-        return true;
-    snprintf(path, sizeof path, "%s/lock", parts);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (fd >= 0)
-        close(fd);
-    return held;
 }
 
 bool store_is_unfinished(const char *output)
@@ -298,7 +282,7 @@ enum status store_collect(const char *output, const char *to, struct store_progr
     struct collecting c = { .err = err, .to = -1, .from = -1 };
     *out = (struct store_progress){ 0 };
     snprintf(parts, sizeof parts, "%s.parts", output);
-    out->at_work = is_at_work(parts);
+    out->at_work = store_is_at_work(parts);
     int count = scandir(parts, &names, is_finished_shard, alphasort);
     if (count < 0)
         return fail(err, E_IO, "%s: %s", parts, strerror(errno));

@@ -1,6 +1,8 @@
 /* The folder that a result is to lie in. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,15 +20,57 @@ static void folder_of(const char *file, char folder[STORE_PATH])
         slash[slash == folder] = '\0';
 }
 
+/* Rights are not all: /proc takes nothing, nor does a full disk. */
+static enum status try_folder(const char *folder, struct error *err)
+{
+    char path[STORE_PATH + 20];
+    snprintf(path, sizeof path, "%s/evalh-XXXXXX", folder);
+    if (mkdtemp(path) == NULL)
+        return fail(err, E_CONFIG, "cannot write into folder '%s': %s", folder, strerror(errno));
+    rmdir(path);
+    return OK;
+}
+
+/* Of folders that are not there yet, too. */
+static enum status check_lengths(const char *output, struct error *err)
+{
+    for (const char *name = output; *name != '\0'; name += strspn(name, "/")) {
+        size_t length = strcspn(name, "/");
+        if (length > NAME_MAX)
+            return fail(err, E_CONFIG, "a name in it has %zu characters; at most %d are possible",
+                        length, NAME_MAX);
+        name += length;
+    }
+    return OK;
+}
+
+/* The folder of shards, too: its name is the longer one. */
+static enum status check_names(const char *output, struct error *err)
+{
+    char parts[STORE_PATH + 20];
+    struct stat about;
+    snprintf(parts, sizeof parts, "%s.parts", output);
+    if (stat(output, &about) == 0 && !S_ISREG(about.st_mode))
+        return fail(err, E_CONFIG, "is there and is not a file");
+    if (stat(parts, &about) != 0 && errno != ENOENT)
+        return fail(err, E_CONFIG, "cannot write there: '%s': %s", parts, strerror(errno));
+    if (stat(parts, &about) == 0 && !S_ISDIR(about.st_mode))
+        return fail(err, E_CONFIG, "cannot write there: '%s' is not a folder", parts);
+    if (stat(parts, &about) == 0 && access(parts, W_OK | X_OK) != 0)
+        return fail(err, E_CONFIG, "cannot write into folder '%s': %s", parts, strerror(errno));
+    return OK;
+}
+
 enum status store_check(const char *output, struct error *err)
 {
     char folder[STORE_PATH];
     struct stat about;
     if (strlen(output) > 4096)
         return fail(err, E_CONFIG, "a path longer than 4096 characters");
+    TRY(check_lengths(output, err));
     folder_of(output, folder);
-    while (stat(folder, &about) != 0) { /* what is missing will be made */
-        if (errno != ENOENT)
+    while (stat(folder, &about) != 0) {                    /* what is missing will be made */
+        if (errno != ENOENT || lstat(folder, &about) == 0) /* a link to nowhere */
             return fail(err, E_CONFIG, "cannot write there: folder '%s': %s", folder,
                         strerror(errno));
         char above[STORE_PATH];
@@ -37,9 +81,8 @@ enum status store_check(const char *output, struct error *err)
         return fail(err, E_CONFIG, "cannot write there: '%s' is not a folder", folder);
     if (access(folder, W_OK | X_OK) != 0)
         return fail(err, E_CONFIG, "cannot write into folder '%s': %s", folder, strerror(errno));
-    if (stat(output, &about) == 0 && !S_ISREG(about.st_mode))
-        return fail(err, E_CONFIG, "is there and is not a file");
-    return OK;
+    TRY(try_folder(folder, err));
+    return check_names(output, err);
 }
 
 enum status store_make_folders(const char *output, struct error *err)

@@ -38,12 +38,30 @@ size_t store_read_extent(hid_t file, char order[64]);
 /* What a shard's name says; false where it is no finished shard's. */
 bool store_parse_shard(const struct store *, const char *name, size_t *shard, size_t *count);
 
+/* Decides what becomes of what lies there. Shards speak first: where there are some, OUTPUT is what
+ * they were meant to replace. Without `hold` of the store nothing is touched. */
+enum status store_look_around(struct store *, bool hold, struct error *err);
+bool store_is_shard(const char *name);
+/* The same for shards alone; *any: there are some. */
+enum status store_look_at_shards(struct store *, bool hold, bool *any, struct error *err);
+
+/* A run that starts over leaves a mark beside its shards, so that the same command goes on with
+ * them after an interruption. Whether the shards that are there are such a run's, and this run's:
+ */
+bool store_began_anew(struct store *, bool hold);
+enum status store_mark_anew(const struct store *, struct error *err);
+/* What is there is damaged: the next run that starts over does so from nothing. */
+void store_unmark(const struct store *);
+
 /* The folders that OUTPUT is to lie in, as far as they are missing. E_CONFIG. */
 enum status store_make_folders(const char *output, struct error *err);
 /* Locks the file open at `fd`, whose path is for messages, or, where the file system has no locks,
  * makes parts/owner. E_CONFIG: another run has it. store_unlock removes what store_lock made. */
 enum status store_lock(struct store *, int fd, const char *path, struct error *err);
 void store_unlock(struct store *);
+/* Whether another run has the lock; it is not kept. */
+enum status store_look_at_lock(const struct store *, struct error *err);
+bool store_is_at_work(const char *parts);
 
 /* A folder of ours with all files in it. */
 void store_remove_folder(const char *path);

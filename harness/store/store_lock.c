@@ -34,6 +34,14 @@ static bool owner_is_gone(const char *path)
            pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
+static enum status taken(const char *path, struct error *err)
+{
+    return fail(err, E_CONFIG,
+                "%s: another evalh run is at work on this output; where none is, remove the file "
+                "(it says whose it is)",
+                path);
+}
+
 /* Creating a file that must not be there is atomic, also on NFS. */
 static enum status own(const struct store *s, int reason, struct error *err)
 {
@@ -43,10 +51,7 @@ static enum status own(const struct store *s, int reason, struct error *err)
         unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0 && errno == EEXIST)
-        return fail(err, E_CONFIG,
-                    "%s: another evalh run is at work on this output; where none is, remove the "
-                    "file (it says whose it is)",
-                    path);
+        return taken(path, err);
     if (fd < 0)
         return fail(err, E_CONFIG, "%s: cannot write: %s", path, strerror(errno));
     gethostname(host, sizeof host - 1);
@@ -56,13 +61,18 @@ static enum status own(const struct store *s, int reason, struct error *err)
     return OK;
 }
 
+static enum status at_work(const char *path, struct error *err)
+{
+    return fail(err, E_CONFIG, "%s: another evalh run is at work on this output", path);
+}
+
 enum status store_lock(struct store *s, int fd, const char *path, struct error *err)
 {
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)
         return OK;
     int reason = errno;
     if (reason == EWOULDBLOCK)
-        return fail(err, E_CONFIG, "%s: another evalh run is at work on this output", path);
+        return at_work(path, err);
     if (!has_no_locks(reason))
         return fail(err, E_CONFIG, "%s: cannot lock: %s", path, strerror(reason));
     TRY(own(s, reason, err));
@@ -77,6 +87,39 @@ void store_unlock(struct store *s)
     if (s->owns)
         unlink(path);
     s->owns = false;
+}
+
+/* Whether a process holds the lock of the folder of shards; the lock is not kept. */
+static bool is_locked(const char *parts, char path[STORE_PATH])
+{
+    snprintf(path, STORE_PATH, "%s/lock", parts);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return locked;
+}
+
+static bool is_owned(const char *parts, char path[STORE_PATH])
+{
+    snprintf(path, STORE_PATH, "%s/owner", parts);
+    return access(path, F_OK) == 0 && !owner_is_gone(path);
+}
+
+bool store_is_at_work(const char *parts)
+{
+    char path[STORE_PATH];
+    return is_owned(parts, path) || is_locked(parts, path);
+}
+
+enum status store_look_at_lock(const struct store *s, struct error *err)
+{
+    char path[STORE_PATH];
+    if (is_locked(s->parts, path))
+        return at_work(path, err);
+    if (access(path, F_OK) == 0 && access(path, R_OK | W_OK) != 0)
+        return fail(err, E_CONFIG, "%s: cannot write: %s", path, strerror(errno));
+    return is_owned(s->parts, path) ? taken(path, err) : OK;
 }
 
 bool store_locks_missing(const char *folder, char *out, size_t size)

@@ -259,6 +259,8 @@ enum status store_merge(struct store *s, struct records *layout,
         status = sync_file(path, err);
     if (status == OK)
         status = rename_synced(path, s->output, err);
+    if (status == E_DATA)
+        store_unmark(s);
     if (status != OK) {
         unlink(path);
         return status;

@@ -1,7 +1,9 @@
 #include "log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "quote.h"
 
@@ -17,10 +19,16 @@ void log_at(enum log_level level, const char *format, ...)
     static const char *const prefix[] = { "error: ", "warning: ", "", "debug: " };
     if (level > threshold)
         return;
-    char line[1400], safe[2 * sizeof line];
+    char *line;
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    bool made = vasprintf(&line, format, args) >= 0;
     va_end(args);
-    fprintf(stderr, "evalh: %s%s\n", prefix[level], quote_message(safe, sizeof safe, line));
+    if (!made)
+        return;
+    char *safe = quote_copy(line);
+    if (safe != NULL)
+        fprintf(stderr, "evalh: %s%s\n", prefix[level], safe);
+    free(safe);
+    free(line);
 }

@@ -1,9 +1,11 @@
 #include "quote.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The length of the valid UTF-8 character at s (RFC 3629: shortest form, no surrogates, up to
  * U+10FFFF), its code point in *code; 0 where there is none. */
@@ -82,6 +84,94 @@ char *quote_message(char *out, size_t size, const char *message)
 {
     return put_quoted(out, size, message, strlen(message), true);
 }
+
+char *quote_copy(const char *message)
+{
+    size_t size = 4 * strlen(message) + 8; /* every byte as \\xNN */
+    char *copy = malloc(size);
+    return copy != NULL ? quote_message(copy, size, message) : NULL;
+}
+
+/* ---- a stream -------------------------------------------------------------------------------- */
+
+struct stream {
+    int fd;
+    char begun[3]; /* a character that came in two pieces */
+    size_t begun_length;
+};
+
+/* How many of the last bytes begin a character that is not all there; 0 to 3. */
+static size_t open_end(const uint8_t *s, size_t length)
+{
+    for (size_t back = 1; back <= 3 && back <= length; back++) {
+        uint8_t first = s[length - back];
+        if ((first & 0xc0) == 0x80)
+            continue;
+        size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+        return n > back ? back : 0;
+    }
+    return 0;
+}
+
+static bool write_all(int fd, const char *text, size_t length)
+{
+    while (length > 0) {
+        ssize_t n = write(fd, text, length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        text += n;
+        length -= (size_t)n;
+    }
+    return true;
+}
+
+/* 0 tells stdio of an error. */
+static ssize_t put_stream(void *cookie, const char *bytes, size_t size)
+{
+    struct stream *s = cookie;
+    size_t length = s->begun_length + size, room = 4 * length + 8;
+    char *all = malloc(length + room);
+    if (all == NULL)
+        return 0;
+    memcpy(all, s->begun, s->begun_length);
+    memcpy(all + s->begun_length, bytes, size);
+    size_t open = open_end((const uint8_t *)all, length);
+    s->begun_length = open;
+    memcpy(s->begun, all + length - open, open);
+    put_quoted(all + length, room, all, length - open, true);
+    bool good = write_all(s->fd, all + length, strlen(all + length));
+    free(all);
+    return good ? (ssize_t)size : 0;
+}
+
+static int close_stream(void *cookie)
+{
+    struct stream *s = cookie;
+    char end[4 * sizeof s->begun + 4];
+    put_quoted(end, sizeof end, s->begun, s->begun_length, true);
+    bool good = write_all(s->fd, end, strlen(end));
+    free(s);
+    return good ? 0 : -1;
+}
+
+FILE *quote_stream(int fd)
+{
+    struct stream *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->fd = fd;
+    FILE *f =
+        fopencookie(s, "w", (cookie_io_functions_t){ .write = put_stream, .close = close_stream });
+    if (f == NULL)
+        free(s);
+    else
+        setvbuf(f, NULL, isatty(fd) == 1 ? _IOLBF : _IOFBF, BUFSIZ);
+    return f;
+}
+
+/* ---- arguments of messages ------------------------------------------------------------------- */
 
 struct quoted quote_n(const void *bytes, size_t length)
 {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* Room for a quotation of the default length, with its NUL. */
 enum { QUOTE_LENGTH = 120, QUOTE_SIZE = QUOTE_LENGTH + 1 };
@@ -20,6 +21,13 @@ char *quote_bytes(char *out, size_t size, const void *bytes, size_t length);
 /* The same for a finished message, which may quote already: backslashes, line ends and tabs stay.
  * Every line that is logged goes through it, so that nothing from a file reaches a terminal raw. */
 char *quote_message(char *out, size_t size, const char *message);
+
+/* The same in memory of its own; NULL where there is none. */
+char *quote_copy(const char *message);
+
+/* A stream for text: what is written to it reaches `fd`, which it does not close, as quote_message
+ * says. The program's standard output is one. NULL where there is no memory. */
+FILE *quote_stream(int fd);
 
 /* For arguments of fail() and printf:  fail(err, E_DATA, "tensor '%s'", quote(name).text)
  * A NULL text is "". */
