@@ -57,6 +57,26 @@ size_t explainer_map_values(const struct explainer *); /* of one image */
 size_t explainer_map_at(const struct explainer *, int image, int method, enum class_choice);
 int explainer_side(const struct explainer *, int method);
 
+/* Whether a method begins at images of the data set, which explainer_references gives. */
+bool explain_needs_references(const struct explain_method *);
+/* The images that they are, on the host, each [S, S, 3]: they are taken over to the device. Before
+ * explainer_run, where a method needs them. */
+enum status explainer_references(struct explainer *, const uint8_t *const *rgb, int count,
+                                 struct error *err);
+
+/* What explaining an image costs in passes through all layers; a gradient that goes through a part
+ * of them counts for that part, and what it takes to know a layer's activations again is in it. */
+struct explain_passes {
+    double forward, backward;
+    double once; /* forward passes that serve all images: of each thread that explains */
+};
+/* Planned, of one method (by its place) alone, or of all (-1), which share what they can. Of both
+ * classes, should an image's target not be the predicted one. */
+enum status explainer_plan(const struct explainer *, int method, struct explain_passes *out,
+                           struct error *err);
+/* Made so far, of all images together; `once` is among the forward ones. */
+struct explain_passes explainer_passes(const struct explainer *);
+
 /* Bytes of device memory that it holds: weights and workspaces of all its passes. */
 size_t explainer_bytes(const struct explainer *);
 

@@ -60,6 +60,11 @@ static enum status choose_methods(struct explain_figure *p, const struct options
         for (int k = 0; status == OK && k < p->model_count; k++)
             if (engine_method(p->models[k].inference.engine, w) == NULL)
                 status = unknown_method(w, p->models[k].inference.engine, err);
+        if (status == OK && engine_method(first, w)->references)
+            status = fail(err, E_CONFIG,
+                          "--methods: '%s' begins at images of a data set, and there is none here; "
+                          "evalh run has one",
+                          w);
         if (status == OK && p->method_count == EXPLAIN_METHODS)
             status = fail(err, E_CONFIG, "--methods: more than %d", EXPLAIN_METHODS);
         if (status == OK)

@@ -169,6 +169,9 @@ static void describe(const struct plan *plan, struct description *d)
     };
     memcpy(d->attribute, known, sizeof known);
     d->count = sizeof known / sizeof *known;
+    if (plan->references != NULL)
+        d->attribute[d->count++] =
+            (struct store_attribute){ .name = "references", .text = plan->references };
     for (int i = 0; i < info->identity_count; i++) /* the store writes those that decide */
         if (!info->identity[i].decides)
             d->attribute[d->count++] = (struct store_attribute){ .name = info->identity[i].name,

@@ -103,10 +103,11 @@ enum key_effect {
 struct config_key {
     const char *section, *name;
     enum key_type type;
-    const char *initial;      /* default, as a file would say it; NULL: not set */
-    double low, high;         /* KEY_INT, KEY_REAL: inclusive */
-    const char *const *names; /* NULL-terminated: choices; KEY_INT: names[0] is the special word */
-    int first;                /* value of names[0] */
+    const char *initial; /* default, as a file would say it; NULL: not set */
+    double low, high;    /* KEY_INT, KEY_REAL: inclusive */
+    const char *const
+        *names; /* NULL-terminated: choices; of a number names[0] is the special word */
+    int first;  /* value of names[0] */
     enum key_effect shapes_result;
     size_t offset; /* in struct config_values */
     const char *doc;

@@ -35,10 +35,12 @@ static const char *const word_off[] = { "off", NULL };
     {                                                                                              \
         s, k, KEY_INT, initial, low, high, word, value, shapes, AT(field), doc                     \
     }
-#define REAL(s, k, field, initial, low, high, shapes, doc)                                         \
+#define REAL_OR(s, k, field, initial, low, high, word, value, shapes, doc)                         \
     {                                                                                              \
-        s, k, KEY_REAL, initial, low, high, NULL, 0, shapes, AT(field), doc                        \
+        s, k, KEY_REAL, initial, low, high, word, value, shapes, AT(field), doc                    \
     }
+#define REAL(s, k, field, initial, low, high, shapes, doc)                                         \
+    REAL_OR(s, k, field, initial, low, high, NULL, 0, shapes, doc)
 #define CHOICE(s, k, field, initial, names, first, shapes, doc)                                    \
     {                                                                                              \
         s, k, KEY_CHOICE, initial, 0, 0, names, first, shapes, AT(field), doc                      \
@@ -47,15 +49,18 @@ static const char *const word_off[] = { "off", NULL };
     {                                                                                              \
         s, k, KEY_SET, initial, 0, 0, names, 0, shapes, AT(field), doc                             \
     }
-/* Rows of EXPLAIN_SWITCHES. A word that stands for a number outside the range is the default. */
+/* Rows of EXPLAIN_SWITCHES. A default outside the range is a word. */
+#define WORD_OF(initial, value, low, high)                                                         \
+    ((value) >= (low) && (value) <= (high) ? NULL : (const char *const[]){ initial, NULL })
 #define SWITCH_AT(field) explain.options.field
 #define EXPLAIN_CHOICE(NAME, field, initial, value, words, first, published, ablation, doc)        \
     CHOICE("explain", #field, SWITCH_AT(field), initial, words, first, RESULT, doc),
 #define EXPLAIN_WHOLE(NAME, field, initial, value, low, high, published, ablation, doc)            \
     INT("explain", #field, SWITCH_AT(field), initial, low, high,                                   \
-        ((const char *const[]){ initial, NULL }), value, RESULT, doc),
+        WORD_OF(initial, value, low, high), value, RESULT, doc),
 #define EXPLAIN_REAL(NAME, field, initial, value, low, high, published, ablation, doc)             \
-    REAL("explain", #field, SWITCH_AT(field), initial, low, high, RESULT, doc),
+    REAL_OR("explain", #field, SWITCH_AT(field), initial, low, high,                               \
+            WORD_OF(initial, value, low, high), value, RESULT, doc),
 #define EXPLAIN_SWITCH(NAME, field, published, doc)                                                \
     CHOICE("explain", #field, SWITCH_AT(field), "protocol", tristate_names, -1, RESULT, doc),
 

@@ -119,7 +119,10 @@ static enum status parse_number(struct config *c, size_t key, const char *text, 
     const struct config_key *k = &config_keys[key];
     bool whole = k->type == KEY_INT;
     if (k->names != NULL && strcmp(text, k->names[0]) == 0) {
-        *(int64_t *)out = k->first;
+        if (whole)
+            *(int64_t *)out = k->first;
+        else
+            *(double *)out = k->first;
         return OK;
     }
     char *end;

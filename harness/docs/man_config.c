@@ -69,13 +69,12 @@ static void print_range(FILE *f, const struct config_key *k)
         print_words(f, "A list, with commas between", k);
         break;
     case KEY_INT:
-        fprintf(f, "A whole number, %.16g ... %.16g", k->low, k->high);
+    case KEY_REAL:
+        fprintf(f, "A %snumber, %.16g ... %.16g", k->type == KEY_INT ? "whole " : "", k->low,
+                k->high);
         if (k->names != NULL)
             fprintf(f, ", or \\fB%s\\fR", k->names[0]);
         fputs(".\n", f);
-        break;
-    case KEY_REAL:
-        fprintf(f, "A number, %.16g ... %.16g.\n", k->low, k->high);
         break;
     case KEY_TEXT:
         if (is_key(k, "data", "kind"))

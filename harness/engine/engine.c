@@ -52,6 +52,7 @@ void engine_close(struct engine *e)
     free(e->methods);
     free(e->prepared);
     free(e->map_offset);
+    free(e->references);
     free(e);
 }
 
@@ -146,6 +147,22 @@ enum status engine_prepare(struct engine *e, const struct engine_method *const *
         return status;
     TRY(engine_halve(e, err));
     return OK;
+}
+
+enum status engine_references(struct engine *e, uint8_t *rgb, int count, struct error *err)
+{
+    free(e->references);
+    e->references = rgb;
+    e->reference_count = count;
+    return e->kind->refer != NULL ? e->kind->refer(e, err) : OK;
+}
+
+enum status engine_plan(const struct engine *e, int method, struct explain_passes *out,
+                        struct error *err)
+{
+    if (e->kind->plan == NULL)
+        return fail(err, E_ABSENT, "%s: its passes are not known", e->info.name);
+    return e->kind->plan(e, method, out, err);
 }
 
 const struct engine_method *engine_method(const struct engine *e, const char *name)

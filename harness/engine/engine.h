@@ -56,6 +56,7 @@ struct engine_method {
     bool class_agnostic; /* its map is the same whichever class is explained */
     bool control;        /* no explanation, but what explanations are compared with */
     bool in_double;      /* computed in double where explain.precision is auto */
+    bool references;     /* begins at images of the data set: engine_references */
     int side;            /* of its maps [side, side]: 1 to image_size */
 };
 
@@ -100,6 +101,10 @@ struct engine_kind {
     /* Methods under these options: how large their maps are. NULL: as open says. */
     void (*settle)(struct engine *, const struct explain_options *);
     enum status (*prepare)(struct engine *, const struct explain_options *, struct error *);
+    /* Takes engine->references to the device. NULL: no method needs any. */
+    enum status (*refer)(struct engine *, struct error *);
+    /* Passes of a prepared method, or of all (-1). NULL: nothing is known of them. */
+    enum status (*plan)(const struct engine *, int method, struct explain_passes *, struct error *);
     /* Memory ran out on the device, and info.batch has become less: gives up what works on a batch
      * and takes it anew; `prepared` says whether that includes explanations. */
     enum status (*shrink)(struct engine *, bool prepared, struct error *);
@@ -123,6 +128,8 @@ struct engine {
     size_t *map_offset; /* [prepared_count + 1] floats from an image's first map */
     int prepared_count;
     bool classes[CLASS_CHOICES];
+    uint8_t *references; /* [reference_count, S, S, 3] on the host, or NULL */
+    int reference_count;
     bool started, halved;
     void (*heard)(void *listener, size_t forwards); /* see engine_listen */
     void *listener;
@@ -141,6 +148,13 @@ enum status engine_start(struct engine *, struct error *err);
 enum status engine_prepare(struct engine *, const struct engine_method *const *methods, int count,
                            const bool classes[CLASS_CHOICES], const struct explain_options *,
                            struct error *err);
+/* Images of the data set at which prepared methods begin; takes over `rgb` [count, S, S, 3], on the
+ * host and malloc'ed. After engine_prepare, and before engine_explain where a method needs them. */
+enum status engine_references(struct engine *, uint8_t *rgb, int count, struct error *err);
+/* What a prepared method costs alone, or all of them together (-1), in passes an image. E_ABSENT:
+ * the engine does not know. */
+enum status engine_plan(const struct engine *, int method, struct explain_passes *,
+                        struct error *err);
 void engine_close(struct engine *); /* accepts NULL */
 
 /* A method of this model by its name; NULL: it has none. */

@@ -88,6 +88,7 @@ static enum status list_methods(struct engine *e, const struct model *m, struct 
                                               .class_agnostic = x->class_agnostic,
                                               .control = x->control,
                                               .in_double = explain_in_double(x, m),
+                                              .references = explain_needs_references(x),
                                               .side = m->geo.grid };
         if (explain_supports(x, m))
             e->methods[e->method_count++] = method;
@@ -157,6 +158,26 @@ enum status engine_inspect(const struct engine *e, struct inspector **out, struc
     return inspect_open(m, e->info.device, &options, &e->info.format, out, err);
 }
 
+static enum status refer(struct engine *e, struct error *err)
+{
+    const struct native *x = e->state;
+    size_t side = (size_t)e->info.image_size, count = (size_t)e->reference_count;
+    const uint8_t **rgb = calloc(count + 1, sizeof *rgb);
+    if (rgb == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        rgb[i] = e->references + i * 3 * side * side;
+    enum status status = explainer_references(x->explainer, rgb, (int)count, err);
+    free(rgb);
+    return status;
+}
+
+static enum status plan_passes(const struct engine *e, int method, struct explain_passes *out,
+                               struct error *err)
+{
+    return explainer_plan(((const struct native *)e->state)->explainer, method, out, err);
+}
+
 static enum status open_explainer(struct engine *e, struct error *err)
 {
     struct native *x = e->state;
@@ -172,7 +193,7 @@ static enum status open_explainer(struct engine *e, struct error *err)
     free(methods);
     if (status == OK)
         e->info.explain_bytes = explainer_bytes(x->explainer);
-    return status;
+    return status == OK && e->references != NULL ? refer(e, err) : status;
 }
 
 static enum status start(struct engine *e, struct error *err)
@@ -231,6 +252,8 @@ const struct engine_kind engine_native = {
     .start = start,
     .settle = settle,
     .prepare = prepare,
+    .refer = refer,
+    .plan = plan_passes,
     .shrink = shrink,
     .close = close_native,
     .classify = classify,

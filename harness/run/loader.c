@@ -35,8 +35,8 @@ void loaded_close(struct loaded *l)
     *l = (struct loaded){ 0 };
 }
 
-static enum status load_one(const struct plan *plan, size_t index, uint8_t *rgb, int8_t *mask,
-                            int8_t *shortcut, struct error *err)
+enum status loader_one(const struct plan *plan, size_t index, uint8_t *rgb, int8_t *mask,
+                       int8_t *shortcut, struct error *err)
 {
     struct sample sample = { 0 };
     int side = plan->engine->info.image_size;
@@ -86,9 +86,9 @@ static enum status run(const struct plan *plan, size_t first, int n, struct load
         struct error own;
         size_t index = first + (size_t)i;
         enum status s =
-            load_one(plan, index, l->rgb + (size_t)i * pixels * 3,
-                     l->masks != NULL ? l->masks + (size_t)i * pixels : NULL,
-                     l->shortcuts != NULL ? l->shortcuts + (size_t)i * pixels : NULL, &own);
+            loader_one(plan, index, l->rgb + (size_t)i * pixels * 3,
+                       l->masks != NULL ? l->masks + (size_t)i * pixels : NULL,
+                       l->shortcuts != NULL ? l->shortcuts + (size_t)i * pixels : NULL, &own);
         l->status[i] = s == OK ? IMAGE_OK : s == E_IO ? IMAGE_UNREADABLE : IMAGE_BROKEN;
 #pragma omp critical
         if (s == E_DATA || s == E_IO) {

@@ -29,6 +29,10 @@ enum {
     IMAGE_WITHOUT_MAP = 3 /* a method's file has none that would do */
 };
 
+/* One image [S, S, 3] and, where not NULL, its masks [S, S]. E_DATA: broken; E_IO: unreadable. */
+enum status loader_one(const struct plan *, size_t index, uint8_t *rgb, int8_t *mask,
+                       int8_t *shortcut, struct error *err);
+
 enum status loaded_open(const struct plan *, struct loaded *, struct error *err);
 void loaded_close(struct loaded *);
 

@@ -316,6 +316,7 @@ void plan_close(struct plan *p)
     for (int i = 0; i < p->method_count; i++)
         map_file_close(p->files[i]);
     engine_close(p->engine);
+    free(p->references);
     if (p->data != NULL)
         dataset_close(p->data);
     free(p);

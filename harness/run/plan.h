@@ -39,6 +39,7 @@ struct plan {
     bool classes[CLASS_CHOICES];
     const struct task *tasks[PLAN_TASKS];
     int task_count;
+    char *references; /* ids of the images that methods begin at, a line each; NULL: none does */
     struct plan_place place;
     int threads;
 };

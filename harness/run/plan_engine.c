@@ -157,6 +157,8 @@ enum status plan_open_explainer(struct plan *p, struct error *err)
             methods[count++] = p->methods[i];
     }
     enum status status = engine_prepare(p->engine, methods, count, p->classes, &options, err);
+    if (status == OK)
+        status = plan_take_references(p, err);
     if (status != OK)
         config_blame(p->config, NULL, err);
     return status;

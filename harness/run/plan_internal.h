@@ -10,6 +10,8 @@ enum status plan_open_engine(struct plan *, struct error *err);
 enum status plan_open_explainer(struct plan *, struct error *err);
 /* After the model and the data set: the maps that lie in files. */
 enum status plan_open_maps(struct plan *, struct error *err);
+/* After the explainer: the images that methods begin at, where one does. */
+enum status plan_take_references(struct plan *, struct error *err);
 /* Index in [maps] of a method by this name; -1: it is none of those. */
 int plan_find_map(const struct plan *, const char *name);
 /* Names that explain.methods may hold before the model is open; NULL: any. */

@@ -113,12 +113,12 @@ void input_patch_rows(struct layer_view *v, const real *tokens, real *rows)
         }
 }
 
-/* Values of the patches, one each, to where the tokens' values lie in a track. */
-static void put_patches(const struct layer_view *v, const double *values, double *out)
+/* Values of an image's patches, one each, to where the tokens' values lie in a track. */
+static void put_patches(const struct geometry *g, const double *values, double weight, double *out)
 {
-    for (int t = 0; t < v->geo->tokens; t++)
-        if (geometry_is_patch(v->geo, t))
-            out[t] += *values++;
+    for (int t = 0; t < g->tokens; t++)
+        if (geometry_is_patch(g, t))
+            out[t] += weight * *values++;
 }
 
 static void dot_rows(struct layer_view *v, size_t rows, const real *x, const real *y)
@@ -137,73 +137,23 @@ static void at_tokens(struct layer_view *v, struct track *tracks)
         be_read_doubles(v->be, tracks[i].v, be_at(v->be, v->sums, (size_t)i * len), len);
 }
 
-/* Σ_D (x Wᵀ)_t ⊙ G_t, without bias: what the patch's pixels add up to, and no transposed
- * convolution is needed. Where patches overlap, this is how their sum is split. */
-static void at_patches(struct layer_view *v, struct track *tracks)
+void input_patch_products(struct layer_view *v, double *out)
 {
     const struct geometry *g = v->geo;
     const struct input *in = v->input;
-    size_t patches = patches_of(g), rows = (size_t)v->n * patches;
+    size_t rows = (size_t)v->n * patches_of(g);
+    input_patch_rows(v, v->g_tokens, in->rows);
     run_linear(v->be, in->w->proj, NULL, (int)rows, v->patches, patch_values(g), in->product,
                (size_t)g->width);
     dot_rows(v, rows, in->product, in->rows);
-    for (int i = 0; i < v->n; i++) {
-        be_read_doubles(v->be, in->host, be_at(v->be, v->sums, (size_t)i * patches), patches);
-        put_patches(v, in->host, tracks[i].v);
-    }
+    be_read_doubles(v->be, out, v->sums, rows);
 }
 
-/* in->map: Σ_c, Σ_c |.| or max_c |.| of in->pixels. */
-static void join_channels(struct layer_view *v, enum channel_rule rule)
+void input_put_patches(const struct layer_view *v, const double *values, double weight,
+                       struct track *tracks)
 {
-    const struct input *in = v->input;
-    size_t pixels = (size_t)v->n * pixels_of(v->geo);
-    if (rule != CHANNELS_SUM)
-        run_map2(v->be, MAP_ABS, in->pixels, NULL, in->pixels, 3 * pixels, 1.0);
-    const struct row_reduce_args join = { .stat = rule == CHANNELS_MAX ? ROW_MAX_POS : ROW_SUM,
-                                          .rows = pixels,
-                                          .cols = 3,
-                                          .x = in->pixels,
-                                          .out = in->map };
-    v->be->op.row_reduce(v->be, &join);
-}
-
-/* Sums over the windows of the patches. */
-static void window_sums(const struct layer_view *v, const double *map, double *out)
-{
-    const struct geometry *g = v->geo;
-    for (int t = 0, patch = 0; t < g->tokens; t++) {
-        if (!geometry_is_patch(g, t))
-            continue;
-        int top = patch / g->grid * g->stride, left = patch % g->grid * g->stride;
-        for (int y = 0; y < g->patch; y++)
-            for (int x = 0; x < g->patch; x++)
-                out[t] += map[(top + y) * g->image_size + left + x];
-        patch++;
-    }
-}
-
-void input_finish(struct layer_view *v, const struct rules *r, struct track *tracks)
-{
-    const struct geometry *g = v->geo;
-    const struct input *in = v->input;
-    size_t pixels = pixels_of(g);
-    const struct fold_args fold = { .n = v->n,
-                                    .side = g->image_size,
-                                    .patch = g->patch,
-                                    .stride = g->stride,
-                                    .grid = g->grid,
-                                    .patches = in->patch_gradient,
-                                    .out = in->pixels };
-    v->be->op.fold(v->be, &fold);
-    join_channels(v, r->channels);
-    for (int i = 0; i < v->n; i++) {
-        bool whole = r->level == LEVEL_PIXEL;
-        double *to = whole ? tracks[i].v : in->host;
-        be_read_doubles(v->be, to, be_at(v->be, in->map, (size_t)i * pixels), pixels);
-        if (!whole)
-            window_sums(v, to, tracks[i].v);
-    }
+    for (int i = 0; i < v->n; i++)
+        put_patches(v->geo, values + (size_t)i * patches_of(v->geo), weight, tracks[i].v);
 }
 
 /* in->patch_gradient by AttnLRP's rule, whose output is what the projection gave. */
@@ -229,9 +179,21 @@ static void gamma_patches(struct layer_view *v, double gamma)
     run_gamma_back(v->be, &a);
 }
 
-/* A pixel's value is the same in every patch that holds it: x ⊙ ∂x, summed over patches, is the sum
- * of the products patch by patch. */
-static void at_pixels(struct layer_view *v, const struct rules *r, struct track *tracks)
+/* in->pixels, of in->patch_gradient. */
+static void fold_patches(struct layer_view *v)
+{
+    const struct geometry *g = v->geo;
+    const struct fold_args fold = { .n = v->n,
+                                    .side = g->image_size,
+                                    .patch = g->patch,
+                                    .stride = g->stride,
+                                    .grid = g->grid,
+                                    .patches = v->input->patch_gradient,
+                                    .out = v->input->pixels };
+    v->be->op.fold(v->be, &fold);
+}
+
+void input_pixel_gradient(struct layer_view *v, const struct rules *r, bool times_input)
 {
     const struct input *in = v->input;
     size_t rows = (size_t)v->n * patches_of(v->geo), values = patch_values(v->geo);
@@ -241,26 +203,87 @@ static void at_pixels(struct layer_view *v, const struct rules *r, struct track 
                                            .ldgy = (size_t)v->geo->width,
                                            .gx = in->patch_gradient,
                                            .ldgx = values };
+    input_patch_rows(v, v->g_tokens, in->rows);
     if (r->gamma_conv > 0)
         gamma_patches(v, r->gamma_conv);
     else
         v->be->op.linear_back(v->be, &back);
-    run_map2(v->be, MAP_MUL, v->patches, in->patch_gradient, in->patch_gradient, rows * values,
-             1.0);
-    input_finish(v, r, tracks);
+    if (times_input)
+        run_map2(v->be, MAP_MUL, v->patches, in->patch_gradient, in->patch_gradient, rows * values,
+                 1.0);
+    fold_patches(v);
+}
+
+/* Sums over the windows of the patches. */
+static void window_sums(const struct geometry *g, const double *map, double weight, double *out)
+{
+    for (int t = 0, patch = 0; t < g->tokens; t++) {
+        if (!geometry_is_patch(g, t))
+            continue;
+        int top = patch / g->grid * g->stride, left = patch % g->grid * g->stride;
+        for (int y = 0; y < g->patch; y++)
+            for (int x = 0; x < g->patch; x++)
+                out[t] += weight * map[(top + y) * g->image_size + left + x];
+        patch++;
+    }
+}
+
+/* in->map: Σ_c, Σ_c |.| or max_c |.| of pixels. */
+static void join_channels(struct layer_view *v, enum channel_rule rule, const real *pixels)
+{
+    const struct input *in = v->input;
+    size_t count = (size_t)v->n * pixels_of(v->geo);
+    if (rule != CHANNELS_SUM)
+        run_map2(v->be, MAP_ABS, pixels, NULL, in->pixels, 3 * count, 1.0);
+    const struct row_reduce_args join = { .stat = rule == CHANNELS_MAX ? ROW_MAX_POS : ROW_SUM,
+                                          .rows = count,
+                                          .cols = 3,
+                                          .x = rule == CHANNELS_SUM ? pixels : in->pixels,
+                                          .out = in->map };
+    v->be->op.row_reduce(v->be, &join);
+}
+
+void input_put_pixels(struct layer_view *v, const struct rules *r, const real *values,
+                      double weight, struct track *tracks)
+{
+    const struct geometry *g = v->geo;
+    const struct input *in = v->input;
+    size_t pixels = pixels_of(g);
+    join_channels(v, r->channels, values);
+    for (int i = 0; i < v->n; i++) {
+        be_read_doubles(v->be, in->host, be_at(v->be, in->map, (size_t)i * pixels), pixels);
+        if (r->level == LEVEL_PIXEL)
+            for (size_t k = 0; k < pixels; k++)
+                tracks[i].v[k] += weight * in->host[k];
+        else
+            window_sums(g, in->host, weight, tracks[i].v);
+    }
+}
+
+void input_finish(struct layer_view *v, const struct rules *r, struct track *tracks)
+{
+    fold_patches(v);
+    input_put_pixels(v, r, v->input->pixels, 1, tracks);
+}
+
+void input_add_products(struct layer_view *v, const struct rules *r, double weight,
+                        struct track *tracks)
+{
+    if (r->level == LEVEL_PATCH && r->channels == CHANNELS_SUM && r->gamma_conv == 0) {
+        input_patch_products(v, v->host);
+        input_put_patches(v, v->host, weight, tracks);
+    } else {
+        input_pixel_gradient(v, r, true);
+        input_put_pixels(v, r, v->input->pixels, weight, tracks);
+    }
 }
 
 void input_times_gradient(struct layer_view *v, const struct rules *r, struct track *tracks)
 {
-    if (r->level == LEVEL_TOKEN) {
+    if (r->level == LEVEL_TOKEN)
         at_tokens(v, tracks);
-        return;
-    }
-    input_patch_rows(v, v->g_tokens, v->input->rows);
-    if (r->level == LEVEL_PATCH && r->channels == CHANNELS_SUM && r->gamma_conv == 0)
-        at_patches(v, tracks);
     else
-        at_pixels(v, r, tracks);
+        input_add_products(v, r, 1, tracks);
 }
 
 void input_sum_error(struct layer_view *v, struct track *tracks)

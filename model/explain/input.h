@@ -53,12 +53,26 @@ void input_times_gradient(struct layer_view *, const struct rules *, struct trac
  * sum_error. For a layer_fn at the bottom of a method with `bias`. */
 void input_sum_error(struct layer_view *, struct track *);
 
-/* ---- pieces, for other rules at the pixels ---- */
+/* ---- pieces, for other rules at the pixels; of view->g_tokens and view->patches ---- */
 
 /* The patches' rows of all tokens' [n, L, D]. */
 void input_patch_rows(struct layer_view *, const real *tokens, real *rows);
 /* in->patch_gradient, a value for every value of a patch, to maps of pixels or patches. */
 void input_finish(struct layer_view *, const struct rules *, struct track *);
+/* tracks += weight x ⊙ gradient. */
+void input_add_products(struct layer_view *, const struct rules *, double weight, struct track *);
+/* out [n, g*g] = Σ_D (x Wᵀ)_t ⊙ G_t, without bias: what the patch's pixels add up to, and no
+ * transposed convolution is needed. Where patches overlap, this is how their sum is split. */
+void input_patch_products(struct layer_view *, double *out);
+void input_put_patches(const struct layer_view *, const double *values, double weight,
+                       struct track *);
+/* input->pixels [n, S, S, 3]: the gradient there, or x ⊙ it. A pixel's value is the same in every
+ * patch that holds it: x ⊙ ∂x, summed over patches, is the sum of the products patch by patch. */
+void input_pixel_gradient(struct layer_view *, const struct rules *, bool times_input);
+/* tracks += weight times what the channel rule makes of values [n, S, S, 3]: each pixel, or their
+ * sums over the patches' windows. */
+void input_put_pixels(struct layer_view *, const struct rules *, const real *values, double weight,
+                      struct track *);
 
 /* ---- input_box.c ---- */
 

@@ -42,6 +42,10 @@ struct rules {
     enum softmax_rule softmax;
     double gamma_linear, gamma_conv; /* 0: the gradient; gamma_conv 0 but at patches, pixels */
     bool gamma_attention;
+    int steps, samples; /* of a path; random inputs */
+    enum path_start baseline;
+    double noise; /* below 0: the method's */
+    enum noise_mean variant;
 };
 
 /* One map in the making: one image, one method, one class. */
@@ -55,6 +59,7 @@ struct track {
 };
 
 struct layer_view; /* sweep.h */
+struct sampler;    /* sampling.h */
 
 typedef void layer_fn(struct layer_view *, const struct rules *, struct track *tracks);
 
@@ -64,7 +69,8 @@ struct method_functions {
                          layer's output and at its attention */
     layer_fn *passed; /* the same, when the gradient is at the layer's input */
     layer_fn *bottom; /* once, below the lowest layer, from the tokens at the model's input and
-                         their gradient */
+                         their gradient; of a method with a sampler for each sample, and then */
+    layer_fn *done;   /* once, or NULL */
     bool relevance;   /* needs the relevance of the attention maps (arch_explain.relevance) */
 };
 
@@ -94,8 +100,10 @@ struct method {
      * Without levels the map is v [L] without the tokens that are no patches, on the patch grid. */
     unsigned levels;
     enum map_level level;
+    enum channel_rule channels; /* that it takes by itself */
     bool scored, backward;
-    bool bias; /* wants the biases' products with their gradients, view->bias */
+    bool bias;                     /* wants the biases' products with their gradients, view->bias */
+    const struct sampler *sampler; /* where the gradient is taken; NULL: at the image */
     /* Its rules before options change them, from the protocol's. NULL: as they are. */
     enum status (*settle)(const struct geometry *, struct rules *, struct error *);
     /* Maps without a model: fills map [g, g]. */

@@ -68,10 +68,15 @@ static void settle_method(const struct explain_options *o, const struct method *
     bool own = o->level == LEVEL_OF_METHOD || !(m->levels & 1u << o->level);
     out->level = m->levels == 0 ? LEVEL_TOKEN : own ? m->level : (enum map_level)o->level;
     out->channels =
-        o->channels == CHANNELS_OF_METHOD ? CHANNELS_SUM : (enum channel_rule)o->channels;
+        o->channels == CHANNELS_OF_METHOD ? m->channels : (enum channel_rule)o->channels;
     out->score = m->scored ? (enum explained_score)o->score : SCORE_LOGIT;
     out->target = (enum cam_target)o->target;
     out->gramian = o->influence == INFLUENCE_GRAMIAN;
+    out->steps = (int)o->steps;
+    out->samples = (int)o->samples;
+    out->baseline = (enum path_start)o->baseline;
+    out->noise = o->noise;
+    out->variant = (enum noise_mean)o->variant;
     bool libra = m->backward && o->backward == BACKWARD_LIBRA;
     out->gradient = libra ? GRADIENT_LIBRA : m->gradient;
     if (m->gradient != GRADIENT_ATTNLRP)

@@ -13,21 +13,33 @@ int32_t sweep_argmax(const double *a, int count)
     return best;
 }
 
+/* log Σ exp z */
+static double log_sum(const double *z, int classes)
+{
+    double top = z[sweep_argmax(z, classes)], sum = 0;
+    for (int k = 0; k < classes; k++)
+        sum += exp(z[k] - top);
+    return top + log(sum);
+}
+
+double sweep_score(const double *z, int classes, enum explained_score score, int32_t k)
+{
+    return score == SCORE_LOGIT ? z[k] : exp(z[k] - log_sum(z, classes));
+}
+
 double sweep_score_gradient(struct sweep *s, enum explained_score score, int i, int32_t k)
 {
     int classes = s->model->geo.classes;
     const double *z = s->host_logits + (size_t)i * (size_t)classes;
     memset(s->onehot, 0, (size_t)classes * sizeof *s->onehot);
+    double own = sweep_score(z, classes, score, k);
     if (score == SCORE_LOGIT) {
         s->onehot[k] = 1;
-        return z[k];
+        return own;
     }
-    double top = z[sweep_argmax(z, classes)], sum = 0, others = 0;
-    for (int j = 0; j < classes; j++)
-        sum += exp(z[j] - top);
-    double own = exp(z[k] - top) / sum;
+    double all = log_sum(z, classes), others = 0;
     for (int j = 0; j < classes; j++) {
-        double p = exp(z[j] - top) / sum;
+        double p = exp(z[j] - all);
         others += j == k ? 0 : p;
         s->onehot[j] = (float)(-own * p);
     }

@@ -7,6 +7,7 @@
 
 #include "arch.h"
 #include "input.h"
+#include "sampling.h"
 
 static size_t stream_elements(const struct sweep *s) /* n L D */
 {
@@ -43,6 +44,8 @@ static void layout(struct sweep *s, struct bump *b)
     s->view.patch_mean = s->patch_mean;
     if (s->input != NULL)
         input_layout(s, b);
+    if (s->sampling != NULL)
+        sampling_layout(s, b);
     for (int i = 0; i < s->stream_count; i++) {
         struct stream *st = &s->streams[i];
         st->onehot = bump_take(b, classes, size);
@@ -57,58 +60,6 @@ static void layout(struct sweep *s, struct bump *b)
                 .zero = bump_take(b, (size_t)s->n_max, 1),
             };
     s->arch->layout(s, b);
-}
-
-static int min_of(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* The stream of a job's gradient, a new one where no job before it has the same. */
-static int stream_of(struct sweep *s, const struct job *j)
-{
-    const struct rules *r = &j->rules;
-    for (int k = 0; k < s->stream_count; k++)
-        if (s->streams[k].kind == r->gradient && s->streams[k].choice == j->choice &&
-            s->streams[k].score == r->score)
-            return k;
-    int depth = s->model->geo.depth;
-    s->streams[s->stream_count] = (struct stream){ .kind = r->gradient,
-                                                   .score = r->score,
-                                                   .choice = j->choice,
-                                                   .rules = r,
-                                                   .lowest = depth,
-                                                   .passed = depth };
-    return s->stream_count++;
-}
-
-/* Jobs that need the same gradient share a stream. */
-static void find_streams(struct sweep *s)
-{
-    for (int i = 0; i < s->job_count; i++) {
-        struct job *j = &s->jobs[i];
-        bool bottom = j->f->bottom != NULL;
-        int lowest = bottom ? 0 : j->rules.start;
-        s->lowest = min_of(s->lowest, lowest);
-        j->stream = -1;
-        if (j->rules.gradient == GRADIENT_NONE) /* rules that were not settled */
-            j->rules.gradient = j->method->gradient;
-        if (j->rules.gradient == GRADIENT_NONE)
-            continue;
-        j->stream = stream_of(s, j);
-        struct stream *st = &s->streams[j->stream];
-        st->lrp = st->lrp || j->f->relevance;
-        st->wants_bias = st->wants_bias || j->method->bias;
-        st->bottom = st->bottom || bottom;
-        st->lowest = min_of(st->lowest, lowest);
-        if (bottom || j->f->passed != NULL)
-            st->passed = min_of(st->passed, lowest);
-    }
-    for (int i = 0; i < s->stream_count; i++)
-        for (int k = 0; k < s->stream_count && s->streams[i].choice == CLASS_TARGET; k++)
-            s->streams[i].twin |= s->streams[k].choice == CLASS_PREDICTED &&
-                                  s->streams[k].kind == s->streams[i].kind &&
-                                  s->streams[k].score == s->streams[i].score;
 }
 
 static bool host_memory(struct sweep *s)
@@ -138,7 +89,8 @@ static bool host_memory(struct sweep *s)
         for (size_t k = 0; ok && k < n; k++, v += track_length(s, &s->jobs[i]))
             s->jobs[i].tracks[k].v = v;
     }
-    return ok && s->arch->open(s) && (s->input == NULL || input_open(s));
+    return ok && s->arch->open(s) && (s->input == NULL || input_open(s)) &&
+           (s->sampling == NULL || sampling_open(s));
 }
 
 /* What a lane may take; on a device with memory of its own, the part of what is free. */
@@ -165,6 +117,30 @@ static void write_patch_mean(struct sweep *s)
                         geometry_is_patch(g, t) ? &share : &none, 1);
 }
 
+/* All that takes no memory on the device. */
+static bool prepare(struct sweep *s, const struct input_weights *input, const struct job *jobs,
+                    int count)
+{
+    s->jobs = calloc((size_t)count, sizeof *s->jobs);
+    s->streams = calloc((size_t)count, sizeof *s->streams);
+    s->scratch = calloc(1, s->arch->scratch_size);
+    s->input = input != NULL ? calloc(1, sizeof *s->input) : NULL;
+    if (!s->jobs || !s->streams || !s->scratch || (input != NULL && s->input == NULL))
+        return false;
+    memcpy(s->jobs, jobs, (size_t)count * sizeof *jobs);
+    s->job_count = count;
+    sweep_find_streams(s);
+    if (!sampling_new(s))
+        return false;
+    if (input != NULL)
+        s->input->w = input;
+    s->view = (struct layer_view){
+        .geo = &s->model->geo, .be = s->be, .own = s->scratch, .input = s->input
+    };
+    s->keeps = keeps_layers(s); /* asked once: what is free changes */
+    return host_memory(s);
+}
+
 enum status sweep_open(const struct model *model, struct backend *be, const void *weights,
                        const struct input_weights *input, const struct input_format *format,
                        const struct job *jobs, int job_count, int n, struct sweep **out,
@@ -179,28 +155,7 @@ enum status sweep_open(const struct model *model, struct backend *be, const void
     s->format = format;
     s->arch = model->type->explain;
     s->n_max = n;
-    s->lowest = model->geo.depth;
-    s->jobs = calloc((size_t)job_count, sizeof *s->jobs);
-    s->streams = calloc((size_t)job_count, sizeof *s->streams);
-    s->scratch = calloc(1, s->arch->scratch_size);
-    s->view = (struct layer_view){ .geo = &model->geo, .be = be, .own = s->scratch };
-    bool ok = s->jobs != NULL && s->streams != NULL && s->scratch != NULL;
-    if (ok && input != NULL) {
-        s->input = calloc(1, sizeof *s->input);
-        s->view.input = s->input;
-        ok = s->input != NULL;
-    }
-    if (ok) {
-        memcpy(s->jobs, jobs, (size_t)job_count * sizeof *jobs);
-        s->job_count = job_count;
-        for (int i = 0; i < job_count; i++)
-            s->jobs[i].f = method_functions(s->jobs[i].method, model->type);
-        find_streams(s);
-        if (input != NULL)
-            s->input->w = input;
-        s->keeps = keeps_layers(s); /* asked once: what is free changes */
-        ok = host_memory(s);
-    }
+    bool ok = prepare(s, input, jobs, job_count);
     if (ok) {
         struct bump b = { 0 };
         layout(s, &b);
@@ -234,6 +189,7 @@ void sweep_close(struct sweep *s)
         s->arch->close(s);
     if (s->input != NULL)
         input_close(s);
+    sampling_close(s);
     free(s->input);
     for (int i = 0; s->jobs != NULL && i < s->job_count; i++)
         free(s->jobs[i].tracks);
@@ -264,12 +220,13 @@ static real *tape_at(const struct sweep *s, int layer)
     return be_at(s->be, s->tape, (size_t)(layer - s->lowest) * stream_elements(s));
 }
 
-static void forward(struct sweep *s, const struct view *views)
+void sweep_forward(struct sweep *s, int items)
 {
     const struct geometry *g = &s->model->geo;
-    size_t count = (size_t)s->n * (size_t)g->tokens * (size_t)g->width;
-    stem_forward(g, s->be, s->model->type->stem(s->weights), &s->stem, s->format, views, s->n,
-                 s->x);
+    size_t count = (size_t)items * (size_t)g->tokens * (size_t)g->width;
+    s->n = items;
+    s->view.n = items;
+    stem_embed(g, s->be, s->model->type->stem(s->weights), &s->stem, items, s->x);
     for (int i = 0; i < g->depth; i++) {
         if (i >= s->lowest)
             run_copy(s->be, s->x, tape_at(s, i), count);
@@ -277,7 +234,8 @@ static void forward(struct sweep *s, const struct view *views)
     }
     s->recorded = true;
     s->arch->head(s, s->x, s->logits);
-    be_read_doubles(s->be, s->host_logits, s->logits, (size_t)s->n * (size_t)g->classes);
+    be_read_doubles(s->be, s->host_logits, s->logits, (size_t)items * (size_t)g->classes);
+    s->passes.forward += items;
 }
 
 void sweep_record(struct sweep *s, const struct view *views, int n, int layer)
@@ -293,7 +251,8 @@ void sweep_record(struct sweep *s, const struct view *views, int n, int layer)
     s->arch->record(s, layer, s->x);
 }
 
-static void start_streams(struct sweep *s, int32_t *predicted, const int32_t *target)
+/* The classes that the model itself sees; and which streams have nothing to do. */
+static void settle_classes(struct sweep *s, int32_t *predicted, const int32_t *target)
 {
     int classes = s->model->geo.classes;
     bool same = true;
@@ -302,21 +261,21 @@ static void start_streams(struct sweep *s, int32_t *predicted, const int32_t *ta
             predicted[i] = sweep_argmax(s->host_logits + (size_t)i * (size_t)classes, classes);
         same = same && predicted[i] == target[i];
     }
-    for (int k = 0; k < s->stream_count; k++) {
-        struct stream *st = &s->streams[k];
-        st->idle = same && st->twin;
-        if (st->idle)
-            continue;
-        const int32_t *which = st->choice == CLASS_TARGET ? target : predicted;
-        if (st->bias != NULL)
-            be_write_floats(s->be, st->bias, s->zeros, (size_t)s->n * (size_t)s->model->geo.tokens);
-        for (int i = 0; i < s->n; i++) {
-            st->score_of[i] = sweep_score_gradient(s, st->score, i, which[i]);
-            be_write_floats(s->be, be_at(s->be, st->onehot, (size_t)i * (size_t)classes), s->onehot,
-                            (size_t)classes);
-        }
-        s->arch->top(s, st, s->x, s->logits);
+    for (int k = 0; k < s->stream_count; k++)
+        s->streams[k].idle = same && s->streams[k].twin;
+}
+
+/* At the logits of the inputs in hand, which are made of `images`. */
+static void start_stream(struct sweep *s, struct stream *st, int images, const int32_t *which)
+{
+    size_t classes = (size_t)s->model->geo.classes;
+    if (st->bias != NULL)
+        be_write_floats(s->be, st->bias, s->zeros, (size_t)s->n * (size_t)s->model->geo.tokens);
+    for (int i = 0; i < s->n; i++) {
+        st->score_of[i] = sweep_score_gradient(s, st->score, i, which[i % images]);
+        be_write_floats(s->be, be_at(s->be, st->onehot, (size_t)i * classes), s->onehot, classes);
     }
+    s->arch->top(s, st, s->x, s->logits);
 }
 
 static void start_tracks(struct sweep *s)
@@ -391,6 +350,7 @@ static void run_stream(struct sweep *s, int k, int layer, const real *x)
 {
     struct stream *st = &s->streams[k];
     s->arch->enter(s, st, layer, x);
+    s->passes.backward += (double)s->n / s->model->geo.depth;
     run_jobs(s, k, false);
     if (layer == st->lowest && layer < st->passed)
         return;
@@ -398,26 +358,42 @@ static void run_stream(struct sweep *s, int k, int layer, const real *x)
     s->view.x = x;
     s->view.g_x = st->gradient;
     run_jobs(s, k, true);
-    if (layer == 0 && st->bottom)
+    if (layer == 0 && st->bottom && st->sampler == NULL)
         run_bottom(s, st, k);
+}
+
+void sweep_down(struct sweep *s, const struct sampler *sampler, int images,
+                const int32_t *predicted, const int32_t *target)
+{
+    for (int k = 0; k < s->stream_count; k++)
+        if (s->streams[k].sampler == sampler && !s->streams[k].idle)
+            start_stream(s, &s->streams[k], images,
+                         s->streams[k].choice == CLASS_TARGET ? target : predicted);
+    s->at_samples = sampler != NULL;
+    int lowest = sampler != NULL ? s->lowest : s->own_lowest;
+    for (int layer = s->model->geo.depth - 1; layer >= lowest; layer--) {
+        const real *x = tape_at(s, layer);
+        s->view.layer = layer;
+        s->arch->record(s, layer, x);
+        if (sampler == NULL)
+            run_jobs(s, -1, false);
+        for (int k = 0; k < s->stream_count; k++)
+            if (s->streams[k].sampler == sampler && !s->streams[k].idle &&
+                layer >= s->streams[k].lowest)
+                run_stream(s, k, layer, x);
+    }
+    s->at_samples = false;
 }
 
 void sweep_run(struct sweep *s, const struct view *views, int n, int32_t *predicted,
                const int32_t *target)
 {
-    s->n = n;
-    s->view.n = n;
-    forward(s, views);
+    stem_patches(&s->model->geo, s->be, &s->stem, s->format, views, n);
+    sweep_forward(s, n);
     start_tracks(s);
-    start_streams(s, predicted, target);
-    for (int layer = s->model->geo.depth - 1; layer >= s->lowest; layer--) {
-        const real *x = tape_at(s, layer);
-        s->view.layer = layer;
-        s->arch->record(s, layer, x);
-        run_jobs(s, -1, false);
-        for (int k = 0; k < s->stream_count; k++)
-            if (!s->streams[k].idle && layer >= s->streams[k].lowest)
-                run_stream(s, k, layer, x);
-    }
+    settle_classes(s, predicted, target);
+    sweep_down(s, NULL, n, predicted, target);
     end_tracks(s);
+    if (s->sampling != NULL)
+        sampling_run(s, predicted, target);
 }

@@ -7,6 +7,8 @@
 
 struct input; /* input.h */
 struct input_weights;
+struct sampling; /* sampling.h */
+struct at_sample;
 
 /* Rows of a rollout on the device; tracks take them when the sweep ends. */
 struct rolled {
@@ -24,6 +26,7 @@ struct layer_view {
     real *relevance;               /* there: e's relevance [n, L, D], or NULL; may be changed */
     const real *bias;              /* there: Σ b ⊙ gradient at its layer's output, [n, L] */
     const double *score;           /* [n] what is explained */
+    const struct at_sample *at;    /* of a method with a sampler: sampling.h */
     const struct input *input;   /* input.h: what leads from there to patches and pixels; or NULL */
     const real *patches;         /* [n, g*g, 3 P P] what the model saw */
     real *sums;                  /* [n, L] scratch */
@@ -43,9 +46,11 @@ struct job {                          /* one method for one class */
     int stream;           /* index into streams; -1: no gradient */
     struct track *tracks; /* [n] */
     struct rolled rolled; /* NULLs where the rollout is done on the host */
+    real *sum;            /* [n, sampler.sum], or NULL */
 };
 
-struct stream { /* a gradient (and relevance) on its way down */
+struct stream {                    /* a gradient (and relevance) on its way down */
+    const struct sampler *sampler; /* where it is taken; NULL: at the image */
     enum gradient_kind kind;
     enum explained_score score;
     enum class_choice choice;
@@ -120,16 +125,24 @@ struct sweep {
     const void *weights;
     const struct input_format *format;
     const struct arch_explain *arch;
-    int n_max, n; /* planned; in this call */
-    int lowest;   /* lowest layer any job needs */
-    bool keeps;   /* layers' activations are kept from the forward pass, from `lowest` on; else each
-                     is computed again on the way down */
+    int n_max, n;    /* planned; in this call */
+    int lowest;      /* lowest layer any job needs */
+    int own_lowest;  /* the same at the images themselves */
+    bool at_samples; /* in hand are inputs made from images */
+    bool keeps; /* layers' activations are kept from the forward pass, from `lowest` on; else each
+                   is computed again on the way down */
     bool recorded; /* the forward pass has been through every layer, as it is for this call */
     int job_count, stream_count;
     struct job *jobs;
     struct stream *streams;
     struct layer_view view;
-    struct input *input; /* NULL: no method needs it */
+    struct input *input;              /* NULL: no method needs it */
+    struct sampling *sampling;        /* the same */
+    uint64_t seed;                    /* of draws; the caller's to set, as is */
+    const uint64_t *hash;             /* [n] of the images, for each call, and what follows */
+    const uint8_t *const *references; /* [reference_count], on the device */
+    int reference_count;
+    struct explain_passes passes; /* so far: images through all layers */
     void *scratch;
     struct stem_ws stem;
     real *x;             /* [n, L, D] residual stream; above a ViT, CLS rows alone: [n, D] */
@@ -161,6 +174,19 @@ void sweep_run(struct sweep *, const struct view *views, int n, int32_t *predict
 /* Forward up to `layer` and its activations, for the functions below. */
 void sweep_record(struct sweep *, const struct view *views, int n, int layer);
 size_t sweep_bytes(const struct sweep *);
+/* ---- streams.c ---- */
+
+/* Fills in s->streams and what jobs have of them: jobs that need the same gradient share one. */
+void sweep_find_streams(struct sweep *);
+/* What a run of these jobs costs an image, and `once` for each sweep. */
+enum status sweep_plan(const struct model *, const struct job *jobs, int job_count,
+                       struct explain_passes *out, struct error *err);
+
+/* For samples: from s->stem.patches of `items` inputs to the logits; and the gradients of a sampler
+ * from there to the tokens, input i being made from image i % images. */
+void sweep_forward(struct sweep *, int items);
+void sweep_down(struct sweep *, const struct sampler *, int images, const int32_t *predicted,
+                const int32_t *target);
 
 /* ---- method.c ---- */
 
@@ -170,7 +196,9 @@ unsigned jobs_weight_uses(const struct job *, int count, const struct arch_type 
 /* ---- score.c ---- */
 
 int32_t sweep_argmax(const double *, int count);
-/* z_k of image i, or its probability; sweep->onehot: its gradient at the logits, of the latter
+/* z_k, or its probability. */
+double sweep_score(const double *z, int classes, enum explained_score, int32_t k);
+/* The same of input i of the sweep; sweep->onehot: its gradient at the logits, of the latter
  * p_k (1 - p_k) at k and -p_k p_j elsewhere, 1 - p_k as the sum of the others, which does not
  * cancel. */
 double sweep_score_gradient(struct sweep *, enum explained_score, int i, int32_t k);

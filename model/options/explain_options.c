@@ -15,6 +15,8 @@ const char *const cam_target_names[] = { "norm", "mixer", NULL };
 const char *const influence_names[] = { "jacobian", "gramian", NULL };
 const char *const softmax_names[] = { "cp", "attn", NULL };
 const char *const no_yes_names[] = { "no", "yes", NULL };
+const char *const baseline_names[] = { "mean", "black", NULL };
+const char *const variant_names[] = { "mean", "squared", NULL };
 
 #define DEFAULT(NAME, field, initial, value, ...) .field = value,
 #define DEFAULT_SWITCH(NAME, field, ...) .field = BY_PROTOCOL,

@@ -20,6 +20,8 @@ enum backward_rules { BACKWARD_TRUE, BACKWARD_LIBRA };
 enum cam_target { CAM_NORM, CAM_MIXER };
 enum influence_kind { INFLUENCE_JACOBIAN, INFLUENCE_GRAMIAN };
 enum softmax_rule { SOFTMAX_CP, SOFTMAX_ATTN }; /* of attnlrp */
+enum path_start { START_MEAN, START_BLACK };
+enum noise_mean { MEAN_OF_GRADIENTS, MEAN_OF_SQUARES };
 
 extern const char *const explain_precision_names[]; /* by enum explain_precision */
 extern const char *const tie_names[];               /* by enum ties (ops.h) */
@@ -34,11 +36,13 @@ extern const char *const cam_target_names[];        /* by enum cam_target */
 extern const char *const influence_names[];         /* by enum influence_kind */
 extern const char *const softmax_names[];           /* by enum softmax_rule */
 extern const char *const no_yes_names[];            /* "no", "yes" */
+extern const char *const baseline_names[];          /* by enum path_start */
+extern const char *const variant_names[];           /* by enum noise_mean */
 
 /* CHOICE(NAME, field, default, its value, words, value of words[0], published, ablation, help)
  * WHOLE (NAME, field, default, its value, low, high, published, ablation, help): the default's word
  *        stands for a value outside the range
- * REAL  (NAME, field, default, its value, low, high, published, ablation, help)
+ * REAL  (NAME, field, default, its value, low, high, published, ablation, help): as WHOLE
  * SWITCH(NAME, field, published, help): by the protocol, no, yes; settles the rule of its name
  *
  * The key in a config is the field's name. published: values, besides the default, under which the
@@ -70,12 +74,11 @@ extern const char *const no_yes_names[];            /* "no", "yes" */
     WHOLE(RANDOMISE_LAYERS, randomise_layers, "off", -1, 0, 4096, "", false,                       \
           "control 'randomised': re-initialise the head and the last n layers; off: all")          \
     CHOICE(SCORE, score, "logit", SCORE_LOGIT, explained_score_names, 0, "*", false,               \
-           "genatt, gradcam, hirescam, ixg, attn_gradcam, libra, attnlrp: what is explained, the " \
-           "class's logit or its probability")                                                     \
+           "methods from elsewhere: what is explained, the class's logit or its probability")      \
     CHOICE(LEVEL, level, "method", LEVEL_OF_METHOD, level_names, -1, "*", false,                   \
-           "ixg, attnlrp: where a map is made, at tokens, patches or pixels (whose maps are as "   \
-           "large "                                                                                \
-           "as the image); a method that has no such level keeps its own")                         \
+           "ixg, ig, smoothgrad, attnlrp, full_lrp, expected_gradients: where a map is made, at "  \
+           "tokens, patches or pixels (whose maps are as large as the image); a method that has "  \
+           "no such level keeps its own")                                                          \
     CHOICE(CHANNELS, channels, "method", CHANNELS_OF_METHOD, channel_names, -1, "*", false,        \
            "at pixels: the sum over colours, that of absolute values, or the largest of them")     \
     CHOICE(BACKWARD, backward, "true", BACKWARD_TRUE, backward_names, 0, "*", false,               \
@@ -93,7 +96,21 @@ extern const char *const no_yes_names[];            /* "no", "yes" */
     REAL(GAMMA_CONV, gamma_conv, "0.25", 0.25, 0, 1000, "*", false,                                \
          "attnlrp at patches and pixels: gamma of the patch projection; 0: its gradient")          \
     CHOICE(GAMMA_ATTENTION, gamma_attention, "no", 0, no_yes_names, 0, "*", false,                 \
-           "attnlrp: whether attention's projections follow gamma_linear, too")
+           "attnlrp: whether attention's projections follow gamma_linear, too")                    \
+    WHOLE(STEPS, steps, "50", 50, 1, 1000, "*", false,                                             \
+          "ig: points of the path at which the gradient is taken")                                 \
+    CHOICE(BASELINE, baseline, "mean", START_MEAN, baseline_names, 0, "*", false,                  \
+           "ig: where the path begins, at the mean colour (0 once normalised) or at black")        \
+    WHOLE(SAMPLES, samples, "50", 50, 1, 10000, "*", false,                                        \
+          "smoothgrad, expected_gradients: random inputs, over which is averaged")                 \
+    REAL(NOISE, noise, "method", -1, 0, 10, "*", false,                                            \
+         "smoothgrad, expected_gradients: standard deviation of the noise, as a part of the "      \
+         "input's range; method: 0.15 and 0")                                                      \
+    CHOICE(VARIANT, variant, "mean", MEAN_OF_GRADIENTS, variant_names, 0, "*", false,              \
+           "smoothgrad: the mean of the gradients, or that of their squares")                      \
+    WHOLE(REFERENCES, references, "16", 16, 1, 256, "*", false,                                    \
+          "expected_gradients: images of the data set, evenly over it, among which a path's "      \
+          "beginning is drawn")
 
 /* Positions of the switches, and bits of them: arch_explain.switches. */
 #define EXPLAIN_POSITION_(NAME, ...) EXPLAIN_##NAME##_AT,
@@ -106,7 +123,8 @@ enum explain_switch {
     EXPLAIN_SWITCHES(EXPLAIN_BIT_, EXPLAIN_BIT_, EXPLAIN_BIT_, EXPLAIN_BIT_)
     /* mean the same to every architecture */
     EXPLAIN_COMMON = EXPLAIN_PRECISION | EXPLAIN_TIES | EXPLAIN_RANDOMISE_LAYERS | EXPLAIN_SCORE |
-                     EXPLAIN_LEVEL | EXPLAIN_CHANNELS,
+                     EXPLAIN_LEVEL | EXPLAIN_CHANNELS | EXPLAIN_STEPS | EXPLAIN_BASELINE |
+                     EXPLAIN_SAMPLES | EXPLAIN_NOISE | EXPLAIN_VARIANT | EXPLAIN_REFERENCES,
     EXPLAIN_ATTNLRP =
         EXPLAIN_SOFTMAX | EXPLAIN_GAMMA_LINEAR | EXPLAIN_GAMMA_CONV | EXPLAIN_GAMMA_ATTENTION,
     EXPLAIN_ALL_SWITCHES = (1 << EXPLAIN_SWITCH_COUNT) - 1

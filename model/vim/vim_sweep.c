@@ -168,7 +168,8 @@ static void record(struct sweep *s, int layer, const real *x)
         v->acts = v->kept[layer >= s->lowest ? layer - s->lowest : 0];
     if (v->kept == NULL || !s->recorded || layer < s->lowest)
         vim_layer_inner(&s->model->geo, s->be, v->w, &v->acts, s->n, x);
-    check_identity(s, v);
+    if (!s->at_samples) /* it is told of images */
+        check_identity(s, v);
 }
 
 static struct vim_back_rules back_rules(const struct stream *st)

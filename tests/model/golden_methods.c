@@ -16,6 +16,11 @@ enum { MAX_IMAGES = 4, TARGET_GOLDEN = 3, TARGET_DEMO = 5, SKIPPED = 77 };
 static const uint64_t SEED = 20240229;
 static const double TOLERANCE = 1e-4;     /* of the map's largest value */
 static const double SUM_TOLERANCE = 1e-4; /* of what should add up to the score */
+/* Of `ig`, whose sum is as good as its rule of integration: with 50 steps trained models are off by
+ * 1e-6, random ViTs by up to 6e-4, random Vims, whose scores jump on the way, by up to 5e-2. Fewer
+ * steps are off by what they are; that more of them come to the score is test_sampling's. */
+static const double PATH_TOLERANCE = 1e-3, PATH_TOLERANCE_VIM = 1e-1;
+static const int PATH_STEPS = 50;
 
 static struct golden_test test;
 static int skipped;
@@ -76,7 +81,8 @@ struct fixture {
     int images, target;
     char *image_names[MAX_IMAGES];
     struct backend *be;
-    uint8_t *rgb[MAX_IMAGES]; /* on its device */
+    uint8_t *rgb[MAX_IMAGES];        /* on its device */
+    const uint8_t *host[MAX_IMAGES]; /* the same */
 };
 
 /* [largest, sum, every step-th value], as reference_methods.py keeps it. */
@@ -122,6 +128,19 @@ static void compare_images(const struct fixture *f, const char *choice, const ch
     }
 }
 
+static void check_sums(const struct fixture *f, const char *name, const struct explain_options *o,
+                       const float *sum_error, int count)
+{
+    double allowed = SUM_TOLERANCE;
+    if (strncmp(name, "ig ", 3) == 0) {
+        bool random_vim = strncmp(f->name, "vim", 3) == 0 && strstr(f->name, "_demo") == NULL;
+        allowed = o->steps < PATH_STEPS ? 1 : random_vim ? PATH_TOLERANCE_VIM : PATH_TOLERANCE;
+    }
+    for (int i = 0; i < count; i++)
+        if (!isnan(sum_error[i]))
+            golden_judge(&test, name, (double)sum_error[i], allowed);
+}
+
 static void check_case(const struct fixture *f, const char *choice, const char *name)
 {
     struct explain_options o;
@@ -136,8 +155,7 @@ static void check_case(const struct fixture *f, const char *choice, const char *
     float identity[MAX_IMAGES];
     uint8_t zero[MAX_IMAGES];
     if (m == NULL) {
-        printf("SKIPPED %s: no such method, or no such key\n", name);
-        skipped++;
+        golden_report(&test, false, "%s: no such method, or no such key", name);
         return;
     }
     for (int i = 0; i < f->images; i++)
@@ -148,6 +166,8 @@ static void check_case(const struct fixture *f, const char *choice, const char *
                                    f->images, &ex, &err);
     float *maps =
         s == OK ? calloc((size_t)f->images * explainer_map_values(ex), sizeof *maps) : NULL;
+    if (s == OK && explain_needs_references(m))
+        s = explainer_references(ex, f->host, f->images, &err);
     float sum_error[MAX_IMAGES * CLASS_CHOICES];
     const struct explain_result r = { predicted, maps, identity, zero, sum_error };
     if (s == OK)
@@ -156,9 +176,8 @@ static void check_case(const struct fixture *f, const char *choice, const char *
         compare_images(f, choice, name, ex, maps);
     else
         golden_report(&test, false, "%s: %s", name, err.text);
-    for (int i = 0; s == OK && i < f->images * CLASS_CHOICES; i++)
-        if (!isnan(sum_error[i]))
-            golden_judge(&test, name, (double)sum_error[i], SUM_TOLERANCE);
+    if (s == OK)
+        check_sums(f, name, &o, sum_error, f->images * CLASS_CHOICES);
     explainer_close(ex);
     free(maps);
 }
@@ -225,7 +244,7 @@ static bool load(struct fixture *f, bool demo, struct error *err)
         f->rgb[i] = host != NULL ? f->be->alloc(f->be, bytes) : NULL;
         if (f->rgb[i] != NULL)
             f->be->upload(f->be, f->rgb[i], host, bytes);
-        free(host);
+        f->host[i] = host;
         if (f->rgb[i] == NULL)
             return false;
     }
@@ -254,6 +273,7 @@ static void check_model(const char *name, bool demo)
         free(f.image_names[i]);
         if (f.rgb[i] != NULL)
             f.be->free(f.be, f.rgb[i]);
+        free((void *)(uintptr_t)f.host[i]);
     }
     backend_close(f.be);
     model_close(f.model);

@@ -99,7 +99,9 @@ static void check_batches(const struct micro *micro, const char *method)
     int32_t predicted[IMAGES];
     struct explain_image s[IMAGES];
     fill_images(s, rgb, bytes);
-    if (open_one(m, method, &explain_defaults, IMAGES, &ex, &err) != OK)
+    const uint8_t *reference = rgb; /* of methods that begin at images: the first */
+    if (open_one(m, method, &explain_defaults, IMAGES, &ex, &err) != OK ||
+        explainer_references(ex, &reference, 1, &err) != OK)
         fail_msg("%s", err.text);
     size_t cells = (size_t)explainer_side(ex, 0) * (size_t)explainer_side(ex, 0);
     float *together = calloc(IMAGES * CLASS_CHOICES * cells, sizeof *together);

@@ -1,0 +1,52 @@
+/* What an explainer is made of; for its own files. */
+#pragma once
+
+#include "input.h"
+
+/* ---- passes: methods that share a model and a precision ---- */
+
+struct where { /* a job's place in the result */
+    int method;
+    enum class_choice choice;
+};
+
+struct pass {
+    const struct model *model;
+    struct model *own_model; /* randomised; else NULL */
+    struct backend *be;
+    void *weights;
+    bool borrowed;               /* be and weights are the lender's */
+    struct input_weights *input; /* NULL: no method needs it */
+    struct sweep **sweeps;       /* [lanes] */
+    int lane_batch;
+    struct job *jobs;
+    struct where *wheres;
+    int job_count;
+    struct view *views;   /* [batch] */
+    uint64_t *hash;       /* [batch] of the images */
+    uint8_t **references; /* [reference_count] on the device, or NULL */
+    int reference_count;
+};
+
+enum { PASS_PLAIN, PASS_DOUBLE, PASS_RANDOM, PASS_RANDOM_DOUBLE, PASSES };
+
+struct explainer {
+    const struct model *model;
+    struct net *lender; /* or NULL */
+    const struct explain_method **methods;
+    int method_count, batch;
+    int *side;         /* [methods] values a side of a map */
+    size_t *map_start; /* [methods + 1] where a method's maps begin among an image's */
+    bool classes[CLASS_CHOICES];
+    struct input_format format;
+    uint64_t seed;
+    struct pass passes[PASSES];
+};
+
+static inline size_t explainer_map_size(const struct explainer *ex, int method)
+{
+    return (size_t)ex->side[method] * (size_t)ex->side[method];
+}
+
+bool explainer_wants_references(const struct explainer *);
+void explainer_drop_references(struct pass *);
