@@ -116,6 +116,22 @@ struct weight *bind_weight(const struct model *m, struct backend *be, unsigned u
                              uses & ~(unsigned)BIND_USES);
 }
 
+/* W with `f` (or NULL) applied to each element, times `scale`. */
+static struct weight *changed(const struct tensor *t, struct backend *be, float (*f)(float),
+                              float scale, unsigned uses)
+{
+    int out = (int)t->shape[0];
+    float *values = malloc(t->count * sizeof *values);
+    if (values == NULL)
+        return NULL;
+    for (size_t i = 0; i < t->count; i++)
+        values[i] = scale * (f != NULL ? f(t->data[i]) : t->data[i]);
+    struct weight *w = be->op.weight_new(be, values, out, (int)(t->count / (size_t)out),
+                                         uses & ~(unsigned)BIND_USES);
+    free(values);
+    return w;
+}
+
 struct weight *bind_weight_of(const struct model *m, struct backend *be, float (*f)(float),
                               const char *format, ...)
 {
@@ -123,16 +139,7 @@ struct weight *bind_weight_of(const struct model *m, struct backend *be, float (
     va_start(args, format);
     const struct tensor *t = find(m, format, args);
     va_end(args);
-    int out = (int)t->shape[0];
-    float *values = malloc(t->count * sizeof *values);
-    if (values == NULL)
-        return NULL;
-    for (size_t i = 0; i < t->count; i++)
-        values[i] = f(t->data[i]);
-    struct weight *w = be->op.weight_new(be, values, out, (int)(t->count / (size_t)out),
-                                         WEIGHT_FORWARD | WEIGHT_BACK);
-    free(values);
-    return w;
+    return changed(t, be, f, 1, WEIGHT_FORWARD | WEIGHT_BACK);
 }
 
 struct weight *bind_scaled_weight(const struct model *m, struct backend *be, unsigned uses,
@@ -142,15 +149,7 @@ struct weight *bind_scaled_weight(const struct model *m, struct backend *be, uns
     va_start(args, format);
     const struct tensor *t = find(m, format, args);
     va_end(args);
-    int out = (int)t->shape[0];
-    float *scaled = malloc(t->count * sizeof *scaled);
-    if (scaled == NULL)
-        return NULL;
-    for (size_t i = 0; i < t->count; i++)
-        scaled[i] = scale * t->data[i];
-    struct weight *w = be->op.weight_new(be, scaled, out, (int)(t->count / (size_t)out), uses);
-    free(scaled);
-    return w;
+    return changed(t, be, NULL, scale, uses);
 }
 
 /* ---- running ---- */

@@ -26,6 +26,8 @@ enum gradient_kind {
     GRADIENT_KINDS
 };
 
+struct layer_view; /* sweep.h */
+
 /* The switches of explain_options, settled for one method and one model. */
 struct rules {
     int start; /* first layer that enters */
@@ -38,6 +40,7 @@ struct rules {
     enum map_level level; /* settled: one that the method has */
     enum channel_rule channels;
     enum cam_target target;
+    void (*cam)(struct layer_view *, const real *, const real *); /* methods/cam.h */
     bool gramian;
     enum softmax_rule softmax;
     double gamma_linear, gamma_conv; /* 0: the gradient; gamma_conv 0 but at patches, pixels */
@@ -58,8 +61,7 @@ struct track {
     double sum_error; /* how far they do not, relative to `size`; NaN: nothing is known */
 };
 
-struct layer_view; /* sweep.h */
-struct sampler;    /* sampling.h */
+struct sampler; /* sampling.h */
 
 typedef void layer_fn(struct layer_view *, const struct rules *, struct track *tracks);
 

@@ -101,11 +101,15 @@ enum { KEEP_BYTES = 256 << 20, KEEP_PART = 2 };
 static bool keeps_layers(const struct sweep *s)
 {
     size_t kept = (size_t)(s->model->geo.depth - s->lowest), limit = KEEP_BYTES, total;
+    struct bump one = { 0 };
+    if (kept == 0 || s->arch->layout_layer == NULL)
+        return false;
     if (s->be->memory != NULL) {
         s->be->memory(s->be, &limit, &total);
         limit /= KEEP_PART;
     }
-    return kept > 0 && s->arch->layer_bytes != NULL && s->arch->layer_bytes(s) <= limit / kept;
+    s->arch->layout_layer(s, &one);
+    return one.used <= limit / kept;
 }
 
 static void write_patch_mean(struct sweep *s)

@@ -91,8 +91,8 @@ struct arch_explain {
                          const struct method_functions *, const struct rules *, struct error *);
 
     size_t scratch_size; /* of its own struct of arrays, sweep->scratch and view->own */
-    /* Bytes of one layer's recorded activations, should they be kept. NULL: they never are. */
-    size_t (*layer_bytes)(const struct sweep *);
+    /* One layer's recorded activations. NULL: they are never kept. */
+    void (*layout_layer)(const struct sweep *, struct bump *);
     bool (*open)(struct sweep *);                  /* host memory; before layout */
     void (*layout)(struct sweep *, struct bump *); /* fills sweep->scratch; called twice */
     void (*close)(struct sweep *);

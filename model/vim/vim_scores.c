@@ -212,3 +212,14 @@ const real *vim_normed_gradient(const struct layer_view *view)
 {
     return own(view)->grads.xn;
 }
+
+void vim_rollout(struct layer_view *view, const struct rules *r, struct track *track, double *k)
+{
+    int len = view->geo->tokens;
+    size_t count = (size_t)len * (r->full_matrix ? (size_t)len : 1);
+    discard_smallest(k, count, r->discard, view->host);
+    if (r->full_matrix)
+        rollout_matrix(track, k, len, r->row_norm);
+    else
+        rollout_row(track, k, len, r->row_norm);
+}

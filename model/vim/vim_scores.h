@@ -26,3 +26,6 @@ const real *vim_mixer_gradient(const struct layer_view *);
 /* Once the layer is passed: what enters W_in and its gradient, [n, L, D] on the device. */
 const real *vim_normed(const struct layer_view *);
 const real *vim_normed_gradient(const struct layer_view *);
+/* v <- vᵀ (I + K) of one image, K [L, L] its matrix or [L] its CLS row, as the rules say; the
+ * smallest entries are discarded where asked. K is used up. */
+void vim_rollout(struct layer_view *, const struct rules *, struct track *, double *k);

@@ -14,13 +14,10 @@ static bool uses_matrix(const struct sweep *s)
     return false;
 }
 
-/* Bytes of one layer's recorded activations. */
-static size_t layer_bytes(const struct sweep *s)
+static void layout_layer(const struct sweep *s, struct bump *b)
 {
     struct vim_acts acts;
-    struct bump measure = { 0 };
-    vim_acts_layout(&s->model->geo, s->be, s->n_max, true, &measure, &acts);
-    return measure.used;
+    vim_acts_layout(&s->model->geo, s->be, s->n_max, true, b, &acts);
 }
 
 static void layout_acts(struct sweep *s, struct bump *b)
@@ -215,7 +212,7 @@ const struct arch_explain vim_explain = {
     .rules = vim_rules,
     .check = vim_check,
     .scratch_size = sizeof(struct vim_scores),
-    .layer_bytes = layer_bytes,
+    .layout_layer = layout_layer,
     .open = open_scores,
     .close = close_scores,
     .layout = layout,

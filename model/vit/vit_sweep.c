@@ -8,13 +8,10 @@ static const struct vit_weights *weights_of(const struct sweep *s)
     return s->weights;
 }
 
-/* Bytes of one block's recorded activations. */
-static size_t layer_bytes(const struct sweep *s)
+static void layout_layer(const struct sweep *s, struct bump *b)
 {
     struct vit_acts acts;
-    struct bump measure = { 0 };
-    vit_acts_layout(&s->model->geo, s->be, s->n_max, true, &measure, &acts);
-    return measure.used;
+    vit_acts_layout(&s->model->geo, s->be, s->n_max, true, b, &acts);
 }
 
 static void layout(struct sweep *s, struct bump *b)
@@ -175,7 +172,7 @@ const struct arch_explain vit_explain = {
                 EXPLAIN_BACKWARD | EXPLAIN_ATTNLRP,
     .rules = vit_rules,
     .scratch_size = sizeof(struct vit_scores),
-    .layer_bytes = layer_bytes,
+    .layout_layer = layout_layer,
     .open = open_scores,
     .close = close_scores,
     .layout = layout,

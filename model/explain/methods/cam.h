@@ -1,18 +1,13 @@
-/* What gradcam and hirescam look at. */
+/* What gradcam and hirescam have in common: where they look, and how their map ends. */
 #pragma once
 
 #include "sweep.h"
 
-/* Of activations a [n, L, D] and their gradient g: what a method makes of them, into v [L]. */
-typedef void cam_fn(struct layer_view *, const real *a, const real *g, struct track *);
+/* Of activations a [n, L, D] and their gradient g: Σ_D of what a method weighs, into view->sums. */
+typedef void cam_fn(struct layer_view *, const real *a, const real *g);
 
-/* Runs `cam` on the target that the rules say, at the layer and on the way where it is there. */
-void cam_vit_passed(struct layer_view *, struct track *, cam_fn *cam);
-void cam_vim_passed(struct layer_view *, const struct rules *, struct track *, cam_fn *cam);
-void cam_vim_layer(struct layer_view *, const struct rules *, struct track *, cam_fn *cam);
+/* A method's functions: `cam` of its rules, on the target that they say. */
+extern const struct method_on cam_on[];
 
 /* The last layer; for the mixer's output the one below it. E_CONFIG: there is none. */
-enum status cam_settle(const struct geometry *, struct rules *, struct error *);
-
-/* (Σ_D ..)⁺ of view->sums into the tracks. */
-void cam_finish(struct layer_view *, struct track *);
+enum status cam_settle(const struct geometry *, struct rules *, cam_fn *cam, struct error *);

@@ -49,11 +49,7 @@ static void vim_layer(struct layer_view *view, const struct rules *r, struct tra
                 minmax(w, (size_t)len);
             weigh_columns(view, r, i, range, k, w);
         }
-        discard_smallest(k, count, r->discard, view->host);
-        if (r->full_matrix)
-            rollout_matrix(&tracks[i], k, len, r->row_norm);
-        else
-            rollout_row(&tracks[i], k, len, r->row_norm);
+        vim_rollout(view, r, &tracks[i], k);
     }
 }
 

@@ -2,7 +2,7 @@
  * weighted by their mean gradient over the patches. */
 #include "cam.h"
 
-static void cam(struct layer_view *view, const real *a, const real *g, struct track *tracks)
+static void weigh(struct layer_view *view, const real *a, const real *g)
 {
     const struct geometry *geo = view->geo;
     size_t len = (size_t)geo->tokens, d = (size_t)geo->width;
@@ -26,30 +26,12 @@ static void cam(struct layer_view *view, const real *a, const real *g, struct tr
                                      .alpha = 1 };
     view->be->op.matmul(view->be, &weights);
     view->be->op.matmul(view->be, &map);
-    cam_finish(view, tracks);
 }
 
-static void vit_passed(struct layer_view *view, const struct rules *r, struct track *tracks)
+static enum status settle(const struct geometry *g, struct rules *r, struct error *err)
 {
-    (void)r;
-    cam_vit_passed(view, tracks, cam);
+    return cam_settle(g, r, weigh, err);
 }
-
-static void vim_passed(struct layer_view *view, const struct rules *r, struct track *tracks)
-{
-    cam_vim_passed(view, r, tracks, cam);
-}
-
-static void vim_layer(struct layer_view *view, const struct rules *r, struct track *tracks)
-{
-    cam_vim_layer(view, r, tracks, cam);
-}
-
-static const struct method_on on[] = {
-    { "vit", { .passed = vit_passed } },
-    { "vim", { .layer = vim_layer, .passed = vim_passed } },
-    { 0 },
-};
 
 const struct method method_gradcam = {
     .info = { .name = "gradcam",
@@ -58,7 +40,7 @@ const struct method method_gradcam = {
     .gradient = GRADIENT_PLAIN,
     .scored = true,
     .backward = true,
-    .settle = cam_settle,
-    .on = on,
+    .settle = settle,
+    .on = cam_on,
     .sums = true,
 };

@@ -14,11 +14,7 @@ static void vim_layer(struct layer_view *view, const struct rules *r, struct tra
         double *k = view->host2;
         for (size_t j = 0; j < count; j++)
             k[j] = m[(size_t)i * count + j];
-        discard_smallest(k, count, r->discard, view->host);
-        if (r->full_matrix)
-            rollout_matrix(&tracks[i], k, len, r->row_norm);
-        else
-            rollout_row(&tracks[i], k, len, r->row_norm);
+        vim_rollout(view, r, &tracks[i], k);
     }
 }
 
