@@ -117,8 +117,16 @@ struct rmsnorm_back_args { /* gx (+)= gradient with respect to x of y = rmsnorm(
     real *gx;
 };
 
+/* Of LayerNorm's arrays x, h, r, y and their gradients: rows side by side (run 0), or in runs of
+ * `run` rows, each beginning `jump` elements behind the one before. */
+struct row_runs {
+    int run;
+    size_t jump;
+};
+
 struct layernorm_args { /* r = x (+ h);  y = (r - mean) / sqrt(var + eps) * w + b */
     int rows, width;
+    struct row_runs at;
     const real *x, *h, *w, *b; /* h or NULL */
     double eps;
     real *r; /* or NULL; may be x */
@@ -128,11 +136,12 @@ struct layernorm_args { /* r = x (+ h);  y = (r - mean) / sqrt(var + eps) * w + 
 
 struct layernorm_back_args {
     int rows, width;
+    struct row_runs at;
     const real *x, *w, *gy;
     double eps;
     bool detach; /* 1/sqrt(.) is a constant, the mean is not (LibraGrad) */
     bool accumulate;
-    real *gx;
+    real *gx; /* may be gy, then without accumulate */
 };
 
 enum map2 {
@@ -144,6 +153,9 @@ enum map2 {
     MAP_GELU,      /* exact GELU of a */
     MAP_GELU_BACK, /* b * GELU'(a) */
     MAP_GELU_GATE, /* b * Φ(a): GELU(a) = a Φ(a) with Φ(a) a constant (LibraGrad, AttnLRP) */
+    MAP_SILU,      /* SiLU of a: a σ(a) */
+    MAP_SILU_BACK, /* b * SiLU'(a) */
+    MAP_SILU_GATE, /* b * σ(a): SiLU(a) = a σ(a) with σ(a) a constant */
     MAP_POSITIVE,  /* max(a, 0) */
     MAP_NEGATIVE,  /* min(a, 0) */
     MAP_COPY,      /* a */
@@ -329,34 +341,6 @@ struct rollout_args {
     bool row_norm;
     double *v;     /* [n, L], in and out */
     uint8_t *zero; /* [n]: set to 1 where a row's sum was 0, else left as it is */
-};
-
-/* LRP of a residual sum a + b (SPEC 5.4): shares by S(R, a+b), each rescaled over the whole image's
- * tensor. */
-struct lrp_add_args {
-    int n;
-    size_t count; /* elements per image */
-    const real *a, *b, *r;
-    real *ra, *rb; /* may be r, not both */
-};
-
-/* Relevance through y = x Wᵀ + b (SPEC 5.4, α = 1), rows without gaps:
- *     Z = x⁺ W⁺ᵀ + x⁻ W⁻ᵀ = (y - b + |x| |W|ᵀ) / 2,  Q = S(r, Z),
- *     rx = x⁺ ⊙ (Q W⁺) + x⁻ ⊙ (Q W⁻) = (x ⊙ (Q W) + |x| ⊙ (Q |W|)) / 2 */
-struct linear_lrp_args {
-    int rows;
-    const struct weight *w; /* made with WEIGHT_LRP */
-    const real *x;          /* [rows, in] */
-    const real *y, *b;      /* [rows, out], [out] */
-    const real *r;          /* [rows, out] */
-    real *rx;               /* [rows, in]; may be r where in = out */
-    real *scratch;          /* [rows, in + out] */
-};
-
-struct lrp_join_args { /* a tensor used twice: r = x ⊙ (S(r1, x) + S(r2, x)) */
-    size_t count;
-    const real *x, *r1, *r2;
-    real *r; /* may be any of them */
 };
 
 /* ---- reductions over columns ------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* Operations of explanation methods that go beyond the hidden attention and its baselines:
- * gradients at the pixels, inputs that are averaged over, AttnLRP's rule, influence through a scan.
+ * gradients at the pixels, inputs that are averaged over, LRP, AttnLRP's rule, influence through a
+ * scan.
  * Part of ops.h, which says what all operations have in common. */
 #pragma once
 
@@ -8,6 +9,7 @@
 #include <stdint.h>
 
 typedef struct real real;
+struct weight;
 
 /* ---- gradients at the pixels, inputs to average over -------------------------------------- */
 
@@ -35,6 +37,36 @@ struct mix_args { /* out[i] (+)= wx[i] x[i] + wy[i] y[i] */
     const double *wx, *wy; /* [n], host memory; wy or NULL with y */
     bool accumulate;
     real *out; /* may be x or y */
+};
+
+/* ---- LRP ---------------------------------------------------------------------------------- */
+
+/* LRP of a residual sum a + b (SPEC 5.4): shares by S(R, a+b), each rescaled over the whole image's
+ * tensor. */
+struct lrp_add_args {
+    int n;
+    size_t count; /* elements per image */
+    const real *a, *b, *r;
+    real *ra, *rb; /* may be r, not both */
+};
+
+/* Relevance through y = x Wᵀ + b (SPEC 5.4, α = 1), rows without gaps:
+ *     Z = x⁺ W⁺ᵀ + x⁻ W⁻ᵀ = (y - b + |x| |W|ᵀ) / 2,  Q = S(r, Z),
+ *     rx = x⁺ ⊙ (Q W⁺) + x⁻ ⊙ (Q W⁻) = (x ⊙ (Q W) + |x| ⊙ (Q |W|)) / 2 */
+struct linear_lrp_args {
+    int rows;
+    const struct weight *w; /* made with WEIGHT_LRP */
+    const real *x;          /* [rows, in] */
+    const real *y, *b;      /* [rows, out], [out] */
+    const real *r;          /* [rows, out] */
+    real *rx;               /* [rows, in]; may be r where in = out */
+    real *scratch;          /* [rows, in + out] */
+};
+
+struct lrp_join_args { /* a tensor used twice: r = x ⊙ (S(r1, x) + S(r2, x)) */
+    size_t count;
+    const real *x, *r1, *r2;
+    real *r; /* may be any of them */
 };
 
 /* ---- AttnLRP (Achtibat et al. 2024): the gamma rule of y = x Wᵀ + b -----------------------------

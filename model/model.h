@@ -33,6 +33,9 @@ struct geometry {
     int heads, mlp;      /* ViT: H, MLP width; else 0 */
     int dist, registers; /* ViT: distillation tokens, register tokens, among the others */
     bool fc_norm;        /* ViT: the norm comes after the mean */
+    bool norm_pre;       /* ViT: a norm of all tokens before the first block */
+    bool head_norm;      /* ViT: norms of q and of k in every head */
+    bool gated;          /* ViT: MLP = fc2(SiLU(fc1) ⊙ value) */
 };
 
 static inline bool geometry_is_patch(const struct geometry *g, int token)

@@ -10,6 +10,7 @@ as R_i = x_i S(R, sum x); two heads as the halves of a residual)."""
 
 import os
 import sys
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import reference_lrp as lrp
 from reference_files import CLASSES, pixels, write_safetensors
-from reference_models import AttnLRP, Libra, Plain
+from reference_models import AttnLRP, Libra, Plain, share
 
 WIDTH, DEPTH, HEADS, MLP = 16, 3, 2, 24
 
@@ -41,9 +42,11 @@ def randomise(model, seed):
 class Parts:
     """tokens: [(tensor [k, D])] before the patches; pos for all tokens [L, D]; blocks: dicts of (weight, bias)."""
 
-    def __init__(self, proj, others, pos, blocks, norm, head, readout, eps=1e-6, fc_norm=False, head_dist=None):
+    def __init__(self, proj, others, pos, blocks, norm, head, readout, eps=1e-6, fc_norm=False, head_dist=None,
+                 norm_pre=None):
         self.proj, self.others, self.pos, self.blocks, self.norm = proj, others, pos, blocks, norm
         self.head, self.head_dist, self.readout, self.eps, self.fc_norm = head, head_dist, readout, eps, fc_norm
+        self.norm_pre = norm_pre
 
     def weights(self, length):
         """Read-out weights over the tokens."""
@@ -60,6 +63,13 @@ class Parts:
         return w
 
 
+def gate(rules, h, value):
+    """SiLU(h) * value; under other rules than the gradient's SiLU(h) = h sigma(h) and each factor takes a half."""
+    if type(rules) is Plain:
+        return F.silu(h) * value
+    return share(h * torch.sigmoid(h).detach(), 0.5) * share(value, 0.5)
+
+
 def forward(m, x, keep, rules):
     e = F.conv2d(x, *m.proj, stride=m.proj[0].shape[-1]).flatten(2).transpose(1, 2)
     if len(m.others):
@@ -67,20 +77,29 @@ def forward(m, x, keep, rules):
     x = e + m.pos
     n, length, width = x.shape
     keep["tokens"] = x = x.detach().requires_grad_()
+    if m.norm_pre is not None:
+        x = rules.norm(x, *m.norm_pre, m.eps)
+        rules.found = []  # its bias is inside the first block's input
     for i, b in enumerate(m.blocks):
         p = f"blocks.{i}."
         keep[p + "x0"] = x
         y = keep[p + "attn.qkv.in"] = rules.norm(x, *b["norm1"], m.eps)
         qkv = rules.linear(y, *b["attn.qkv"], "qkv").view(n, length, 3, HEADS, -1).permute(2, 0, 3, 1, 4)
-        keep[p + "q"], keep[p + "k"], keep[p + "v"] = qkv
-        a, o = rules.attend(*qkv, (width // HEADS) ** -0.5)
+        q, k, v = qkv
+        if "q_norm" in b:
+            norm = Plain.norm if type(rules) is Plain else Libra.norm  # their biases are not FullGrad+'s
+            q, k = norm(rules, q, *b["q_norm"], m.eps), norm(rules, k, *b["k_norm"], m.eps)
+        keep[p + "q"], keep[p + "k"], keep[p + "v"] = q, k, v
+        a, o = rules.attend(q, k, v, (width // HEADS) ** -0.5)
         keep[p + "probs"] = a
         a.retain_grad()
         o = keep[p + "attn.proj.in"] = o.transpose(1, 2).reshape(n, length, width)
         keep[p + "p"] = rules.linear(o, *b["attn.proj"], "proj")
         x = keep[p + "x1"] = x + keep[p + "p"]
         y = keep[p + "mlp.fc1.in"] = rules.norm(x, *b["norm2"], m.eps)
-        y = keep[p + "mlp.fc2.in"] = rules.gelu(rules.linear(y, *b["mlp.fc1"], "fc1"))
+        h = rules.linear(y, *b["mlp.fc1"], "fc1")
+        gated = h.shape[-1] == 2 * b["mlp.fc2"][0].shape[1]
+        y = keep[p + "mlp.fc2.in"] = gate(rules, *h.chunk(2, -1)) if gated else rules.gelu(h)
         keep[p + "m"] = rules.linear(y, *b["mlp.fc2"], "fc2")
         x = x + keep[p + "m"]
     keep["x"], p = x, len(m.others)
@@ -176,11 +195,12 @@ def full_lrp(m, x, keep, weights, R):
 
 def explain(m, x):
     """logits, and the maps of the predicted class, [n, patches]."""
-    keep, changed = {}, {}
+    keep, changed, softly = {}, {}, {}
     logits = forward(m, x, keep, Plain())
     k = logits.argmax(1)
     logits.gather(1, k[:, None]).sum().backward()
     forward(m, x, changed, AttnLRP(0, 0.05)).gather(1, k[:, None]).sum().backward()
+    forward(m, x, softly, AttnLRP(0, 0.05, "attn", True)).gather(1, k[:, None]).sum().backward()
     kept = {name: t.detach() for name, t in keep.items() if torch.is_tensor(t)}
     onehot = F.one_hot(k, logits.shape[1]).double()
     R = relevance_on_top(m, keep, onehot, False)
@@ -195,7 +215,9 @@ def explain(m, x):
         rows["rollout"] = (rows["rollout"][:, None] @ (a / a.sum(-1, keepdim=True)))[:, 0]
         a = (keep[f"blocks.{i}.probs"].grad * ra).clamp(min=0).mean(1)
         rows["attribution"] = rows["attribution"] + (rows["attribution"][:, None] @ a)[:, 0]
-    maps = {"raw": raw, **rows, "libra": libra(m, x, k), "attnlrp": (changed["tokens"] * changed["tokens"].grad).sum(-1).detach()}
+    maps = {"raw": raw, **rows, "libra": libra(m, x, k)}
+    for name, found in (("attnlrp", changed), ("attnlrp.attn", softly)):
+        maps[name] = (found["tokens"] * found["tokens"].grad).sum(-1).detach()
     dot = (keep["tokens"] * keep["tokens"].grad).sum(-1)
     maps = {name: v[:, p:] for name, v in maps.items()}
     maps["full_lrp"] = full_lrp(m, x, kept, weights, relevance_on_top(m, keep, onehot, True))
@@ -220,21 +242,27 @@ def timm_parts(m, readout):
     pos = m.pos_embed[0]
     missing = len(others) + m.patch_embed.num_patches - len(pos)
     pos = torch.cat((torch.zeros(missing, WIDTH, dtype=torch.double), pos))
-    blocks = [{"norm1": pair(b.norm1), "attn.qkv": pair(b.attn.qkv),
-               "attn.proj": scaled(b.attn.proj, getattr(b.ls1, "gamma", None)), "norm2": pair(b.norm2),
+    blocks = [{**({"q_norm": pair(b.attn.q_norm), "k_norm": pair(b.attn.k_norm)} if hasattr(b.attn.q_norm, "weight") else {}),
+               "norm1": pair(b.norm1), "attn.qkv": pair(b.attn.qkv), "attn.proj": scaled(b.attn.proj, getattr(b.ls1, "gamma", None)), "norm2": pair(b.norm2),
                "mlp.fc1": pair(b.mlp.fc1), "mlp.fc2": scaled(b.mlp.fc2, getattr(b.ls2, "gamma", None))}
               for b in m.blocks]
     head_dist = pair(m.head_dist) if hasattr(m, "head_dist") else None
     return Parts(pair(m.patch_embed.proj), others, pos, blocks, pair(m.fc_norm if fc_norm else m.norm), pair(m.head),
-                 readout, fc_norm=fc_norm, head_dist=head_dist)
+                 readout, eps=m.blocks[0].norm1.eps, fc_norm=fc_norm, head_dist=head_dist,
+                 norm_pre=pair(m.norm_pre) if hasattr(m.norm_pre, "weight") else None)
 
 
-def timm_model(readout, side=32, patch=8, distilled=False, **more):
+def timm_model(readout, side=32, patch=8, distilled=False, clip=False, swiglu=False, **more):
+    from timm.layers import SwiGLUPacked
     from timm.models.deit import VisionTransformerDistilled
     from timm.models.vision_transformer import VisionTransformer
     kind = VisionTransformerDistilled if distilled else VisionTransformer
-    m = kind(img_size=side, patch_size=patch, embed_dim=WIDTH, depth=DEPTH, num_heads=HEADS, mlp_ratio=MLP / WIDTH,
-             num_classes=CLASSES, **more)
+    if clip:
+        more.update(pre_norm=True, norm_layer=partial(torch.nn.LayerNorm, eps=1e-5))
+    if swiglu:
+        more.update(mlp_layer=SwiGLUPacked, act_layer=torch.nn.SiLU)
+    m = kind(img_size=side, patch_size=patch, embed_dim=WIDTH, depth=DEPTH, num_heads=HEADS,
+             mlp_ratio=(2 if swiglu else 1) * MLP / WIDTH, num_classes=CLASSES, **more)
     return m, lambda: timm_parts(m, readout), m, side
 
 
@@ -333,6 +361,11 @@ FAMILIES = {
     "hf_dinov2": lambda: hf_model("dinov2", "token and mean"),
     "hf_dinov2_reg": lambda: hf_model("dinov2_reg", "token and mean"),
     "torchvision": torchvision_model,
+    "timm_clip": lambda: timm_model("token", clip=True),
+    "timm_swiglu": lambda: timm_model("token", swiglu=True, init_values=0.1),
+    "timm_qk_norm": lambda: timm_model("token", qk_norm=True),
+    "timm_all_gap": lambda: timm_model("mean", clip=True, swiglu=True, qk_norm=True, class_token=False, global_pool="avg",
+                                       fc_norm=False),
 }
 
 

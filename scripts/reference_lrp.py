@@ -41,6 +41,8 @@ def block(w, p, b, R, heads, orig):
     n, length, dim = R.shape
     R, rm = add(R, b[p + "x1"], b[p + "m"], orig)
     rm = linear(rm, b[p + "mlp.fc2.in"], w[p + "mlp.fc2.weight"], orig)
+    if len(w[p + "mlp.fc1.weight"]) == 2 * rm.shape[-1]:  # a gated MLP's factors take a half each
+        rm = torch.cat((rm, rm), -1) / 2
     rm = linear(rm, b[p + "mlp.fc1.in"], w[p + "mlp.fc1.weight"], orig)
     R, rp = add(twice(b[p + "x1"], R, rm), b[p + "x0"], b[p + "p"], orig)
     o = b[p + "attn.proj.in"]

@@ -20,6 +20,12 @@ template <typename T> static __device__ __forceinline__ T map2_at(enum map2 f, T
         return b * gelu_slope(a);
     case MAP_GELU_GATE:
         return b * normal_share(a);
+    case MAP_SILU:
+        return silu(a);
+    case MAP_SILU_BACK:
+        return b * silu_slope(a, false);
+    case MAP_SILU_GATE:
+        return b * sigmoid(a);
     case MAP_POSITIVE:
         return fmax(a, T(0));
     case MAP_NEGATIVE:

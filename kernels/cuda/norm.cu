@@ -87,10 +87,15 @@ static __device__ __forceinline__ void row_moments(const T *x, const T *h, int w
     *inv = T(1) / sqrt(warp_reduce(square, add_op()) / T(width) + T(eps));
 }
 
+static __device__ __forceinline__ size_t row_at(const struct row_runs &r, size_t row, int width)
+{
+    return r.run == 0 ? row * width : row / r.run * r.jump + row % r.run * width;
+}
+
 template <typename T, typename Y>
 static __global__ void layernorm_kernel(const __grid_constant__ struct layernorm_args a)
 {
-    const size_t row = row_of_warp(), at = row * a.width;
+    const size_t row = row_of_warp(), at = row_at(a.at, row, a.width);
     if (row >= (size_t)a.rows)
         return;
     const int lane = threadIdx.x % 32;
@@ -112,7 +117,7 @@ static __global__ void layernorm_kernel(const __grid_constant__ struct layernorm
 template <typename T>
 static __global__ void layernorm_back_kernel(const __grid_constant__ struct layernorm_back_args a)
 {
-    const size_t row = row_of_warp(), at = row * a.width;
+    const size_t row = row_of_warp(), at = row_at(a.at, row, a.width);
     if (row >= (size_t)a.rows)
         return;
     const int lane = threadIdx.x % 32;

@@ -72,15 +72,21 @@ static struct moments row_moments(const num *x, size_t width, double eps)
     return (struct moments){ mean, 1.0 / sqrt(square / (double)width + eps) };
 }
 
+static size_t row_at(const struct row_runs *r, size_t row, size_t width)
+{
+    size_t run = (size_t)r->run;
+    return run == 0 ? row * width : row / run * r->jump + row % run * width;
+}
+
 static void layernorm(struct backend *be, const struct layernorm_args *a)
 {
     (void)be;
     size_t width = (size_t)a->width;
     const num *w = rd(a->w), *b = rd(a->b);
     for (size_t row = 0; row < (size_t)a->rows; row++) {
-        const num *x = rd(a->x) + row * width;
-        const num *h = a->h != NULL ? rd(a->h) + row * width : NULL;
-        num *r = a->r != NULL ? wr(a->r) + row * width : NULL, *y = wr(a->y) + row * width;
+        size_t at = row_at(&a->at, row, width);
+        const num *x = rd(a->x) + at, *h = a->h != NULL ? rd(a->h) + at : NULL;
+        num *r = a->r != NULL ? wr(a->r) + at : NULL, *y = wr(a->y) + at;
         for (size_t i = 0; i < width; i++)
             y[i] = (num)residual(x, h, r, i);
         struct moments m = row_moments(y, width, a->eps);
@@ -97,8 +103,9 @@ static void layernorm_back(struct backend *be, const struct layernorm_back_args 
     size_t width = (size_t)a->width;
     const num *w = rd(a->w);
     for (size_t row = 0; row < (size_t)a->rows; row++) {
-        const num *x = rd(a->x) + row * width, *gy = rd(a->gy) + row * width;
-        num *gx = wr(a->gx) + row * width;
+        size_t at = row_at(&a->at, row, width);
+        const num *x = rd(a->x) + at, *gy = rd(a->gy) + at;
+        num *gx = wr(a->gx) + at;
         struct moments m = row_moments(x, width, a->eps);
         double mean_g = 0, mean_gx = 0;
         for (size_t i = 0; i < width; i++) {
@@ -131,6 +138,12 @@ static double map2_at(enum map2 f, double a, double b)
         return b * gelu_slope(a);
     case MAP_GELU_GATE:
         return b * normal_share(a);
+    case MAP_SILU:
+        return silu(a);
+    case MAP_SILU_BACK:
+        return b * silu_slope(a, false);
+    case MAP_SILU_GATE:
+        return b * sigmoid(a);
     case MAP_POSITIVE:
         return fmax(a, 0);
     case MAP_NEGATIVE:

@@ -202,6 +202,12 @@ bool stem_bind(struct stem *s, const struct model *m, struct backend *be, const 
     s->proj_b = bind_array(m, be, "patch_embed.proj.bias");
     s->other = bind_others(m, be, others);
     s->pos = bind_array(m, be, "pos_embed");
+    if (m->geo.norm_pre) {
+        s->norm_w = bind_array(m, be, "norm_pre.weight");
+        s->norm_b = bind_array(m, be, "norm_pre.bias");
+        if (s->norm_w == NULL || s->norm_b == NULL)
+            return false;
+    }
     return s->proj != NULL && s->proj_b != NULL && s->other != NULL && s->pos != NULL;
 }
 
@@ -211,6 +217,8 @@ void stem_unbind(struct stem *s, struct backend *be)
     be->free(be, s->proj_b);
     be->free(be, s->other);
     be->free(be, s->pos);
+    be->free(be, s->norm_w);
+    be->free(be, s->norm_b);
 }
 
 static size_t patch_values(const struct geometry *g)
@@ -229,6 +237,8 @@ void stem_layout(const struct geometry *g, const struct backend *be, int n, stru
     size_t patches = (size_t)n * patch_count(g);
     ws->patches = bump_take(b, patches * patch_values(g), be->real_size);
     ws->embedded = bump_take(b, patches * (size_t)g->width, be->real_size);
+    size_t tokens = (size_t)n * (size_t)g->tokens * (size_t)g->width;
+    ws->tokens = g->norm_pre ? bump_take(b, tokens, be->real_size) : NULL;
 }
 
 void stem_patches(const struct geometry *g, struct backend *be, const struct stem_ws *ws,
@@ -261,9 +271,18 @@ void stem_embed(const struct geometry *g, struct backend *be, const struct stem 
                             .patches = ws->embedded,
                             .other = s->other,
                             .pos = s->pos,
-                            .out = tokens };
+                            .out = g->norm_pre ? ws->tokens : tokens };
     memcpy(e.other_at, g->other_at, sizeof e.other_at);
     be->op.embed(be, &e);
+    const struct layernorm_args norm = { .rows = n * g->tokens,
+                                         .width = g->width,
+                                         .x = ws->tokens,
+                                         .w = s->norm_w,
+                                         .b = s->norm_b,
+                                         .eps = g->eps,
+                                         .y = tokens };
+    if (g->norm_pre)
+        be->op.layernorm(be, &norm);
 }
 
 void stem_forward(const struct geometry *g, struct backend *be, const struct stem *s,

@@ -290,7 +290,7 @@ void input_sum_error(struct layer_view *v, struct track *tracks)
 {
     size_t len = (size_t)v->geo->tokens, count = (size_t)v->n * len;
     const real *parts[] = { v->sums, v->bias };
-    dot_rows(v, count, v->tokens, v->g_tokens);
+    dot_rows(v, count, v->x, v->g_x);
     for (int i = 0; i < v->n; i++)
         tracks[i].sum = tracks[i].size = 0;
     for (size_t k = 0; k < 2; k++) {

@@ -49,8 +49,8 @@ void input_layout(struct sweep *, struct bump *);
 /* x ⊙ gradient at the method's level: Σ_D at the tokens, patch by patch, or at the pixels, their
  * channels put together by its rule. x is what the model saw. For a layer_fn at the bottom. */
 void input_times_gradient(struct layer_view *, const struct rules *, struct track *);
-/* How far Σ e ⊙ gradient, over all tokens, and what the biases took miss the score: the tracks'
- * sum_error. For a layer_fn at the bottom of a method with `bias`. */
+/* How far Σ x ⊙ gradient, over all tokens of the first layer's input, and what the biases took miss
+ * the score: the tracks' sum_error. For a layer_fn at the bottom of a method with `bias`. */
 void input_sum_error(struct layer_view *, struct track *);
 
 /* ---- pieces, for other rules at the pixels; of view->g_tokens and view->patches ---- */

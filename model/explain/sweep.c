@@ -36,6 +36,7 @@ static void layout(struct sweep *s, struct bump *b)
     size_t size = s->be->real_size, classes = (size_t)s->n_max * (size_t)g->classes;
     stem_layout(g, s->be, s->n_max, b, &s->stem);
     s->x = bump_take(b, stream_elements(s), size);
+    s->g_tokens = g->norm_pre ? bump_take(b, stream_elements(s), size) : NULL;
     s->tape = bump_take(b, stream_elements(s) * (size_t)(g->depth - s->lowest), size);
     s->logits = bump_take(b, classes, size);
     s->view.sums = bump_take(b, (size_t)s->n_max * (size_t)g->tokens, size);
@@ -338,6 +339,11 @@ static void run_bottom(struct sweep *s, const struct stream *st, int stream)
 {
     s->view.tokens = tape_at(s, 0);
     s->view.g_tokens = st->gradient;
+    if (s->g_tokens != NULL) {
+        s->view.tokens = s->stem.tokens;
+        s->view.g_tokens = s->g_tokens;
+        s->arch->below(s, st, s->stem.tokens, s->g_tokens);
+    }
     s->view.relevance = st->relevance;
     s->view.patches = s->stem.patches;
     s->view.bias = st->bias;

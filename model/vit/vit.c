@@ -38,13 +38,20 @@ static bool bind_block(struct vit_block *w, const struct model *m, struct backen
     w->norm2_w = bind_array(m, be, "blocks.%d.norm2.weight", i);
     w->norm2_b = bind_array(m, be, "blocks.%d.norm2.bias", i);
     bool ok = w->norm1_w && w->norm1_b && w->norm2_w && w->norm2_b;
-    struct vit_linear *linear[] = { &w->qkv, &w->proj, &w->fc1, &w->fc2 };
-    static const char *const names[] = { "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2" };
-    for (int k = 0; k < 4; k++) {
+    struct vit_linear *linear[] = { &w->qkv, &w->proj, &w->fc1, &w->fc2, &w->value };
+    static const char *const names[] = { "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2",
+                                         "mlp.value" };
+    for (int k = 0; k < 4 + m->geo.gated; k++) {
         snprintf(name, sizeof name, "blocks.%d.%s", i, names[k]);
         ok = bind_linear(linear[k], m, be, uses, name) && ok;
     }
-    return ok;
+    if (!m->geo.head_norm)
+        return ok;
+    w->q_norm_w = bind_array(m, be, "blocks.%d.attn.q_norm.weight", i);
+    w->q_norm_b = bind_array(m, be, "blocks.%d.attn.q_norm.bias", i);
+    w->k_norm_w = bind_array(m, be, "blocks.%d.attn.k_norm.weight", i);
+    w->k_norm_b = bind_array(m, be, "blocks.%d.attn.k_norm.bias", i);
+    return ok && w->q_norm_w && w->q_norm_b && w->k_norm_w && w->k_norm_b;
 }
 
 static void unbind_linear(struct vit_linear *l, struct backend *be)
@@ -65,14 +72,13 @@ static void unbind(void *weights, struct backend *be)
     stem_unbind(&w->stem, be);
     for (int i = 0; w->block != NULL && i < w->depth; i++) {
         struct vit_block *b = &w->block[i];
-        be->free(be, b->norm1_w);
-        be->free(be, b->norm1_b);
-        be->free(be, b->norm2_w);
-        be->free(be, b->norm2_b);
-        unbind_linear(&b->qkv, be);
-        unbind_linear(&b->proj, be);
-        unbind_linear(&b->fc1, be);
-        unbind_linear(&b->fc2, be);
+        real *const arrays[] = { b->norm1_w,  b->norm1_b,  b->norm2_w,  b->norm2_b,
+                                 b->q_norm_w, b->q_norm_b, b->k_norm_w, b->k_norm_b };
+        struct vit_linear *const linear[] = { &b->qkv, &b->proj, &b->fc1, &b->fc2, &b->value };
+        for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++)
+            be->free(be, arrays[k]);
+        for (size_t k = 0; k < sizeof linear / sizeof *linear; k++)
+            unbind_linear(linear[k], be);
     }
     be->free(be, w->norm_w);
     be->free(be, w->norm_b);
@@ -113,14 +119,16 @@ void vit_acts_layout(const struct geometry *g, const struct backend *be, int n, 
                      struct bump *b, struct vit_acts *a)
 {
     size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
-    bool narrow = be->narrow && !explained;
+    bool narrow = be->narrow && !explained && !g->gated && !g->head_norm;
     size_t passing = be_size(be, narrow); /* of what goes from one operation to the next */
     size_t mlp = (size_t)g->mlp, len = (size_t)g->tokens;
     *a = (struct vit_acts){ .narrow = narrow };
     a->y = bump_take(b, rows * d, passing);
     a->qkv = bump_take(b, rows * 3 * d, passing);
+    a->raw = g->head_norm ? bump_take(b, rows * 3 * d, size) : a->qkv;
     a->att = bump_take(b, rows * d, passing);
     a->mid = bump_take(b, rows * mlp, passing);
+    a->value = g->gated ? bump_take(b, rows * mlp, size) : NULL;
     if (!explained)
         return;
     a->probs = bump_take(b, rows * (size_t)g->heads * len, size);
@@ -180,6 +188,27 @@ static void attend(const struct geometry *g, struct backend *be, const struct vi
     be->op.attention(be, &t);
 }
 
+/* The norms of q and of k, every head its row; v stays. */
+static void head_norms(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                       const struct vit_acts *a, int n)
+{
+    size_t d = (size_t)g->width;
+    real *const scale[] = { w->q_norm_w, w->k_norm_w }, *const shift[] = { w->q_norm_b,
+                                                                           w->k_norm_b };
+    run_copy(be, a->raw, a->qkv, (size_t)n * (size_t)g->tokens * 3 * d);
+    for (size_t k = 0; k < 2; k++) {
+        const struct layernorm_args norm = { .rows = n * g->tokens * g->heads,
+                                             .width = g->width / g->heads,
+                                             .at = { g->heads, 3 * d },
+                                             .x = be_at(be, a->raw, k * d),
+                                             .w = scale[k],
+                                             .b = shift[k],
+                                             .eps = g->eps,
+                                             .y = be_at(be, a->qkv, k * d) };
+        be->op.layernorm(be, &norm);
+    }
+}
+
 /* norm1, qkv and attention: the part that every block needs for all tokens. */
 static void mix(const struct geometry *g, struct backend *be, const struct vit_block *w,
                 const struct vit_acts *a, int n, const real *x)
@@ -192,11 +221,13 @@ static void mix(const struct geometry *g, struct backend *be, const struct vit_b
                                      .x = a->y,
                                      .ldx = d,
                                      .bias = w->qkv.b,
-                                     .y = a->qkv,
+                                     .y = a->raw,
                                      .ldy = 3 * d,
                                      .narrow_x = a->narrow,
                                      .narrow_y = a->narrow };
     be->op.linear(be, &qkv);
+    if (g->head_norm)
+        head_norms(g, be, w, a, n);
     attend(g, be, a, n);
 }
 
@@ -215,6 +246,16 @@ static void add_linear(struct backend *be, const struct vit_linear *w, int rows,
     be->op.linear(be, &l);
 }
 
+/* a->mid = SiLU(gate) ⊙ value, of y [rows, D]; gate may be a->mid. */
+static void close_gate(struct backend *be, const struct vit_block *w, const struct vit_acts *a,
+                       int rows, size_t d, size_t mlp, const real *gate, const real *y)
+{
+    size_t count = (size_t)rows * mlp;
+    run_linear(be, w->value.w, w->value.b, rows, y, d, a->value, mlp);
+    run_map2(be, MAP_SILU, gate, NULL, a->mid, count, 1.0);
+    run_map2(be, MAP_MUL, a->mid, a->value, a->mid, count, 1.0);
+}
+
 void vit_block_forward(const struct geometry *g, struct backend *be, const struct vit_block *w,
                        const struct vit_acts *a, int n, real *x)
 {
@@ -227,6 +268,12 @@ void vit_block_forward(const struct geometry *g, struct backend *be, const struc
     }
     add_linear(be, &w->proj, rows, a->att, d, x, d, a->narrow);
     norm(g, be, rows, x, NULL, w->norm2_w, w->norm2_b, NULL, a->y, a->narrow);
+    if (g->gated) {
+        run_linear(be, w->fc1.w, w->fc1.b, rows, a->y, d, a->mid, mlp);
+        close_gate(be, w, a, rows, d, mlp, a->mid, a->y);
+        add_linear(be, &w->fc2, rows, a->mid, mlp, x, d, false);
+        return;
+    }
     const struct linear_args fc1 = { .rows = rows,
                                      .w = w->fc1.w,
                                      .x = a->y,
@@ -255,7 +302,10 @@ void vit_block_record(const struct geometry *g, struct backend *be, const struct
     norm(g, be, rows, a->cls_only ? a->x_cls : x, a->proj, w->norm2_w, w->norm2_b, a->x1, a->y2,
          false);
     run_linear(be, w->fc1.w, w->fc1.b, rows, a->y2, d, a->fc1, mlp);
-    run_map2(be, MAP_GELU, a->fc1, NULL, a->mid, (size_t)rows * mlp, 1.0);
+    if (g->gated)
+        close_gate(be, w, a, rows, d, mlp, a->fc1, a->y2);
+    else
+        run_map2(be, MAP_GELU, a->fc1, NULL, a->mid, (size_t)rows * mlp, 1.0);
     run_linear(be, w->fc2.w, w->fc2.b, rows, a->mid, mlp, a->fc2, d);
 }
 

@@ -7,7 +7,8 @@
 extern const struct arch_type vit_type;
 extern const struct arch_explain vit_explain; /* vit_sweep.c */
 
-#define VIT_NORM_EPS 1e-6 /* SPEC 2.3; where no model.eps is set */
+#define VIT_NORM_EPS 1e-6     /* SPEC 2.3; where no model.eps is set */
+#define VIT_PRE_NORM_EPS 1e-5 /* of CLIP's kind (norm_pre) */
 
 struct vit_linear {
     struct weight *w;            /* [out, in] */
@@ -20,6 +21,8 @@ struct vit_linear {
 struct vit_block {
     real *norm1_w, *norm1_b, *norm2_w, *norm2_b; /* [D] */
     struct vit_linear qkv, proj, fc1, fc2;
+    struct vit_linear value;                         /* of a gated MLP: fc2(SiLU(fc1) ⊙ value) */
+    real *q_norm_w, *q_norm_b, *k_norm_w, *k_norm_b; /* [D/H] with head_norm; else NULL */
 };
 
 struct vit_weights {
@@ -37,9 +40,11 @@ struct vit_weights {
 struct vit_acts {
     bool cls_only; /* this is the last block */
     real *y;       /* [n, L, D]  norm1(x); in a plain forward reused for norm2 */
-    real *qkv;     /* [n, L, 3, H, dim] */
+    real *qkv;     /* [n, L, 3, H, dim]  as attention takes it */
+    real *raw;     /* the same before the norms of q and k; qkv itself where there are none */
     real *att;     /* [n, L, D]  attention's output, heads side by side */
-    real *mid;     /* [n, L, MLP]  GELU(fc1) */
+    real *mid;     /* [n, L, MLP]  GELU(fc1); gated: SiLU(fc1) ⊙ value */
+    real *value;   /* [n, L, MLP]  gated; else NULL */
     /* explanations only, else NULL: */
     real *probs;           /* [n, H, L, L] */
     real *proj;            /* [n, L, D]  proj's output: the first branch of the residual */
@@ -87,6 +92,7 @@ void vit_head(const struct geometry *, struct backend *, const struct vit_weight
 
 struct vit_grads { /* scratch for one block, n images */
     real *wide;    /* [n, L, max(MLP, 3D)] */
+    real *value;   /* [n, L, MLP]  gated; else NULL */
     real *d1, *d2; /* [n, L, D] */
     real *probs;   /* [n, H, L, L]  gradient at the attention map */
     real *qkv;     /* [n, L, 3, H, dim] */
@@ -95,12 +101,13 @@ struct vit_grads { /* scratch for one block, n images */
 
 /* What a backward pass changes; all zero is the plain gradient. */
 struct vit_back_rules {
-    bool detach_norm;    /* LayerNorm's deviation is a constant */
-    bool gelu_gate;      /* GELU(h) = h Φ(h) with Φ(h) a constant */
-    bool values_only;    /* attention maps are constants */
-    bool halves;         /* else: a product in the attention gives half to each of its factors */
-    double gamma;        /* of AttnLRP's rule for fc1, fc2 and the heads; 0: their gradient */
-    double gamma_attn;   /* for qkv and proj */
+    bool detach_norm;  /* LayerNorm's deviation is a constant */
+    bool gelu_gate;    /* GELU(h) = h Φ(h) with Φ(h) a constant, SiLU likewise; and a gated MLP's
+                          product gives half to each of its factors */
+    bool values_only;  /* attention maps are constants */
+    bool halves;       /* else: a product in the attention gives half to each of its factors */
+    double gamma;      /* of AttnLRP's rule for fc1, fc2 and the heads; 0: their gradient */
+    double gamma_attn; /* for qkv and proj */
     real *gamma_scratch; /* vit_grads.gamma */
     real *bias; /* [n, L] or NULL: b ⊙ the gradient at its layer's output is added, at its
                    token; under AttnLRP's rule what the bias takes */

@@ -11,6 +11,7 @@ void vit_grads_layout(const struct geometry *g, const struct backend *be, int n,
     size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
     size_t wide = rows * (d + 2 * vit_widest(g)), head = (size_t)n * vit_head_values(g, 2);
     s->wide = bump_take(b, rows * vit_widest(g), size);
+    s->value = g->gated ? bump_take(b, rows * (size_t)g->mlp, size) : NULL;
     s->d1 = bump_take(b, rows * d, size);
     s->d2 = bump_take(b, rows * d, size);
     s->probs = bump_take(b, rows * (size_t)g->heads * (size_t)g->tokens, size);
@@ -93,6 +94,32 @@ static struct vit_bias bias_of(const struct geometry *g, const struct backend *b
                : (struct vit_bias){ rules->bias, 1 };
 }
 
+/* From the gradient at the MLP's inside, in s->wide, to that at norm2's output, s->d1. Of a gated
+ * one: mid = SiLU(fc1) ⊙ value. */
+static void mlp_back(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                     const struct vit_acts *a, const struct vit_grads *s,
+                     const struct vit_back_rules *rules, int rows, struct vit_bias bias)
+{
+    size_t d = (size_t)g->width, mlp = (size_t)g->mlp, count = (size_t)rows * mlp;
+    const struct vit_io fc1 = { rows, d, mlp, a->y2, a->fc1 };
+    const struct vit_io value = { rows, d, mlp, a->y2, a->value };
+    double share = rules->gelu_gate ? 0.5 : 1.0;
+    if (!g->gated) {
+        run_map2(be, rules->gelu_gate ? MAP_GELU_GATE : MAP_GELU_BACK, a->fc1, s->wide, s->wide,
+                 count, 1.0);
+        vit_linear_back(be, rules, &w->fc1, rules->gamma, &fc1, bias, s->wide, s->d1);
+        return;
+    }
+    run_map2(be, MAP_SILU, a->fc1, NULL, s->value, count, share);
+    run_map2(be, MAP_MUL, s->value, s->wide, s->value, count, 1.0);
+    run_map2(be, MAP_MUL, a->value, s->wide, s->wide, count, share);
+    run_map2(be, rules->gelu_gate ? MAP_SILU_GATE : MAP_SILU_BACK, a->fc1, s->wide, s->wide, count,
+             1.0);
+    vit_linear_back(be, rules, &w->fc1, rules->gamma, &fc1, bias, s->wide, s->d1);
+    vit_linear_back(be, rules, &w->value, rules->gamma, &value, bias, s->value, s->d2);
+    run_map2(be, MAP_ADD, s->d1, s->d2, s->d1, (size_t)rows * d, 1.0);
+}
+
 void vit_block_back_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
                           const struct vit_acts *a, const struct vit_grads *s,
                           const struct vit_back_rules *rules, int n, real *gx)
@@ -101,13 +128,10 @@ void vit_block_back_probs(const struct geometry *g, struct backend *be, const st
     size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
     size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
     const struct vit_bias bias = bias_of(g, be, rules, a->cls_only);
-    const struct vit_io fc2 = { rows, mlp, d, a->mid, a->fc2 },
-                        fc1 = { rows, d, mlp, a->y2, a->fc1 };
+    const struct vit_io fc2 = { rows, mlp, d, a->mid, a->fc2 };
     const struct vit_io proj = { rows, d, d, a->cls_only ? a->att_cls : a->att, a->proj };
     vit_linear_back(be, rules, &w->fc2, rules->gamma, &fc2, bias, gx, s->wide);
-    run_map2(be, rules->gelu_gate ? MAP_GELU_GATE : MAP_GELU_BACK, a->fc1, s->wide, s->wide,
-             (size_t)rows * mlp, 1.0);
-    vit_linear_back(be, rules, &w->fc1, rules->gamma, &fc1, bias, s->wide, s->d1);
+    mlp_back(g, be, w, a, s, rules, rows, bias);
     vit_add_bias(be, bias, rows, g->width, s->d1, w->norm2_b, 1);
     vit_norm_back(g, be, rules, rows, a->x1, w->norm2_w, s->d1, true, gx);
     vit_linear_back(be, rules, &w->proj, rules->gamma_attn, &proj, bias, gx,
@@ -147,6 +171,27 @@ static void attention_back(const struct geometry *g, struct backend *be, const s
     maps_to_qk(g, be, part, s->probs, a->qkv, s->qkv);
 }
 
+/* s->qkv: from the normed q and k to those before. */
+static void head_norms_back(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                            const struct vit_acts *a, const struct vit_grads *s,
+                            const struct vit_back_rules *rules, int n)
+{
+    size_t d = (size_t)g->width;
+    real *const scale[] = { w->q_norm_w, w->k_norm_w };
+    for (size_t k = 0; k < 2; k++) {
+        const struct layernorm_back_args norm = { .rows = n * g->tokens * g->heads,
+                                                  .width = g->width / g->heads,
+                                                  .at = { g->heads, 3 * d },
+                                                  .x = be_at(be, a->raw, k * d),
+                                                  .w = scale[k],
+                                                  .gy = be_at(be, s->qkv, k * d),
+                                                  .eps = g->eps,
+                                                  .detach = rules->detach_norm,
+                                                  .gx = be_at(be, s->qkv, k * d) };
+        be->op.layernorm_back(be, &norm);
+    }
+}
+
 void vit_block_back(const struct geometry *g, struct backend *be, const struct vit_block *w,
                     const struct vit_acts *a, const struct vit_grads *s,
                     const struct vit_back_rules *rules, int n, const real *x, real *gx)
@@ -154,13 +199,15 @@ void vit_block_back(const struct geometry *g, struct backend *be, const struct v
     int rows = n * g->tokens;
     size_t d = (size_t)g->width;
     const struct vit_bias bias = bias_of(g, be, rules, false);
-    const struct vit_io qkv = { rows, d, 3 * d, a->y, a->qkv };
+    const struct vit_io qkv = { rows, d, 3 * d, a->y, a->raw };
     if (a->cls_only || rules->values_only)
         run_zero(be, a->qkv, s->qkv, (size_t)rows * 3 * d);
     for (int i = 0; i < maps_parts(g, be, n); i++) {
         const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
         attention_back(g, be, a, s, rules, &m);
     }
+    if (g->head_norm && !rules->values_only)
+        head_norms_back(g, be, w, a, s, rules, n);
     if (rules->halves)
         run_map2(be, MAP_COPY, s->qkv, NULL, s->qkv, (size_t)rows * 3 * d, 0.5);
     vit_linear_back(be, rules, &w->qkv, rules->gamma_attn, &qkv, bias, s->qkv, s->d2);

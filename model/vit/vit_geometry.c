@@ -148,6 +148,21 @@ static void note_assumptions(const struct model_options *o, const struct geometr
              : "");
 }
 
+/* A CLIP's image tower looks like a ViT whose classes are the width of its embedding. */
+static enum status refuse_tower(const struct checkpoint *ck, const struct geometry *g,
+                                struct error *err)
+{
+    static const int widths[] = { 512, 640, 768, 1024, 1280 };
+    for (size_t i = 0; g->norm_pre && i < sizeof widths / sizeof *widths; i++)
+        if (g->classes == widths[i])
+            return fail(err, E_DATA,
+                        "%s: the image tower of a CLIP, which is not supported: its head gives an "
+                        "embedding of %d values and no classes (told by 'norm_pre'); one with a "
+                        "class head, fine-tuned or probed, is",
+                        ck->path, g->classes);
+    return OK;
+}
+
 enum status vit_read_geometry(const struct checkpoint *ck, const struct model_options *o,
                               struct geometry *g, struct notes *notes, struct error *err)
 {
@@ -161,6 +176,9 @@ enum status vit_read_geometry(const struct checkpoint *ck, const struct model_op
     TRY(need_tensor(ck, "pos_embed", 3, &pos, err));
     TRY(need_tensor(ck, "patch_embed.proj.weight", 4, &proj, err));
     TRY(need_tensor(ck, "blocks.0.mlp.fc1.weight", 2, &fc1, err));
+    g->norm_pre = checkpoint_find(ck, "norm_pre.weight") != NULL;
+    g->head_norm = checkpoint_find(ck, "blocks.0.attn.q_norm.weight") != NULL;
+    g->gated = checkpoint_find(ck, "blocks.0.mlp.value.weight") != NULL;
     TRY(need_tensor(ck, "head.weight", 2, &head, err));
     g->width = (int)proj->shape[0];
     g->patch = (int)proj->shape[2];
@@ -169,6 +187,7 @@ enum status vit_read_geometry(const struct checkpoint *ck, const struct model_op
     do
         snprintf(name, sizeof name, "blocks.%d.norm1.weight", ++g->depth);
     while (checkpoint_find(ck, name) != NULL);
+    TRY(refuse_tower(ck, g, err));
     TRY(read_heads(ck, o, g, err));
     TRY(read_others(ck, g, err));
     TRY(told_readout(ck, head, g, err));
@@ -176,7 +195,7 @@ enum status vit_read_geometry(const struct checkpoint *ck, const struct model_op
     if (o->eps > 0)
         g->eps = o->eps;
     else if (g->eps <= 0)
-        g->eps = VIT_NORM_EPS;
+        g->eps = g->norm_pre ? VIT_PRE_NORM_EPS : VIT_NORM_EPS;
     if (place_patches(g, pos->shape[1], 0, o, err) != OK)
         return fail_prefix(err, "%s: ", ck->path);
     note_assumptions(o, g, notes);
@@ -205,10 +224,15 @@ static void list_block(const struct geometry *g, struct tensor_list *t, int i)
     } linear[] = { { "attn.qkv", 3 * d, d },
                    { "attn.proj", d, d },
                    { "mlp.fc1", g->mlp, d },
-                   { "mlp.fc2", d, g->mlp } };
-    for (int k = 0; k < 4; k++) {
+                   { "mlp.fc2", d, g->mlp },
+                   { "mlp.value", g->mlp, d } };
+    for (int k = 0; k < 4 + g->gated; k++) {
         snprintf(name, sizeof name, "blocks.%d.%s", i, linear[k].name);
         list_linear(t, linear[k].out, linear[k].in, name);
+    }
+    for (int k = 0; k < 2 && g->head_norm; k++) {
+        tensor_list_add(t, d / g->heads, 0, 0, 0, "blocks.%d.attn.%c_norm.weight", i, "qk"[k]);
+        tensor_list_add(t, d / g->heads, 0, 0, 0, "blocks.%d.attn.%c_norm.bias", i, "qk"[k]);
     }
 }
 
@@ -224,6 +248,10 @@ void vit_list_tensors(const struct geometry *g, struct tensor_list *t)
     tensor_list_add(t, 1, g->tokens, d, 0, "pos_embed");
     tensor_list_add(t, d, 3, g->patch, g->patch, "patch_embed.proj.weight");
     tensor_list_add(t, d, 0, 0, 0, "patch_embed.proj.bias");
+    if (g->norm_pre) {
+        tensor_list_add(t, d, 0, 0, 0, "norm_pre.weight");
+        tensor_list_add(t, d, 0, 0, 0, "norm_pre.bias");
+    }
     for (int i = 0; i < g->depth; i++)
         list_block(g, t, i);
     tensor_list_add(t, d, 0, 0, 0, "%s.weight", vit_final_norm_name(g));
@@ -264,5 +292,7 @@ void vit_describe(const struct geometry *g, bool all, char *text, size_t size)
 {
     snprintf(text, size, "%d heads", g->heads);
     if (all)
-        snprintf(text, size, "%d heads, MLP %d", g->heads, g->mlp);
+        snprintf(text, size, "%d heads, MLP %d%s%s%s", g->heads, g->mlp, g->gated ? ", gated" : "",
+                 g->head_norm ? ", norms of q and k" : "",
+                 g->norm_pre ? ", a norm before the blocks" : "");
 }

@@ -81,6 +81,23 @@ void vit_add_lrp(struct backend *be, const struct vit_lrp *s, int n, size_t coun
     be->op.lrp_add(be, &args);
 }
 
+/* Relevance of the MLP's inside, in s->wide, to that of norm2's output, s->rb. A gated one's
+ * factors take a half each, and SiLU passes it on; `scratch` [rows, D]. */
+static void mlp_lrp(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                    const struct vit_acts *a, const struct vit_lrp *s, int rows, real *scratch)
+{
+    size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
+    const struct vit_io fc1 = { rows, d, mlp, a->y2, a->fc1 };
+    const struct vit_io value = { rows, d, mlp, a->y2, a->value };
+    if (g->gated)
+        run_map2(be, MAP_COPY, s->wide, NULL, s->wide, (size_t)rows * mlp, 0.5);
+    vit_linear_lrp(be, s, &w->fc1, &fc1, s->wide, s->rb);
+    if (!g->gated)
+        return;
+    vit_linear_lrp(be, s, &w->value, &value, s->wide, scratch);
+    run_map2(be, MAP_ADD, s->rb, scratch, s->rb, (size_t)rows * d, 1.0);
+}
+
 void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
                          const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x,
                          real *r)
@@ -90,13 +107,12 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
     size_t mlp = (size_t)g->mlp;
     size_t part = (size_t)rows * d, count = part / (size_t)n; /* tokens without relevance add 0 */
     size_t maps = (size_t)n * (size_t)g->heads * (size_t)g->tokens * (size_t)g->tokens;
-    const struct vit_io fc2 = { rows, mlp, d, a->mid, a->fc2 },
-                        fc1 = { rows, d, mlp, a->y2, a->fc1 };
+    const struct vit_io fc2 = { rows, mlp, d, a->mid, a->fc2 };
     const struct vit_io proj = { rows, d, d, a->cls_only ? a->att_cls : a->att, a->proj };
     /* output = x1 + fc2(GELU(fc1(norm2(x1)))) */
     vit_add_lrp(be, s, n, count, a->x1, a->fc2, r, s->ra, s->rb);
     vit_linear_lrp(be, s, &w->fc2, &fc2, s->rb, s->wide);
-    vit_linear_lrp(be, s, &w->fc1, &fc1, s->wide, s->rb);
+    mlp_lrp(g, be, w, a, s, rows, r);
     const struct lrp_join_args join = {
         .count = part, .x = a->x1, .r1 = s->ra, .r2 = s->rb, .r = r
     };
@@ -150,7 +166,7 @@ void vit_block_lrp(const struct geometry *g, struct backend *be, const struct vi
         attention_lrp(g, be, a, s, &m);
     }
     run_map2(be, MAP_MUL, a->qkv, s->wide, s->wide, 3 * all, 0.5);
-    const struct vit_io qkv = { rows, d, 3 * d, a->y, a->qkv };
+    const struct vit_io qkv = { rows, d, 3 * d, a->y, a->raw };
     vit_linear_lrp(be, s, &w->qkv, &qkv, s->wide, s->rb);
     const struct lrp_join_args join = { .count = all, .x = x, .r1 = r, .r2 = s->rb, .r = r };
     be->op.lrp_join(be, &join);

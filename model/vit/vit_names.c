@@ -79,6 +79,14 @@ static const struct rule block_rules[] = {
     { "mlp.3.", "mlp.fc2." },
     { "mlp.linear_1.", "mlp.fc1." },
     { "mlp.linear_2.", "mlp.fc2." },
+    /* gated MLPs: DINOv2's own, Hugging Face */
+    { "mlp.w12.", "mlp.fc1." },
+    { "mlp.w3.", "mlp.fc2." },
+    { "mlp.weights_in.", "mlp.fc1." },
+    { "mlp.weights_out.", "mlp.fc2." },
+    { "mlp.gate_proj.", "mlp.fc1." },
+    { "mlp.up_proj.", "mlp.value." },
+    { "mlp.down_proj.", "mlp.fc2." },
     /* DeiT III */
     { "gamma_1", "ls1.gamma" },
     { "gamma_2", "ls2.gamma" },
@@ -254,9 +262,37 @@ static enum status add_zeros(struct checkpoint *ck, const char *name, int64_t co
     return OK;
 }
 
+/* A gated MLP's fc1 [gate; value] gives its second half to mlp.value: its columns are then those of
+ * fc2. */
+static enum status part_gate(struct checkpoint *ck, int block, const char *what, bool *parted,
+                             struct error *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "mlp.fc1.%s", what);
+    struct tensor *both = find(ck, block, name), *fc2 = find(ck, block, "mlp.fc2.weight");
+    if (both == NULL || fc2 == NULL || fc2->ndim != 2 || both->count == 0 ||
+        both->shape[0] != 2 * fc2->shape[1])
+        return OK;
+    const int64_t shape[] = { both->shape[0] / 2, both->shape[1] };
+    size_t half = both->count / 2;
+    snprintf(name, sizeof name, "blocks.%d.mlp.value.%s", block, what);
+    if (!checkpoint_add_zeros(ck, name, both->ndim, shape))
+        return fail(err, E_NOMEM, "out of memory");
+    both = NULL; /* the list of tensors has moved */
+    checkpoint_sort(ck);
+    snprintf(name, sizeof name, "mlp.fc1.%s", what);
+    both = find(ck, block, name);
+    snprintf(name, sizeof name, "mlp.value.%s", what);
+    memcpy(find(ck, block, name)->data, both->data + half, half * sizeof *both->data);
+    both->count = half;
+    both->shape[0] /= 2;
+    *parted = true;
+    return OK;
+}
+
 static enum status adopt_blocks(struct checkpoint *ck, struct notes *notes, struct error *err)
 {
-    bool folded = false, no_bias = false;
+    bool folded = false, no_bias = false, gated = false;
     for (int i = 0;; i++) {
         char name[64];
         TRY(join_qkv(ck, i, "weight", err));
@@ -268,7 +304,11 @@ static enum status adopt_blocks(struct checkpoint *ck, struct notes *notes, stru
         TRY(add_zeros(ck, name, qkv->shape[0], &no_bias, err));
         TRY(fold_scale(ck, i, "ls1.gamma", "attn.proj", &folded, err));
         TRY(fold_scale(ck, i, "ls2.gamma", "mlp.fc2", &folded, err));
+        TRY(part_gate(ck, i, "weight", &gated, err));
+        TRY(part_gate(ck, i, "bias", &gated, err));
     }
+    if (gated)
+        note(notes, "MLPs: gated, SiLU of fc1's first half times its second");
     if (no_bias)
         note(notes, "attention: q, k and v have no bias");
     if (folded)

@@ -163,6 +163,15 @@ static void leave(struct sweep *s, struct stream *st, int layer, const real *x)
         vit_block_lrp(&s->model->geo, s->be, v->w, &v->acts, &lrp, s->n, x, st->relevance);
 }
 
+/* Relevance passes the norm as it is. */
+static void below(struct sweep *s, const struct stream *st, const real *tokens, real *g)
+{
+    const struct vit_back_rules rules = back_rules(s->scratch, st);
+    if (!first_lrp(st))
+        vit_norm_back(&s->model->geo, s->be, &rules, s->n * s->model->geo.tokens, tokens,
+                      weights_of(s)->stem.norm_w, st->gradient, false, g);
+}
+
 const struct arch_explain vit_explain = {
     .gradients = 1u << GRADIENT_PLAIN | 1u << GRADIENT_LIBRA | 1u << GRADIENT_FIRST_LRP |
                  1u << GRADIENT_ATTNLRP,
@@ -182,5 +191,6 @@ const struct arch_explain vit_explain = {
     .top = top,
     .enter = enter,
     .leave = leave,
+    .below = below,
     .attention = &vit_attention,
 };

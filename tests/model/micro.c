@@ -5,12 +5,19 @@
 #include "random.h"
 #include "randomise.h"
 
+static int others_of(const struct micro *m)
+{
+    return m->type == &vim_type && m->readout == READ_OTHERS ? 2
+                                                             : !m->no_cls + m->dist + m->registers;
+}
+
 struct checkpoint *micro_checkpoint(const struct micro *m)
 {
+    int others = others_of(m);
     const struct geometry g = { .patch = m->patch,
                                 .grid = m->grid,
-                                .tokens = m->grid * m->grid + 1,
-                                .others = 1,
+                                .tokens = m->grid * m->grid + others,
+                                .others = others,
                                 .width = m->width,
                                 .depth = m->depth,
                                 .classes = m->classes,
@@ -19,7 +26,15 @@ struct checkpoint *micro_checkpoint(const struct micro *m)
                                 .taps = m->taps,
                                 .rank = m->rank,
                                 .heads = m->heads,
-                                .mlp = m->mlp };
+                                .mlp = m->mlp,
+                                .readout = m->readout,
+                                .dist = m->dist,
+                                .registers = m->registers,
+                                .neck = m->neck,
+                                .fc_norm = m->fc_norm,
+                                .norm_pre = m->norm_pre,
+                                .head_norm = m->head_norm,
+                                .gated = m->gated };
     return checkpoint_blank(m->type, &g);
 }
 
@@ -28,7 +43,9 @@ struct model *micro_model(const struct micro *m, uint64_t seed)
     struct error err;
     struct model *blank = NULL, *model = NULL;
     struct checkpoint *ck = micro_checkpoint(m);
-    const struct model_options o = { .heads = m->heads, .image_size = m->grid * m->patch };
+    const struct model_options o = { .heads = m->heads,
+                                     .image_size = m->grid * m->patch,
+                                     .undivided = m->undivided };
     if (ck == NULL || model_open(ck, &o, &blank, &err) != OK)
         return NULL;
     model_randomise(blank, m->depth, seed, &model, &err);

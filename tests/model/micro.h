@@ -9,6 +9,10 @@ struct micro {
     int width, depth, grid, patch, classes;
     int inner, state, taps, rank; /* Vim */
     int heads, mlp;               /* ViT */
+    /* of the families; all zero: one CLS token, which the head reads */
+    enum readout readout;
+    int dist, registers, neck;
+    bool no_cls, fc_norm, norm_pre, head_norm, gated, undivided;
 };
 
 /* All but the depth of a Vim and a ViT that most tests take: { MICRO_VIM, .depth = 3 }. Images of

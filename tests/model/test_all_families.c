@@ -14,7 +14,7 @@ enum { IMAGES = 2, HEADS = 2 };
 
 /* Families of ViT whose numbers were made without Hugging Face's library, which has AttnLRP and the
  * first LRP not yet; at least so many there are. */
-enum { WITH_LRP = 12 };
+enum { WITH_LRP = 16 };
 
 static int failures, checks, with_lrp;
 
@@ -90,14 +90,13 @@ static void check_logits(const struct family *f, const char *backend)
 }
 
 /* At a level that lies on the patch grid. */
-static void check_map(const struct family *f, const char *name, const char *protocol,
-                      enum map_level level, const char *key)
+static void check_map(const struct family *f, const char *name, const struct explain_options *o,
+                      const char *key)
 {
     const struct explain_method *method = explain_find(name);
     const bool classes[CLASS_CHOICES] = { true, false };
     const struct backend_options bo = { .simd = "" };
     size_t cells = (size_t)f->model->geo.grid * (size_t)f->model->geo.grid;
-    struct explain_options o = explain_defaults;
     struct explain_image images[IMAGES];
     struct explainer *ex;
     struct error err = { 0 };
@@ -105,12 +104,10 @@ static void check_map(const struct family *f, const char *name, const char *prot
     float identity[IMAGES];
     float sum_error[IMAGES * CLASS_CHOICES];
     uint8_t zero[IMAGES];
-    o.protocol = protocol;
-    o.level = level;
     for (int i = 0; i < IMAGES; i++)
         images[i] = (struct explain_image){ .rgb = f->rgb + (size_t)i * f->bytes, .predicted = -1 };
     bool due = checkpoint_find(f->due, key) != NULL;
-    if (explainer_open(f->model, "cpu", &bo, &input_imagenet, &o, &method, 1, classes, IMAGES, &ex,
+    if (explainer_open(f->model, "cpu", &bo, &input_imagenet, o, &method, 1, classes, IMAGES, &ex,
                        &err) != OK) {
         /* What has no meaning on a family is refused: it was not made by the reference either. */
         report(!due && err.code == E_CONFIG, f->name, err.text, 0);
@@ -125,7 +122,7 @@ static void check_map(const struct family *f, const char *name, const char *prot
                cells * sizeof *map);
     double off = ran ? distance(expected(f->due, key, IMAGES * cells), map) : INFINITY;
     /* The released rollout divides by sums that may be near 0. */
-    bool divides = strcmp(method->name, "rollout") == 0 && strcmp(protocol, "released") == 0;
+    bool divides = strcmp(name, "rollout") == 0 && strcmp(o->protocol, "released") == 0;
     report(off < (divides ? 1e-3 : 1e-4), f->name, key, off);
     for (int i = 0; ran && i < IMAGES * CLASS_CHOICES; i++)
         if (!isnan(sum_error[i]))
@@ -145,18 +142,27 @@ static void check_maps(const struct family *f)
     static const char *const names[] = { "raw", "rollout", "attribution", "mambalrp" };
     bool vim = strcmp(f->model->arch, "vim") == 0;
     char key[64];
+    struct explain_options released = explain_defaults, paper = explain_defaults;
+    paper.protocol = "paper";
     for (int m = 0; m < (vim ? 4 : 3); m++) {
-        check_map(f, names[m], "released", LEVEL_OF_METHOD, names[m]);
+        check_map(f, names[m], &released, names[m]);
         snprintf(key, sizeof key, "paper.%s", names[m]);
         if (vim && m < 3)
-            check_map(f, names[m], "paper", LEVEL_OF_METHOD, key);
+            check_map(f, names[m], &paper, key);
     }
     if (checkpoint_find(f->due, "attnlrp") == NULL)
         return;
     with_lrp++;
-    check_map(f, "attnlrp", "released", LEVEL_TOKEN, "attnlrp");
-    check_map(f, "full_lrp", "released", LEVEL_PATCH, "full_lrp");
-    check_map(f, "libra", "released", LEVEL_OF_METHOD, "libra");
+    struct explain_options token = explain_defaults, patch = explain_defaults, attn;
+    token.level = LEVEL_TOKEN;
+    patch.level = LEVEL_PATCH;
+    attn = token;
+    attn.softmax = SOFTMAX_ATTN;
+    attn.gamma_attention = 1;
+    check_map(f, "attnlrp", &token, "attnlrp");
+    check_map(f, "attnlrp", &attn, "attnlrp.attn");
+    check_map(f, "full_lrp", &patch, "full_lrp");
+    check_map(f, "libra", &released, "libra");
 }
 
 /* Token times gradient, for every token: the whole way back. */

@@ -70,11 +70,29 @@ static void test_wide_head(void **state)
     }
 }
 
+/* A CLIP's image tower has a ViT's tensors; its head gives an embedding. */
+static void test_clip_tower(void **state)
+{
+    struct micro tower = vit;
+    const struct model_options o = { .heads = 3 };
+    struct model *m;
+    struct error err = { 0 };
+    (void)state;
+    tower.norm_pre = true;
+    assert_int_equal(model_open(micro_checkpoint(&tower), &o, &m, &err), OK);
+    model_close(m);
+    tower.classes = 512;
+    assert_int_equal(model_open(micro_checkpoint(&tower), &o, &m, &err), E_DATA);
+    assert_non_null(strstr(err.text, "not supported"));
+    assert_non_null(strstr(err.text, "image tower of a CLIP"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_wide_head),
+        cmocka_unit_test(test_clip_tower),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 
 #include "method.h"
 #include "micro.h"
-#include "vim.h"
+#include "vim_read.h"
 #include "vit_read.h"
 
 #include <cmocka.h> /* last: it defines fail as a macro */
@@ -25,6 +25,7 @@ struct rig {
     real *x, *work, *logits, *onehot, *gradient;
     struct vim_acts vim;
     struct vim_grads vim_grads;
+    struct vim_read vim_read;
     struct vit_acts vit;
     bool shorten; /* the last block's tokens other than CLS are left out where nothing reads them */
     struct vit_grads vit_grads;
@@ -45,6 +46,7 @@ static void layout(struct rig *r, struct bump *b)
     if (r->model->type == &vim_type) {
         vim_acts_layout(g, r->be, IMAGES, true, b, &r->vim);
         vim_grads_layout(g, r->be, IMAGES, b, &r->vim_grads);
+        vim_read_layout(g, r->be, IMAGES, true, b, &r->vim_read);
     } else {
         vit_acts_layout(g, r->be, IMAGES, true, b, &r->vit);
         vit_grads_layout(g, r->be, IMAGES, false, b, &r->vit_grads);
@@ -85,24 +87,36 @@ static void tear_down(struct rig *r)
  * all there is where the block was shortened to them. */
 static real *read_of(struct rig *r, real *x)
 {
-    if (!r->shorten && vit_reads_token(&r->model->geo))
+    if (r->model->type == &vit_type && !r->shorten && vit_reads_token(&r->model->geo))
         vit_gather_cls(&r->model->geo, r->be, IMAGES, x, x);
     return x;
 }
 
-/* One layer of the residual stream in r->work, in place. */
-static void layer_forward(struct rig *r, int layer)
+/* r->work through a layer. */
+static void run_layer(struct rig *r, int layer)
 {
     const struct geometry *g = &r->model->geo;
     if (r->model->type == &vim_type) {
         const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[layer];
         vim_layer_inner(g, r->be, w, &r->vim, IMAGES, r->work);
         vim_layer_close(g, r->be, w, &r->vim, IMAGES, r->work);
-    } else {
-        r->vit.cls_only = r->shorten && layer == g->depth - 1;
-        vit_block_forward(g, r->be, &((struct vit_weights *)r->weights)->block[layer], &r->vit,
-                          IMAGES, r->work);
+        return;
     }
+    r->vit.cls_only = r->shorten && layer == g->depth - 1;
+    vit_block_forward(g, r->be, &((struct vit_weights *)r->weights)->block[layer], &r->vit, IMAGES,
+                      r->work);
+}
+
+/* x, which left the last layer, to r->logits. */
+static void run_head(struct rig *r, const real *x)
+{
+    const struct geometry *g = &r->model->geo;
+    if (r->model->type == &vit_type)
+        vit_read_forward(g, r->be, r->weights, IMAGES, x, &r->read, r->logits);
+    else if (g->readout == READ_TOKEN)
+        vim_head(g, r->be, r->weights, IMAGES, x, r->vim.xn, r->logits);
+    else
+        vim_read_forward(g, r->be, r->weights, IMAGES, x, &r->vim_read, r->logits);
 }
 
 /* Σ over images of the class's logit, from the residual stream in r->work after `layer` layers. */
@@ -110,11 +124,8 @@ static double finish(struct rig *r, int layer)
 {
     const struct geometry *g = &r->model->geo;
     for (int i = layer; i < g->depth; i++)
-        layer_forward(r, i);
-    if (r->model->type == &vim_type)
-        vim_head(g, r->be, r->weights, IMAGES, r->work, r->vim.xn, r->logits);
-    else
-        vit_read_forward(g, r->be, r->weights, IMAGES, read_of(r, r->work), &r->read, r->logits);
+        run_layer(r, i);
+    run_head(r, read_of(r, r->work));
     double sum = 0;
     for (int i = 0; i < IMAGES; i++)
         sum += ((double *)(void *)r->logits)[i * g->classes + CLASS];
@@ -136,18 +147,20 @@ static void backward(struct rig *r, int layer)
         run_copy(r->be, r->work, tape[i], r->count);
         if (i == g->depth)
             break;
-        layer_forward(r, i);
+        run_layer(r, i);
     }
     const struct vim_back_rules plain = { 0 };
-    if (r->model->type == &vim_type)
-        vim_head_back(g, r->be, r->weights, &plain, IMAGES, tape[g->depth], r->onehot,
-                      r->vim_grads.xn, r->gradient);
-    else {
-        const real *top = read_of(r, tape[g->depth]);
-        vit_read_forward(g, r->be, r->weights, IMAGES, top, &r->read, r->logits);
+    const real *top = read_of(r, tape[g->depth]);
+    run_head(r, top);
+    if (r->model->type == &vit_type)
         vit_read_back(g, r->be, r->weights, &plain_vit, IMAGES, top, &r->read, r->logits, r->onehot,
                       r->gradient);
-    }
+    else if (g->readout == READ_TOKEN)
+        vim_head_back(g, r->be, r->weights, &plain, IMAGES, top, r->onehot, r->vim_grads.xn,
+                      r->gradient);
+    else
+        vim_read_back(g, r->be, r->weights, &plain, IMAGES, top, &r->vim_read, r->onehot,
+                      r->gradient);
     if (r->model->type == &vit_type && vit_reads_token(g) && !r->shorten) {
         run_copy(r->be, r->gradient, r->vit_grads.d1, IMAGES * (size_t)g->width);
         vit_spread_cls(g, r->be, IMAGES, r->x, r->vit_grads.d1, r->gradient);
@@ -231,6 +244,25 @@ static const struct micro vit = { .type = &vit_type,
                                   .heads = 2,
                                   .mlp = 20 };
 
+/* `base` with what `more` says of families. */
+static void check_family(const struct micro *base, const struct micro *more)
+{
+    struct micro m = *more;
+    m.type = base->type;
+    m.width = base->width;
+    m.depth = base->depth;
+    m.grid = base->grid;
+    m.patch = base->patch;
+    m.classes = base->classes;
+    m.inner = base->inner;
+    m.state = base->state;
+    m.taps = base->taps;
+    m.rank = base->rank;
+    m.heads = base->heads;
+    m.mlp = base->mlp;
+    check_input_gradients(&m);
+}
+
 static void test_vim_input(void **state)
 {
     (void)state;
@@ -241,6 +273,31 @@ static void test_vit_input(void **state)
 {
     (void)state;
     check_input_gradients(&vit);
+}
+
+/* What the families' heads read, and what is another in their blocks. */
+static void test_families(void **state)
+{
+    static const struct micro more[] = {
+        { .readout = READ_TWO_HEADS, .dist = 1 },
+        { .readout = READ_MEAN, .no_cls = true },
+        { .readout = READ_MEAN, .fc_norm = true, .registers = 2 },
+        { .readout = READ_TOKEN_AND_MEAN, .registers = 1 },
+        { .gated = true },
+        { .head_norm = true },
+        { .readout = READ_MEAN, .no_cls = true, .gated = true, .head_norm = true },
+    };
+    static const struct micro more_vim[] = {
+        { .readout = READ_MEAN, .no_cls = true },
+        { .readout = READ_OTHERS, .no_cls = true, .undivided = true },
+        { .readout = READ_REGISTERS, .no_cls = true, .registers = 3, .neck = 4 },
+        { .readout = READ_REGISTERS, .no_cls = true, .registers = 2 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        check_family(&vit, &more[i]);
+    for (size_t i = 0; i < sizeof more_vim / sizeof *more_vim; i++)
+        check_family(&vim, &more_vim[i]);
 }
 
 static void test_vim_gated(void **state)
@@ -374,7 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vim_input),     cmocka_unit_test(test_vit_input),
         cmocka_unit_test(test_vim_gated),     cmocka_unit_test(test_vit_maps),
-        cmocka_unit_test(test_vit_shortened),
+        cmocka_unit_test(test_vit_shortened), cmocka_unit_test(test_families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

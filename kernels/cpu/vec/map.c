@@ -23,6 +23,12 @@ INLINE vec apply(enum map2 f, vec a, vec b)
         return b * v_gelu_slope(a);
     case MAP_GELU_GATE:
         return b * v_normal_share(a);
+    case MAP_SILU:
+        return v_silu(a);
+    case MAP_SILU_BACK:
+        return b * v_silu_slope(a);
+    case MAP_SILU_GATE:
+        return b * v_sigmoid(a);
     case MAP_POSITIVE:
         return v_max(a, v_set(0));
     case MAP_NEGATIVE:
@@ -65,6 +71,9 @@ static void map2(struct backend *be, const struct map2_args *m)
             CASE(MAP_GELU)
             CASE(MAP_GELU_BACK)
             CASE(MAP_GELU_GATE)
+            CASE(MAP_SILU)
+            CASE(MAP_SILU_BACK)
+            CASE(MAP_SILU_GATE)
             CASE(MAP_POSITIVE)
             CASE(MAP_NEGATIVE)
             CASE(MAP_COPY)

@@ -95,9 +95,15 @@ static struct moments row_moments(const scalar *x, int width, double eps)
     return (struct moments){ mean, (scalar)(1 / sqrt(var + eps)) };
 }
 
+static size_t row_at(const struct row_runs *r, size_t row, int width)
+{
+    size_t run = (size_t)r->run;
+    return run == 0 ? row * (size_t)width : row / run * r->jump + row % run * (size_t)width;
+}
+
 static void layernorm_row(const struct layernorm_args *a, size_t row)
 {
-    size_t at = row * (size_t)a->width;
+    size_t at = row_at(&a->at, row, a->width);
     const scalar *x = rd(a->x) + at, *h = a->h ? rd(a->h) + at : NULL, *w = rd(a->w), *b = rd(a->b);
     scalar *keep = a->r ? wr(a->r) + at : NULL, *y = wr(a->y) + at;
     for (int i = 0; i < a->width; i += VN)
@@ -120,7 +126,7 @@ static void layernorm(struct backend *be, const struct layernorm_args *a)
 /* With x^ = (x - mean) / s and g = gy w:  gx = (g - mean g - x^ mean(g x^)) / s. */
 static void layernorm_back_row(const struct layernorm_back_args *a, size_t row)
 {
-    size_t at = row * (size_t)a->width;
+    size_t at = row_at(&a->at, row, a->width);
     const scalar *x = rd(a->x) + at, *gy = rd(a->gy) + at, *w = rd(a->w);
     scalar *gx = wr(a->gx) + at;
     struct moments m = row_moments(x, a->width, a->eps);

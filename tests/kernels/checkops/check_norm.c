@@ -57,9 +57,31 @@ void check_rmsnorm(struct check *c)
     check_norm(c, false);
 }
 
+/* Parts of longer rows: of q among q, k and v. What lies between is left as it is. */
+static void check_runs(struct check *c, int blocks, int run, int width, size_t jump, bool back)
+{
+    CASE(c, "%d runs of %d rows of %d, %zu apart%s", blocks, run, width, jump,
+         back ? ", gradient in place" : "");
+    size_t count = (size_t)blocks * jump;
+    const struct row_runs runs = { run, jump };
+    struct pair *x = uniform(c, count, -2, 3), *w = uniform(c, (size_t)width, 0.5, 1.5);
+    struct pair *b = uniform(c, (size_t)width, -1, 1), *y = uniform(c, count, -1, 1);
+    if (back)
+        RUN(c, layernorm_back, .rows = blocks * run, .width = width, .at = runs, .x = at(c, x),
+            .w = at(c, w), .gy = at(c, y), .eps = 1e-6, .gx = at(c, y));
+    else
+        RUN(c, layernorm, .rows = blocks * run, .width = width, .at = runs, .x = at(c, x),
+            .w = at(c, w), .b = at(c, b), .eps = 1e-6, .y = at(c, y));
+    compare(c, "y", y, tolerance);
+}
+
 void check_layernorm(struct check *c)
 {
     check_norm(c, true);
+    if (c->bench)
+        return;
+    check_runs(c, 7, 3, 12, 3 * 36, false);
+    check_runs(c, 50, 2, 33, 3 * 66 + 5, false);
 }
 
 static void check_one_norm_back(struct check *c, const struct shape *s, bool layer, bool detach,
@@ -103,6 +125,8 @@ void check_layernorm_back(struct check *c)
     for (size_t i = 1; i < COUNT_OF(shapes); i++)
         for (int flags = 0; flags < 4; flags++)
             check_one_norm_back(c, &shapes[i], true, flags & 1, flags & 2);
+    check_runs(c, 7, 3, 12, 3 * 36, true);
+    check_runs(c, 50, 2, 33, 3 * 66 + 5, true);
 }
 
 /* Denominators of every kind: ordinary, 0, and around 1e-9. Not next to -1e-9, where the sum with
@@ -129,10 +153,12 @@ static void check_one_map2(struct check *c, enum map2 f, size_t count, int in_pl
         .out = at(c, out));
     /* GELU cancels near its zeros (1 + erf, then a product): held to the largest value. The rest
      * are one or two rounded operations on each element, and the scale. */
-    if (f == MAP_GELU || f == MAP_GELU_BACK || f == MAP_GELU_GATE)
+    if (f >= MAP_GELU && f <= MAP_GELU_GATE)
         compare(c, "out", out, count < 17 ? 4e4 : 8); /* of few all may be near Φ(-4) = 3e-5 */
     else if (f == MAP_ADD)
         compare(c, "out", out, 3);
+    else if (f >= MAP_SILU && f <= MAP_SILU_GATE)
+        compare(c, "out", out, count < 17 ? 64 : 8); /* an exponential; its slope has a zero */
     else
         compare_each(c, "out", out, 6);
 }
