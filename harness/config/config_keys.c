@@ -180,8 +180,7 @@ const struct config_key config_keys[] = {
 
     WORDS("task", "kind", task.kinds, "perturbation", RESULT,
           "what to measure, any of: perturbation, segmentation, localisation, groups, tiles, "
-          "subsets, "
-          "robustness"),
+          "subsets, robustness, randomisation"),
     SET("task", "directions", task.directions, "positive, negative", direction_names, RESULT,
         "perturbation: most important pixels first (positive), least (negative), or both"),
     CHOICE("task", "fill", task.fill, "black", fills, 0, RESULT,

@@ -175,6 +175,20 @@ const char *engine_fingerprint(const struct engine *);
 struct inspector;
 enum status engine_inspect(const struct engine *, struct inspector **out, struct error *err);
 
+/* Explanations by the native model with fresh weights in some of its parts (refresh.h), beside
+ * the engine's own. After engine_prepare; E_CONFIG: there is no native model. */
+struct engine_altered;
+enum status engine_altered_open(struct engine *, uint64_t seed, struct engine_altered **out,
+                                struct error *err);
+void engine_altered_close(struct engine_altered *); /* accepts NULL */
+/* Parts of the native model: 0 is the read-out, the last one what lies before the layers. */
+int engine_parts(const struct engine *);
+/* As engine_explain does, by the model with fresh parts first to first + count - 1. Memory is taken
+ * for the call alone, so that one model at a time stands beside the engine's. */
+enum status engine_altered_explain(struct engine_altered *, int first, int count,
+                                   const struct explain_image *images, int n,
+                                   const struct explain_result *result, struct error *err);
+
 /* After a step failed with *err, E_NOMEM, on a device with memory of its own: halves info.batch,
  * once, and opens anew what works on it. OK: try again. Else E_NOMEM, or what else went wrong then.
  */

@@ -23,6 +23,16 @@ enum status engine_refuse_switches(const struct explain_options *, const char *w
  * it: device, precision, threads, on_host, batch, busy. */
 enum status engine_open_backend(struct engine *, struct error *err);
 
+/* For what opens backends of its own beside the engine's. */
+struct backend_options engine_own_backend(const struct engine *);
+
+/* Gives the engine's reference images to an explainer; nothing to do where there are none. */
+enum status engine_native_refer(const struct engine *, struct explainer *, struct error *);
+
+/* The methods that were prepared, as the explainer knows them; freed by the caller. NULL: out of
+ * memory. */
+const struct explain_method **engine_native_methods(const struct engine *);
+
 /* info.name, title and weights of a model that was read from a checkpoint. A table of published
  * weights that cannot be read is warned of. */
 void engine_know_weights(struct engine_info *, const struct model *);

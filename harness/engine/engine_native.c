@@ -137,8 +137,7 @@ static enum status open_net(struct engine *e, struct error *err)
     return OK;
 }
 
-/* For what opens backends of its own beside the engine's. */
-static struct backend_options own_backend(const struct engine *e)
+struct backend_options engine_own_backend(const struct engine *e)
 {
     return (struct backend_options){ .threads = e->info.threads,
                                      .device = e->options.place,
@@ -149,7 +148,7 @@ static struct backend_options own_backend(const struct engine *e)
 
 enum status engine_inspect(const struct engine *e, struct inspector **out, struct error *err)
 {
-    const struct backend_options options = own_backend(e);
+    const struct backend_options options = engine_own_backend(e);
     const struct model *m = engine_model(e);
     *out = NULL;
     if (m == NULL)
@@ -158,18 +157,23 @@ enum status engine_inspect(const struct engine *e, struct inspector **out, struc
     return inspect_open(m, e->info.device, &options, &e->info.format, out, err);
 }
 
-static enum status refer(struct engine *e, struct error *err)
+enum status engine_native_refer(const struct engine *e, struct explainer *explainer,
+                                struct error *err)
 {
-    const struct native *x = e->state;
     size_t side = (size_t)e->info.image_size, count = (size_t)e->reference_count;
     const uint8_t **rgb = calloc(count + 1, sizeof *rgb);
     if (rgb == NULL)
         return fail(err, E_NOMEM, "out of memory");
     for (size_t i = 0; i < count; i++)
         rgb[i] = e->references + i * 3 * side * side;
-    enum status status = explainer_references(x->explainer, rgb, (int)count, err);
+    enum status status = explainer_references(explainer, rgb, (int)count, err);
     free(rgb);
     return status;
+}
+
+static enum status refer(struct engine *e, struct error *err)
+{
+    return engine_native_refer(e, ((const struct native *)e->state)->explainer, err);
 }
 
 static enum status plan_passes(const struct engine *e, int method, struct explain_passes *out,
@@ -178,15 +182,21 @@ static enum status plan_passes(const struct engine *e, int method, struct explai
     return explainer_plan(((const struct native *)e->state)->explainer, method, out, err);
 }
 
+const struct explain_method **engine_native_methods(const struct engine *e)
+{
+    const struct explain_method **methods = calloc((size_t)e->prepared_count + 1, sizeof *methods);
+    for (int i = 0; methods != NULL && i < e->prepared_count; i++)
+        methods[i] = explain_find(e->prepared[i]->name);
+    return methods;
+}
+
 static enum status open_explainer(struct engine *e, struct error *err)
 {
     struct native *x = e->state;
-    const struct backend_options options = own_backend(e);
-    const struct explain_method **methods = calloc((size_t)e->prepared_count + 1, sizeof *methods);
+    const struct backend_options options = engine_own_backend(e);
+    const struct explain_method **methods = engine_native_methods(e);
     if (methods == NULL)
         return fail(err, E_NOMEM, "out of memory");
-    for (int i = 0; i < e->prepared_count; i++)
-        methods[i] = explain_find(e->prepared[i]->name);
     enum status status = explainer_open_beside(
         x->net, x->model, e->info.device, &options, &e->info.format, &e->explain_options, methods,
         e->prepared_count, e->classes, e->info.batch, &x->explainer, err);

@@ -236,13 +236,7 @@ static enum status make_heat(struct runner *r, int count, struct error *err)
             engine_upload(e, r->map_device + r->map_at[i], r->flat_map,
                           cells * sizeof *r->flat_map);
     }
-    for (int from = 0, to; from < count; from = to) {
-        int side = p->methods[r->maps[from].method]->side;
-        for (to = from + 1; to < count && p->methods[r->maps[to].method]->side == side; to++)
-            ;
-        engine_heat(e, r->map_device + r->map_at[from], to - from, side,
-                    r->heat_device + (size_t)from * r->pixels);
-    }
+    task_heat(p, r->maps, count, r->map_at, r->map_device, r->heat_device);
     if (r->heat != NULL)
         engine_download(e, r->heat, r->heat_device, (size_t)count * r->pixels * sizeof *r->heat);
     return engine_sync(e, err);

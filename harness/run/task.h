@@ -76,6 +76,11 @@ enum status task_method_columns(const struct plan *, struct records *, int metho
                                 int d0, int d1, const char *prefix, const char *suffix,
                                 int index[CLASS_CHOICES], struct error *);
 
+/* Maps [count], of map i [side, side] from map_at[i] on in engine memory, to heat [count, S*S]:
+ * those of one side that lie together in one go. */
+void task_heat(const struct plan *, const struct visit_map *maps, int count, const size_t *map_at,
+               const float *map_device, float *heat_device);
+
 /* S*S, of the model's input. */
 size_t pixel_count(const struct plan *);
 /* Distinct maps of an image, at most; the axis of curves; the number of the calling thread. */

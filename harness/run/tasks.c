@@ -4,12 +4,11 @@
 #include <omp.h>
 
 extern const struct task task_perturbation, task_segmentation, task_localisation, task_groups,
-    task_tiles, task_subsets, task_robustness;
+    task_tiles, task_subsets, task_robustness, task_randomisation;
 
-const struct task *const tasks[] = { &task_perturbation, &task_segmentation,
-                                     &task_localisation, &task_groups,
-                                     &task_tiles,        &task_subsets,
-                                     &task_robustness,   NULL };
+const struct task *const tasks[] = { &task_perturbation, &task_segmentation,  &task_localisation,
+                                     &task_groups,       &task_tiles,         &task_subsets,
+                                     &task_robustness,   &task_randomisation, NULL };
 
 enum status task_method_columns(const struct plan *plan, struct records *r, int method,
                                 enum column_type type, int d0, int d1, const char *prefix,
@@ -39,6 +38,18 @@ enum status task_columns(const struct plan *plan, struct records *r, enum column
     for (int m = 0; m < plan->method_count; m++)
         TRY(task_method_columns(plan, r, m, type, d0, d1, prefix, suffix, index[m], err));
     return OK;
+}
+
+void task_heat(const struct plan *plan, const struct visit_map *maps, int count,
+               const size_t *map_at, const float *map_device, float *heat_device)
+{
+    for (int from = 0, to; from < count; from = to) {
+        int side = plan->methods[maps[from].method]->side;
+        for (to = from + 1; to < count && plan->methods[maps[to].method]->side == side; to++)
+            ;
+        engine_heat(plan->engine, map_device + map_at[from], to - from, side,
+                    heat_device + (size_t)from * pixel_count(plan));
+    }
 }
 
 size_t pixel_count(const struct plan *plan)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "random.h"
+#include "refresh.h"
 
 bool ends_with(const char *s, const char *end)
 {
@@ -79,8 +80,8 @@ static struct checkpoint *copy_checkpoint(const struct checkpoint *from)
     return NULL;
 }
 
-enum status model_randomise(const struct model *model, int layers, uint64_t seed,
-                            struct model **out, struct error *err)
+/* The model with a checkpoint of its own. */
+static enum status copy_model(const struct model *model, struct model **out, struct error *err)
 {
     struct model *m = calloc(1, sizeof *m);
     struct checkpoint *ck = copy_checkpoint(model->checkpoint);
@@ -94,13 +95,84 @@ enum status model_randomise(const struct model *model, int layers, uint64_t seed
     m->checkpoint = ck;
     m->notes = (struct notes){ 0 };
     notes_copy(&m->notes, &model->notes);
+    *out = m;
+    return OK;
+}
+
+enum status model_randomise(const struct model *model, int layers, uint64_t seed,
+                            struct model **out, struct error *err)
+{
     uint64_t state = seed;
-    for (size_t i = 0; i < ck->count; i++) {
-        struct tensor *t = &ck->tensors[i];
+    TRY(copy_model(model, out, err));
+    for (size_t i = 0; i < (*out)->checkpoint->count; i++) {
+        struct tensor *t = &(*out)->checkpoint->tensors[i];
         int layer = layer_of(model->type, t->name);
         if (strncmp(t->name, "head.", 5) == 0 || layer >= model->geo.depth - layers)
             tensor_initialise(model->type, t, &state);
     }
+    return OK;
+}
+
+/* ---- parts ---- */
+
+int model_parts(const struct model *m)
+{
+    return m->geo.depth + 2;
+}
+
+/* What comes before the layers makes tokens: its tensors are embeddings or tokens by name, in all
+ * code that has been seen. */
+int model_part_of(const struct model *m, const char *tensor)
+{
+    int layer = layer_of(m->type, tensor);
+    if (layer >= 0)
+        return m->geo.depth - layer;
+    bool before = strstr(tensor, "embed") != NULL || strstr(tensor, "token") != NULL;
+    return before ? m->geo.depth + 1 : 0;
+}
+
+enum status model_refresh(const struct model *model, uint64_t seed, struct model **out,
+                          struct error *err)
+{
+    uint64_t state = seed;
+    TRY(copy_model(model, out, err));
+    for (size_t i = 0; i < (*out)->checkpoint->count; i++)
+        tensor_initialise(model->type, &(*out)->checkpoint->tensors[i], &state);
+    return OK;
+}
+
+enum status model_blend(const struct model *model, const struct model *fresh, int first, int count,
+                        struct model **out, struct error *err)
+{
+    size_t tensors = model->checkpoint->count;
+    struct model *m = malloc(sizeof *m);
+    struct checkpoint *ck = malloc(sizeof *ck);
+    struct tensor *t = malloc((tensors + 1) * sizeof *t);
+    if (m == NULL || ck == NULL || t == NULL) {
+        free(m);
+        free(ck);
+        free(t);
+        return fail(err, E_NOMEM, "out of memory for a randomised copy of %s",
+                    model->checkpoint->path);
+    }
+    for (size_t i = 0; i < tensors; i++) {
+        int part = model_part_of(model, model->checkpoint->tensors[i].name);
+        bool new = part >= first &&part < first + count;
+        t[i] = (new ? fresh : model)->checkpoint->tensors[i];
+    }
+    *ck = *model->checkpoint;
+    ck->tensors = t;
+    *m = *model;
+    m->checkpoint = ck;
     *out = m;
     return OK;
+}
+
+void model_blend_close(struct model *m)
+{
+    if (m == NULL)
+        return;
+    free(m->checkpoint->tensors);
+    free(m->checkpoint);
+    free(m);
 }

@@ -28,6 +28,7 @@ GROUPS: dict[str, Labels] = {
     "groups": ("method", "class"),
     "localisation": ("method", "class"),
     "robustness": ("method", "class"),
+    "randomisation": ("method", "class", "scheme"),
     "tiles": ("class",),
     "subsets": ("class",),
     "blank": (),

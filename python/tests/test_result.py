@@ -53,6 +53,9 @@ def make(path, schema):
             f["blank/prob"] = rng.random(9, np.float32)
             f["localisation/raw/predicted/mass"] = rng.random(N, np.float32)
             f["robustness/raw/predicted/distance"] = rng.random((N, 10), np.float32)
+            for scheme in ("cascade", "independent"):
+                f[f"randomisation/raw/predicted/{scheme}/ssim"] = rng.random((N, 3), np.float32)
+            f["randomisation/raw/predicted/cascade/emprt"] = rng.random(N, np.float32)
     return path
 
 
@@ -157,6 +160,9 @@ def test_schema_2_in_xarray(tmp_path):
     assert result.dataset("tiles").logit.dims[:2] == ("class", "image")
     assert "mask" not in result.dataset("subsets"), "not a row per image"
     assert result.dataset("robustness").distance.shape == (1, 1, N, 10)
+    random = result.dataset("randomisation")
+    assert random.ssim.shape == (1, 1, 2, N, 3) and random.ssim.dims[2] == "scheme"
+    assert np.isnan(random.emprt.sel(scheme="independent")).all()
 
 
 def test_maps_of_two_sizes(tmp_path):

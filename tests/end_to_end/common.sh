@@ -64,7 +64,7 @@ $(demo_data)
 methods = raw, rollout, attribution, random
 class = predicted, target
 [task]
-kind = perturbation, segmentation, localisation, groups, tiles, subsets, robustness
+kind = perturbation, segmentation, localisation, groups, tiles, subsets, robustness, randomisation
 groups = 3
 tiles = 2
 subsets = 5

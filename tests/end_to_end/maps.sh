@@ -161,4 +161,6 @@ find "$work/npy/raw" -name '*.npy' | while read -r file; do printf 'no array' >"
 expect 2 "is no array of two dimensions" run "$c" -s explain.methods=theirs -s "maps.theirs=$work/npy/raw"
 expect 2 "robustness explains changed images" run "$c" -s explain.methods=mine -s task.kind=robustness \
     -s "maps.mine=$work/maps/raw.h5"
+expect 2 "randomisation explains changed images" run "$c" -s explain.methods=mine -s task.kind=randomisation \
+    -s "maps.mine=$work/maps/raw.h5"
 finish

@@ -103,6 +103,7 @@ for fault in '' hang@140; do
 done
 
 # What cannot be.
+expect 2 "this model is a worker's" run "$work/w.ini" -s task.kind=randomisation
 expect 2 "'gradcam' is not" run "$work/w.ini" -s explain.methods=gradcam
 expect 2 'heat, plain, ' run "$work/w.ini" -s explain.methods=attribution
 expect 2 model.checkpoint run "$work/w.ini" -s "model.checkpoint=$work/vit.safetensors"

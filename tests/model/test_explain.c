@@ -9,6 +9,7 @@
 #include "method.h"
 #include "micro.h"
 #include "randomise.h"
+#include "refresh.h"
 
 #include <cmocka.h> /* last: it defines fail as a macro */
 
@@ -166,6 +167,64 @@ static void test_randomised_differs(void **state)
     model_close(m);
 }
 
+/* Every tensor, positions, tokens and A_log too, belongs to one part, and is fresh in a blend that
+ * has that part; and a fresh model has nothing of the trained one, and nothing twice. */
+static void check_parts(const struct micro *micro)
+{
+    struct model *fresh, *blend, *m = micro_model(micro, 3);
+    struct error err = { 0 };
+    /* Trained weights that no initialisation leaves: not even constants may be told from these. */
+    for (size_t i = 0; i < m->checkpoint->count; i++)
+        for (size_t k = 0; k < m->checkpoint->tensors[i].count; k++)
+            m->checkpoint->tensors[i].data[k] = 7.5f + (float)k;
+    assert_int_equal(model_refresh(m, 5, &fresh, &err), OK);
+    int parts = model_parts(m), seen[16] = { 0 };
+    assert_int_equal(parts, m->geo.depth + 2);
+    for (int first = 0; first < parts; first++)
+        for (int count = 1; first + count <= parts; count++) {
+            assert_int_equal(model_blend(m, fresh, first, count, &blend, &err), OK);
+            for (size_t i = 0; i < m->checkpoint->count; i++) {
+                const struct tensor *old = &m->checkpoint->tensors[i];
+                int part = model_part_of(m, old->name);
+                assert_true(part >= 0 && part < parts);
+                seen[part]++;
+                bool in = part >= first && part < first + count;
+                const float *is = blend->checkpoint->tensors[i].data;
+                assert_ptr_equal(is, in ? fresh->checkpoint->tensors[i].data : old->data);
+                for (size_t k = 0; k < old->count; k++)
+                    assert_int_equal(is[k] != old->data[k], in);
+            }
+            model_blend_close(blend);
+        }
+    for (int part = 0; part < parts; part++)
+        assert_true(seen[part] > 0);
+    const struct tensor *t = fresh->checkpoint->tensors;
+    for (size_t i = 0; i < fresh->checkpoint->count; i++)
+        for (size_t k = 0; k < i; k++) {
+            bool constant = t[i].data[0] == t[i].data[t[i].count - 1];
+            constant |= strstr(t[i].name, "_log") != NULL;
+            assert_true(constant || t[i].count != t[k].count ||
+                        memcmp(t[i].data, t[k].data, t[i].count * sizeof(float)) != 0);
+        }
+    model_close(fresh);
+    model_close(m);
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    check_parts(&vim);
+    check_parts(&vit);
+    struct model *m = micro_model(&vim, 3);
+    assert_int_equal(model_part_of(m, "head.weight"), 0);
+    assert_int_equal(model_part_of(m, "norm_f.weight"), 0);
+    assert_int_equal(model_part_of(m, "layers.3.mixer.A_log"), m->geo.depth - 3);
+    assert_int_equal(model_part_of(m, "layers.0.mixer.D_b"), m->geo.depth);
+    assert_int_equal(model_part_of(m, "pos_embed"), m->geo.depth + 1);
+    assert_int_equal(model_part_of(m, "cls_token"), m->geo.depth + 1);
+    model_close(m);
+}
+
 static void test_rollout_arithmetic(void **state)
 {
     /* (I + K) with K = [[1, 1], [0, 0]]: rows [2, 1] and [0, 1]; e_0 picks the first. */
@@ -248,11 +307,9 @@ static void test_beside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_beside),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_batches),
-        cmocka_unit_test(test_randomised_differs),
-        cmocka_unit_test(test_rollout_arithmetic),
+        cmocka_unit_test(test_beside),  cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_batches), cmocka_unit_test(test_randomised_differs),
+        cmocka_unit_test(test_parts),   cmocka_unit_test(test_rollout_arithmetic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,9 +13,12 @@
 
 #include "groups.h"
 #include "loader.h"
+#include "random.h"
 #include "ranking.h"
+#include "refresh.h"
 #include "road.h"
 #include "runner.h"
+#include "similarity.h"
 #include "task.h"
 
 #include <cmocka.h> /* last: its fail() macro hides status.h's function */
@@ -56,12 +59,14 @@ static void set(struct config *c, const char *format, const char *value)
     good(config_set(c, assignment, &err), &err);
 }
 
-static void begin(struct run *r, const char *kind, const char *fill)
+static void begin_with(struct run *r, const char *kind, const char *fill, const char *model)
 {
     struct error err;
     memset(r, 0, sizeof *r);
     good(config_new(&r->config, &err), &err);
-    set(r->config, "model.checkpoint=%s/vim.safetensors", folder);
+    char checkpoint[200];
+    snprintf(checkpoint, sizeof checkpoint, "%s/%s.safetensors", folder, model);
+    set(r->config, "model.checkpoint=%s", checkpoint);
     set(r->config, "run.output=%s/x.h5", folder);
     set(r->config, "data.path=%s/demo", folder);
     static const char *const plain[] = {
@@ -87,6 +92,11 @@ static void begin(struct run *r, const char *kind, const char *fill)
     r->image_device = engine_alloc(r->plan->engine, r->pixels, 3);
     r->logits = malloc((size_t)r->plan->engine->info.classes * sizeof *r->logits);
     assert_true(r->image && r->image_device && r->logits);
+}
+
+static void begin(struct run *r, const char *kind, const char *fill)
+{
+    begin_with(r, kind, fill, "vim");
 }
 
 static void end(struct run *r)
@@ -334,6 +344,72 @@ static void robustness(void **state)
     end(&r);
 }
 
+static float at(const struct run *r, const char *path, size_t i, int k)
+{
+    return records_f32(r->records, column(r, path), i)[k];
+}
+
+/* The target's maps of a checkpoint that holds the fresh weights of parts first to first + count -
+ * 1 are those that the task compared with: the last place of the cascade, or one of its own. */
+static void hold_to_checkpoint(struct run *r, int first, int count, const char *scheme)
+{
+    struct run other;
+    struct model *fresh, *blend;
+    struct error err;
+    const struct model *m = engine_model(r->plan->engine);
+    uint64_t seed = rng_mix((uint64_t)r->plan->v->run.seed) + 17;
+    char path[300];
+    good(model_refresh(m, seed, &fresh, &err), &err);
+    good(model_blend(m, fresh, first, count, &blend, &err), &err);
+    snprintf(path, sizeof path, "%s/blend.safetensors", folder);
+    good(checkpoint_write_safetensors(path, blend->checkpoint, CHECKPOINT_FP32, &err), &err);
+    model_blend_close(blend);
+    model_close(fresh);
+    begin_with(&other, "segmentation", "black", "blend");
+    size_t side = (size_t)r->plan->engine->info.grid, cells = side * side;
+    for (size_t i = 0; i < IMAGES; i++) {
+        const char *map = "explain/attribution/target/map";
+        const float *a = records_f32(r->records, column(r, map), i);
+        const float *b = records_f32(other.records, column(&other, map), i);
+        double want, share = emprt(a, b, cells);
+        good(map_spearman(a, b, cells, &want, &err), &err);
+        snprintf(path, sizeof path, "randomisation/attribution/target/%s/spearman", scheme);
+        assert_true(at(r, path, i, first + count - 1) == (float)want);
+        good(map_pearson(a, b, cells, &want, &err), &err);
+        snprintf(path, sizeof path, "randomisation/attribution/target/%s/pearson", scheme);
+        assert_true(at(r, path, i, first + count - 1) == (float)want);
+        if (count == engine_parts(r->plan->engine))
+            assert_true(at(r, "randomisation/attribution/target/cascade/emprt", i, 0) == (float)share);
+    }
+    end(&other);
+}
+
+static void randomisation(void **state)
+{
+    (void)state;
+    struct run r;
+    begin(&r, "randomisation", "black");
+    int parts = engine_parts(r.plan->engine);
+    const int32_t *layer = records_i32(r.records, column(&r, "layer"), 0);
+    for (int k = 0; k < parts; k++)
+        assert_int_equal(layer[k], parts - 2 - k);
+    for (size_t i = 0; i < IMAGES; i++) {
+        assert_true(at(&r, "randomisation/random/predicted/cascade/emprt", i, 0) == 0);
+        for (int k = 0; k < parts; k++) { /* noise looks at no weights */
+            assert_true(at(&r, "randomisation/random/predicted/cascade/ssim", i, k) == 1);
+            assert_true(at(&r, "randomisation/random/predicted/independent/spearman", i, k) == 1);
+        }
+        float own = at(&r, "randomisation/attribution/target/cascade/ssim", i, parts - 1);
+        assert_true(own > -1 && own < 1);
+    }
+    hold_to_checkpoint(&r, 0, parts, "cascade");
+    hold_to_checkpoint(&r, 0, 2, "cascade");
+    hold_to_checkpoint(&r, 0, 1, "independent");
+    hold_to_checkpoint(&r, 3, 1, "independent");
+    hold_to_checkpoint(&r, parts - 1, 1, "independent");
+    end(&r);
+}
+
 int main(void)
 {
     char command[500];
@@ -344,8 +420,9 @@ int main(void)
     if (system(command) != 0)
         return 2;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tiles),       cmocka_unit_test(subsets),    cmocka_unit_test(groups),
-        cmocka_unit_test(linear_fill), cmocka_unit_test(robustness),
+        cmocka_unit_test(tiles),      cmocka_unit_test(subsets),
+        cmocka_unit_test(groups),     cmocka_unit_test(linear_fill),
+        cmocka_unit_test(robustness), cmocka_unit_test(randomisation),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     snprintf(command, sizeof command, "rm -rf %s", folder);
