@@ -39,10 +39,11 @@ static enum status check_tasks(const struct plan *p, const char *name, struct er
 {
     for (int i = 0; i < p->task_count; i++)
         if (p->tasks[i]->explanations != NULL)
-            return config_fail(p->config, &p->v->task.kinds, err,
-                               "%s explains changed images, and the maps of '%s' are in a file, "
-                               "which has none of those",
-                               p->tasks[i]->name, name);
+            return config_fail(
+                p->config, &p->v->task.kinds, err,
+                "%s explains changed images or models, and the maps of '%s' are in a file, "
+                "which has none of those",
+                p->tasks[i]->name, name);
     return OK;
 }
 

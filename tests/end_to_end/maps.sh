@@ -159,8 +159,8 @@ mkdir "$work/empty"
 expect 2 "holds no map of any image of the data set" run "$c" -s explain.methods=theirs -s "maps.theirs=$work/empty"
 find "$work/npy/raw" -name '*.npy' | while read -r file; do printf 'no array' >"$file"; done
 expect 2 "is no array of two dimensions" run "$c" -s explain.methods=theirs -s "maps.theirs=$work/npy/raw"
-expect 2 "robustness explains changed images" run "$c" -s explain.methods=mine -s task.kind=robustness \
+expect 2 "robustness explains changed images or models" run "$c" -s explain.methods=mine -s task.kind=robustness \
     -s "maps.mine=$work/maps/raw.h5"
-expect 2 "randomisation explains changed images" run "$c" -s explain.methods=mine -s task.kind=randomisation \
+expect 2 "randomisation explains changed images or models" run "$c" -s explain.methods=mine -s task.kind=randomisation \
     -s "maps.mine=$work/maps/raw.h5"
 finish
