@@ -98,11 +98,8 @@ static enum status take_memory(struct runner *r, struct error *err)
     r->rgb_host = take(n, sizeof *r->rgb_host, &failed);
     r->logits = take(n * (size_t)p->engine->info.classes, sizeof *r->logits, &failed);
     r->images = take(n, sizeof *r->images, &failed);
-    r->explained.predicted = take(n, sizeof *r->explained.predicted, &failed);
-    r->explained.maps = take(n * engine_map_values(p->engine), sizeof *r->explained.maps, &failed);
+    failed |= !task_result_open(p, &r->explained);
     r->file_maps = take(n * r->file_values, sizeof *r->file_maps, &failed);
-    r->explained.identity_error = take(n, sizeof *r->explained.identity_error, &failed);
-    r->explained.zero_row_sum = take(n, sizeof *r->explained.zero_row_sum, &failed);
     r->maps = take(maps, sizeof *r->maps, &failed);
     r->seeds = take(maps, sizeof *r->seeds, &failed);
     r->map_at = take(maps + 1, sizeof *r->map_at, &failed);
@@ -200,34 +197,13 @@ void runner_close(struct runner *r)
     void *device[] = { r->rgb_device, r->fill_device, r->map_device, r->heat_device };
     for (size_t i = 0; i < sizeof device / sizeof device[0]; i++)
         engine_free(r->plan->engine, device[i]);
-    void *host[] = { r->row,
-                     r->labels,
-                     r->predictions,
-                     r->views,
-                     r->rgb,
-                     r->rgb_host,
-                     r->fill,
-                     r->masks,
-                     r->shortcuts,
-                     r->logits,
-                     r->images,
-                     r->explained.predicted,
-                     r->explained.maps,
-                     r->explained.identity_error,
-                     r->explained.zero_row_sum,
-                     r->maps,
-                     r->seeds,
-                     r->map_at,
-                     r->file_maps,
-                     r->map_values,
-                     r->flags,
-                     r->flat_map,
-                     r->ties,
-                     r->heat,
-                     r->fill_scratch,
-                     r->fill_host };
+    void *host[] = { r->row,   r->labels, r->predictions,  r->views,      r->rgb,    r->rgb_host,
+                     r->fill,  r->masks,  r->shortcuts,    r->logits,     r->images, r->maps,
+                     r->seeds, r->map_at, r->file_maps,    r->map_values, r->flags,  r->flat_map,
+                     r->ties,  r->heat,   r->fill_scratch, r->fill_host };
     for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
         free(host[i]);
+    task_result_close(&r->explained);
     for (int i = 0; i < 2; i++)
         loaded_close(&r->loaded[i]);
     records_free(&r->records);

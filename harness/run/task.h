@@ -81,6 +81,10 @@ enum status task_method_columns(const struct plan *, struct records *, int metho
 void task_heat(const struct plan *, const struct visit_map *maps, int count, const size_t *map_at,
                const float *map_device, float *heat_device);
 
+/* Room for explanations of a batch; false: memory ran out, and what there is may be closed. */
+bool task_result_open(const struct plan *, struct explain_result *);
+void task_result_close(struct explain_result *);
+
 /* S*S, of the model's input. */
 size_t pixel_count(const struct plan *);
 /* Distinct maps of an image, at most; the axis of curves; the number of the calling thread. */

@@ -63,13 +63,8 @@ static enum status open_randomisation(void *state, const struct plan *plan, stru
     s->device = engine_alloc(e, values, sizeof *s->device);
     s->heat = malloc(maps * pixels * sizeof *s->heat);
     s->heat_device = engine_alloc(e, maps * pixels, sizeof *s->heat_device);
-    s->result.predicted = malloc(n * sizeof *s->result.predicted);
-    s->result.maps = malloc(values * sizeof *s->result.maps);
-    s->result.identity_error = malloc(n * sizeof *s->result.identity_error);
-    s->result.zero_row_sum = malloc(n * sizeof *s->result.zero_row_sum);
-    if (s->values == NULL || s->device == NULL || s->heat == NULL || s->heat_device == NULL ||
-        s->result.predicted == NULL || s->result.maps == NULL || s->result.identity_error == NULL ||
-        s->result.zero_row_sum == NULL)
+    if (!task_result_open(plan, &s->result) || s->values == NULL || s->device == NULL ||
+        s->heat == NULL || s->heat_device == NULL)
         return fail(err, E_NOMEM,
                     "no memory for maps of randomised models; a smaller compute.batch would fit");
     /* A stream of its own: not that of the control `randomised`. */
@@ -93,14 +88,9 @@ static void close_randomisation(void *state, const struct plan *plan)
     engine_altered_close(s->altered);
     engine_free(plan->engine, s->device);
     engine_free(plan->engine, s->heat_device);
-    void *host[] = { s->values,
-                     s->heat,
-                     s->result.predicted,
-                     s->result.maps,
-                     s->result.identity_error,
-                     s->result.zero_row_sum };
-    for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
-        free(host[i]);
+    free(s->values);
+    free(s->heat);
+    task_result_close(&s->result);
 }
 
 /* The randomised model's maps as the visit lays out its own, and their heat. */

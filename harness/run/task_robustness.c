@@ -52,13 +52,8 @@ static enum status open_robustness(void *state, const struct plan *plan, struct 
     s->views = calloc(n, sizeof *s->views);
     s->logits = malloc(n * (size_t)e->info.classes * sizeof *s->logits);
     s->images = malloc(n * sizeof *s->images);
-    s->result.predicted = malloc(n * sizeof *s->result.predicted);
-    s->result.maps = malloc(n * engine_map_values(e) * sizeof *s->result.maps);
-    s->result.identity_error = malloc(n * sizeof *s->result.identity_error);
-    s->result.zero_row_sum = malloc(n * sizeof *s->result.zero_row_sum);
-    if (s->host == NULL || s->device == NULL || s->views == NULL || s->logits == NULL ||
-        s->images == NULL || s->result.predicted == NULL || s->result.maps == NULL ||
-        s->result.identity_error == NULL || s->result.zero_row_sum == NULL)
+    if (!task_result_open(plan, &s->result) || s->host == NULL || s->device == NULL ||
+        s->views == NULL || s->logits == NULL || s->images == NULL)
         return fail(err, E_NOMEM, "no memory for noisy images; a smaller compute.batch would fit");
     return OK;
 }
@@ -67,16 +62,10 @@ static void close_robustness(void *state, const struct plan *plan)
 {
     struct robustness *s = state;
     engine_free(plan->engine, s->device);
-    void *host[] = { s->host,
-                     s->views,
-                     s->logits,
-                     s->images,
-                     s->result.predicted,
-                     s->result.maps,
-                     s->result.identity_error,
-                     s->result.zero_row_sum };
+    void *host[] = { s->host, s->views, s->logits, s->images };
     for (size_t i = 0; i < sizeof host / sizeof host[0]; i++)
         free(host[i]);
+    task_result_close(&s->result);
 }
 
 /* Noise that depends on the run's seed, the image's name and the number of the sample. */

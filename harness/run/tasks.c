@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdlib.h>
 
 extern const struct task task_perturbation, task_segmentation, task_localisation, task_groups,
     task_tiles, task_subsets, task_robustness, task_randomisation;
@@ -50,6 +51,25 @@ void task_heat(const struct plan *plan, const struct visit_map *maps, int count,
         engine_heat(plan->engine, map_device + map_at[from], to - from, side,
                     heat_device + (size_t)from * pixel_count(plan));
     }
+}
+
+bool task_result_open(const struct plan *plan, struct explain_result *r)
+{
+    size_t n = (size_t)plan->engine->info.batch;
+    r->predicted = calloc(n, sizeof *r->predicted);
+    r->maps = calloc(n * engine_map_values(plan->engine), sizeof *r->maps);
+    r->identity_error = calloc(n, sizeof *r->identity_error);
+    r->zero_row_sum = calloc(n, sizeof *r->zero_row_sum);
+    return r->predicted != NULL && r->maps != NULL && r->identity_error != NULL &&
+           r->zero_row_sum != NULL;
+}
+
+void task_result_close(struct explain_result *r)
+{
+    free(r->predicted);
+    free(r->maps);
+    free(r->identity_error);
+    free(r->zero_row_sum);
 }
 
 size_t pixel_count(const struct plan *plan)
