@@ -6,26 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "h5_read.h"
-
-/* One comparison under way. */
-struct comparing {
-    const struct result *side[2];
-    double tolerance;
-    struct comparison *out;
-    struct error *err;
-};
+#include "compare_internal.h"
 
 /* --- differences ----------------------------------------------------------------------------- */
 
-static void note(struct difference *d, size_t image, double size)
+void difference_note(struct difference *d, size_t image, double size)
 {
     if (d->images++ == 0)
         d->first = image;
     d->largest = size > d->largest ? size : d->largest;
 }
 
-static enum status keep(struct comparing *c, const struct difference *d)
+enum status difference_keep(struct comparing *c, const struct difference *d)
 {
     struct comparison *out = c->out;
     out->compared++;
@@ -48,15 +40,15 @@ static enum status compare_exact(struct comparing *c, const char *what, const vo
     for (size_t i = 0; i < c->side[0]->images; i++)
         if (memcmp((const char *)a + i * width * size, (const char *)b + i * width * size,
                    width * size) != 0)
-            note(&d, i, 0);
-    return keep(c, &d);
+            difference_note(&d, i, 0);
+    return difference_keep(c, &d);
 }
 
-static double float_distance(float a, float b)
+double number_distance(double a, double b)
 {
     if (isnan(a) || isnan(b))
         return isnan(a) && isnan(b) ? 0 : INFINITY;
-    return a == b ? 0 : fabs((double)a - (double)b);
+    return a == b ? 0 : fabs(a - b);
 }
 
 /* stride: from one image to the next. relative: distances are of the largest |a| of the image. */
@@ -69,29 +61,36 @@ static enum status compare_floats(struct comparing *c, const char *what, const f
         double far = 0, most = 0;
         for (size_t k = 0; k < width; k++) {
             float x = a[i * stride + k], y = b[i * stride + k];
-            far = fmax(far, float_distance(x, y));
+            far = fmax(far, number_distance((double)x, (double)y));
             most = fmax(most, fabs((double)x));
         }
         if (relative && far > 0)
             far = most > 0 ? far / most : INFINITY;
         if (far > c->tolerance)
-            note(&d, i, far);
+            difference_note(&d, i, far);
     }
-    return keep(c, &d);
+    return difference_keep(c, &d);
 }
 
-static enum status lonely(struct comparing *c, int side, const char *top, const char *method,
-                          enum explained explained, const char *direction)
+enum status only_in(struct comparing *c, int side, const char *what)
 {
     char **grown = realloc(c->out->lonely, (c->out->lonelies + 1) * sizeof *grown);
     if (!grown)
         return fail(c->err, E_NOMEM, "no memory to compare");
     c->out->lonely = grown;
-    if (asprintf(&grown[c->out->lonelies], "only %c: %s/%s/%s%s%s", 'A' + side, top, method,
-                 explained_names[explained], *direction ? "/" : "", direction) < 0)
+    if (asprintf(&grown[c->out->lonelies], "only %c: %s", 'A' + side, what) < 0)
         return fail(c->err, E_NOMEM, "no memory to compare");
     c->out->lonelies++;
     return OK;
+}
+
+static enum status lonely(struct comparing *c, int side, const char *top, const char *method,
+                          enum explained explained, const char *direction)
+{
+    char what[200];
+    snprintf(what, sizeof what, "%s/%s/%s%s%s", top, method, explained_names[explained],
+             *direction ? "/" : "", direction);
+    return only_in(c, side, what);
 }
 
 /* --- the parts of a file --------------------------------------------------------------------- */
@@ -113,7 +112,7 @@ static enum status compare_map(struct comparing *c, const struct result_map *a,
     if (a->grid != b->grid) {
         struct difference d = { .images = c->side[0]->images, .largest = INFINITY };
         snprintf(d.what, sizeof d.what, "%s", what);
-        return keep(c, &d);
+        return difference_keep(c, &d);
     }
     enum status status = result_read_maps(c->side[0], a, &maps[0], c->err);
     if (status == OK)
@@ -163,8 +162,8 @@ static enum status compare_scores(struct comparing *c, const struct result_segme
     snprintf(counts.what, sizeof counts.what, "%s/{correct, labelled, intersection, union}", at);
     for (size_t i = 0; i < c->side[0]->images; i++)
         if (memcmp(&a->score[i], &b->score[i], offsetof(struct segmentation_score, ap)) != 0)
-            note(&counts, i, 0);
-    TRY(keep(c, &counts));
+            difference_note(&counts, i, 0);
+    TRY(difference_keep(c, &counts));
     snprintf(what, sizeof what, "%s/ap", at);
     TRY(compare_floats(c, what, &a->score[0].ap, &b->score[0].ap, 1, stride, false));
     if (!a->shortcut_share != !b->shortcut_share)
@@ -212,110 +211,6 @@ static enum status compare_entries(struct comparing *c)
     return OK;
 }
 
-static enum status compare_blank(struct comparing *c)
-{
-    const struct result_blank *a = &c->side[0]->blank, *b = &c->side[1]->blank;
-    struct difference d = { .what = "blank/prob" };
-    if (!a->prob || !b->prob || a->classes != b->classes)
-        return OK;
-    if (a->classes == 0)
-        return compare_floats(c, "blank/prob", a->prob, b->prob, 1, 1, false);
-    for (size_t k = 0; k < a->classes; k++)
-        if (float_distance(a->prob[k], b->prob[k]) > c->tolerance)
-            note(&d, 0, float_distance(a->prob[k], b->prob[k]));
-    return keep(c, &d);
-}
-
-/* The tables of schema 2 that a run has if it was asked for them. */
-static const struct {
-    const char *table, *name;
-    bool by_method;
-} tables[] = {
-    { "localisation", "pointing0", true },
-    { "localisation", "pointing15", true },
-    { "localisation", "top_k", true },
-    { "localisation", "mass", true },
-    { "localisation", "rank", true },
-    { "localisation", "auc", true },
-    { "groups", "heat", true },
-    { "groups", "prob", true },
-    { "robustness", "distance", true },
-    { "tiles", "prob", false },
-    { "tiles", "logit", false },
-    { "subsets", "prob", false },
-    { "subsets", "logit", false },
-};
-
-/* One dataset [images] or [images, width] of both files; *there [2]: who has it. */
-static enum status compare_dataset(struct comparing *c, const struct h5_file f[2],
-                                   const char *group, const char *name, bool there[2])
-{
-    char path[H5_NAME_MAX], what[160];
-    float *values[2] = { NULL, NULL };
-    size_t width[2], n = c->side[0]->images;
-    TRY(h5_join(&f[0], path, c->err, "%s/%s", group, name));
-    for (int side = 0; side < 2; side++) {
-        there[side] = h5_length(&f[side], path, 0) > 0;
-        width[side] = h5_length(&f[side], path, 1);
-    }
-    if (!there[0] || !there[1] || width[0] != width[1]) {
-        there[1] &= width[0] == width[1];
-        return OK;
-    }
-    size_t columns = width[0] > 0 ? width[0] : 1;
-    enum status status = OK;
-    for (int side = 0; status == OK && side < 2; side++)
-        status = h5_dataset(&f[side], group, name, H5_FLOAT32, n, columns, (void **)&values[side],
-                            c->err);
-    snprintf(what, sizeof what, "%.150s", path + 1);
-    if (status == OK)
-        status = compare_floats(c, what, values[0], values[1], columns, columns, false);
-    free(values[0]);
-    free(values[1]);
-    return status;
-}
-
-static enum status compare_table(struct comparing *c, const struct h5_file f[2], size_t k,
-                                 const struct result_map *m)
-{
-    char group[H5_NAME_MAX], name[80];
-    const char *class = explained_names[m->explained];
-    bool there[2];
-    if (tables[k].by_method)
-        TRY(h5_join(&f[0], group, c->err, "/%s/%s/%s", tables[k].table, m->method, class));
-    else
-        TRY(h5_join(&f[0], group, c->err, "/%s/%s", tables[k].table, class));
-    TRY(compare_dataset(c, f, group, tables[k].name, there));
-    snprintf(name, sizeof name, "%s", tables[k].name);
-    if (there[0] != there[1] && c->side[0]->schema == c->side[1]->schema)
-        return lonely(c, there[1], tables[k].table, tables[k].by_method ? m->method : "",
-                      m->explained, name);
-    return OK;
-}
-
-static enum status compare_tables(struct comparing *c)
-{
-    struct h5_file f[2];
-    bool of_class[EXPLAINED_CLASSES] = { false };
-    TRY(h5_open(&f[0], c->side[0]->file, c->err));
-    enum status status = h5_open(&f[1], c->side[1]->file, c->err);
-    bool both = status == OK;
-    for (size_t i = 0; status == OK && i < c->side[0]->maps; i++) {
-        const struct result_map *m = &c->side[0]->map[i];
-        bool first = !of_class[m->explained];
-        of_class[m->explained] = true;
-        if (!result_find_map(c->side[1], m->method, m->explained))
-            continue;
-        for (size_t k = 0; status == OK && k < sizeof tables / sizeof *tables; k++)
-            if (tables[k].by_method || first)
-                status = compare_table(c, f, k, m);
-    }
-    h5_close(&f[0]);
-    if (both)
-        h5_close(&f[1]);
-    return status;
-}
-
 enum status compare_axes(const struct result *a, const struct result *b, struct error *err)
 {
     if (a->curves == 0 || b->curves == 0 ||
@@ -351,9 +246,7 @@ enum status compare_results(const struct result *a, const struct result *b, doub
     if (status == OK)
         status = compare_entries(&c);
     if (status == OK)
-        status = compare_blank(&c);
-    if (status == OK)
-        status = compare_tables(&c);
+        status = compare_rest(&c);
     if (status != OK)
         comparison_free(out);
     return status;

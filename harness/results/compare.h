@@ -18,7 +18,7 @@ struct comparison {
     size_t first_other;       /* index of the first id that differs, where !same_images */
     struct difference *found; /* what differs by more than the tolerance */
     size_t founds;
-    size_t compared; /* datasets looked at */
+    size_t compared; /* datasets looked at: all that both files hold */
     char **lonely;   /* entries that only one of the two has: "only A: explain/raw/target" */
     size_t lonelies;
     double seconds[2]; /* per image; NaN where the file does not say */

@@ -14,6 +14,7 @@ struct building {
     struct score_table *out;
     const struct bootstrap_options *options;
     double *values; /* [metrics, methods, images] NaN where undefined */
+    double *bottom; /* [metrics, images] a mean is Σ values / Σ bottom */
     bool *use;      /* [images] */
 };
 
@@ -39,6 +40,11 @@ static void list_methods(struct building *b)
         }
 }
 
+static double *bottom_of(const struct building *b, int metric)
+{
+    return b->bottom + (size_t)metric * b->scoring.result->images;
+}
+
 /* One metric into row out->metrics; it stays if every method has it. */
 static enum status fill_metric(struct building *b, const struct score_kind *kind, int method,
                                bool *found)
@@ -47,6 +53,7 @@ static enum status fill_metric(struct building *b, const struct score_kind *kind
     double *value = row_of(b, b->out->metrics, method);
     for (size_t i = 0; i < n; i++)
         value[i] = NAN;
+    b->scoring.bottom = bottom_of(b, b->out->metrics);
     TRY(kind->fill(&b->scoring, b->out->method[method], value, found));
     for (size_t i = 0; i < n; i++)
         value[i] = b->use[i] ? value[i] : NAN;
@@ -84,6 +91,7 @@ static void keep_metrics(struct building *b, const bool *has)
             continue;
         memmove(b->values + (size_t)kept * width, b->values + (size_t)k * width,
                 width * sizeof *b->values);
+        memmove(bottom_of(b, kept), bottom_of(b, k), b->scoring.result->images * sizeof *b->bottom);
         b->out->metric[kept++] = score_kinds[k].metric;
     }
     b->out->metrics = kept;
@@ -96,13 +104,13 @@ static void take_means(struct building *b)
     for (int k = 0; k < t->metrics; k++)
         for (int m = 0; m < all; m++) {
             const double *v = row_of(b, k, m);
-            double sum = 0, count = 0;
+            double sum = 0, whole = 0;
             for (size_t i = 0; i < b->scoring.result->images; i++) {
                 sum += isnan(v[i]) ? 0 : v[i];
-                count += !isnan(v[i]);
+                whole += isnan(v[i]) ? 0 : bottom_of(b, k)[i];
                 t->metric[k].undefined += b->use[i] && isnan(v[i]);
             }
-            t->value[k * all + m] = count > 0 ? sum / count : NAN;
+            t->value[k * all + m] = whole > 0 ? sum / whole : NAN;
         }
 }
 
@@ -179,9 +187,10 @@ static enum status agree(struct building *b)
         if (!b->use[i])
             continue;
         for (size_t c = 0; c < width; c++) {
-            double v = row_of(b, (int)(c / (size_t)t->methods), (int)(c % (size_t)t->methods))[i];
+            int metric = (int)(c / (size_t)t->methods);
+            double v = row_of(b, metric, (int)(c % (size_t)t->methods))[i];
             top[used * width + c] = isnan(v) ? 0 : v;
-            bottom[used * width + c] = !isnan(v);
+            bottom[used * width + c] = isnan(v) ? 0 : bottom_of(b, metric)[i];
         }
         used++;
     }
@@ -210,11 +219,14 @@ static enum status build(struct building *b)
     size_t kinds = (size_t)score_kind_count;
     bool has[64] = { false };
     b->values = malloc((kinds * all * n + 1) * sizeof *b->values);
+    b->bottom = malloc((kinds * n + 1) * sizeof *b->bottom);
     b->use = malloc((n + 1) * sizeof *b->use);
     t->metric = calloc(kinds, sizeof *t->metric);
     t->value = malloc((kinds * all + 1) * sizeof *t->value);
-    if (!b->values || !b->use || !t->metric || !t->value)
+    if (!b->values || !b->bottom || !b->use || !t->metric || !t->value)
         return fail(b->scoring.err, E_NOMEM, "%s: no memory to score it", b->scoring.result->path);
+    for (size_t i = 0; i < kinds * n; i++)
+        b->bottom[i] = 1;
     for (size_t i = 0; i < n; i++) {
         b->use[i] = b->scoring.result->status[i] == 0;
         t->images += b->use[i];
@@ -249,6 +261,7 @@ enum status score_table_build(const struct result *r, const struct bootstrap_opt
     enum status status = build(&b);
     h5_close(&b.scoring.file);
     free(b.values);
+    free(b.bottom);
     free(b.use);
     if (status != OK)
         score_table_free(out);

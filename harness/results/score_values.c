@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "groups.h"
+#include "score_fills.h"
 #include "similarity.h"
 #include "sparsity.h"
 
@@ -11,112 +12,6 @@ static void undefined(const struct scoring *s, double *value)
 {
     for (size_t i = 0; i < s->result->images; i++)
         value[i] = NAN;
-}
-
-/* ---- curves -------------------------------------------------------------------------------- */
-
-static enum status fill_hits(struct scoring *s, const char *method, enum removal removal,
-                             double *value, bool *found)
-{
-    const struct result *r = s->result;
-    const struct result_curve *c = result_find_curve(r, method, s->explained, removal);
-    *found = c != NULL;
-    for (size_t i = 0; c != NULL && i < r->images; i++)
-        value[i] =
-            r->label[i] < 0 ? NAN : hits_auc(&r->axis, c->hit + i * (size_t)(r->axis.steps + 1));
-    return OK;
-}
-
-static enum status positive_auc(struct scoring *s, const char *method, double *value, bool *found)
-{
-    return fill_hits(s, method, REMOVE_HOTTEST, value, found);
-}
-
-static enum status negative_auc(struct scoring *s, const char *method, double *value, bool *found)
-{
-    return fill_hits(s, method, REMOVE_COLDEST, value, found);
-}
-
-/* A score of the probability of the explained class along one order of removal. */
-typedef double curve_score(const struct curve_axis *, const double *p, double blank);
-
-static double to_blank(const struct curve_axis *axis, const double *p, double blank)
-{
-    return 100 * curve_area_to_blank(axis, p, blank);
-}
-
-static double aopc(const struct curve_axis *axis, const double *p, double blank)
-{
-    (void)blank;
-    return 100 * curve_aopc(p, axis->steps, AOPC_FROM_1);
-}
-
-static double log_odds(const struct curve_axis *axis, const double *p, double blank)
-{
-    (void)blank;
-    return curve_log_odds(p, axis->steps);
-}
-
-static double area(const struct curve_axis *axis, const double *p, double blank)
-{
-    (void)blank;
-    return 100 * curve_area(axis, p);
-}
-
-static enum status fill_curve(struct scoring *s, const char *method, enum removal removal,
-                              curve_score *score, double *value, bool *found)
-{
-    const struct result *r = s->result;
-    const struct result_curve *c = result_find_curve(r, method, s->explained, removal);
-    size_t points = (size_t)r->axis.steps + 1;
-    double p[CURVE_MOST_POINTS];
-    *found = c != NULL && c->prob_class != NULL;
-    for (size_t i = 0; *found && i < r->images; i++) {
-        for (size_t k = 0; k < points; k++)
-            p[k] = (double)c->prob_class[i * points + k];
-        value[i] = score(&r->axis, p, result_blank_class(r, s->explained, i));
-    }
-    return OK;
-}
-
-static enum status deletion(struct scoring *s, const char *method, double *value, bool *found)
-{
-    TRY(fill_curve(s, method, REMOVE_HOTTEST, to_blank, value, found));
-    *found = *found && s->result->blank.prob != NULL;
-    return OK;
-}
-
-static enum status insertion(struct scoring *s, const char *method, double *value, bool *found)
-{
-    TRY(fill_curve(s, method, REMOVE_COLDEST, to_blank, value, found));
-    *found = *found && s->result->blank.prob != NULL;
-    return OK;
-}
-
-static enum status fill_aopc(struct scoring *s, const char *method, double *value, bool *found)
-{
-    return fill_curve(s, method, REMOVE_HOTTEST, aopc, value, found);
-}
-
-static enum status fill_log_odds(struct scoring *s, const char *method, double *value, bool *found)
-{
-    return fill_curve(s, method, REMOVE_HOTTEST, log_odds, value, found);
-}
-
-static enum status srg(struct scoring *s, const char *method, double *value, bool *found)
-{
-    size_t n = s->result->images;
-    bool both[REMOVALS];
-    double *hot = malloc((n + 1) * sizeof *hot);
-    if (hot == NULL)
-        return fail(s->err, E_NOMEM, "%s: no memory to score it", s->result->path);
-    fill_curve(s, method, REMOVE_HOTTEST, area, hot, &both[0]);
-    fill_curve(s, method, REMOVE_COLDEST, area, value, &both[1]);
-    *found = both[0] && both[1];
-    for (size_t i = 0; *found && i < n; i++)
-        value[i] = curve_gaps(hot[i], value[i], NAN).srg;
-    free(hot);
-    return OK;
 }
 
 /* ---- parts --------------------------------------------------------------------------------- */
@@ -318,6 +213,29 @@ static enum status sensitivity_mean(struct scoring *s, const char *method, doubl
     return fill_robustness(s, method, false, value, found);
 }
 
+/* Share of the noisy copies that are predicted as another class: the same for all methods. */
+static enum status changed(struct scoring *s, const char *method, double *value, bool *found)
+{
+    char at[H5_NAME_MAX], path[H5_NAME_MAX];
+    uint8_t *stored = NULL;
+    TRY(h5_join(&s->file, at, s->err, "/robustness/%s/%s", method, explained_names[s->explained]));
+    TRY(h5_join(&s->file, path, s->err, "%s/changed", at));
+    size_t samples = h5_exists(&s->file, "/robustness") ? h5_length(&s->file, path, 1) : 0;
+    *found = samples > 0;
+    if (!*found)
+        return OK;
+    TRY(h5_dataset(&s->file, at, "changed", H5_UINT8, s->result->images, samples, (void **)&stored,
+                   s->err));
+    for (size_t i = 0; i < s->result->images; i++) {
+        double count = 0;
+        for (size_t k = 0; k < samples; k++)
+            count += stored[i * samples + k];
+        value[i] = 100 * count / (double)samples;
+    }
+    free(stored);
+    return OK;
+}
+
 /* ---- maps alone ---------------------------------------------------------------------------- */
 
 static enum status fill_gini(struct scoring *s, const char *method, double *value, bool *found)
@@ -348,13 +266,35 @@ static enum status entropy(struct scoring *s, const char *method, double *value,
 #define REMOVAL "removal of pixels"
 #define PARTS "removal of single parts"
 #define OBJECT "localisation"
+#define RANDOM "randomisation"
 const struct score_kind score_kinds[] = {
-    { METRIC("srg", "SRG", REMOVAL, true), srg },
-    { METRIC("positive_auc", "positive AUC", REMOVAL, false), positive_auc },
-    { METRIC("negative_auc", "negative AUC", REMOVAL, true), negative_auc },
-    { METRIC("deletion", "deletion", REMOVAL, false), deletion },
-    { METRIC("insertion", "insertion", REMOVAL, true), insertion },
+    { METRIC("srg", "SRG", REMOVAL, true), fill_srg },
+    { METRIC("mrg", "MRG", REMOVAL, true), fill_mrg },
+    { METRIC("lrg", "LRG", REMOVAL, true), fill_lrg },
+    { METRIC("positive_auc", "positive AUC", REMOVAL, false), fill_positive_auc },
+    { METRIC("negative_auc", "negative AUC", REMOVAL, true), fill_negative_auc },
+    { METRIC("deletion", "deletion", REMOVAL, false), fill_deletion },
+    { METRIC("insertion", "insertion", REMOVAL, true), fill_insertion },
+    { METRIC("deletion_relative", "deletion, relative", REMOVAL, false), fill_deletion_relative },
+    { METRIC("insertion_relative", "insertion, relative", REMOVAL, true), fill_insertion_relative },
+    { METRIC("deletion_relative_of_means", "deletion, relative, of means", REMOVAL, false),
+      fill_deletion_relative_of_means },
+    { METRIC("insertion_relative_of_means", "insertion, relative, of means", REMOVAL, true),
+      fill_insertion_relative_of_means },
+    { METRIC("deletion_ranged", "deletion, ranged", REMOVAL, false), fill_deletion_ranged },
+    { METRIC("insertion_ranged", "insertion, ranged", REMOVAL, true), fill_insertion_ranged },
+    { METRIC("deletion_ranged_of_means", "deletion, ranged, of means", REMOVAL, false),
+      fill_deletion_ranged_of_means },
+    { METRIC("insertion_ranged_of_means", "insertion, ranged, of means", REMOVAL, true),
+      fill_insertion_ranged_of_means },
+    { METRIC("deletion_mas", "MAS, deletion", REMOVAL, false), fill_deletion_mas },
+    { METRIC("insertion_mas", "MAS, insertion", REMOVAL, true), fill_insertion_mas },
+    { METRIC("deletion_monotonicity", "monotonicity, deletion", REMOVAL, false),
+      fill_deletion_monotonicity },
+    { METRIC("insertion_monotonicity", "monotonicity, insertion", REMOVAL, true),
+      fill_insertion_monotonicity },
     { METRIC("aopc", "AOPC", REMOVAL, true), fill_aopc },
+    { METRIC("sufficiency", "sufficiency", REMOVAL, false), fill_sufficiency },
     { METRIC("log_odds", "log-odds", REMOVAL, false), fill_log_odds },
     { METRIC("saco", "SaCo", PARTS, true), fill_saco },
     { METRIC("estimate", "faithfulness estimate", PARTS, true), estimate },
@@ -367,8 +307,22 @@ const struct score_kind score_kinds[] = {
     { METRIC("rank", "rank accuracy", OBJECT, true), rank_accuracy },
     { METRIC("roc_auc", "pixel AUC-ROC", OBJECT, true), roc },
     { METRIC("ap", "mAP", OBJECT, true), precision },
+    { METRIC("cascade_spearman_abs", "cascade, Spearman of magnitudes", RANDOM, false),
+      fill_cascade_spearman_abs },
+    { METRIC("cascade_spearman", "cascade, Spearman", RANDOM, false), fill_cascade_spearman },
+    { METRIC("cascade_pearson", "cascade, Pearson", RANDOM, false), fill_cascade_pearson },
+    { METRIC("cascade_ssim", "cascade, SSIM", RANDOM, false), fill_cascade_ssim },
+    { METRIC("independent_spearman_abs", "single layers, Spearman of magnitudes", RANDOM, false),
+      fill_independent_spearman_abs },
+    { METRIC("independent_spearman", "single layers, Spearman", RANDOM, false),
+      fill_independent_spearman },
+    { METRIC("independent_pearson", "single layers, Pearson", RANDOM, false),
+      fill_independent_pearson },
+    { METRIC("independent_ssim", "single layers, SSIM", RANDOM, false), fill_independent_ssim },
+    { METRIC("emprt", "eMPRT", RANDOM, true), fill_emprt },
     { METRIC("sensitivity_max", "sensitivity, largest", "robustness", false), sensitivity_most },
     { METRIC("sensitivity", "sensitivity, mean", "robustness", false), sensitivity_mean },
+    { METRIC("changed", "predictions that noise changes", NULL, false), changed },
     { METRIC("shortcut", "heat in the shortcut", NULL, true), shortcut },
     { METRIC("gini", "Gini of the map", NULL, true), fill_gini },
     { METRIC("entropy", "entropy of the map", NULL, false), entropy },

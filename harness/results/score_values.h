@@ -14,6 +14,8 @@ struct scoring {
     enum explained explained;
     float *map; /* [images, side, side] of the method at hand; NULL where they cannot be read */
     int side;
+    double *bottom; /* [images] what `value` is a share of, 1 unless a metric fills it in: its mean
+                       is then Σ value / Σ bottom */
     struct error *err;
 };
 

@@ -22,6 +22,52 @@ def drops(left):
     return left[0] - left[1:]
 
 
+class Ratio:
+    """Of totals: the mean over images is Σ top / Σ bottom."""
+
+    def __init__(self, top, bottom):
+        self.top, self.bottom = top, bottom
+
+
+def mean(scores):
+    if isinstance(scores[0], Ratio):
+        bottom = sum(s.bottom for s in scores)
+        return sum(s.top for s in scores) / bottom if bottom > 0 else None
+    scores = np.array(scores)
+    return np.nanmean(scores) if not np.isnan(scores).all() else None
+
+
+def curves_of(f, at, i):
+    return {d: f[f"perturbation/{at}/{d}/prob_class"][i].astype(float) for d in ("positive", "negative")}
+
+
+def curve_scores(f, at, i, side, m):
+    """Normalised, ranged, monotonicity, MAS; the gaps to the random control."""
+    share, p, out = f["removed"][:].astype(float), curves_of(f, at, i), {}
+    blank, reach = float(f["blank/prob"][f["images/predicted"][i]]), float(f["removed"][-1])
+    noise = curves_of(f, "random/predicted", i)
+    rand = np.mean([ref.area(c, share) for c in noise.values()])
+    out["mrg"] = 100 * (rand - ref.area(p["positive"], share))
+    out["lrg"] = 100 * (ref.area(p["negative"], share) - rand)
+    h = ref.upsample(m, side)
+    h = ((h - h.min()) / np.ptp(h) if np.ptp(h) > 0 else h * 0).astype(np.float32)
+    moved = np.append(ref.heat_moved(h, len(share) - 1, 90), 1.0)
+    for kind, d in (("deletion", "positive"), ("insertion", "negative")):
+        c, area = p[d], ref.area(p[d], share)
+        out[f"{kind}_relative"] = 100 * ref.area(ref.relative(c), share) / reach
+        out[f"{kind}_ranged"] = 100 * ref.area(ref.ranged(c, blank), share) / reach
+        out[f"{kind}_relative_of_means"] = Ratio(100 * area / reach, c[0])
+        out[f"{kind}_ranged_of_means"] = Ratio(100 * (area / reach - blank), c[0] - blank)
+        kept = share if kind == "deletion" else -share
+        out[f"{kind}_monotonicity"] = ref.correlation("spearman", kept, c)
+        walk = np.append(c, blank)
+        walk = walk if kind == "deletion" else walk[::-1]
+        moves = np.full(len(moved), np.nan) if np.ptp(m) == 0 else moved
+        out[f"{kind}_mas"] = 100 * ref.mas(walk, moves, kind == "insertion")
+    out["sufficiency"] = 100 * ref.aopc(p["negative"], 1)
+    return out
+
+
 def image_scores(f, method, i, side):
     """Scores of image i by their keys; those that this file has."""
     at = f"{method}/predicted"
@@ -49,6 +95,13 @@ def image_scores(f, method, i, side):
     out["ap"] = 100 * float(f[f"segmentation/{at}/ap"][i])
     far = f[f"robustness/{at}/distance"][i].astype(float)
     out["sensitivity_max"], out["sensitivity"] = far.max(), far.mean()
+    out["changed"] = 100 * f[f"robustness/{at}/changed"][i].mean()
+    for scheme in ("cascade", "independent"):
+        for name in ("spearman", "spearman_abs", "pearson", "ssim"):
+            like = f[f"randomisation/{at}/{scheme}/{name}"][i].astype(float)
+            out[f"{scheme}_{name}"] = np.nanmean(like) if not np.isnan(like).all() else np.nan
+    out["emprt"] = float(f[f"randomisation/{at}/cascade/emprt"][i])
+    out.update(curve_scores(f, at, i, side, m))
     out["gini"], out["entropy"] = ref.gini(m), ref.entropy(m) / np.log(m.size)
     return out
 
@@ -81,8 +134,7 @@ def main():
         for metric in table["metrics"]:
             values, higher = [], metric["higher_is_better"]
             for v in metric["values"]:
-                all_images = np.array([s[metric["key"]] for s in scores[v["method"]]])
-                want = np.nanmean(all_images) if not np.isnan(all_images).all() else None
+                want = mean([s[metric["key"]] for s in scores[v["method"]]])
                 assert (v["value"] is None) == (want is None), (metric["key"], v)
                 if want is None:
                     continue

@@ -53,6 +53,10 @@ grep -q "positive AUC" "$work/report" || fail "schema 1: $(cat "$work/report")"
 expect 0 "13 images in" run "$work/vim.ini" --set run.output="$work/other.h5" --set task.radius=0.05
 "$EVALH" compare "$work/plain.h5" "$work/other.h5" >"$work/report" && fail "other noise is taken for the same"
 grep -q "robustness/attribution/predicted/distance" "$work/report" || fail "$(cat "$work/report")"
+if "$PYTHON" -c 'import h5py, numpy' 2>/dev/null; then
+    "$PYTHON" "$here/check_compare.py" "$EVALH" "$work/plain.h5" "$work/other.h5" ||
+        fail "a dataset is not compared"
+fi
 
 # Without the data set the records' own threshold is left, and it is said why.
 mv "$work/demo" "$work/gone"
