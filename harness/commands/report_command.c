@@ -42,7 +42,9 @@ static const struct argp_option option_table[] = {
     { "standalone", KEY_STANDALONE, NULL, 0,
       "latex: a document that compiles, in place of tables for \\input", 0 },
     { "scores", KEY_SCORES, NULL, 0,
-      "every score of a run, methods by metrics, with ranks and how far the metrics agree", 0 },
+      "every score of a run, methods by metrics, with ranks and how far the metrics agree (html: "
+      "always)",
+      0 },
     { "out", KEY_OUT, "FILE", 0, "write there instead of to standard output", 0 },
     { "plots", KEY_PLOTS, "DIR", 0, "draw the figures into DIR: PNG, PDF and SVG, with gnuplot",
       0 },
@@ -133,6 +135,12 @@ static enum status build_scores(const struct report *report, struct score_table 
     return OK;
 }
 
+/* The page begins with them. */
+static bool wants_scores(const struct options *o)
+{
+    return o->scores || (o->format == &format_html && !o->paper);
+}
+
 /* What stands beside the runs: each 0 where it is not wanted. */
 struct beside {
     struct ledger ledger;
@@ -147,7 +155,7 @@ static enum status build_beside(const struct options *o, struct report *report,
     report->ledger = &beside->ledger;
     TRY(models_build(report, &beside->ledger, &beside->models, err));
     report->models = &beside->models;
-    if (!o->scores)
+    if (!wants_scores(o))
         return OK;
     beside->scores = calloc(report->runs + 1, sizeof *beside->scores);
     if (!beside->scores)

@@ -10,6 +10,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "plots_internal.h"
+#include "score_table.h"
 
 /* --- titles ---------------------------------------------------------------------------------- */
 
@@ -322,7 +323,10 @@ static enum status draw_run(const struct run *run, const char *directory, const 
     } figures[] = {
         { "perturbation", plots_has_perturbation, { put_perturbation, plots_csv_perturbation } },
         { "segmentation", plots_has_segmentation, { put_segmentation, plots_csv_segmentation } },
-        { "shortcut", plots_has_shortcut, { plots_put_shortcut, plots_csv_shortcut } }
+        { "shortcut", plots_has_shortcut, { plots_put_shortcut, plots_csv_shortcut } },
+        { "randomisation",
+          plots_has_randomisation,
+          { plots_put_randomisation, plots_csv_randomisation } }
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
         for (int c = 0; c < EXPLAINED_CLASSES; c++) {
@@ -346,6 +350,8 @@ enum status plots_write(const struct report *report, const char *directory, stru
         char *name = run_name(report, i);
         enum status status = name ? draw_run(&report->run[i], directory, name, err)
                                   : fail(err, E_NOMEM, "no memory for plots");
+        if (status == OK && report->scores)
+            status = plots_ranks(&report->run[i], &report->scores[i], directory, name, err);
         if (status == OK && report->ledger && report->ledger->entries > 0 &&
             report->ledger->base == i)
             status = plots_ledger(report, directory, name, err);

@@ -43,9 +43,19 @@ void plots_title(FILE *script, const struct figure_file *, const char *what, siz
 /* The share of heat inside planted shortcuts. */
 void plots_put_shortcut(FILE *script, const struct figure_file *);
 
+/* Similarity by layer. */
+bool plots_has_randomisation(const struct run *, enum explained);
+void plots_put_randomisation(FILE *script, const struct figure_file *);
+void plots_csv_randomisation(FILE *, const struct figure_file *);
+
 void plots_csv_perturbation(FILE *, const struct figure_file *);
 void plots_csv_segmentation(FILE *, const struct figure_file *);
 void plots_csv_shortcut(FILE *, const struct figure_file *);
+
+/* Nothing where fewer than two methods have ranks. */
+struct score_table;
+enum status plots_ranks(const struct run *, const struct score_table *, const char *directory,
+                        const char *name, struct error *err);
 
 /* Both draw nothing where there is nothing; the latter says why. */
 enum status plots_ledger(const struct report *, const char *directory, const char *base_name,

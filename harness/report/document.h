@@ -50,5 +50,9 @@ void models_tables(const struct writer *, const struct report *, bool *failed);
 /* Every score of a run, method by method, and what the metrics say together. */
 struct score_table;
 void score_tables(const struct writer *, const struct score_table *, bool *failed);
+/* How alike maps stay when layers get fresh weights; nothing where the run has no such records. */
+void randomisation_tables(const struct writer *, const struct randomised *, bool *failed);
+/* What each switch changes; the report has a ledger. */
+void ledger_table(const struct writer *, const struct report *, bool *failed);
 /* Tables 1, 2, 5 and 6 of the paper from whichever runs have their rows. */
 void paper_write(const struct writer *, const struct report *, bool *failed);

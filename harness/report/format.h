@@ -28,6 +28,7 @@ struct style {
     /* What one format alone has, or NULL: around the summary; before the ledger's table; between
      * what is said of all runs and of each; before a run's blocks, before its tables, after them.
      */
+    void (*rank_figures)(FILE *, const struct report *); /* first of all; there are scores */
     void (*summary_begin)(FILE *);
     void (*summary_end)(FILE *);
     void (*ledger_figures)(FILE *, const struct report *);

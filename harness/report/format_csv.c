@@ -253,6 +253,37 @@ static void write_ledger(FILE *f, const struct report *report)
     }
 }
 
+/* The metric names the layer: "ssim.layer 3"; the direction is the scheme. */
+static void write_randomisation(FILE *f, const struct run *run)
+{
+    const struct randomised *t = &run->randomised;
+    const struct interval none = { NAN, NAN };
+    for (size_t m = 0; m < t->rows; m++) {
+        char metric[80], layer[RANDOMISED_NAME];
+        struct line l = { .run = run,
+                          .task = "randomisation",
+                          .method = t->row[m].method,
+                          .explained = explained_names[t->explained],
+                          .stratum = "all",
+                          .metric = metric,
+                          .removed = -1,
+                          .images = t->images };
+        for (int s = 0; s < RANDOMISED_SCHEMES; s++)
+            for (int k = 0; k < RANDOMISED_MEASURES; k++)
+                for (size_t at = 0; at < t->layers; at++) {
+                    snprintf(metric, sizeof metric, "%s.%s", randomised_measures[k],
+                             randomised_layer(t, at, layer));
+                    l.direction = randomised_schemes[s];
+                    l.figure = bare(t->row[m].like[s][k][at], none);
+                    write_line(f, &l);
+                }
+        snprintf(metric, sizeof metric, "emprt");
+        l.direction = randomised_schemes[RANDOMISED_CASCADE];
+        l.figure = bare(t->row[m].emprt, none);
+        write_line(f, &l);
+    }
+}
+
 /* Values as the task "scores"; ranks of explanations as its metric KEY.rank. */
 static void write_scores(FILE *f, const struct run *run, const struct score_table *t)
 {
@@ -306,6 +337,7 @@ static enum status write_csv(const struct report *report, FILE *f, struct error 
         write_trust(f, &report->run[i]);
         write_perturbation(f, &report->run[i]);
         write_segmentation(f, &report->run[i]);
+        write_randomisation(f, &report->run[i]);
         if (report->scores)
             write_scores(f, &report->run[i], &report->scores[i]);
     }

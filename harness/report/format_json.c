@@ -151,6 +151,35 @@ static void add_maps(cJSON *to, const struct run *run)
     }
 }
 
+static void add_randomisation(cJSON *to, const struct randomised *t)
+{
+    if (t->rows == 0)
+        return;
+    cJSON *o = cJSON_AddObjectToObject(to, "randomisation");
+    cJSON_AddStringToObject(o, "class", explained_names[t->explained]);
+    add_number(o, "images", (double)t->images);
+    cJSON_AddItemToObject(o, "layer", cJSON_CreateIntArray(t->layer, (int)t->layers));
+    cJSON *methods = cJSON_AddArrayToObject(o, "methods");
+    for (size_t m = 0; m < t->rows; m++) {
+        cJSON *row = cJSON_CreateObject();
+        cJSON_AddItemToArray(methods, row);
+        cJSON_AddStringToObject(row, "method", t->row[m].method);
+        cJSON_AddBoolToObject(row, "control", t->row[m].control);
+        add_number(row, "emprt", t->row[m].emprt);
+        for (int s = 0; s < RANDOMISED_SCHEMES; s++) {
+            cJSON *scheme = cJSON_AddObjectToObject(row, randomised_schemes[s]);
+            for (int k = 0; k < RANDOMISED_MEASURES; k++) {
+                cJSON *a = cJSON_AddArrayToObject(scheme, randomised_measures[k]);
+                for (size_t at = 0; at < t->layers; at++) {
+                    double like = t->row[m].like[s][k][at];
+                    cJSON_AddItemToArray(a, isfinite(like) ? cJSON_CreateNumber(like)
+                                                           : cJSON_CreateNull());
+                }
+            }
+        }
+    }
+}
+
 static void add_score_metric(cJSON *to, const struct score_table *t, int k)
 {
     const struct score_metric *metric = &t->metric[k];
@@ -235,6 +264,7 @@ static void add_run(cJSON *runs, const struct run *run, const struct score_table
     add_maps(o, run);
     add_perturbation(o, run);
     add_segmentation(o, run);
+    add_randomisation(o, &run->randomised);
     if (scores)
         add_scores(o, scores);
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "gnuplot.h"
 #include "html_pictures.h"
 #include "markup.h"
 #include "pictures.h"
@@ -15,6 +16,16 @@ extern const char page_css[], page_script[];
 
 /* "vim_tiny on demo, protocol released, predicted class, n = 197", escaped. */
 void html_subject(FILE *, const struct run *, enum explained, size_t images);
+
+/* An item of a legend. `bar`: the swatch of a bar, else that of a line. value NaN: none is shown.
+ */
+void html_legend(FILE *, const struct line_style *, bool bar, const char *method, double value,
+                 int digits);
+
+/* Ranks of all runs; the report has scores. */
+void html_ranks(FILE *, const struct report *);
+/* Similarity by layer; nothing where the run has no such records. */
+void html_randomisation(FILE *, const struct run *);
 
 /* The figures of one run: perturbation curves, segmentation bars; and precision and recall where
  * there are masks and the data set is at hand (elsewhere a line says why not). */

@@ -18,9 +18,8 @@ void html_subject(FILE *f, const struct run *run, enum explained explained, size
                 run->result->attribute[ATTR_PROTOCOL], explained_names[explained], images);
 }
 
-/* `bar`: the swatch of a bar, else that of a line. value NaN: none is shown. */
-static void legend_item(FILE *f, const struct line_style *look, bool bar, const char *method,
-                        double value)
+void html_legend(FILE *f, const struct line_style *look, bool bar, const char *method, double value,
+                 int digits)
 {
     char text[DECIMAL_SIZE];
     html_element(f, "<li data-name=\"", "\">", "%s", method);
@@ -30,8 +29,14 @@ static void legend_item(FILE *f, const struct line_style *look, bool bar, const 
         chart_swatch(f, look);
     html_format(f, " %s ", method);
     if (!isnan(value))
-        fprintf(f, "<b>%s</b>", decimal(text, value, 1));
+        fprintf(f, "<b>%s</b>", decimal(text, value, digits));
     fputs("</li>\n", f);
+}
+
+static void legend_item(FILE *f, const struct line_style *look, bool bar, const char *method,
+                        double value)
+{
+    html_legend(f, look, bar, method, value, 1);
 }
 
 /* "raw, mIoU: 40.2 [39.6, 40.8]": what a bar says when it is pointed at. */
@@ -333,6 +338,7 @@ enum status html_figures(FILE *f, const struct run *run, const struct pictures *
     for (int c = 0; c < EXPLAINED_CLASSES; c++)
         if (plots_has_perturbation(run, (enum explained)c))
             perturbation(f, run, (enum explained)c);
+    html_randomisation(f, run);
     fputs("<div class=\"pair\">\n", f); /* two beside each other */
     for (int c = 0; c < EXPLAINED_CLASSES; c++)
         if (plots_has_segmentation(run, (enum explained)c))

@@ -142,6 +142,8 @@ static enum status build_run(struct build *b, const struct result *r, struct run
         status = report_perturbation(b, run);
     if (status == OK)
         status = report_segmentation(b, run);
+    if (status == OK)
+        status = randomised_build(r, &run->randomised, b->err);
     free(b->use);
     free(b->rows);
     return status;
@@ -175,6 +177,7 @@ void report_free(struct report *report)
         free(report->run[i].perturbation);
         free(report->run[i].segmentation);
         free(report->run[i].map);
+        randomised_free(&report->run[i].randomised);
     }
     free(report->run);
     *report = (struct report){ 0 };

@@ -3,6 +3,7 @@
 
 #include "published.h"
 #include "accuracy.h"
+#include "randomised.h"
 #include "result.h"
 #include "comparability.h"
 #include "stats.h"
@@ -76,6 +77,7 @@ struct run {
     struct segmentation_row *segmentation;
     struct map_row *map;
     size_t perturbations, segmentations, maps;
+    struct randomised randomised;
 };
 
 struct models;

@@ -268,6 +268,20 @@ enum status score_table_build(const struct result *r, const struct bootstrap_opt
     return status;
 }
 
+int score_row(const struct score_table *t, int place)
+{
+    for (int votes = 1; votes >= 0; votes--)
+        for (int k = 0; k < t->metrics; k++)
+            if (t->metric[k].votes == (votes == 1) && place-- == 0)
+                return k;
+    return 0;
+}
+
+double score_shade(double rank, int methods)
+{
+    return methods > 1 ? (methods - rank) / (methods - 1) : 1;
+}
+
 void score_table_free(struct score_table *t)
 {
     free(t->metric);

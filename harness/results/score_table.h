@@ -33,4 +33,8 @@ struct score_table {
  * metrics = 0: it holds nothing to score, or no explanation beside controls. E_NOMEM, E_DATA. */
 enum status score_table_build(const struct result *, const struct bootstrap_options *,
                               struct score_table *out, struct error *err);
+/* The metric in row `place` of the figures: those that vote come first. */
+int score_row(const struct score_table *, int place);
+/* How dark the figures show a rank among so many methods: 1 for the best, 0 for the last. */
+double score_shade(double rank, int methods);
 void score_table_free(struct score_table *);

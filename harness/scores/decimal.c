@@ -35,3 +35,11 @@ const char *decimal_signed(char out[DECIMAL_SIZE], double value, int places)
 {
     return print(out, "%+.*f", value, places);
 }
+
+const char *decimal_short(char out[DECIMAL_SIZE], double value)
+{
+    int places = 2;
+    while (places > 0 && rounded(value, places) == rounded(value, places - 1))
+        places--;
+    return decimal(out, value, places);
+}

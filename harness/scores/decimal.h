@@ -9,3 +9,5 @@ enum { DECIMAL_SIZE = 64 };
 const char *decimal(char out[DECIMAL_SIZE], double value, int places);
 /* The same with its sign: "+0.50", "-0.50", "+0.00". */
 const char *decimal_signed(char out[DECIMAL_SIZE], double value, int places);
+/* With at most two places, and no zeros at the end: "1", "1.5", "2.33". */
+const char *decimal_short(char out[DECIMAL_SIZE], double value);

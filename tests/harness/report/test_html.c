@@ -60,7 +60,10 @@ static void page(void **state)
         if (!strstr(html.out, says[i]))
             fail_msg("no '%s' in the page", says[i]);
     assert_int_equal(count_of(html.out, "<svg class=\"chart\""), 2 * 2 + 2);
-    assert_int_equal(count_of(html.out, "<caption>"), 7);
+    assert_int_equal(count_of(html.out, "<caption>"), 9);
+    const char *ranks = strstr(html.out, "<figure class=\"plot ranks\">");
+    assert_true(ranks && ranks < strstr(html.out, "In short"));
+    assert_true(count_of(ranks, "<td class=\"rank") >= 4 * 4); /* of the methods */
     assert_int_equal(count_of(html.out, "class=\"series\""), 2 * 2 * 5);
     assert_null(strstr(html.out, ">nan"));
     assert_null(strstr(html.out, "\"nan"));

@@ -379,7 +379,8 @@ static void hold_to_checkpoint(struct run *r, int first, int count, const char *
         snprintf(path, sizeof path, "randomisation/attribution/target/%s/pearson", scheme);
         assert_true(at(r, path, i, first + count - 1) == (float)want);
         if (count == engine_parts(r->plan->engine))
-            assert_true(at(r, "randomisation/attribution/target/cascade/emprt", i, 0) == (float)share);
+            assert_true(at(r, "randomisation/attribution/target/cascade/emprt", i, 0) ==
+                        (float)share);
     }
     end(&other);
 }
