@@ -11,6 +11,7 @@ struct explain_method {
     const char *summary; /* one line for --help and docs */
     bool class_agnostic; /* the map does not depend on the class */
     bool needs_double;   /* with precision auto */
+    bool adds_up;        /* its terms should add up to the score: explain_result.sum_error */
     bool control;        /* no explanation, but what explanations are compared with (SPEC 5.6) */
 };
 

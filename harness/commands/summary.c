@@ -133,6 +133,8 @@ static enum status put_maps(hid_t file, const struct map_row *row, struct error 
     enum status status = h5_put_int(group, "constant_maps", row->constant, err);
     if (status == OK)
         status = h5_put_real(group, "largest_tie_mean", row->largest_tie, err);
+    if (status == OK && !isnan(row->sum_error))
+        status = h5_put_real(group, "sum_error_max", row->sum_error, err);
     H5Gclose(group);
     return status;
 }
@@ -200,7 +202,10 @@ static void print_map(const struct map_row *row)
            row->constant);
     if (row->not_finite > 0)
         printf(" (%ld of them not finite)", row->not_finite);
-    printf(", largest tie %.0f pixels in the mean\n", row->largest_tie);
+    printf(", largest tie %.0f pixels in the mean", row->largest_tie);
+    if (!isnan(row->sum_error))
+        printf("; adds up to the score but for %.1e of its terms at most", row->sum_error);
+    printf("\n");
 }
 
 enum status summary_print(const char *path, struct summary_counts *counts, struct error *err)

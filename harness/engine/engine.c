@@ -242,6 +242,13 @@ size_t engine_map_at(const struct engine *e, int image, int method, enum class_c
            (size_t)choice * side * side;
 }
 
+float *engine_sum_error(const struct engine *e, const struct explain_result *r, int image,
+                        int method, enum class_choice choice)
+{
+    size_t at = (size_t)image * (size_t)e->prepared_count + (size_t)method;
+    return r->sum_error + at * CLASS_CHOICES + (size_t)choice;
+}
+
 void engine_heat(struct engine *e, const float *maps, int n, int side, float *heat)
 {
     const struct heat_args args = {

@@ -56,6 +56,7 @@ struct engine_method {
     bool class_agnostic; /* its map is the same whichever class is explained */
     bool control;        /* no explanation, but what explanations are compared with */
     bool in_double;      /* computed in double where explain.precision is auto */
+    bool adds_up;        /* explain_result.sum_error tells how far its terms miss the score */
     bool references;     /* begins at images of the data set: engine_references */
     int side;            /* of its maps [side, side]: 1 to image_size */
 };
@@ -210,6 +211,9 @@ enum status engine_explain(struct engine *, const struct explain_image *images, 
  * each CLASS_CHOICES maps [side, side]. */
 size_t engine_map_values(const struct engine *); /* of one image */
 size_t engine_map_at(const struct engine *, int image, int method, enum class_choice);
+/* Of such a method that adds up: in result->sum_error. */
+float *engine_sum_error(const struct engine *, const struct explain_result *, int image, int method,
+                        enum class_choice);
 
 /* maps [n, side, side] -> heat [n, S, S] in [0,1], both in engine memory: scaled up bilinearly
  * where side < S, and from its least to its largest; a constant map is 0 everywhere. */

@@ -88,6 +88,7 @@ static enum status list_methods(struct engine *e, const struct model *m, struct 
                                               .class_agnostic = x->class_agnostic,
                                               .control = x->control,
                                               .in_double = explain_in_double(x, m),
+                                              .adds_up = x->adds_up,
                                               .references = explain_needs_references(x),
                                               .side = m->geo.grid };
         if (explain_supports(x, m))

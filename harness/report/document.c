@@ -229,40 +229,6 @@ static void shortcut_table(const struct writer *w, const struct run *run, bool *
         "map has heat. Heat that knows nothing gets the share of the area.");
 }
 
-static void count_cell(struct grid *g, long count)
-{
-    if (count < 0)
-        grid_cell(g, "n/a");
-    else
-        grid_cell(g, "%ld", count);
-}
-
-static void maps_table(const struct writer *w, const struct run *run, bool *failed)
-{
-    struct grid g;
-    grid_begin(&g, "llrr");
-    HEADER(&g, "method", "class", "constant maps", "largest tie, pixels");
-    for (size_t i = 0; i < run->maps; i++) {
-        const struct map_row *row = &run->map[i];
-        if (row_hidden(row->explained, row->agnostic))
-            continue;
-        name_cells(&g, row->method, row->explained, row->agnostic);
-        if (row->not_finite > 0)
-            grid_cell(&g, "%ld, %ld of them not finite", row->constant, row->not_finite);
-        else
-            count_cell(&g, row->constant);
-        if (isnan(row->largest_tie))
-            grid_cell(&g, "n/a");
-        else
-            grid_cell(&g, "%.0f", row->largest_tie);
-    }
-    put_table(w, &g, failed, "Can the maps be trusted?");
-    say(w, w->style->paragraph,
-        "Constant maps, and those that are not finite, give heat 0 everywhere. Pixels of one tie "
-        "are removed in the order of their index; its size is the mean over the images of the "
-        "largest one.");
-}
-
 /* --- the whole ------------------------------------------------------------------------------- */
 
 static bool any_published(const struct report *report)

@@ -45,6 +45,8 @@ void run_title(const struct run *, char *out, size_t size);
 
 /* Which method came first, by how much, how surely, and on what. E_NOMEM. */
 enum status in_short(const struct writer *, const struct report *, bool *failed, struct error *err);
+/* Whether a run's maps can be trusted. */
+void maps_table(const struct writer *, const struct run *, bool *failed);
 /* The models of several runs in one table; nothing where report->models has none. */
 void models_tables(const struct writer *, const struct report *, bool *failed);
 /* Every score of a run, method by method, and what the metrics say together. */

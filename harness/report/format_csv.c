@@ -181,10 +181,12 @@ static void write_trust(FILE *f, const struct run *run)
             const char *metric;
             double value;
         } values[] = { { "constant_maps", row->constant < 0 ? NAN : (double)row->constant },
-                       { "largest_tie", row->largest_tie } };
+                       { "largest_tie", row->largest_tie },
+                       { "sum_error", row->sum_error } };
         l.method = row->method;
         l.explained = explained_names[row->explained];
-        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+        size_t count = sizeof values / sizeof *values;
+        for (size_t k = 0; k < count - isnan(row->sum_error); k++) {
             l.metric = values[k].metric;
             l.figure = bare(values[k].value, none);
             write_line(f, &l);

@@ -5,7 +5,7 @@
  *     "file", the attributes of the result file, "complete", "seconds",
  *     "images", "skipped", "labelled", "top1": FIGURE,
  *     "identity_error", "zero_row_sum", "inconsistent",
- *     "maps": [ { "method", "class", "constant", "mean_largest_tie" } ],
+ *     "maps": [ { "method", "class", "constant", "mean_largest_tie", "sum_error" } ],
  *     "perturbation": { "comparable", "setting", "variant", "rows": [
  *       { "method", "class", "stratum", "images", "positive": CURVE, "negative": CURVE } ] },
  *     "segmentation": { "comparable", "setting", "variant", "rows": [
@@ -148,6 +148,7 @@ static void add_maps(cJSON *to, const struct run *run)
         cJSON *o = add_row(rows, row->method, row->explained);
         add_number(o, "constant", row->constant < 0 ? NAN : (double)row->constant);
         add_number(o, "mean_largest_tie", row->largest_tie);
+        add_number(o, "sum_error", row->sum_error);
     }
 }
 

@@ -37,6 +37,15 @@ static long count_flags(const struct result *r, const uint8_t *flag, int least)
     return flag ? count : -1;
 }
 
+static double largest(const struct result *r, const float *value)
+{
+    double most = NAN;
+    for (size_t i = 0; value && i < r->images; i++)
+        if (r->status[i] == 0)
+            most = fmax(most, (double)value[i]);
+    return most;
+}
+
 static enum status build_maps(struct build *b, struct run *run)
 {
     const struct result *r = run->result;
@@ -54,6 +63,7 @@ static enum status build_maps(struct build *b, struct run *run)
             .agnostic = map->agnostic,
             .constant = count_flags(r, map->constant, MAP_CONSTANT),
             .not_finite = count_flags(r, map->constant, MAP_NOT_FINITE),
+            .sum_error = largest(r, map->sum_error),
             .largest_tie = map->largest_tie && run->scored ? ties / (double)run->scored : NAN,
         };
     }
@@ -94,12 +104,10 @@ static enum status build_trust(struct build *b, struct run *run)
     const struct result *r = run->result;
     size_t hits = 0, n = 0;
 
-    run->identity_max = NAN;
+    run->identity_max = largest(r, r->identity_error);
     for (size_t i = 0; i < r->images; i++) {
         run->scored += r->status[i] == 0;
         run->skipped += r->status[i] != 0;
-        if (r->status[i] == 0 && r->identity_error)
-            run->identity_max = fmax(run->identity_max, (double)r->identity_error[i]);
     }
     run->labelled = report_select(r, STRATUM_ALL, true, b->use);
     for (size_t i = 0; i < r->images; i++)

@@ -60,6 +60,8 @@ struct map_row { /* can the maps be trusted? -1 or NaN where the file does not s
     long constant; /* images; those that are not finite are among them */
     long not_finite;
     double largest_tie; /* mean over images, pixels */
+    double sum_error;   /* largest: how far the method's terms miss the score, by their size; NaN
+                           where they need not add up to it */
 };
 
 struct run {

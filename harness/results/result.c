@@ -120,6 +120,7 @@ void result_close(struct result *r)
     for (size_t i = 0; i < r->maps; i++) {
         free(r->map[i].method);
         free(r->map[i].constant);
+        free(r->map[i].sum_error);
         free(r->map[i].largest_tie);
     }
     for (size_t i = 0; i < r->curves; i++) {

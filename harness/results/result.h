@@ -29,6 +29,7 @@ struct result_map { /* /explain/METHOD/CLASS */
     enum explained explained;
     bool agnostic;        /* both classes are one object in the file */
     int grid;             /* patches a side; the maps themselves: result_read_maps */
+    float *sum_error;     /* [images] of a method whose terms add up to the score; or NULL */
     uint8_t *constant;    /* [images] enum map_state, or NULL where the file does not say */
     int32_t *largest_tie; /* [images] pixels, or NULL */
 };

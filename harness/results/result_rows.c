@@ -101,6 +101,7 @@ static enum status read_map(struct result *r, const struct h5_file *f, const cha
     TRY(h5_map_grid(f, at, n, &grid, err));
     map->grid = (int)grid;
     TRY(h5_optional(f, at, "constant", H5_UINT8, n, 1, (void **)&map->constant, err));
+    TRY(h5_optional(f, at, "sum_error", H5_FLOAT32, n, 1, (void **)&map->sum_error, err));
     return h5_optional(f, at, "largest_tie", H5_INT32, n, 1, (void **)&map->largest_tie, err);
 }
 

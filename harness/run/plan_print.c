@@ -50,6 +50,33 @@ static void print_explain(const struct plan *p, FILE *to)
     fprintf(to, "; protocol %s\n", protocol_names[p->v->run.protocol]);
 }
 
+/* What the methods cost, each alone and all together: in passes through the whole model, forward
+ * and backward, an image. */
+static void print_passes(const struct plan *p, FILE *to)
+{
+    struct explain_passes cost;
+    struct error err;
+    bool any = false;
+    for (int i = 0; i < p->method_count; i++) {
+        if (p->engine_index[i] < 0 ||
+            engine_plan(p->engine, p->engine_index[i], &cost, &err) != OK || cost.forward == 0)
+            continue;
+        fprintf(to, "%s%s %.3g + %.3g", any ? ", " : "  passes     ", p->methods[i]->name,
+                cost.forward, cost.backward);
+        any = true;
+    }
+    if (!any || engine_plan(p->engine, -1, &cost, &err) != OK)
+        return;
+    fprintf(
+        to,
+        "\n             together %.4g + %.4g an image, forward + backward at most: what methods "
+        "have in common is done once",
+        cost.forward, cost.backward);
+    if (cost.once > 0)
+        fprintf(to, "; and %.3g forward for all images", cost.once);
+    fprintf(to, "\n");
+}
+
 /* "48 passes", "10 passes and 10 explanations", or nothing. */
 static void print_cost(size_t forwards, size_t explanations, FILE *to)
 {
@@ -128,6 +155,7 @@ void plan_print(const struct plan *p, int ranks, FILE *to)
         fprintf(to, "; %zu of them (%s)", p->images, p->order);
     fprintf(to, "; fingerprint %.16s...\n", p->data->fingerprint);
     print_explain(p, to);
+    print_passes(p, to);
     print_maps(p, to);
     print_work(p, to);
     fprintf(to,

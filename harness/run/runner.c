@@ -133,6 +133,18 @@ static enum status classify(struct runner *r, int n, struct error *err)
     return OK;
 }
 
+/* How far the terms of a method that should add up to the score do not. */
+static void store_sum_errors(struct runner *r, int n)
+{
+    const struct plan *p = r->plan;
+    for (int m = 0; m < p->method_count; m++)
+        for (int i = 0; p->methods[m]->adds_up && i < n; i++)
+            for (int c = 0; c < CLASS_CHOICES; c++)
+                if (p->classes[c] && plan_has_own(p, m, (enum class_choice)c))
+                    *records_f32(&r->records, r->sum_error[m][c], r->row[i]) = *engine_sum_error(
+                        p->engine, &r->explained, i, p->engine_index[m], (enum class_choice)c);
+}
+
 static enum status explain(struct runner *r, int n, struct error *err)
 {
     TRY(engine_explain(r->plan->engine, r->images, n, &r->explained, err));
@@ -140,6 +152,7 @@ static enum status explain(struct runner *r, int n, struct error *err)
         *records_f32(&r->records, r->identity_error, r->row[i]) = r->explained.identity_error[i];
         *records_u8(&r->records, r->zero_row_sum, r->row[i]) = r->explained.zero_row_sum[i];
     }
+    store_sum_errors(r, n);
     return OK;
 }
 

@@ -20,6 +20,7 @@ struct runner {
     int id, label, predicted, status, identity_error, zero_row_sum;
     int map[PLAN_METHODS][CLASS_CHOICES], constant[PLAN_METHODS][CLASS_CHOICES],
         largest_tie[PLAN_METHODS][CLASS_CHOICES];
+    int sum_error[PLAN_METHODS][CLASS_CHOICES];  /* of methods whose terms add up to the score */
     int map_status[PLAN_METHODS][CLASS_CHOICES]; /* of methods whose maps are in files */
 
     /* The visit: [batch] images that decoded. */

@@ -32,6 +32,9 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
     for (int m = 0; m < p->method_count; m++) {
         int side = p->methods[m]->side;
         TRY(task_method_columns(p, k, m, COLUMN_F32, side, side, "explain", "map", r->map[m], err));
+        if (p->methods[m]->adds_up)
+            TRY(task_method_columns(p, k, m, COLUMN_F32, 0, 0, "explain", "sum_error",
+                                    r->sum_error[m], err));
         if (p->files[m] != NULL)
             TRY(task_method_columns(p, k, m, COLUMN_U8, 0, 0, "explain", "status", r->map_status[m],
                                     err));

@@ -60,8 +60,10 @@ bool task_result_open(const struct plan *plan, struct explain_result *r)
     r->maps = calloc(n * engine_map_values(plan->engine), sizeof *r->maps);
     r->identity_error = calloc(n, sizeof *r->identity_error);
     r->zero_row_sum = calloc(n, sizeof *r->zero_row_sum);
+    size_t sums = n * (size_t)plan->engine->prepared_count * CLASS_CHOICES;
+    r->sum_error = calloc(sums + 1, sizeof *r->sum_error);
     return r->predicted != NULL && r->maps != NULL && r->identity_error != NULL &&
-           r->zero_row_sum != NULL;
+           r->zero_row_sum != NULL && r->sum_error != NULL;
 }
 
 void task_result_close(struct explain_result *r)
@@ -70,6 +72,7 @@ void task_result_close(struct explain_result *r)
     free(r->maps);
     free(r->identity_error);
     free(r->zero_row_sum);
+    free(r->sum_error);
 }
 
 size_t pixel_count(const struct plan *plan)

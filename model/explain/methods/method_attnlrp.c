@@ -17,7 +17,8 @@ static const struct method_on on[] = {
 
 const struct method method_attnlrp = {
     .info = { .name = "attnlrp",
-              .summary = "AttnLRP: input times a gradient by LRP's rules, signed (ViT)" },
+              .summary = "AttnLRP: input times a gradient by LRP's rules, signed (ViT)",
+              .adds_up = true },
     .gradient = GRADIENT_ATTNLRP,
     .levels = 1u << LEVEL_TOKEN | 1u << LEVEL_PATCH | 1u << LEVEL_PIXEL,
     .level = LEVEL_PIXEL,

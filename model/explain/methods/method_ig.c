@@ -74,7 +74,8 @@ static const struct method_on on[] = {
 
 const struct method method_ig = {
     .info = { .name = "ig",
-              .summary = "Integrated Gradients, signed: from the mean colour or black, 50 steps" },
+              .summary = "Integrated Gradients, signed: from the mean colour or black, 50 steps",
+              .adds_up = true },
     .gradient = GRADIENT_PLAIN,
     .sampler = &path,
     .levels = 1u << LEVEL_TOKEN | 1u << LEVEL_PATCH | 1u << LEVEL_PIXEL,

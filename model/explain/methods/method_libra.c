@@ -39,8 +39,8 @@ static const struct method_on on[] = {
 
 const struct method method_libra = {
     .info = { .name = "libra",
-              .summary =
-                  "LibraGrad's FullGrad+: input and biases times gradient, all blocks (ViT)" },
+              .summary = "LibraGrad's FullGrad+: input and biases times gradient, all blocks (ViT)",
+              .adds_up = true },
     .gradient = GRADIENT_LIBRA,
     .scored = true,
     .bias = true,

@@ -169,6 +169,13 @@ static void make_maps(struct maker *m, const char *at)
     snprintf(path, sizeof path, "/explain/%s/constant", at);
     if (m->o->extras)
         put(m, path, H5T_NATIVE_UINT8, 1, 0, 0, flag);
+    float *sum = calloc(n, sizeof *sum);
+    for (size_t i = 0; i < n; i++)
+        sum[i] = 1e-6f * (float)(i + 1);
+    snprintf(path, sizeof path, "/explain/%s/sum_error", at);
+    if (m->o->extras && strncmp(at, "attribution/", strlen("attribution/")) == 0)
+        put(m, path, H5T_NATIVE_FLOAT, 1, 0, 0, sum);
+    free(sum);
     snprintf(path, sizeof path, "/explain/%s/largest_tie", at);
     if (m->o->extras)
         put(m, path, H5T_NATIVE_INT32, 1, 0, 0, tie);
