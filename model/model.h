@@ -29,6 +29,9 @@ struct geometry {
     int inner, state, taps, rank; /* Vim: E, N, K, R; else 0 */
     bool in_bias, out_bias;       /* Vim: of W_in, W_out */
     bool undivided;               /* Vim: the directions' sum enters W_out, not their mean */
+    bool layer_norm;              /* Vim: LayerNorm in place of RMSNorm */
+    bool shared_conv;             /* Vim v1: both directions scan what is convolved in order */
+    bool rope;                    /* Vim: all tokens are rotated before every layer */
     int neck;            /* Vim with registers: D / k, what the neck leaves of one; 0: none */
     int heads, mlp;      /* ViT: H, MLP width; else 0 */
     int dist, registers; /* ViT: distillation tokens, register tokens, among the others */
@@ -44,6 +47,12 @@ static inline bool geometry_is_patch(const struct geometry *g, int token)
         if (g->other_at[i] == token)
             return false;
     return true;
+}
+
+/* Whether the sum of patches, others and positions is changed before the first layer. */
+static inline bool geometry_stem_goes_on(const struct geometry *g)
+{
+    return g->norm_pre || g->rope;
 }
 
 /* What each token weighs in the read-out, w [L], sum 1: explanations begin with it where those of

@@ -31,6 +31,8 @@ def random_state(seed, others, pos_rows, **switches):
     for i in range(DEPTH):
         p = f"layers.{i}."
         w[p + "norm.weight"] = draw(WIDTH, scale=0.2, base=1.0)
+        if switches.get("layer_norm"):
+            w[p + "norm.bias"] = draw(WIDTH, scale=0.2)
         w[p + "mixer.in_proj.weight"] = draw(2 * INNER, WIDTH)
         w[p + "mixer.out_proj.weight"] = draw(WIDTH, INNER)
         if switches.get("bias"):
@@ -38,7 +40,7 @@ def random_state(seed, others, pos_rows, **switches):
             w[p + "mixer.out_proj.bias"] = draw(WIDTH, scale=0.3)
         if switches.get("gamma"):
             w[p + "mixer.gamma"] = draw(WIDTH, scale=0.3, base=0.8)
-        for b in ("", "_b"):
+        for b in ("",) if switches.get("directions") in ("one", "v1") else ("", "_b"):
             w[p + f"mixer.conv1d{b}.weight"] = draw(INNER, 1, TAPS, scale=0.5)
             w[p + f"mixer.conv1d{b}.bias"] = draw(INNER, scale=0.2)
             w[p + f"mixer.x_proj{b}.weight"] = draw(RANK + 2 * STATES, INNER)
@@ -46,7 +48,18 @@ def random_state(seed, others, pos_rows, **switches):
             w[p + f"mixer.dt_proj{b}.bias"] = draw(INNER, scale=0.5, base=-1.0)
             w[p + f"mixer.A{b}_log"] = draw(INNER, STATES, scale=0.3, base=0.2)
             w[p + f"mixer.D{b}"] = draw(INNER, scale=0.3, base=1.0)
+        if switches.get("directions") == "v1":
+            w[p + "mixer.A_b_log"] = draw(INNER, STATES, scale=0.3, base=0.2)
     w["norm_f.weight"] = draw(WIDTH, scale=0.2, base=1.0)
+    if switches.get("layer_norm"):
+        w["norm_f.bias"] = draw(WIDTH, scale=0.2)
+    if switches.get("rope"):
+        g2 = SIDE // PATCH
+        angle = 10000 ** (-4 * torch.arange(WIDTH // 4) / WIDTH) * 14 / g2
+        place = torch.arange(g2)[:, None] * angle  # [g, D/4]
+        place = place.repeat_interleave(2, 1)
+        both = torch.cat((place[:, None].expand(-1, g2, -1), place[None].expand(g2, -1, -1)), -1).flatten(0, 1)
+        w["rope.freqs_cos"], w["rope.freqs_sin"] = both.cos().half().double(), both.sin().half().double()
     seen = WIDTH
     if switches.get("neck"):
         seen = others["cls_token"] * switches["neck"]
@@ -66,7 +79,11 @@ class Rules:
     def __init__(self, lrp=False):
         self.lrp = lrp
 
-    def norm(self, x, weight):
+    def norm(self, x, weight, bias=None):
+        if bias is not None:
+            x = x - x.mean(-1, keepdim=True)
+            size = torch.sqrt((x * x).mean(-1, keepdim=True) + EPS)
+            return x / (size.detach() if self.lrp else size) * weight + bias
         size = torch.sqrt((x * x).mean(-1, keepdim=True) + EPS)
         return x / (size.detach() if self.lrp else size) * weight
 
@@ -110,11 +127,14 @@ class Vim:
         rows = [patches[:, p] if p >= 0 else others[-1 - p].expand(len(x), -1) for p in self.layout]
         return torch.stack(rows, 1) + self.positions()
 
-    def direction(self, m, b, x, rules):
-        """(y [B, L, E], alpha [B, E, L, L], cumulated steps, parts) for x in this direction's order."""
-        w = self.w
+    def direction(self, m, b, x, rules, turned=False):
+        """(y [B, L, E], alpha [B, E, L, L], cumulated steps, parts) for x in this direction's order; `turned`: it is
+        convolved in the other one, by the first direction's weights, which the scan shares but for A (v1)."""
+        w = {**self.w, m + "A_log": self.w[m + "A_b_log"]} if turned else self.w
+        x = x.flip(1) if turned else x
         p = F.conv1d(F.pad(x.transpose(1, 2), (TAPS - 1, 0)), w[m + f"conv1d{b}.weight"], w[m + f"conv1d{b}.bias"],
                      groups=INNER).transpose(1, 2)
+        p = p.flip(1) if turned else p
         u = rules.silu(p)
         d, B, C = (u @ w[m + f"x_proj{b}.weight"].t()).split([RANK, STATES, STATES], -1)
         step = F.softplus(d @ w[m + f"dt_proj{b}.weight"].t() + w[m + f"dt_proj{b}.bias"])
@@ -131,18 +151,34 @@ class Vim:
         a = alpha()
         mixing = a.detach() if rules.lrp else a
         y = (mixing @ u.transpose(1, 2)[..., None])[..., 0].transpose(1, 2) + w[m + f"D{b}"] * u
-        return y, a.detach(), alpha(step).detach()
+        return y, a.detach(), alpha(step).detach(), p.detach()
+
+    def rotate(self, t):
+        """All tokens; all but the first where their number is odd."""
+        cosine, sine = self.w["rope.freqs_cos"], self.w["rope.freqs_sin"]
+        odd = t.shape[1] % 2
+        rest = t[:, odd:]
+        swapped = torch.stack((-rest[..., 1::2], rest[..., ::2]), -1).flatten(-2)
+        return torch.cat((t[:, :odd], rest * cosine + swapped * sine), 1)
 
     def logits(self, e, rules, keep):
         w, r, h = self.w, 0, e
         for i in range(DEPTH):
             p = f"layers.{i}."
+            if "rope.freqs_cos" in w:
+                h, r = self.rotate(h), self.rotate(r) if i else 0
             r = r + h
-            x = rules.norm(r, w[p + "norm.weight"]) @ w[p + "mixer.in_proj.weight"].t()
+            x = rules.norm(r, w[p + "norm.weight"], w.get(p + "norm.bias")) @ w[p + "mixer.in_proj.weight"].t()
             x, z = (x + w.get(p + "mixer.in_proj.bias", 0)).chunk(2, -1)
-            yf, af, cut_f = self.direction(p + "mixer.", "", x, rules)
-            yb, ab, cut_b = self.direction(p + "mixer.", "_b", x.flip(1), rules)
+            yf, af, cut_f, pf = self.direction(p + "mixer.", "", x, rules)
+            if p + "mixer.A_b_log" not in w:
+                yb, ab, cut_b, pb = (torch.zeros_like(t) for t in (yf, af, cut_f, pf))
+            elif p + "mixer.D_b" not in w:
+                yb, ab, cut_b, pb = self.direction(p + "mixer.", "", x.flip(1), rules, True)
+            else:
+                yb, ab, cut_b, pb = self.direction(p + "mixer.", "_b", x.flip(1), rules)
             keep[f"alpha{i}"], keep[f"cut{i}"] = (af, ab.flip(2, 3)), (cut_f, cut_b.flip(2, 3))
+            keep[f"before{i}"], keep[f"z{i}"] = (pf, pb.flip(1)), z.detach()
             gate = rules.silu(z)
             g = rules.product(yf, gate) + rules.product(yb.flip(1), gate)
             keep[f"gated{i}"] = g = g if self.undivided else g / 2
@@ -150,7 +186,7 @@ class Vim:
             keep[f"mixed{i}"] = h = h * w.get(p + "mixer.gamma", 1)
             for t in (g, h):
                 t.retain_grad()
-        x = rules.norm(r + h, w["norm_f.weight"])
+        x = rules.norm(r + h, w["norm_f.weight"], w.get("norm_f.bias"))
         if "neck.weight" in w:
             x = rules.norm((x[:, self.at] @ w["neck.weight"].t()).flatten(1), w["norm_neck.weight"])
         elif len(self.at) > 2:
@@ -179,6 +215,20 @@ def paper_maps(m, keep):
     return {"paper.raw": raw, "paper.rollout": rollout, "paper.attribution": attribution}
 
 
+def unified_row(m, keep, i, c):
+    """[B, E, L]: row c of the operator from x to the gated output, both directions."""
+    w, p = m.w, f"layers.{i}.mixer."
+    total = 0
+    for k, (alpha, before) in enumerate(zip(keep[f"alpha{i}"], keep[f"before{i}"])):
+        a = alpha[:, :, c] * torch.sigmoid(before).transpose(1, 2)
+        turned = k == 1 and p + "D_b" in w  # this direction's convolution runs from the end
+        taps = w.get(p + f"conv1d{'_b' if turned else ''}.weight")[:, 0]
+        a = a.flip(-1) if turned else a
+        r = sum(taps[:, j, None] * F.pad(a, (0, TAPS - 1))[..., TAPS - 1 - j:TAPS - 1 - j + a.shape[-1]] for j in range(TAPS))
+        total = total + (r.flip(-1) if turned else r)
+    return total * F.silu(keep[f"z{i}"][:, c])[..., None]
+
+
 def released_maps(m, keep):
     """Of one CLS token: its row without its own decay, in place of whole matrices."""
     c, length = m.at[0], len(m.layout)
@@ -186,13 +236,14 @@ def released_maps(m, keep):
     n = len(keep["gated0"])
     raw = torch.zeros(n, length, dtype=torch.double)
     unit = F.one_hot(torch.tensor(c), length).double().expand(n, -1)
-    rows = {"rollout": unit, "attribution": unit}
+    rows = {"rollout": unit, "attribution": unit, "unified": unit}
     for i in reversed(range(start, DEPTH)):
         forward, backward = keep[f"cut{i}"]
         v = torch.cat((forward[:, :, c, :c], torch.zeros(n, INNER, 1, dtype=torch.double), backward[:, :, c, c + 1:]), -1)
         raw += minmax(v).mean(1) / (DEPTH - start)
         s = minmax(keep[f"mixed{i}"].grad.clamp(min=0).amax(-1))
-        for name, mean in (("rollout", v.mean(1)), ("attribution", minmax(v.clamp(min=0)).mean(1) * s)):
+        operator = minmax(unified_row(m, keep, i, c).clamp(min=0).mean(1) * s)
+        for name, mean in (("rollout", v.mean(1)), ("attribution", minmax(v.clamp(min=0)).mean(1) * s), ("unified", operator)):
             r = rows[name]
             rows[name] = (r + r.sum(-1, keepdim=True) * mean) / (1 + mean.sum(-1, keepdim=True))
     return {name: v.clamp(min=0) for name, v in (("raw", raw), *rows.items())}
@@ -209,7 +260,9 @@ def explain(m, x):
         if name == "lrp":
             out["mambalrp"] = dot[:, patch]
             continue
-        out.update(logits=logits.detach(), token_times_gradient=dot)
+        parts = F.conv2d(x, m.w["patch_embed.proj.weight"], stride=PATCH).flatten(2).transpose(1, 2)
+        out.update({"logits": logits.detach(), "token_times_gradient": dot,
+                    "ixg.patch": (parts * e.grad[:, patch]).sum(-1).detach()})
         maps = paper_maps(m, keep)
         if len(m.at) == 1:
             maps.update(released_maps(m, keep))
@@ -240,15 +293,26 @@ FAMILIES = {
     "vim_no_cls": (dict(others={}, pos_rows=PATCHES), list(range(PATCHES)), {}),
     "vim_two_cls": (dict(others={"cls_token_head": 1, "cls_token_tail": 1}, pos_rows=PATCHES + 2),
                     [-1, *range(PATCHES), -2], {}),
+    "vim_layer_norm": (dict(others={"cls_token": 1}, pos_rows=PATCHES + 1, layer_norm=True), at(PATCHES // 2), {}),
+    "vim_rope": (dict(others={"cls_token": 1}, pos_rows=PATCHES + 1, rope=True), at(PATCHES // 2), {}),
+    "vim_rope_no_cls": (dict(others={}, pos_rows=PATCHES, rope=True), list(range(PATCHES)), {}),
+    "vim_one_direction": (dict(others={"cls_token": 1}, pos_rows=PATCHES + 1, directions="one"), at(PATCHES), {"undivided": True}),
+    "vim_v1": (dict(others={"cls_token": 1}, pos_rows=PATCHES + 1, directions="v1"), at(PATCHES // 2), {"undivided": True}),
     "mambareg_neck": (dict(others={"cls_token": 3}, pos_rows=PATCHES, neck=8), spread(3), {}),
     "mambareg": (dict(others={"cls_token": 4}, pos_rows=PATCHES), spread(4), {}),
 }
 
 
+# in the order in which the families were added
+SEEDS = ["vim_plain", "vim_cls_first", "vim_cls_last_undivided", "vim_gamma_bias", "vim_no_cls", "vim_two_cls", "mambareg_neck",
+         "mambareg", "vim_layer_norm", "vim_rope", "vim_rope_no_cls", "vim_one_direction", "vim_v1"]
+
+
 def main():
     torch.set_default_dtype(torch.double)
     x = pixels(SIDE)
-    for seed, (name, (switches, layout, more)) in enumerate(FAMILIES.items()):
+    for name, (switches, layout, more) in FAMILIES.items():
+        seed = SEEDS.index(name)
         weights = random_state(seed, **switches)
         expected = explain(Vim(weights, layout, **more), x)
         write_safetensors(f"{sys.argv[1]}/{name}.safetensors", weights, True)

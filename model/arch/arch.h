@@ -101,10 +101,11 @@ enum status place_patches(struct geometry *, int64_t positions, int size,
 
 /* Patch projection, CLS and position: the same in all of them; a norm where there is one. */
 struct stem {
-    struct weight *proj;   /* [D, 3 P P] */
-    real *proj_b;          /* [D] */
-    real *other, *pos;     /* [others, D], [L, D] */
-    real *norm_w, *norm_b; /* [D] of a LayerNorm of all tokens (geometry.norm_pre); or NULL */
+    struct weight *proj;       /* [D, 3 P P] */
+    real *proj_b;              /* [D] */
+    real *other, *pos;         /* [others, D], [L, D] */
+    real *norm_w, *norm_b;     /* [D] of a LayerNorm of all tokens (geometry.norm_pre); or NULL */
+    struct rotation *rotation; /* rotate.h, with geometry.rope; or NULL */
 };
 /* `others`: the tensors of the tokens that are no patches, in the order of geometry.other_at; those
  * that the checkpoint does not have are passed over. Ends with NULL. */
@@ -113,7 +114,8 @@ void stem_unbind(struct stem *, struct backend *);
 struct stem_ws {
     real *patches;  /* [n, g*g, 3 P P] */
     real *embedded; /* [n, g*g, D] */
-    real *tokens;   /* [n, L, D] before the stem's norm; NULL: it has none */
+    real *tokens;   /* [n, L, D] before the stem's norm or rotation; NULL: it has neither */
+    real *scratch;  /* the same size, with a rotation */
 };
 void stem_layout(const struct geometry *, const struct backend *, int n, struct bump *,
                  struct stem_ws *);

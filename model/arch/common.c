@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch.h"
+#include "rotate.h"
 
 enum status need_tensor(const struct checkpoint *ck, const char *name, int ndim,
                         const struct tensor **out, struct error *err)
@@ -208,6 +208,8 @@ bool stem_bind(struct stem *s, const struct model *m, struct backend *be, const 
         if (s->norm_w == NULL || s->norm_b == NULL)
             return false;
     }
+    if (m->geo.rope && (s->rotation = rotation_bind(m, be)) == NULL)
+        return false;
     return s->proj != NULL && s->proj_b != NULL && s->other != NULL && s->pos != NULL;
 }
 
@@ -219,6 +221,7 @@ void stem_unbind(struct stem *s, struct backend *be)
     be->free(be, s->pos);
     be->free(be, s->norm_w);
     be->free(be, s->norm_b);
+    rotation_unbind(s->rotation, be);
 }
 
 static size_t patch_values(const struct geometry *g)
@@ -238,7 +241,8 @@ void stem_layout(const struct geometry *g, const struct backend *be, int n, stru
     ws->patches = bump_take(b, patches * patch_values(g), be->real_size);
     ws->embedded = bump_take(b, patches * (size_t)g->width, be->real_size);
     size_t tokens = (size_t)n * (size_t)g->tokens * (size_t)g->width;
-    ws->tokens = g->norm_pre ? bump_take(b, tokens, be->real_size) : NULL;
+    ws->tokens = geometry_stem_goes_on(g) ? bump_take(b, tokens, be->real_size) : NULL;
+    ws->scratch = g->rope ? bump_take(b, tokens, be->real_size) : NULL;
 }
 
 void stem_patches(const struct geometry *g, struct backend *be, const struct stem_ws *ws,
@@ -271,7 +275,7 @@ void stem_embed(const struct geometry *g, struct backend *be, const struct stem 
                             .patches = ws->embedded,
                             .other = s->other,
                             .pos = s->pos,
-                            .out = g->norm_pre ? ws->tokens : tokens };
+                            .out = geometry_stem_goes_on(g) ? ws->tokens : tokens };
     memcpy(e.other_at, g->other_at, sizeof e.other_at);
     be->op.embed(be, &e);
     const struct layernorm_args norm = { .rows = n * g->tokens,
@@ -283,6 +287,10 @@ void stem_embed(const struct geometry *g, struct backend *be, const struct stem 
                                          .y = tokens };
     if (g->norm_pre)
         be->op.layernorm(be, &norm);
+    if (!g->rope)
+        return;
+    run_copy(be, ws->tokens, tokens, (size_t)n * (size_t)g->tokens * (size_t)g->width);
+    rotate_tokens(g, be, s->rotation, false, n, tokens, ws->scratch);
 }
 
 void stem_forward(const struct geometry *g, struct backend *be, const struct stem *s,

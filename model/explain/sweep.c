@@ -36,7 +36,7 @@ static void layout(struct sweep *s, struct bump *b)
     size_t size = s->be->real_size, classes = (size_t)s->n_max * (size_t)g->classes;
     stem_layout(g, s->be, s->n_max, b, &s->stem);
     s->x = bump_take(b, stream_elements(s), size);
-    s->g_tokens = g->norm_pre ? bump_take(b, stream_elements(s), size) : NULL;
+    s->g_tokens = geometry_stem_goes_on(g) ? bump_take(b, stream_elements(s), size) : NULL;
     s->tape = bump_take(b, stream_elements(s) * (size_t)(g->depth - s->lowest), size);
     s->logits = bump_take(b, classes, size);
     s->view.sums = bump_take(b, (size_t)s->n_max * (size_t)g->tokens, size);

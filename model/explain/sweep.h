@@ -103,8 +103,8 @@ struct arch_explain {
     void (*top)(struct sweep *, struct stream *, const real *x, const real *logits);
     void (*enter)(struct sweep *, struct stream *, int layer, const real *x);
     void (*leave)(struct sweep *, struct stream *, int layer, const real *x);
-    /* Through the stem's norm: from the stream's gradient to g, at the tokens before it. NULL: it
-     * never has one. */
+    /* Through the stem's norm or rotation: from the stream's gradient to g, at the tokens before
+     * it. NULL: it never has one. */
     void (*below)(struct sweep *, const struct stream *, const real *tokens, real *g);
 
     const struct arch_attention *attention; /* NULL: it has no attention to look at */
@@ -149,7 +149,7 @@ struct sweep {
     void *scratch;
     struct stem_ws stem;
     real *x;             /* [n, L, D] residual stream; above a ViT, CLS rows alone: [n, D] */
-    real *g_tokens;      /* [n, L, D] at the tokens before the stem's norm; NULL: it has none */
+    real *g_tokens;      /* [n, L, D] at the tokens before the stem's norm or rotation; or NULL */
     real *tape;          /* [Λ - lowest, n, L, D] before each layer */
     real *logits;        /* [n, classes] */
     real *patch_mean;    /* [L] */

@@ -1,8 +1,10 @@
 #include "vim.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "rotate.h"
 #include "vim_geometry.h"
 #include "vim_read.h"
 
@@ -38,10 +40,11 @@ static struct weight *bind_out(const struct model *m, struct backend *be, unsign
 static bool bind_layer(struct vim_layer *w, const struct model *m, struct backend *be,
                        unsigned uses, int layer)
 {
-    w->norm = bind_array(m, be, "layers.%d.norm.weight", layer);
+    char name[64];
+    snprintf(name, sizeof name, "layers.%d.norm", layer);
     w->in_proj = bind_weight(m, be, uses, "layers.%d.mixer.in_proj.weight", layer);
     w->out_proj = bind_out(m, be, uses, layer);
-    bool ok = w->norm && w->in_proj && w->out_proj;
+    bool ok = vim_norm_bind(&w->norm, m, be, name) && w->in_proj && w->out_proj;
     if (m->geo.in_bias)
         ok = (w->in_bias = bind_array(m, be, "layers.%d.mixer.in_proj.bias", layer)) != NULL && ok;
     if (m->geo.out_bias)
@@ -60,7 +63,7 @@ static void unbind(void *weights, struct backend *be)
     stem_unbind(&w->stem, be);
     for (int i = 0; w->layer != NULL && i < w->depth; i++) {
         struct vim_layer *l = &w->layer[i];
-        be->free(be, l->norm);
+        vim_norm_unbind(&l->norm, be);
         be->free(be, l->in_bias);
         be->free(be, l->out_bias);
         be->op.weight_free(be, l->in_proj);
@@ -73,7 +76,7 @@ static void unbind(void *weights, struct backend *be)
                 be->free(be, arrays[j]);
         }
     }
-    be->free(be, w->norm_f);
+    vim_norm_unbind(&w->norm_f, be);
     be->op.weight_free(be, w->head);
     be->free(be, w->head_b);
     be->free(be, w->read);
@@ -93,11 +96,11 @@ static void *bind(const struct model *m, struct backend *be, unsigned uses)
     bool ok = w->layer != NULL && stem_bind(&w->stem, m, be, vim_others);
     for (int i = 0; ok && i < w->depth; i++)
         ok = bind_layer(&w->layer[i], m, be, uses, i);
-    w->norm_f = ok ? bind_array(m, be, "norm_f.weight") : NULL;
+    ok = ok && vim_norm_bind(&w->norm_f, m, be, "norm_f");
     w->head = ok ? bind_weight(m, be, uses, "head.weight") : NULL;
     w->head_b = ok ? bind_array(m, be, "head.bias") : NULL;
     ok = ok && vim_read_bind(w, m, be, uses);
-    if (ok && w->norm_f && w->head && w->head_b)
+    if (ok && w->head && w->head_b)
         return w;
     unbind(w, be);
     return NULL;
@@ -109,7 +112,7 @@ void vim_acts_layout(const struct geometry *g, const struct backend *be, int n, 
                      struct bump *b, struct vim_acts *a)
 {
     size_t rows = (size_t)n * (size_t)g->tokens, e = (size_t)g->inner, size = be->real_size;
-    a->narrow = be->narrow && !explained;
+    a->narrow = be->narrow && !explained && !g->shared_conv && !g->rope;
     size_t passing = be_size(be, a->narrow); /* of what goes from one operation to the next */
     a->xn = bump_take(b, rows * (size_t)g->width, passing);
     a->xz = bump_take(b, rows * 2 * e, passing);
@@ -123,19 +126,22 @@ void vim_acts_layout(const struct geometry *g, const struct backend *be, int n, 
     }
 }
 
+/* The second direction scans what the first does. */
+static void share_conv(const struct geometry *g, struct backend *be, const struct vim_acts *a,
+                       int n)
+{
+    size_t count = (size_t)n * (size_t)g->tokens * (size_t)g->inner;
+    run_copy(be, a->u[0], a->u[1], count);
+    if (a->pre[0] != NULL)
+        run_copy(be, a->pre[0], a->pre[1], count);
+}
+
 void vim_layer_inner(const struct geometry *g, struct backend *be, const struct vim_layer *w,
                      const struct vim_acts *a, int n, const real *r)
 {
     int rows = n * g->tokens;
     size_t d = (size_t)g->width, e = (size_t)g->inner, xdbl = (size_t)(g->rank + 2 * g->state);
-    const struct rmsnorm_args norm = { .rows = rows,
-                                       .width = g->width,
-                                       .x = r,
-                                       .w = w->norm,
-                                       .eps = g->eps,
-                                       .y = a->xn,
-                                       .narrow_y = a->narrow };
-    be->op.rmsnorm(be, &norm);
+    vim_norm(g, be, &w->norm, rows, r, a->xn, a->narrow);
     const struct linear_args in = { .rows = rows,
                                     .w = w->in_proj,
                                     .x = a->xn,
@@ -159,6 +165,8 @@ void vim_layer_inner(const struct geometry *g, struct backend *be, const struct 
             .w = w->dir[k].conv_w, .b = w->dir[k].conv_b, .u = a->u[k], .pre = a->pre[k]
         };
     be->op.conv_silu(be, &conv);
+    if (g->shared_conv)
+        share_conv(g, be, a, n);
 
     struct scan_args scan = { .n = n,
                               .len = g->tokens,
@@ -203,18 +211,18 @@ void vim_layer_close(const struct geometry *g, struct backend *be, const struct 
     be->op.linear(be, &out);
 }
 
+void vim_between(const struct geometry *g, struct backend *be, const struct vim_weights *w,
+                 const struct vim_acts *a, int n, real *r)
+{
+    if (g->rope)
+        rotate_tokens(g, be, w->stem.rotation, false, n, r, a->xn);
+}
+
 static void classify(const struct geometry *g, struct backend *be, const struct vim_weights *w,
                      int n, const real *r, real *normed, bool narrow, real *logits)
 {
     size_t d = (size_t)g->width;
-    const struct rmsnorm_args norm = { .rows = n * g->tokens,
-                                       .width = g->width,
-                                       .x = r,
-                                       .w = w->norm_f,
-                                       .eps = g->eps,
-                                       .y = normed,
-                                       .narrow_y = narrow };
-    be->op.rmsnorm(be, &norm);
+    vim_norm(g, be, &w->norm_f, n * g->tokens, r, normed, narrow);
     const struct linear_args l = { .rows = n,
                                    .w = w->head,
                                    .x = be_at_narrow(be, narrow, normed, (size_t)g->cls_at * d),
@@ -260,6 +268,8 @@ static void forward(const struct geometry *g, struct backend *be, const void *we
     for (int i = 0; i < g->depth; i++) {
         vim_layer_inner(g, be, &w->layer[i], a, n, tokens);
         vim_layer_close(g, be, &w->layer[i], a, n, tokens);
+        if (i < g->depth - 1)
+            vim_between(g, be, w, a, n, tokens);
     }
     if (g->readout == READ_TOKEN)
         classify(g, be, w, n, tokens, a->xn, a->narrow, logits);

@@ -17,8 +17,12 @@ struct vim_direction {
     real *a, *d;           /* [N, E] = -exp(A_log), [E] */
 };
 
+struct vim_norm {
+    real *w, *b; /* [D]; b NULL: RMSNorm, else LayerNorm */
+};
+
 struct vim_layer {
-    real *norm;               /* [D] */
+    struct vim_norm norm;
     struct weight *in_proj;   /* [2E, D] */
     struct weight *out_proj;  /* [D, E] */
     real *in_bias, *out_bias; /* [2E], [D]; NULL: none */
@@ -29,8 +33,8 @@ struct vim_weights {
     struct stem stem;
     int depth;
     struct vim_layer *layer; /* [Λ] */
-    real *norm_f;            /* [D] */
-    struct weight *head;     /* [classes, D]; of registers [classes, n D / k] */
+    struct vim_norm norm_f;
+    struct weight *head; /* [classes, D]; of registers [classes, n D / k] */
     real *head_b;
     real *read;          /* vim_read.h; NULL where one token is read */
     struct weight *neck; /* [D / k, D]; NULL: none */
@@ -53,12 +57,26 @@ struct vim_acts {
 void vim_acts_layout(const struct geometry *, const struct backend *, int n, bool explained,
                      struct bump *, struct vim_acts *);
 
+/* ---- norms (vim_norm.c) ---- */
+
+bool vim_norm_bind(struct vim_norm *, const struct model *, struct backend *, const char *name);
+void vim_norm_unbind(struct vim_norm *, struct backend *);
+void vim_norm(const struct geometry *, struct backend *, const struct vim_norm *, int rows,
+              const real *x, real *y, bool narrow);
+void vim_norm_back(const struct geometry *, struct backend *, const struct vim_norm *, int rows,
+                   const real *x, const real *gy, bool detach, bool accumulate, real *gx);
+
+/* ---- layers ---- */
+
 /* r [n, L, D] -> activations up to ĝ. */
 void vim_layer_inner(const struct geometry *, struct backend *, const struct vim_layer *,
                      const struct vim_acts *, int n, const real *r);
 /* r += ĝ W_outᵀ */
 void vim_layer_close(const struct geometry *, struct backend *, const struct vim_layer *,
                      const struct vim_acts *, int n, real *r);
+/* Between two layers: r is rotated where the model has rotary positions. Scratch: a->xn. */
+void vim_between(const struct geometry *, struct backend *, const struct vim_weights *,
+                 const struct vim_acts *, int n, real *r);
 /* r [n, L, D] -> logits [n, classes]; normed [n, L, D] is scratch. */
 void vim_head(const struct geometry *, struct backend *, const struct vim_weights *, int n,
               const real *r, real *normed, real *logits);

@@ -14,21 +14,6 @@ void vim_grads_layout(const struct geometry *g, const struct backend *be, int n,
     }
 }
 
-static void norm_back(const struct geometry *g, struct backend *be, int rows, const real *x,
-                      const real *w, const real *gy, bool detach, bool accumulate, real *gx)
-{
-    const struct rmsnorm_back_args a = { .rows = rows,
-                                         .width = g->width,
-                                         .x = x,
-                                         .w = w,
-                                         .gy = gy,
-                                         .eps = g->eps,
-                                         .detach = detach,
-                                         .accumulate = accumulate,
-                                         .gx = gx };
-    be->op.rmsnorm_back(be, &a);
-}
-
 static void linear_back(struct backend *be, const struct weight *w, int rows, const real *gy,
                         size_t ldgy, bool accumulate, real *gx, size_t ldgx)
 {
@@ -51,7 +36,7 @@ void vim_head_back(const struct geometry *g, struct backend *be, const struct vi
     run_map2(be, MAP_COPY, r, NULL, normed, (size_t)n * len * d, 0.0);
     linear_back(be, w->head, n, onehot, (size_t)g->classes, false,
                 be_at(be, normed, (size_t)g->cls_at * d), len * d);
-    norm_back(g, be, n * g->tokens, r, w->norm_f, normed, rules->detach_norm, false, gr);
+    vim_norm_back(g, be, &w->norm_f, n * g->tokens, r, normed, rules->detach_norm, false, gr);
 }
 
 void vim_layer_back_gated(const struct geometry *g, struct backend *be, const struct vim_layer *w,
@@ -59,6 +44,15 @@ void vim_layer_back_gated(const struct geometry *g, struct backend *be, const st
 {
     linear_back(be, w->out_proj, n * g->tokens, gr, (size_t)g->width, false, gr_->gated,
                 (size_t)g->inner);
+}
+
+/* What the second direction scanned came from the first one's convolution. */
+static void join_conv(const struct geometry *g, struct backend *be, const struct vim_grads *s,
+                      int n)
+{
+    size_t count = (size_t)n * (size_t)g->tokens * (size_t)g->inner;
+    run_map2(be, MAP_ADD, s->u[0], s->u[1], s->u[0], count, 1.0);
+    run_map2(be, MAP_COPY, s->u[0], NULL, s->u[1], count, 0.0);
 }
 
 void vim_layer_back(const struct geometry *g, struct backend *be, const struct vim_layer *w,
@@ -103,7 +97,9 @@ void vim_layer_back(const struct geometry *g, struct backend *be, const struct v
     be->op.scan_back(be, &scan);
     for (int k = 0; k < 2 && !rules->detach_scan; k++)
         linear_back(be, w->dir[k].x_proj, rows, s->xdbl[k], xdbl, true, s->u[k], e);
+    if (g->shared_conv)
+        join_conv(g, be, s, n);
     be->op.conv_silu_back(be, &conv);
     linear_back(be, w->in_proj, rows, s->xz, 2 * e, false, s->xn, d);
-    norm_back(g, be, rows, r, w->norm, s->xn, rules->detach_norm, true, gr);
+    vim_norm_back(g, be, &w->norm, rows, r, s->xn, rules->detach_norm, true, gr);
 }

@@ -110,11 +110,28 @@ static void note_assumptions(const struct model_options *o, const struct geometr
         note(notes, "read-out: %s%s", vim_readout_words(g),
              g->readout == READ_MEAN ? "; other code takes the last one, or the largest logit"
                                      : "");
-    if (!o->undivided)
+    if (!g->undivided)
         note(notes, "directions: their mean enters the output projection; no tensor tells it from "
                     "their sum (model.divide)");
     if (o->eps <= 0)
         note(notes, "norms: eps %g; no tensor says it (model.eps)", g->eps);
+}
+
+/* Its code rotates all tokens of an even number, all but the first of an odd one. */
+static enum status check_rope(const struct checkpoint *ck, const struct geometry *g,
+                              struct notes *notes, struct error *err)
+{
+    int rotated = g->tokens - g->tokens % 2, patches = g->grid * g->grid;
+    if (rotated != patches || g->width % 2 != 0)
+        return fail(
+            err, E_DATA,
+            "%s: a Vim with rotary positions of %d patches, but %d of its %d tokens would be "
+            "rotated: only one CLS token beside an even number of patches, or none, goes",
+            ck->path, patches, rotated, g->tokens);
+    note(notes, "rotary positions: of the whole residual stream; no tensor says it");
+    if (rotated < g->tokens)
+        note(notes, "rotary positions: the first token has none, as its code leaves it out");
+    return OK;
 }
 
 enum status vim_read_geometry(const struct checkpoint *ck, const struct model_options *o,
@@ -143,7 +160,9 @@ enum status vim_read_geometry(const struct checkpoint *ck, const struct model_op
     g->classes = (int)head->shape[0];
     g->in_bias = checkpoint_find(ck, "layers.0.mixer.in_proj.bias") != NULL;
     g->out_bias = checkpoint_find(ck, "layers.0.mixer.out_proj.bias") != NULL;
-    g->undivided = o->undivided;
+    g->undivided = g->undivided || o->undivided;
+    g->layer_norm = checkpoint_find(ck, "norm_f.bias") != NULL;
+    g->rope = checkpoint_find(ck, "rope.freqs_cos") != NULL;
     g->eps = o->eps > 0 ? o->eps : VIM_NORM_EPS;
     do
         snprintf(name, sizeof name, "layers.%d.norm.weight", ++g->depth);
@@ -153,6 +172,8 @@ enum status vim_read_geometry(const struct checkpoint *ck, const struct model_op
     if (place_patches(g, pos->shape[1], PUBLISHED_SIZE, o, err) != OK)
         return fail_prefix(err, "%s: ", ck->path);
     TRY(place_others(ck, o, g, err));
+    if (g->rope)
+        TRY(check_rope(ck, g, notes, err));
     if (g->readout == READ_REGISTERS)
         TRY(read_neck(ck, g, err));
     note_assumptions(o, g, notes);
@@ -165,6 +186,8 @@ static void list_layer(const struct geometry *g, struct tensor_list *t, int i)
 {
     int64_t d = g->width, e = g->inner, n = g->state, r = g->rank;
     tensor_list_add(t, d, 0, 0, 0, "layers.%d.norm.weight", i);
+    if (g->layer_norm)
+        tensor_list_add(t, d, 0, 0, 0, "layers.%d.norm.bias", i);
     tensor_list_add(t, 2 * e, d, 0, 0, "layers.%d.mixer.in_proj.weight", i);
     tensor_list_add(t, d, e, 0, 0, "layers.%d.mixer.out_proj.weight", i);
     if (g->in_bias)
@@ -187,6 +210,8 @@ static void list_head(const struct geometry *g, struct tensor_list *t)
 {
     int64_t d = g->width, seen = d;
     tensor_list_add(t, d, 0, 0, 0, "norm_f.weight");
+    if (g->layer_norm)
+        tensor_list_add(t, d, 0, 0, 0, "norm_f.bias");
     if (g->readout == READ_REGISTERS)
         seen = (int64_t)g->others * (g->neck > 0 ? g->neck : d);
     if (g->neck > 0) {
@@ -209,6 +234,8 @@ void vim_list_tensors(const struct geometry *g, struct tensor_list *t)
     tensor_list_add(t, 1, g->tokens, d, 0, "pos_embed");
     tensor_list_add(t, d, 3, g->patch, g->patch, "patch_embed.proj.weight");
     tensor_list_add(t, d, 0, 0, 0, "patch_embed.proj.bias");
+    for (int k = 0; k < 2 && g->rope; k++)
+        tensor_list_add(t, g->grid * g->grid, d, 0, 0, "rope.freqs_%s", k == 0 ? "cos" : "sin");
     for (int i = 0; i < g->depth; i++)
         list_layer(g, t, i);
     list_head(g, t);

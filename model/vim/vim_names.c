@@ -20,11 +20,6 @@ static enum status refuse(const struct checkpoint *ck, struct error *err)
         bool there; /* it is there, or it is not, where it is not supported */
         const char *what;
     } kinds[] = {
-        { "rope.freqs_cos", true, "a Vim with rotary positions in every layer" },
-        { "norm_f.bias", true, "a Vim with LayerNorm in place of RMSNorm" },
-        { "layers.0.mixer.A_b_log", false, "a Vim that scans in one direction" },
-        { "layers.0.mixer.conv1d_b.weight", false,
-          "a Vim of the first version (its directions share all but A)" },
         { "pos_embed", false, "a Vim without positions" },
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -98,19 +93,57 @@ static enum status join_positions(struct checkpoint *ck, struct notes *notes, st
     return OK;
 }
 
+/* The other direction's tensors: those of the first, where it shares them; else zeros, with which
+ * it adds nothing. */
+static enum status second_direction(struct checkpoint *ck, int layer, bool shared,
+                                    struct error *err)
+{
+    static const char *const names[][2] = { { "conv1d.weight", "conv1d_b.weight" },
+                                            { "conv1d.bias", "conv1d_b.bias" },
+                                            { "x_proj.weight", "x_proj_b.weight" },
+                                            { "dt_proj.weight", "dt_proj_b.weight" },
+                                            { "dt_proj.bias", "dt_proj_b.bias" },
+                                            { "A_log", "A_b_log" },
+                                            { "D", "D_b" } };
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        char from[64], to[64];
+        snprintf(from, sizeof from, "layers.%d.mixer.%s", layer, names[k][0]);
+        snprintf(to, sizeof to, "layers.%d.mixer.%s", layer, names[k][1]);
+        const struct tensor *t = find(ck, from);
+        if (t == NULL || t->ndim == 0 || find(ck, to) != NULL)
+            continue; /* the list of tensors will tell what is missing */
+        const int64_t shape[] = { t->shape[0], t->shape[1], t->shape[2] };
+        if (t->ndim > 3 || !checkpoint_add_zeros(ck, to, t->ndim, shape))
+            return fail(err, E_NOMEM, "out of memory");
+        checkpoint_sort(ck);
+        t = find(ck, from); /* the list has moved */
+        if (shared)
+            memcpy(find(ck, to)->data, t->data, t->count * sizeof *t->data);
+    }
+    return OK;
+}
+
 enum status vim_adopt(struct checkpoint *ck, struct geometry *g, struct notes *notes,
                       struct error *err)
 {
-    bool folded = false;
+    bool folded = false, one = checkpoint_find(ck, "layers.0.mixer.A_b_log") == NULL;
     char name[64];
-    (void)g;
     TRY(refuse(ck, err));
+    g->shared_conv = !one && checkpoint_find(ck, "layers.0.mixer.conv1d_b.weight") == NULL;
+    g->undivided = one || g->shared_conv;
     for (int i = 0;; i++) {
         snprintf(name, sizeof name, "layers.%d.mixer.in_proj.weight", i);
         if (checkpoint_find(ck, name) == NULL)
             break;
         TRY(fold_gamma(ck, i, &folded, err));
+        if (g->undivided)
+            TRY(second_direction(ck, i, g->shared_conv, err));
     }
+    if (one)
+        note(notes, "directions: one, of every layer in the same order (layers in pairs, each "
+                    "second reversed, are told by no tensor)");
+    if (g->shared_conv)
+        note(notes, "directions: the first version's, which share all but A; their sum is taken");
     if (folded)
         note(notes, "gamma: its factors were multiplied into the output projections");
     return join_positions(ck, notes, err);

@@ -82,7 +82,7 @@ void vim_read_forward(const struct geometry *g, struct backend *be, const struct
 {
     int k = vim_read_rows(g);
     size_t d = (size_t)g->width, neck = (size_t)g->neck;
-    norm(g, be, n * g->tokens, g->width, r, w->norm_f, s->normed);
+    vim_norm(g, be, &w->norm_f, n * g->tokens, r, s->normed, false);
     read_tokens(g, be, w, n, false, s->normed, s->pooled);
     if (g->neck == 0) {
         run_linear(be, w->head, w->head_b, n, s->pooled, (size_t)k * d, logits, (size_t)g->classes);
@@ -131,5 +131,5 @@ void vim_read_back(const struct geometry *g, struct backend *be, const struct vi
         linear_back(be, w->neck, n * k, s->g_necked, neck, s->g_pooled, d);
     }
     read_tokens(g, be, w, n, true, s->g_pooled, s->g_tokens);
-    norm_back(g, be, n * g->tokens, g->width, r, w->norm_f, s->g_tokens, rules->detach_norm, gr);
+    vim_norm_back(g, be, &w->norm_f, n * g->tokens, r, s->g_tokens, rules->detach_norm, false, gr);
 }

@@ -126,7 +126,8 @@ double *vim_unified_scores(struct layer_view *view)
                                             .chan = g->inner,
                                             .taps = g->taps,
                                             .row = vim_row(g),
-                                            .direction = k,
+                                            .direction =
+                                                g->shared_conv ? 0 : k, /* of the convolution */
                                             .v = v->row_dir[k],
                                             .pre = v->acts.pre[k],
                                             .w = v->w->dir[k].conv_w,

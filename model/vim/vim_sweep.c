@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "rotate.h"
 #include "vim_sweep.h"
 
 static bool uses_matrix(const struct sweep *s)
@@ -94,6 +95,8 @@ static void forward(struct sweep *s, int layer, real *x)
     const struct vim_acts *a = keep ? &v->kept[layer - s->lowest] : &v->plain;
     vim_layer_inner(&s->model->geo, s->be, w, a, s->n, x);
     vim_layer_close(&s->model->geo, s->be, w, a, s->n, x);
+    if (layer < s->model->geo.depth - 1)
+        vim_between(&s->model->geo, s->be, vim_weights_of(s), &v->plain, s->n, x);
 }
 
 static void head(struct sweep *s, const real *x, real *logits)
@@ -192,8 +195,10 @@ static void top(struct sweep *s, struct stream *st, const real *x, const real *l
 static void enter(struct sweep *s, struct stream *st, int layer, const real *x)
 {
     struct vim_scores *v = s->scratch;
-    (void)layer;
     (void)x;
+    if (s->model->geo.rope && layer < s->model->geo.depth - 1)
+        rotate_tokens(&s->model->geo, s->be, vim_weights_of(s)->stem.rotation, true, s->n,
+                      st->gradient, v->grads.xn);
     v->g_out = st->gradient;
     vim_layer_back_gated(&s->model->geo, s->be, v->w, &v->grads, s->n, st->gradient);
 }
@@ -204,6 +209,15 @@ static void leave(struct sweep *s, struct stream *st, int layer, const real *x)
     const struct vim_back_rules rules = back_rules(st);
     (void)layer;
     vim_layer_back(&s->model->geo, s->be, v->w, &v->acts, &v->grads, &rules, s->n, x, st->gradient);
+}
+
+static void below(struct sweep *s, const struct stream *st, const real *tokens, real *g)
+{
+    const struct geometry *geo = &s->model->geo;
+    const struct vim_scores *v = s->scratch;
+    (void)tokens;
+    run_copy(s->be, st->gradient, g, (size_t)s->n * (size_t)geo->tokens * (size_t)geo->width);
+    rotate_tokens(geo, s->be, vim_weights_of(s)->stem.rotation, true, s->n, g, v->grads.xn);
 }
 
 const struct arch_explain vim_explain = {
@@ -222,5 +236,6 @@ const struct arch_explain vim_explain = {
     .top = top,
     .enter = enter,
     .leave = leave,
+    .below = below,
     .attention = &vim_attention,
 };

@@ -34,7 +34,8 @@ struct checkpoint *micro_checkpoint(const struct micro *m)
                                 .fc_norm = m->fc_norm,
                                 .norm_pre = m->norm_pre,
                                 .head_norm = m->head_norm,
-                                .gated = m->gated };
+                                .gated = m->gated,
+                                .layer_norm = m->layer_norm };
     return checkpoint_blank(m->type, &g);
 }
 

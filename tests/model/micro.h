@@ -12,7 +12,7 @@ struct micro {
     /* of the families; all zero: one CLS token, which the head reads */
     enum readout readout;
     int dist, registers, neck;
-    bool no_cls, fc_norm, norm_pre, head_norm, gated, undivided;
+    bool no_cls, fc_norm, norm_pre, head_norm, gated, undivided, layer_norm;
 };
 
 /* All but the depth of a Vim and a ViT that most tests take: { MICRO_VIM, .depth = 3 }. Images of

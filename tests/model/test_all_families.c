@@ -139,23 +139,25 @@ static void check_map(const struct family *f, const char *name, const struct exp
 
 static void check_maps(const struct family *f)
 {
-    static const char *const names[] = { "raw", "rollout", "attribution", "mambalrp" };
+    static const char *const names[] = { "raw", "rollout", "attribution", "mambalrp", "unified" };
     bool vim = strcmp(f->model->arch, "vim") == 0;
     char key[64];
     struct explain_options released = explain_defaults, paper = explain_defaults;
     paper.protocol = "paper";
-    for (int m = 0; m < (vim ? 4 : 3); m++) {
+    for (int m = 0; m < (vim ? 5 : 3); m++) {
         check_map(f, names[m], &released, names[m]);
         snprintf(key, sizeof key, "paper.%s", names[m]);
         if (vim && m < 3)
             check_map(f, names[m], &paper, key);
     }
-    if (checkpoint_find(f->due, "attnlrp") == NULL)
-        return;
-    with_lrp++;
     struct explain_options token = explain_defaults, patch = explain_defaults, attn;
     token.level = LEVEL_TOKEN;
     patch.level = LEVEL_PATCH;
+    if (vim)
+        check_map(f, "ixg", &patch, "ixg.patch");
+    if (checkpoint_find(f->due, "attnlrp") == NULL)
+        return;
+    with_lrp++;
     attn = token;
     attn.softmax = SOFTMAX_ATTN;
     attn.gamma_attention = 1;
@@ -226,7 +228,8 @@ static void check_family(const char *folder, const char *name)
     struct error err = { 0 };
     char path[1000];
     struct model_options o = { .heads = HEADS, .heads_if_any = true };
-    o.cls = strstr(name, "cls_first") ? "first" : strstr(name, "cls_last") ? "last" : NULL;
+    bool last = strstr(name, "cls_last") || strstr(name, "one_direction");
+    o.cls = strstr(name, "cls_first") ? "first" : last ? "last" : NULL;
     o.undivided = strstr(name, "undivided") != NULL;
     snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
     if (checkpoint_open(path, &ck, &err) != OK || model_open(ck, &o, &f.model, &err) != OK) {

@@ -31,10 +31,7 @@ static void test_families(void **state)
         { { "blocks.0.attns.0.qkv.weight" }, "parallel" },
         { { "visual.transformer.resblocks.0.ln_1.weight" }, "CLIP" },
         { { "blocks.0.attn.qkv.weight", "decoder_embed.weight" }, "MAE" },
-        { { "layers.0.mixer.in_proj.weight", "rope.freqs_cos" }, "rotary positions" },
-        { { "layers.0.mixer.in_proj.weight", "norm_f.bias" }, "LayerNorm in place of RMSNorm" },
-        { { "layers.0.mixer.in_proj.weight" }, "scans in one direction" },
-        { { "layers.0.mixer.in_proj.weight", "layers.0.mixer.A_b_log" }, "the first version" },
+        { { "layers.0.mixer.in_proj.weight" }, "without positions" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -292,6 +292,7 @@ static void test_families(void **state)
         { .readout = READ_OTHERS, .no_cls = true, .undivided = true },
         { .readout = READ_REGISTERS, .no_cls = true, .registers = 3, .neck = 4 },
         { .readout = READ_REGISTERS, .no_cls = true, .registers = 2 },
+        { .layer_norm = true },
     };
     (void)state;
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
