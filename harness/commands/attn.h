@@ -5,16 +5,17 @@
 #include "inspect.h"
 #include "inference_cli.h"
 
+enum attn_scale { SCALE_LOG, SCALE_LINEAR };
+
 struct attn_options {
     struct inference_cli cli;
-    bool linear;                        /* colours of the figure */
+    int scale;                          /* of the figure's colours: enum attn_scale */
     const char *model, *image, *beside; /* influence: model and beside are configs */
     const char *layers, *channels;      /* NULL: default */
     int tokens;                         /* shown; 0: all */
     bool influence;
-    long images;           /* influence: how many at most */
-    const char **settings; /* influence: --set */
-    size_t setting_count;
+    int images;               /* influence: how many at most */
+    struct cli_list settings; /* influence: --set */
 };
 
 /* Both return an exit code of command.h, after printing what went wrong. */

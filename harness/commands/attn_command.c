@@ -34,7 +34,7 @@ static const struct argp_option option_table[] = {
     { "influence", KEY_INFLUENCE, NULL, 0,
       "the mean influence of every patch on CLS, by layer, over the images of a CONFIG", 0 },
     { "images", 'i', "N", 0, "influence: how many images at most (default: 16)", 0 },
-    { "set", 's', "SECTION.KEY=VALUE", 0, "influence: a key of the config, over its file", 0 },
+    CLI_SET_OPTION("influence: a key of the config, over its file"),
     INFERENCE_CLI_OPTIONS("results/attn"),
     { 0 }
 };
@@ -65,45 +65,31 @@ static error_t check_arguments(const struct attn_options *o, struct argp_state *
     return EINVAL;
 }
 
+static const char *const scales[] = { [SCALE_LOG] = "log", [SCALE_LINEAR] = "linear", NULL };
+#define AT(field) offsetof(struct attn_options, field)
+static const struct cli_place places[] = {
+    { CLI_TEXT, 'l', AT(layers), 0, 0, NULL },
+    { CLI_TEXT, 'c', AT(channels), 0, 0, NULL },
+    { CLI_WHOLE, 't', AT(tokens), 0, 1000000, NULL },
+    { CLI_WORD, KEY_SCALE, AT(scale), 0, 0, scales },
+    { CLI_TEXT, KEY_BESIDE, AT(beside), 0, 0, NULL },
+    { CLI_FLAG, KEY_INFLUENCE, AT(influence), 0, 0, NULL },
+    { CLI_WHOLE, 'i', AT(images), 1, 1000000, NULL },
+    { CLI_LIST, 's', AT(settings), 0, 0, NULL },
+    INFERENCE_CLI_PLACES(AT(cli)),
+    { 0 },
+};
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
-    static const char *const scales[] = { "log", "linear", NULL };
     struct attn_options *o = state->input;
-    long n = 0;
-    int word = 0;
-    error_t bad;
     switch (key) {
-    case 'l':
-        o->layers = value;
-        return 0;
-    case 'c':
-        o->channels = value;
-        return 0;
-    case 't':
-        bad = cli_whole(state, "tokens", value, 0, 1000000, &n);
-        o->tokens = (int)n;
-        return bad;
-    case KEY_SCALE:
-        bad = inference_cli_word(state, "scale", value, scales, &word);
-        o->linear = word == 1;
-        return bad;
-    case KEY_BESIDE:
-        o->beside = value;
-        return 0;
-    case KEY_INFLUENCE:
-        o->influence = true;
-        return 0;
-    case 'i':
-        return cli_whole(state, "images", value, 1, 1000000, &o->images);
-    case 's':
-        o->settings[o->setting_count++] = value;
-        return 0;
     case ARGP_KEY_ARG:
         return take_argument(o, value, state);
     case ARGP_KEY_END:
         return check_arguments(o, state);
     default:
-        return inference_cli_parse(key, value, state, &o->cli);
+        return cli_store(places, key, value, state, o);
     }
 }
 
@@ -121,16 +107,11 @@ static int main_attn(int argc, char **argv)
 {
     struct attn_options o = { .cli = INFERENCE_CLI_START("results/attn"),
                               .tokens = DEFAULT_TOKENS,
-                              .images = DEFAULT_IMAGES,
-                              .settings = calloc((size_t)argc + 1, sizeof *o.settings) };
+                              .images = DEFAULT_IMAGES };
     int code;
-    if (o.settings == NULL) {
-        log_error("out of memory");
-        return EXIT_USAGE;
-    }
     if (cli_parse(&argp, argc, argv, &o, &o.cli.help, &code))
         code = o.influence ? attn_influence(&o) : attn_matrices(&o);
-    free(o.settings);
+    cli_list_free(&o.settings);
     return code;
 }
 

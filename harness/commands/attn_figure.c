@@ -110,7 +110,7 @@ static void put_words(struct attn_figure *f, const struct attn_options *o)
 enum status attn_figure_open(struct attn_figure *f, const struct attn_options *o, struct error *err)
 {
     int rows = 0, columns = 0;
-    f->linear = o->linear;
+    f->linear = o->scale == SCALE_LINEAR;
     f->tokens = o->tokens > 0 ? o->tokens : 1000000;
     for (int k = 0; k < f->model_count; k++) {
         const struct attn_model *s = &f->models[k];

@@ -20,12 +20,11 @@ static enum status open_side(struct influence *s, const struct attn_options *o, 
     char limit[64];
     TRY(config_new(&s->config, err));
     TRY(config_read(s->config, path, err));
-    for (size_t i = 0; i < o->setting_count; i++)
-        TRY(config_set(s->config, o->settings[i], err));
+    TRY(cli_apply_settings(&o->settings, s->config, err));
     /* --images is the most; a config's own limit may be less */
     int64_t own = config_values(s->config)->run.limit;
-    snprintf(limit, sizeof limit, "run.limit=%ld",
-             own > 0 && own < o->images ? (long)own : o->images);
+    snprintf(limit, sizeof limit, "run.limit=%d",
+             own > 0 && own < o->images ? (int)own : o->images);
     TRY(config_set(s->config, limit, err));
     TRY(config_finish(s->config, err));
     TRY(plan_open(s->config, &s->plan, err));

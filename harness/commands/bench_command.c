@@ -21,8 +21,6 @@ struct arguments {
     bool forward_only, help;
 };
 
-static const char *const precisions[] = { "fp32", "tf32", "bf16", NULL };
-
 /* A published geometry with random weights, or a checkpoint file; then `options` say which. */
 static enum status open_model(const struct arguments *a, struct engine_options *options,
                               struct bench *out, struct error *err)
@@ -169,7 +167,7 @@ static enum status measure(struct bench *b, const struct arguments *a,
     char what[300];
     TRY(check_method(b->engine, a->only, err));
     snprintf(what, sizeof what, "%.200s: %s, %s, batch %d, %d threads", a->model, info->device,
-             precisions[info->precision], info->batch, info->threads);
+             precision_names[info->precision], info->batch, info->threads);
     printf("# %s, %d repeats (medians)\n", what, a->repeats);
     TRY(bench_ceiling(b, &c, err));
     TRY(bench_forward(b, &forward, err));
@@ -224,70 +222,35 @@ static const struct argp_option options[] = {
     { 0 }
 };
 
-static error_t whole(struct argp_state *state, const char *option, const char *text, long low,
-                     long high, int *out)
-{
-    long value = 0;
-    error_t bad = cli_whole(state, option, text, low, high, &value);
-    *out = (int)value;
-    return bad;
-}
-
-static error_t set_precision(struct arguments *a, const char *text)
-{
-    for (int i = 0; precisions[i] != NULL; i++)
-        if (strcmp(precisions[i], text) == 0) {
-            a->engine.precision = (enum precision)i;
-            return 0;
-        }
-    log_error("--precision %s: should be fp32, tf32 or bf16", text);
-    return EINVAL;
-}
+#define AT(field) offsetof(struct arguments, field)
+static const struct cli_place places[] = {
+    { CLI_WHOLE, 'b', AT(engine.batch), 1, 4096, NULL },
+    { CLI_WORD, 'p', AT(engine.precision), 0, 0, run_precision_names },
+    { CLI_WHOLE, 't', AT(engine.threads), 1, 1024, NULL },
+    { CLI_TEXT, 'd', AT(engine.device), 0, 0, NULL },
+    { CLI_WHOLE, 'r', AT(repeats), 1, 1000, NULL },
+    { CLI_TEXT, 'o', AT(plot), 0, 0, NULL },
+    { CLI_WHOLE, KEY_HEADS, AT(engine.model.heads), 1, 4096, NULL },
+    { CLI_WHOLE, KEY_SIZE, AT(engine.model.image_size), 1, 4096, NULL },
+    { CLI_FLAG, KEY_FORWARD, AT(forward_only), 0, 0, NULL },
+    { CLI_FLAG, KEY_NO_GRAPHS, AT(engine.no_graphs), 0, 0, NULL },
+    { CLI_TEXT, KEY_METHOD, AT(only), 0, 0, NULL },
+    { CLI_TEXT, KEY_SAVE, AT(save), 0, 0, NULL },
+    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    { 0 },
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
-    switch (key) {
-    case 'b':
-        return whole(state, "batch", arg, 1, 4096, &a->engine.batch);
-    case 'p':
-        return set_precision(a, arg);
-    case 't':
-        return whole(state, "threads", arg, 1, 1024, &a->engine.threads);
-    case 'd':
-        a->engine.device = arg;
-        return 0;
-    case 'r':
-        return whole(state, "repeats", arg, 1, 1000, &a->repeats);
-    case 'o':
-        a->plot = arg;
-        return 0;
-    case KEY_HEADS:
-        return whole(state, "heads", arg, 1, 4096, &a->engine.model.heads);
-    case KEY_SIZE:
-        return whole(state, "image-size", arg, 1, 4096, &a->engine.model.image_size);
-    case KEY_FORWARD:
-        a->forward_only = true;
-        return 0;
-    case KEY_NO_GRAPHS:
-        a->engine.no_graphs = true;
-        return 0;
-    case KEY_METHOD:
-        if (explain_find(arg) == NULL) {
-            log_error("--method %s: no such explanation; evalh run --methods lists them", arg);
-            return EINVAL;
-        }
-        a->only = arg;
-        return 0;
-    case KEY_SAVE:
-        a->save = arg;
-        return 0;
-    case CLI_HELP:
-        a->help = true;
-        return 0;
-    default:
-        return cli_one(&a->model, key, arg, state, a->help, "model", "evalh bench vim_small");
+    if (key == KEY_METHOD && explain_find(arg) == NULL) {
+        log_error("--method %s: no such explanation; evalh run --methods lists them", arg);
+        return EINVAL;
     }
+    error_t stored = cli_store(places, key, arg, state, a);
+    return stored != ARGP_ERR_UNKNOWN
+               ? stored
+               : cli_one(&a->model, key, arg, state, a->help, "model", "evalh bench vim_small");
 }
 
 static const struct argp argp = {

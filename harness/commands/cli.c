@@ -1,35 +1,117 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 #include "log.h"
 
-error_t cli_whole(struct argp_state *state, const char *option, const char *text, long low,
-                  long high, long *out)
+/* The long name of an option, for messages. */
+static const char *option_name(const struct argp_state *state, int key)
+{
+    for (const struct argp_option *o = state->root_argp->options; o->name != NULL; o++)
+        if (o->key == key)
+            return o->name;
+    return "?";
+}
+
+static error_t store_number(const struct cli_place *p, const char *text, struct argp_state *state,
+                            void *place)
 {
     char *end;
     errno = 0;
-    *out = strtol(text, &end, 10);
-    if (errno == 0 && *text && !*end && *out >= low && *out <= high)
-        return 0;
-    argp_error(state, "--%s %s: a whole number from %ld to %ld is expected", option, text, low,
-               high);
+    double number = p->kind == CLI_REAL ? strtod(text, &end) : (double)strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || errno == ERANGE ||
+        !(number >= p->low && number <= p->high)) { /* NaN fails both */
+        argp_error(state, "--%s %s: a %snumber from %.10g to %.10g is expected",
+                   option_name(state, p->key), text, p->kind == CLI_REAL ? "" : "whole ", p->low,
+                   p->high);
+        return EINVAL;
+    }
+    if (p->kind == CLI_REAL)
+        *(double *)place = number;
+    else if (p->kind == CLI_LONG)
+        *(uint64_t *)place = (uint64_t)number;
+    else
+        *(int *)place = (int)number;
+    return 0;
+}
+
+/* *index: of the text among p->words. */
+static error_t find_word(const struct cli_place *p, const char *text, struct argp_state *state,
+                         int *index)
+{
+    char list[200] = "";
+    for (size_t i = 0, used = 0; p->words[i] != NULL && used < sizeof list; i++) {
+        if (strcmp(p->words[i], text) == 0) {
+            *index = (int)i;
+            return 0;
+        }
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "",
+                                 p->words[i]);
+    }
+    argp_error(state, "--%s %s: one of %s is expected", option_name(state, p->key), text, list);
     return EINVAL;
 }
 
-error_t cli_real(struct argp_state *state, const char *option, const char *text, double low,
-                 double high, double *out)
+static error_t add(struct cli_list *list, const char *text)
 {
-    char *end;
-    *out = strtod(text, &end);
-    if (*text && !*end && *out >= low && *out <= high) /* NaN fails both */
+    const char **grown = realloc(list->text, (list->count + 1) * sizeof *grown);
+    if (grown == NULL) {
+        log_error("out of memory");
+        return ENOMEM;
+    }
+    list->text = grown;
+    list->text[list->count++] = text;
+    return 0;
+}
+
+void cli_list_free(struct cli_list *list)
+{
+    free(list->text);
+    *list = (struct cli_list){ 0 };
+}
+
+enum status cli_apply_settings(const struct cli_list *settings, struct config *config,
+                               struct error *err)
+{
+    for (size_t i = 0; i < settings->count; i++)
+        TRY(config_set(config, settings->text[i], err));
+    return OK;
+}
+
+error_t cli_store(const struct cli_place *places, int key, char *value, struct argp_state *state,
+                  void *options)
+{
+    const struct cli_place *p = places;
+    while (p->kind != CLI_END && p->key != key)
+        p++;
+    void *place = (char *)options + p->at;
+    int index = 0;
+    error_t bad = 0;
+    switch (p->kind) {
+    case CLI_FLAG:
+        *(bool *)place = true;
         return 0;
-    argp_error(state, "--%s %s: a number from %g to %g is expected", option, text, low, high);
-    return EINVAL;
+    case CLI_TEXT:
+        *(const char **)place = value;
+        return p->words != NULL ? find_word(p, value, state, &index) : 0;
+    case CLI_WORD:
+        bad = find_word(p, value, state, &index);
+        *(int *)place = index;
+        return bad;
+    case CLI_WHOLE:
+    case CLI_LONG:
+    case CLI_REAL:
+        return store_number(p, value, state, place);
+    case CLI_LIST:
+        return add(place, value);
+    case CLI_END:
+        break;
+    }
+    return ARGP_ERR_UNKNOWN;
 }
 
 bool cli_parse(const struct argp *argp, int argc, char **argv, void *options, const bool *help,
@@ -51,31 +133,16 @@ bool cli_parse(const struct argp *argp, int argc, char **argv, void *options, co
     return false;
 }
 
-bool cli_files_open(struct cli_files *f, int argc, const char *command)
-{
-    *f = (struct cli_files){ .file = calloc((size_t)argc + 1, sizeof *f->file) };
-    if (!f->file)
-        log_error("evalh %s: no memory", command);
-    return f->file != NULL;
-}
-
-void cli_files_close(struct cli_files *f)
-{
-    free(f->file);
-    *f = (struct cli_files){ 0 };
-}
-
-error_t cli_files_parse(struct cli_files *f, int key, char *value, struct argp_state *state,
-                        bool help, const char *expected)
+error_t cli_files(struct cli_list *files, int key, char *value, struct argp_state *state, bool help,
+                  const char *expected)
 {
     switch (key) {
     case ARGP_KEY_ARG:
-        f->file[f->files++] = value;
-        return 0;
+        return add(files, value);
     case ARGP_KEY_END:
-        if (f->files > 0 || help)
+        if (files->count > 0 || help)
             return 0;
-        argp_error(state, "%s is expected", expected);
+        argp_error(state, "%s", expected);
         return EINVAL;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -101,20 +168,4 @@ error_t cli_one(const char **slot, int key, char *value, struct argp_state *stat
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-error_t cli_bootstrap(struct bootstrap_options *b, int key, const char *value,
-                      struct argp_state *state)
-{
-    bool seed = key == CLI_SEED;
-    long number = 0;
-    error_t bad = seed ? cli_whole(state, "seed", value, 0, INT32_MAX, &number)
-                       : cli_whole(state, "resamples", value, 10, 100000, &number);
-    if (bad)
-        return bad;
-    if (seed)
-        b->seed = (uint64_t)number;
-    else
-        b->resamples = (int)number;
-    return 0;
 }

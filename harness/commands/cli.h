@@ -1,44 +1,79 @@
-/* What the commands share of reading a command line. */
+/* Reading a command line: what the commands share. */
 #pragma once
 
 #include <argp.h>
 #include <stdbool.h>
+#include <stddef.h>
 
+#include "config.h"
 #include "stats.h"
 
-/* Every command has it in its option table and its options. */
+/* Every command has this option in its table, and a place for it. */
 enum { CLI_HELP = 'h' };
 #define CLI_HELP_OPTION                                                                            \
     {                                                                                              \
         "help", CLI_HELP, NULL, 0, "this text", 0                                                  \
     }
 
-/* Two options of every command that resamples; the parser hands their keys to cli_bootstrap. */
+/* Two options of every command that resamples. */
 enum { CLI_RESAMPLES = 0x1000, CLI_SEED };
 #define CLI_BOOTSTRAP_OPTIONS                                                                      \
     { "resamples", CLI_RESAMPLES, "N", 0, "of the bootstrap, 10 ... 100000 (default 1000)", 0 },   \
     {                                                                                              \
         "seed", CLI_SEED, "N", 0, "of the bootstrap (default 1)", 0                                \
     }
-error_t cli_bootstrap(struct bootstrap_options *, int key, const char *value, struct argp_state *);
 
-/* A number in [low, high], or EINVAL after a message that names the option. */
-error_t cli_whole(struct argp_state *, const char *option, const char *text, long low, long high,
-                  long *out);
-error_t cli_real(struct argp_state *, const char *option, const char *text, double low, double high,
-                 double *out);
+/* An option of every command that reads a config. */
+#define CLI_SET_OPTION(help)                                                                       \
+    {                                                                                              \
+        "set", 's', "SECTION.KEY=VALUE", 0, help, 0                                                \
+    }
 
-/* The files that a command is given: option parsers hand ARGP_KEY_ARG and ARGP_KEY_END on. */
-struct cli_files {
-    const char **file; /* [files] the caller's argv */
-    int files;
+/* Texts of the command line in their order. They belong to argv, the array to the list. */
+struct cli_list {
+    const char **text; /* [count] */
+    size_t count;
 };
-/* Room for a whole argv; false, and logged, where memory ran out. */
-bool cli_files_open(struct cli_files *, int argc, const char *command);
-void cli_files_close(struct cli_files *);
-/* `expected` says what there must be one of: "a result file (.h5)"; help needs none. */
-error_t cli_files_parse(struct cli_files *, int key, char *value, struct argp_state *, bool help,
-                        const char *expected);
+void cli_list_free(struct cli_list *);
+/* The values of all --set, put into the config one after the other. */
+enum status cli_apply_settings(const struct cli_list *, struct config *, struct error *err);
+
+/* Where the value of an option goes: one row for each option that is stored as it is. */
+enum cli_kind {
+    CLI_END,   /* after the last row */
+    CLI_FLAG,  /* bool: true */
+    CLI_TEXT,  /* const char *; one of `words`, where there are any */
+    CLI_WORD,  /* int: the index among `words` */
+    CLI_WHOLE, /* int in [low, high] */
+    CLI_LONG,  /* uint64_t in [low, high] */
+    CLI_REAL,  /* double in [low, high] */
+    CLI_LIST   /* struct cli_list: added to it */
+};
+struct cli_place {
+    enum cli_kind kind;
+    int key;
+    size_t at; /* offsetof in the command's struct of options */
+    double low, high;
+    const char *const *words; /* NULL-terminated */
+};
+/* Stores the value in `options` by the row of this key. ARGP_ERR_UNKNOWN: no row has it; EINVAL
+ * after a message that names the option and says what would be right. */
+error_t cli_store(const struct cli_place *, int key, char *value, struct argp_state *,
+                  void *options);
+/* The rows of CLI_BOOTSTRAP_OPTIONS, for a struct bootstrap_options at this offset. */
+#define CLI_BOOTSTRAP_PLACES(offset)                                                               \
+    { CLI_WHOLE, CLI_RESAMPLES, (offset) + offsetof(struct bootstrap_options, resamples),          \
+      10,        100000,        NULL },                                                            \
+    {                                                                                              \
+        CLI_LONG, CLI_SEED, (offset) + offsetof(struct bootstrap_options, seed), 0, INT32_MAX,     \
+            NULL                                                                                   \
+    }
+
+/* The files that a command is given: option parsers hand ARGP_KEY_ARG and ARGP_KEY_END on.
+ * `expected`: what is said where there are none, "a result file (.h5) is expected"; help needs
+ * none. */
+error_t cli_files(struct cli_list *, int key, char *value, struct argp_state *, bool help,
+                  const char *expected);
 
 /* The one CONFIG or MODEL of a command goes to *slot; the same keys are handed on. `what`:
  * "config", `try`: a command line that would do. */

@@ -23,10 +23,10 @@ extern const struct command command_run;
 extern const struct command command_attn;
 extern const struct command command_doctor;
 extern const struct command command_explain;
-extern const struct command command_report;  /* harness/report/ */
-extern const struct command command_compare; /* harness/report/ */
-extern const struct command command_rescore; /* harness/report/ */
-extern const struct command command_info;    /* harness/report/ */
+extern const struct command command_report;
+extern const struct command command_compare;
+extern const struct command command_rescore;
+extern const struct command command_info;
 extern const struct command command_precision;
 extern const struct command command_bench;
 extern const struct command command_export;

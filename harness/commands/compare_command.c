@@ -34,39 +34,33 @@ static const struct argp_option option_table[] = {
     { 0 },
 };
 
+#define AT(field) offsetof(struct options, field)
+static const struct cli_place places[] = {
+    { CLI_FLAG, KEY_PAIRED, AT(paired), 0, 0, NULL },
+    { CLI_REAL, KEY_TOLERANCE, AT(tolerance), 0, 1, NULL },
+    { CLI_REAL, KEY_SLOWER, AT(slower), 1, 1e6, NULL },
+    CLI_BOOTSTRAP_PLACES(AT(bootstrap)),
+    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    { 0 },
+};
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
 
     switch (key) {
-    case KEY_PAIRED:
-        o->paired = true;
-        return 0;
-    case KEY_TOLERANCE:
-        return cli_real(state, "tolerance", value, 0, 1, &o->tolerance);
-    case KEY_SLOWER:
-        return cli_real(state, "slower", value, 1, 1e6, &o->slower);
-    case CLI_RESAMPLES:
-    case CLI_SEED:
-        return cli_bootstrap(&o->bootstrap, key, value, state);
-    case CLI_HELP:
-        o->help = true;
-        return 0;
     case ARGP_KEY_ARG:
-        if (o->files < 2) {
-            o->file[o->files++] = value;
-            return 0;
-        }
+        if (o->files < 2)
+            o->file[o->files] = value;
         o->files++;
         return 0;
     case ARGP_KEY_END:
-        if (o->files != 2 && !o->help) {
-            argp_error(state, "two result files (.h5) are expected");
-            return EINVAL;
-        }
-        return 0;
+        if (o->files == 2 || o->help)
+            return 0;
+        argp_error(state, "two result files (.h5) are expected");
+        return EINVAL;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return cli_store(places, key, value, state, o);
     }
 }
 

@@ -18,9 +18,8 @@ enum { DEFAULT_SAMPLE = 64 };
 struct options {
     bool help;
     const char *config;
-    const char **settings; /* [setting_count] the caller's argv */
-    size_t setting_count;
-    long sample;
+    struct cli_list settings;
+    int sample;
     double quota;
 };
 
@@ -79,8 +78,8 @@ static void read_config(struct doctor *d, const struct options *o, struct config
 {
     struct error err;
     config_examine(config, o->config, config_is_wrong, d);
-    for (size_t i = 0; i < o->setting_count; i++)
-        if (config_set(config, o->settings[i], &err) != OK)
+    for (size_t i = 0; i < o->settings.count; i++)
+        if (config_set(config, o->settings.text[i], &err) != OK)
             config_is_wrong(d, &err);
     if (config_finish(config, &err) != OK)
         config_is_wrong(d, &err);
@@ -93,8 +92,8 @@ static void look_at_variants(struct doctor *d, const struct options *o)
 {
     const struct run_words words = { .files = (const char *const *)&o->config,
                                      .file_count = 1,
-                                     .settings = o->settings,
-                                     .setting_count = o->setting_count,
+                                     .settings = o->settings.text,
+                                     .setting_count = o->settings.count,
                                      .limit = "" };
     struct run_list all = { 0 };
     struct store_found found;
@@ -137,7 +136,7 @@ static enum status examine(struct doctor *d, const struct options *o, struct con
 
 static void print_advice(const struct doctor *d, const struct options *o)
 {
-    char *command = run_again(&o->config, 1, o->settings, o->setting_count, NULL);
+    char *command = run_again(&o->config, 1, o->settings.text, o->settings.count, NULL);
     printf("\nfit to run%s: %s\n",
            d->doubtful ? ", if the accuracy above is what you expect of this model" : "",
            command != NULL ? command : "evalh run");
@@ -172,7 +171,7 @@ static int doctor(const struct options *o)
 enum { KEY_QUOTA = 256 };
 
 static const struct argp_option option_table[] = {
-    { "set", 's', "SECTION.KEY=VALUE", 0, "a key of the config, over what its file says", 0 },
+    CLI_SET_OPTION("a key of the config, over what its file says"),
     { "images", 'i', "N", 0, "how many images to decode and classify (default 64)", 0 },
     { "quota", KEY_QUOTA, "MIB", 0,
       "reckon with so much disk space, where a quota leaves less than "
@@ -182,24 +181,22 @@ static const struct argp_option option_table[] = {
     { 0 }
 };
 
+#define AT(field) offsetof(struct options, field)
+static const struct cli_place places[] = {
+    { CLI_LIST, 's', AT(settings), 0, 0, NULL },
+    { CLI_WHOLE, 'i', AT(sample), 1, 10000000, NULL },
+    { CLI_REAL, KEY_QUOTA, AT(quota), 0.000001, 1e12, NULL },
+    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    { 0 },
+};
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
-    switch (key) {
-    case 's':
-        o->settings[o->setting_count++] = value;
-        return 0;
-    case 'i':
-        return cli_whole(state, "images", value, 1, 10000000, &o->sample);
-    case KEY_QUOTA:
-        return cli_real(state, "quota", value, 0.000001, 1e12, &o->quota);
-    case CLI_HELP:
-        o->help = true;
-        return 0;
-    default:
-        return cli_one(&o->config, key, value, state, o->help, "config",
-                       "evalh doctor configs/demo_vim.ini");
-    }
+    error_t stored = cli_store(places, key, value, state, o);
+    return stored != ARGP_ERR_UNKNOWN ? stored
+                                      : cli_one(&o->config, key, value, state, o->help, "config",
+                                                "evalh doctor configs/demo_vim.ini");
 }
 
 static const struct argp argp = {
@@ -213,18 +210,13 @@ static const struct argp argp = {
 
 static int main_doctor(int argc, char **argv)
 {
-    struct options o = { .settings = calloc((size_t)argc + 1, sizeof *o.settings),
-                         .sample = DEFAULT_SAMPLE };
+    struct options o = { .sample = DEFAULT_SAMPLE };
     int code;
-    if (o.settings == NULL) {
-        log_error("out of memory");
-        return EXIT_FAILED;
-    }
     if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
         o.quota *= 1048576;
         code = doctor(&o);
     }
-    free(o.settings);
+    cli_list_free(&o.settings);
     return code;
 }
 

@@ -19,8 +19,7 @@ struct options {
     struct inference_cli cli;
     const char *beside, *methods, *names, *protocol, *class;
     const char *checkpoint;
-    const char **images; /* [image_count] the caller's argv */
-    int image_count;
+    struct cli_list images;
 };
 
 /* ---- methods --------------------------------------------------------------------------------- */
@@ -173,16 +172,16 @@ static enum status draw(const struct explain_figure *p, const struct options *o,
     char name[256], other[256], number[16] = "";
     char *stem;
     int same = 1;
-    explain_figure_stem(o->images[index], name, sizeof name);
+    explain_figure_stem(o->images.text[index], name, sizeof name);
     for (int i = 0; i < index; i++) {
-        explain_figure_stem(o->images[i], other, sizeof other);
+        explain_figure_stem(o->images.text[i], other, sizeof other);
         same += strcmp(name, other) == 0;
     }
     if (same > 1)
         snprintf(number, sizeof number, "-%d", same);
     if (asprintf(&stem, "%s/%s%s", o->cli.out, name, number) < 0)
         return fail(err, E_NOMEM, "out of memory");
-    enum status status = explain_figure_draw(p, o->images[index], stem, err);
+    enum status status = explain_figure_draw(p, o->images.text[index], stem, err);
     free(stem);
     return status;
 }
@@ -190,7 +189,7 @@ static enum status draw(const struct explain_figure *p, const struct options *o,
 static enum status explain_image(struct explain_figure *p, const struct options *o, int index,
                                  struct error *err)
 {
-    const char *path = o->images[index];
+    const char *path = o->images.text[index];
     struct image image;
     int class;
     TRY(explain_class_of(p, p->choice, path, &class, err));
@@ -215,7 +214,7 @@ static int explain(const struct options *o)
     enum status status = open_panel(&panel, o, &err);
     if (status == OK)
         status = make_directory(o->cli.out, &err);
-    for (int i = 0; i < o->image_count && status == OK; i++) {
+    for (size_t i = 0; i < o->images.count && status == OK; i++) {
         status = explain_image(&panel, o, i, &err);
         if (status == OK || i > 0)
             code = EXIT_FAILED;
@@ -246,42 +245,30 @@ static const struct argp_option option_table[] = {
     { 0 }
 };
 
+static const char *const protocols[] = { "released", "paper", NULL };
+#define AT(field) offsetof(struct options, field)
+static const struct cli_place places[] = {
+    { CLI_TEXT, 'm', AT(methods), 0, 0, NULL },
+    { CLI_TEXT, 'c', AT(class), 0, 0, NULL },
+    { CLI_TEXT, 'n', AT(names), 0, 0, NULL },
+    { CLI_TEXT, 'P', AT(protocol), 0, 0, protocols },
+    { CLI_TEXT, KEY_BESIDE, AT(beside), 0, 0, NULL },
+    INFERENCE_CLI_PLACES(AT(cli)),
+    { 0 },
+};
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
-    static const char *const protocols[] = { "released", "paper", NULL };
     struct options *o = state->input;
-    int word;
-
-    switch (key) {
-    case 'm':
-        o->methods = value;
+    if (key == ARGP_KEY_ARG && o->checkpoint == NULL) {
+        o->checkpoint = value;
         return 0;
-    case 'c':
-        o->class = value;
-        return 0;
-    case 'n':
-        o->names = value;
-        return 0;
-    case 'P':
-        o->protocol = value;
-        return inference_cli_word(state, "protocol", value, protocols, &word);
-    case KEY_BESIDE:
-        o->beside = value;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (o->checkpoint == NULL)
-            o->checkpoint = value;
-        else
-            o->images[o->image_count++] = value;
-        return 0;
-    case ARGP_KEY_END:
-        if (o->cli.help || o->image_count > 0)
-            return 0;
-        argp_error(state, "a checkpoint and at least one image are expected");
-        return EINVAL;
-    default:
-        return inference_cli_parse(key, value, state, &o->cli);
     }
+    error_t stored = cli_store(places, key, value, state, o);
+    return stored != ARGP_ERR_UNKNOWN
+               ? stored
+               : cli_files(&o->images, key, value, state, o->cli.help,
+                           "a checkpoint and at least one image are expected");
 }
 
 static const struct argp argp = {
@@ -295,18 +282,13 @@ static const struct argp argp = {
 
 static int main_explain(int argc, char **argv)
 {
-    struct options o = { .images = calloc((size_t)argc + 1, sizeof *o.images),
-                         .cli = INFERENCE_CLI_START("results/explain"),
+    struct options o = { .cli = INFERENCE_CLI_START("results/explain"),
                          .protocol = "released",
                          .class = "predicted" };
     int code;
-    if (o.images == NULL) {
-        log_error("out of memory");
-        return EXIT_USAGE;
-    }
     if (cli_parse(&argp, argc, argv, &o, &o.cli.help, &code))
         code = explain(&o);
-    free(o.images);
+    cli_list_free(&o.images);
     return code;
 }
 

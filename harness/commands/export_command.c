@@ -14,12 +14,11 @@
 #include "pictures.h"
 
 enum form { FORM_H5, FORM_NPY, FORM_PNG };
-static const char *const forms[] = { "h5", "npy", "png" };
-enum { FORMS = sizeof forms / sizeof *forms };
+static const char *const forms[] = { "h5", "npy", "png", NULL };
 
 struct options {
     const char *result, *out;
-    enum form form;
+    int form; /* enum form */
     struct export_choice choice;
     bool help;
 };
@@ -187,56 +186,26 @@ static const struct argp_option option_table[] = {
     { 0 }
 };
 
-static error_t parse_form(struct options *o, const char *value, struct argp_state *state)
-{
-    for (int k = 0; k < FORMS; k++)
-        if (strcmp(value, forms[k]) == 0) {
-            o->form = (enum form)k;
-            return 0;
-        }
-    argp_error(state, "--format %s: one of h5, npy, png is expected", value);
-    return EINVAL;
-}
-
-static error_t parse_size(struct options *o, const char *value, struct argp_state *state)
-{
-    long side;
-    error_t wrong = cli_whole(state, "--size", value, 1, MOST_SIDE, &side);
-    if (wrong == 0)
-        o->choice.side = (int)side;
-    return wrong;
-}
+static const char *const classes[] = { "predicted", "target", NULL };
+#define AT(field) offsetof(struct options, field)
+static const struct cli_place places[] = {
+    { CLI_TEXT, 'm', AT(choice.methods), 0, 0, NULL },
+    { CLI_TEXT, 'i', AT(choice.images), 0, 0, NULL },
+    { CLI_TEXT, KEY_CLASS, AT(choice.class), 0, 0, classes },
+    { CLI_WORD, 'f', AT(form), 0, 0, forms },
+    { CLI_WHOLE, KEY_SIZE, AT(choice.side), 1, MOST_SIDE, NULL },
+    { CLI_TEXT, 'o', AT(out), 0, 0, NULL },
+    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    { 0 },
+};
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
-    switch (key) {
-    case 'm':
-        o->choice.methods = value;
-        return 0;
-    case 'i':
-        o->choice.images = value;
-        return 0;
-    case KEY_CLASS:
-        o->choice.class = value;
-        if (strcmp(value, "predicted") == 0 || strcmp(value, "target") == 0)
-            return 0;
-        argp_error(state, "--class %s: predicted or target is expected", value);
-        return EINVAL;
-    case 'f':
-        return parse_form(o, value, state);
-    case KEY_SIZE:
-        return parse_size(o, value, state);
-    case 'o':
-        o->out = value;
-        return 0;
-    case CLI_HELP:
-        o->help = true;
-        return 0;
-    default:
-        return cli_one(&o->result, key, value, state, o->help, "result file",
-                       "evalh export results/demo_vit.h5");
-    }
+    error_t stored = cli_store(places, key, value, state, o);
+    return stored != ARGP_ERR_UNKNOWN ? stored
+                                      : cli_one(&o->result, key, value, state, o->help,
+                                                "result file", "evalh export results/demo_vit.h5");
 }
 
 static const struct argp argp = {

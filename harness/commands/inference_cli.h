@@ -35,11 +35,20 @@ struct inference_cli {
         .engine = { .device = "auto" }, .preprocess = PREPROCESS_NOTEBOOK, .out = folder           \
     }
 
-/* Takes one of the options above, or ARGP_ERR_UNKNOWN. */
-error_t inference_cli_parse(int key, char *value, struct argp_state *, struct inference_cli *);
-/* Index of `text` among `words` (NULL-terminated), or EINVAL after a message. */
-error_t inference_cli_word(struct argp_state *, const char *option, const char *text,
-                           const char *const *words, int *out);
+/* Rows of a command's places, for a struct inference_cli at this offset. */
+extern const char *const inference_devices[];
+#define CLI_AT(offset, field) ((offset) + offsetof(struct inference_cli, field))
+#define INFERENCE_CLI_PLACES(o)                                                                    \
+    { CLI_WORD, 'p', CLI_AT(o, preprocess), 0, 0, preprocess_names },                              \
+        { CLI_WHOLE, INFERENCE_HEADS, CLI_AT(o, engine.model.heads), 1, 4096, NULL },              \
+        { CLI_WHOLE, INFERENCE_SIZE, CLI_AT(o, engine.model.image_size), 1, 4096, NULL },          \
+        { CLI_TEXT, 'o', CLI_AT(o, out), 0, 0, NULL },                                             \
+        { CLI_FLAG, INFERENCE_VECTOR, CLI_AT(o, vector), 0, 0, NULL },                             \
+        { CLI_TEXT, INFERENCE_DEVICE, CLI_AT(o, engine.device), 0, 0, inference_devices },         \
+        { CLI_WHOLE, INFERENCE_THREADS, CLI_AT(o, engine.threads), 1, 1024, NULL },                \
+    {                                                                                              \
+        CLI_FLAG, CLI_HELP, CLI_AT(o, help), 0, 0, NULL                                            \
+    }
 
 /* Puts the option that stands for the error's key in front of it, else the key. Returns its code.
  */

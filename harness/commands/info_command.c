@@ -17,21 +17,22 @@
 
 struct options {
     bool help;
-    struct cli_files in;
+    struct cli_list in;
+};
+
+static const struct cli_place places[] = {
+    { CLI_FLAG, CLI_HELP, offsetof(struct options, help), 0, 0, NULL },
+    { 0 },
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
-
-    switch (key) {
-    case CLI_HELP:
-        o->help = true;
-        return 0;
-    default:
-        return cli_files_parse(&o->in, key, value, state, o->help,
-                               "a result file, a checkpoint or a data set");
-    }
+    error_t stored = cli_store(places, key, value, state, o);
+    return stored != ARGP_ERR_UNKNOWN
+               ? stored
+               : cli_files(&o->in, key, value, state, o->help,
+                           "a result file, a checkpoint or a data set is expected");
 }
 
 /* --- a result file --------------------------------------------------------------------------- */
@@ -232,17 +233,15 @@ static int main_info(int argc, char **argv)
     struct error err;
     int code;
 
-    if (!cli_files_open(&o.in, argc, "info"))
-        return EXIT_FAILED;
     if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
         code = EXIT_DONE;
-        for (int i = 0; i < o.in.files && code == EXIT_DONE; i++)
-            if (info_file(o.in.file[i], &err) != OK) {
+        for (size_t i = 0; i < o.in.count && code == EXIT_DONE; i++)
+            if (info_file(o.in.text[i], &err) != OK) {
                 log_error("%s", err.text);
                 code = i > 0 ? EXIT_FAILED : EXIT_USAGE;
             }
     }
-    cli_files_close(&o.in);
+    cli_list_free(&o.in);
     return code;
 }
 

@@ -20,8 +20,7 @@
 enum { FP32, DOUBLE, MOVED, SIDES };
 
 struct arguments {
-    const char **settings; /* [argc] */
-    size_t setting_count;
+    struct cli_list settings;
     const char *config, *images;
     bool help;
 };
@@ -262,8 +261,7 @@ static enum status open_side(const struct arguments *a, const char *precision, c
     snprintf(limit, sizeof limit, "run.limit=%s", a->images != NULL ? a->images : "16");
     TRY(config_new(&s->config, err));
     TRY(config_read(s->config, a->config, err));
-    for (size_t i = 0; i < a->setting_count; i++)
-        TRY(config_set(s->config, a->settings[i], err));
+    TRY(cli_apply_settings(&a->settings, s->config, err));
     TRY(config_set(s->config, limit, err));
     TRY(config_set(s->config, precision, err));
     if (mean != NULL)
@@ -327,29 +325,27 @@ static int check(const struct arguments *a)
 /* ---- the command line ------------------------------------------------------------------------ */
 
 static const struct argp_option options[] = {
-    { "set", 's', "SECTION.KEY=VALUE", 0, "a key of the config, over what its file says", 0 },
+    CLI_SET_OPTION("a key of the config, over what its file says"),
     { "images", 'i', "N", 0, "the first N images (default 16)", 0 },
     CLI_HELP_OPTION,
     { 0 }
 };
 
+#define AT(field) offsetof(struct arguments, field)
+static const struct cli_place places[] = {
+    { CLI_LIST, 's', AT(settings), 0, 0, NULL },
+    { CLI_TEXT, 'i', AT(images), 0, 0, NULL },
+    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    { 0 },
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
-    switch (key) {
-    case 's':
-        a->settings[a->setting_count++] = arg;
-        return 0;
-    case 'i':
-        a->images = arg;
-        return 0;
-    case CLI_HELP:
-        a->help = true;
-        return 0;
-    default:
-        return cli_one(&a->config, key, arg, state, a->help, "config",
-                       "evalh precision configs/perturb_deit_t.ini");
-    }
+    error_t stored = cli_store(places, key, arg, state, a);
+    return stored != ARGP_ERR_UNKNOWN ? stored
+                                      : cli_one(&a->config, key, arg, state, a->help, "config",
+                                                "evalh precision configs/perturb_deit_t.ini");
 }
 
 static const struct argp argp = {
@@ -364,13 +360,11 @@ static const struct argp argp = {
 
 static int main_precision(int argc, char **argv)
 {
-    struct arguments a = { .settings = calloc((size_t)argc + 1, sizeof *a.settings) };
-    int code = EXIT_USAGE;
-    if (a.settings == NULL)
-        log_error("out of memory");
-    else if (cli_parse(&argp, argc, argv, &a, &a.help, &code))
+    struct arguments a = { 0 };
+    int code;
+    if (cli_parse(&argp, argc, argv, &a, &a.help, &code))
         code = check(&a);
-    free(a.settings);
+    cli_list_free(&a.settings);
     return code;
 }
 

@@ -22,7 +22,7 @@ struct options {
     bool paper, scores, standalone;
     struct bootstrap_options bootstrap;
     bool help;
-    struct cli_files in;
+    struct cli_list in;
 };
 
 enum {
@@ -54,59 +54,53 @@ static const struct argp_option option_table[] = {
     { 0 },
 };
 
+#define AT(field) offsetof(struct options, field)
+static const struct cli_place places[] = {
+    { CLI_FLAG, KEY_PAPER, AT(paper), 0, 0, NULL },
+    { CLI_FLAG, KEY_STANDALONE, AT(standalone), 0, 0, NULL },
+    { CLI_FLAG, KEY_SCORES, AT(scores), 0, 0, NULL },
+    { CLI_TEXT, KEY_OUT, AT(out), 0, 0, NULL },
+    { CLI_TEXT, KEY_PLOTS, AT(plots), 0, 0, NULL },
+    { CLI_TEXT, KEY_PUBLISHED, AT(published), 0, 0, NULL },
+    CLI_BOOTSTRAP_PLACES(AT(bootstrap)),
+    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    { 0 },
+};
+
+static error_t take_format(struct options *o, const char *name, struct argp_state *state)
+{
+    o->format = format_find(name);
+    if (o->format != NULL)
+        return 0;
+    argp_error(state, "--format %s: md, csv, latex, json or html is expected", name);
+    return EINVAL;
+}
+
+/* Options that do not go together. */
+static error_t check_options(const struct options *o, struct argp_state *state)
+{
+    if (o->paper && (o->format == &format_csv || o->format == &format_json))
+        argp_error(state,
+                   "--paper is a layout of md, latex and html; csv and json hold the same figures "
+                   "without it");
+    else if (o->standalone && o->format != &format_latex)
+        argp_error(state, "--standalone is for --format latex");
+    else
+        return 0;
+    return EINVAL;
+}
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
-
-    switch (key) {
-    case KEY_FORMAT:
-        o->format = format_find(value);
-        if (!o->format) {
-            argp_error(state, "--format %s: md, csv, latex, json or html is expected", value);
-            return EINVAL;
-        }
-        return 0;
-    case KEY_PAPER:
-        o->paper = true;
-        return 0;
-    case KEY_SCORES:
-        o->scores = true;
-        return 0;
-    case KEY_STANDALONE:
-        o->standalone = true;
-        return 0;
-    case KEY_OUT:
-        o->out = value;
-        return 0;
-    case KEY_PLOTS:
-        o->plots = value;
-        return 0;
-    case KEY_PUBLISHED:
-        o->published = value;
-        return 0;
-    case CLI_RESAMPLES:
-    case CLI_SEED:
-        return cli_bootstrap(&o->bootstrap, key, value, state);
-    case CLI_HELP:
-        o->help = true;
-        return 0;
-    case ARGP_KEY_END:
-        if (o->paper && (o->format == &format_csv || o->format == &format_json)) {
-            argp_error(
-                state,
-                "--paper is a layout of md, latex and html; csv and json hold the same figures "
-                "without it");
-            return EINVAL;
-        }
-        if (o->standalone && o->format != &format_latex) {
-            argp_error(state, "--standalone is for --format latex");
-            return EINVAL;
-        }
-        break;
-    default:
-        break;
-    }
-    return cli_files_parse(&o->in, key, value, state, o->help, "a result file (.h5)");
+    if (key == KEY_FORMAT)
+        return take_format(o, value, state);
+    if (key == ARGP_KEY_END && check_options(o, state) != 0)
+        return EINVAL;
+    error_t stored = cli_store(places, key, value, state, o);
+    return stored != ARGP_ERR_UNKNOWN
+               ? stored
+               : cli_files(&o->in, key, value, state, o->help, "a result file (.h5) is expected");
 }
 
 /* Into a file that is there whole or, after a failure, not at all; its folder is made if need be.
@@ -169,7 +163,7 @@ static enum status write_report(const struct options *o, const struct result *co
 {
     struct report report;
     struct beside beside = { .scores = NULL };
-    TRY(report_build(results, (size_t)o->in.files, published, &o->bootstrap, &report, err));
+    TRY(report_build(results, o->in.count, published, &o->bootstrap, &report, err));
     report.paper = o->paper;
     report.standalone = o->standalone;
     enum status status = build_beside(o, &report, &beside, err);
@@ -191,17 +185,17 @@ static enum status report_files(const struct options *o, bool *begun, struct err
 {
     struct published published;
     char path[PUBLISHED_PATH];
-    struct result **results = calloc((size_t)o->in.files, sizeof *results);
+    struct result **results = calloc(o->in.count, sizeof *results);
     if (!results)
-        return fail(err, E_NOMEM, "no memory for %d results", o->in.files);
+        return fail(err, E_NOMEM, "no memory for %zu results", o->in.count);
     enum status status =
         published_load(o->published ? o->published : published_directory(path), &published, err);
-    for (int i = 0; status == OK && i < o->in.files; i++)
-        status = unfinished_open(o->in.file[i], &results[i], err);
+    for (size_t i = 0; status == OK && i < o->in.count; i++)
+        status = unfinished_open(o->in.text[i], &results[i], err);
     *begun = status == OK;
     if (status == OK)
         status = write_report(o, (const struct result *const *)results, &published, err);
-    for (int i = 0; i < o->in.files; i++)
+    for (size_t i = 0; i < o->in.count; i++)
         unfinished_close(results[i]);
     published_free(&published);
     free(results);
@@ -225,8 +219,6 @@ static int main_report(int argc, char **argv)
     struct error err;
     bool begun = false;
 
-    if (!cli_files_open(&o.in, argc, "report"))
-        return EXIT_FAILED;
     int code;
     if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
         code = EXIT_DONE;
@@ -235,7 +227,7 @@ static int main_report(int argc, char **argv)
             code = begun ? EXIT_FAILED : EXIT_USAGE;
         }
     }
-    cli_files_close(&o.in);
+    cli_list_free(&o.in);
     return code;
 }
 

@@ -16,13 +16,17 @@
 #include "log.h"
 #include "thresholds.h"
 
-enum task { PERTURBATION, SEGMENTATION, TASKS };
-static const char *const task_names[TASKS] = { "perturbation", "segmentation" };
+enum task { PERTURBATION, SEGMENTATION, TASKS, LOCALISATION = TASKS, WHAT_IS_THERE };
+static const char *const task_names[] = { "perturbation", "segmentation", "localisation", NULL };
+
+enum output { OUTPUT_MD, OUTPUT_CSV };
+static const char *const output_names[] = { "md", "csv", NULL };
 
 struct options {
-    bool csv, help, located;
-    bool task[TASKS]; /* asked for; neither: what the files have */
-    struct cli_files in;
+    int output; /* enum output */
+    int task;   /* enum task; WHAT_IS_THERE: each that a file has */
+    bool help;
+    struct cli_list in;
 };
 
 static const struct argp_option option_table[] = {
@@ -33,34 +37,21 @@ static const struct argp_option option_table[] = {
     { 0 },
 };
 
+#define AT(field) offsetof(struct options, field)
+static const struct cli_place places[] = {
+    { CLI_WORD, 'f', AT(output), 0, 0, output_names },
+    { CLI_WORD, 't', AT(task), 0, 0, task_names },
+    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    { 0 },
+};
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct options *o = state->input;
-
-    switch (key) {
-    case 'f':
-        o->csv = strcmp(value, "csv") == 0;
-        if (o->csv || strcmp(value, "md") == 0)
-            return 0;
-        argp_error(state, "--format %s: md or csv is expected", value);
-        return EINVAL;
-    case 't':
-        o->located = strcmp(value, "localisation") == 0;
-        if (o->located)
-            return 0;
-        for (int t = 0; t < TASKS; t++)
-            o->task[t] = strcmp(value, task_names[t]) == 0;
-        if (o->task[PERTURBATION] || o->task[SEGMENTATION])
-            return 0;
-        argp_error(state, "--task %s: perturbation, segmentation or localisation is expected",
-                   value);
-        return EINVAL;
-    case CLI_HELP:
-        o->help = true;
-        return 0;
-    default:
-        return cli_files_parse(&o->in, key, value, state, o->help, "a result file (.h5)");
-    }
+    error_t stored = cli_store(places, key, value, state, o);
+    return stored != ARGP_ERR_UNKNOWN
+               ? stored
+               : cli_files(&o->in, key, value, state, o->help, "a result file (.h5) is expected");
 }
 
 /* --- perturbation ---------------------------------------------------------------------------- */
@@ -324,12 +315,13 @@ static enum status rescore_file(const struct options *o, const struct result *r,
 {
     bool any = false;
     for (int t = 0; t < TASKS; t++) {
-        bool asked = o->task[t] || !(o->task[PERTURBATION] || o->task[SEGMENTATION]);
-        if (o->task[t] && !has_task(r, (enum task)t))
+        bool csv = o->output == OUTPUT_CSV;
+        if (o->task == t && !has_task(r, (enum task)t))
             return fail(err, E_DATA, "%s: it has no /%s to score", r->path, task_names[t]);
-        if (!asked || !has_task(r, (enum task)t) || (o->csv && done[!t] > 0))
+        if ((o->task != t && o->task != WHAT_IS_THERE) || !has_task(r, (enum task)t) ||
+            (csv && done[!t] > 0))
             continue;
-        TRY((t == PERTURBATION ? print_curves : print_thresholds)(r, o->csv, done[t] == 0, err));
+        TRY((t == PERTURBATION ? print_curves : print_thresholds)(r, csv, done[t] == 0, err));
         done[t]++;
         any = true;
     }
@@ -357,22 +349,23 @@ static void explain_columns(const size_t done[TASKS])
 static enum status rescore_files(const struct options *o, bool *begun, struct error *err)
 {
     size_t done[TASKS] = { 0 };
-    for (int i = 0; i < o->in.files; i++) {
+    bool located = o->task == LOCALISATION;
+    for (size_t i = 0; i < o->in.count; i++) {
         struct result *r;
-        TRY(result_open(o->in.file[i], &r, err));
+        TRY(result_open(o->in.text[i], &r, err));
         enum status status = OK;
-        if (o->located && r->segmentations == 0)
+        if (located && r->segmentations == 0)
             status = fail(err, E_DATA, "%s: it has no /segmentation, so no masks to hold maps to",
                           r->path);
-        else if (o->located)
-            status = print_located(r, o->csv, i == 0, err);
+        else if (located)
+            status = print_located(r, o->output == OUTPUT_CSV, i == 0, err);
         else
             status = rescore_file(o, r, done, err);
-        *begun = (o->located && status == OK) || done[PERTURBATION] + done[SEGMENTATION] > 0;
+        *begun = (located && status == OK) || done[PERTURBATION] + done[SEGMENTATION] > 0;
         result_close(r);
         TRY(status);
     }
-    if (!o->csv)
+    if (o->output != OUTPUT_CSV)
         explain_columns(done);
     return OK;
 }
@@ -389,13 +382,11 @@ static const struct argp argp = { option_table,
 
 static int main_rescore(int argc, char **argv)
 {
-    struct options o = { 0 };
+    struct options o = { .task = WHAT_IS_THERE };
     struct error err;
     bool begun = false;
     int code;
 
-    if (!cli_files_open(&o.in, argc, "rescore"))
-        return EXIT_FAILED;
     if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
         code = EXIT_DONE;
         if (rescore_files(&o, &begun, &err) != OK) {
@@ -403,7 +394,7 @@ static int main_rescore(int argc, char **argv)
             code = begun ? EXIT_FAILED : EXIT_USAGE;
         }
     }
-    cli_files_close(&o.in);
+    cli_list_free(&o.in);
     return code;
 }
 

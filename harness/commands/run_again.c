@@ -56,9 +56,9 @@ char *run_again(const char *const *configs, size_t config_count, const char *con
         fputs(" -s", f);
         put_word(f, settings[i]);
     }
-    if (limit != NULL && limit[0] != '\0') {
+    if (limit != NULL) {
         fputs(" --limit", f);
-        put_word(f, strchr(limit, '=') + 1);
+        put_word(f, limit);
     }
     if (fclose(f) == 0)
         return text;

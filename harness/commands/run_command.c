@@ -1,9 +1,9 @@
 /* evalh run: configs in, result files out. */
-#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli.h"
 #include "command.h"
 #include "explain.h"
 #include "log.h"
@@ -15,11 +15,10 @@
 #include "task.h"
 
 struct arguments {
-    const char **files, **settings; /* [argc] each */
-    size_t file_count, setting_count;
+    struct cli_list files, settings;
     bool dry_run, fresh, help, keys, methods;
-    char limit[64]; /* "run.limit=N" or "" */
-    char *again;    /* the command that goes on after an interruption */
+    const char *limit; /* NULL: as the configs say */
+    char *again;       /* the command that goes on after an interruption */
 };
 
 /* ---- all runs ---------------------------------------------------------------------------------
@@ -166,11 +165,14 @@ static int judge_all(const struct arguments *a, const struct run_list *all, bool
 
 static enum status read_runs(const struct arguments *a, struct run_list *all, struct error *err)
 {
-    const struct run_words words = { .files = a->files,
-                                     .file_count = a->file_count,
-                                     .settings = a->settings,
-                                     .setting_count = a->setting_count,
-                                     .limit = a->limit };
+    char limit[64] = "";
+    if (a->limit != NULL)
+        snprintf(limit, sizeof limit, "run.limit=%s", a->limit);
+    const struct run_words words = { .files = a->files.text,
+                                     .file_count = a->files.count,
+                                     .settings = a->settings.text,
+                                     .setting_count = a->settings.count,
+                                     .limit = limit };
     return run_list_read(&words, all, err);
 }
 
@@ -207,47 +209,32 @@ static int run(const struct arguments *a)
 enum { KEY_FRESH = 256, KEY_KEYS, KEY_METHODS };
 
 static const struct argp_option options[] = {
-    { "set", 's', "SECTION.KEY=VALUE", 0, "a key of the config, over what its file says", 0 },
+    CLI_SET_OPTION("a key of the config, over what its file says"),
     { "limit", 'l', "N", 0, "only N images, evenly over the data set (run.limit, data.subset)", 0 },
     { "dry-run", 'n', NULL, 0, "open and check everything, say what would be done, and stop", 0 },
     { "fresh", KEY_FRESH, NULL, 0, "start over, and replace a result that is there", 0 },
     { "keys", KEY_KEYS, NULL, 0, "list every key of a config, and stop", 0 },
     { "methods", KEY_METHODS, NULL, 0, "list explanation methods, tasks, data sets, and stop", 0 },
-    { "help", 'h', NULL, 0, "this text", 0 },
+    CLI_HELP_OPTION,
     { 0 }
+};
+
+#define AT(field) offsetof(struct arguments, field)
+static const struct cli_place places[] = {
+    { CLI_LIST, 's', AT(settings), 0, 0, NULL },
+    { CLI_TEXT, 'l', AT(limit), 0, 0, NULL },
+    { CLI_FLAG, 'n', AT(dry_run), 0, 0, NULL },
+    { CLI_FLAG, KEY_FRESH, AT(fresh), 0, 0, NULL },
+    { CLI_FLAG, KEY_KEYS, AT(keys), 0, 0, NULL },
+    { CLI_FLAG, KEY_METHODS, AT(methods), 0, 0, NULL },
+    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    { CLI_LIST, ARGP_KEY_ARG, AT(files), 0, 0, NULL },
+    { 0 },
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    struct arguments *a = state->input;
-    switch (key) {
-    case 's':
-        a->settings[a->setting_count++] = arg;
-        return 0;
-    case 'l':
-        snprintf(a->limit, sizeof a->limit, "run.limit=%s", arg);
-        return 0;
-    case 'n':
-        a->dry_run = true;
-        return 0;
-    case KEY_FRESH:
-        a->fresh = true;
-        return 0;
-    case KEY_KEYS:
-        a->keys = true;
-        return 0;
-    case KEY_METHODS:
-        a->methods = true;
-        return 0;
-    case 'h':
-        a->help = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        a->files[a->file_count++] = arg;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    return cli_store(places, key, arg, state, state->input);
 }
 
 static void print_keys(void)
@@ -284,22 +271,17 @@ static const struct argp argp = {
 
 static int main_run(int argc, char **argv)
 {
-    struct arguments a = { .files = calloc((size_t)argc + 1, sizeof *a.files),
-                           .settings = calloc((size_t)argc + 1, sizeof *a.settings) };
-    int code = EXIT_USAGE;
-    if (a.files == NULL || a.settings == NULL)
-        log_error("out of memory");
-    else if (argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &a) == 0) {
+    struct arguments a = { 0 };
+    int code;
+    if (cli_parse(&argp, argc, argv, &a, &a.help, &code)) {
         code = EXIT_DONE;
-        if (a.help)
-            argp_help(&argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
-        else if (a.keys)
+        if (a.keys)
             print_keys();
         else if (a.methods)
             print_tables();
-        else if (a.file_count > 0)
-            code = (a.again = run_again(a.files, a.file_count, a.settings, a.setting_count,
-                                        a.limit)) != NULL
+        else if (a.files.count > 0)
+            code = (a.again = run_again(a.files.text, a.files.count, a.settings.text,
+                                        a.settings.count, a.limit)) != NULL
                        ? run(&a)
                        : EXIT_FAILED;
         else {
@@ -308,8 +290,8 @@ static int main_run(int argc, char **argv)
             code = EXIT_USAGE;
         }
     }
-    free(a.files);
-    free(a.settings);
+    cli_list_free(&a.files);
+    cli_list_free(&a.settings);
     free(a.again);
     return code;
 }

@@ -216,10 +216,11 @@ static void rescore_refuses(void **state)
                                      { path, "--format", "xml", NULL },
                                      { path, "--task", "both", NULL },
                                      { NULL } };
-    static const char *const says[] = { "no /perturbation to score", "/nowhere.h5: No such file",
-                                        "md or csv",
-                                        "perturbation, segmentation or localisation is expected",
-                                        "a result file (.h5) is expected" };
+    static const char *const says[] = {
+        "no /perturbation to score", "/nowhere.h5: No such file", "one of md, csv is expected",
+        "one of perturbation, segmentation, localisation is expected",
+        "a result file (.h5) is expected"
+    };
     for (int i = 0; i < 5; i++) {
         struct outcome r = run_command(&command_rescore, cases[i]);
         assert_int_equal(r.code, 2);
