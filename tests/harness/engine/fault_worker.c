@@ -186,6 +186,16 @@ static void flood(FILE *to, double mib)
     fflush(to);
 }
 
+static void note_pid(void)
+{
+    const char *path = getenv("PIDS");
+    FILE *f = path != NULL ? fopen(path, "a") : NULL;
+    if (f == NULL)
+        return;
+    fprintf(f, "%ld\n", (long)getpid());
+    fclose(f);
+}
+
 static void before_answer(void)
 {
     const char *value;
@@ -224,19 +234,27 @@ static void before_answer(void)
         for (;;)
             pause();
     }
+    if (due("shut") != NULL) /* hears no more requests, but answers this one */
+        close(STDIN_FILENO);
+    if (due("nul") != NULL && write(STDOUT_FILENO, "{\"id\":\0}\n", 9) != 9)
+        exit(8);
+    if (due("deep") != NULL) {
+        static char text[200000];
+        memset(text, '[', sizeof text - 2);
+        text[sizeof text - 2] = '\n';
+        say(text);
+    }
+    if (due("empty") != NULL)
+        say("\n");
     if (due("child") != NULL && fork() == 0) /* which holds all pipes open */
         for (;;)
             pause();
-}
-
-static void note_pid(void)
-{
-    const char *path = getenv("PIDS");
-    FILE *f = path != NULL ? fopen(path, "a") : NULL;
-    if (f == NULL)
-        return;
-    fprintf(f, "%ld\n", (long)getpid());
-    fclose(f);
+    if (due("stray") != NULL && fork() == 0) { /* the same, in a session of its own */
+        setsid();
+        note_pid();
+        for (;;)
+            pause();
+    }
 }
 
 static void answer(const cJSON *request)

@@ -41,9 +41,23 @@ static int open_descriptors(void)
     return count;
 }
 
+/* Memory that we shared with a worker has no name in any file system: it is there as long as
+ * somebody has it open or mapped, and the workers are gone. */
+static void assert_unmapped(void)
+{
+    char line[1000];
+    FILE *f = fopen("/proc/self/maps", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL)
+        if (strstr(line, "evalh-worker") != NULL)
+            fail_msg("shared memory is left: %s", line);
+    fclose(f);
+}
+
 /* That all workers that were started, and what they started, are gone. */
 static void assert_gone(void)
 {
+    assert_unmapped();
     long pid;
     FILE *f = fopen(pids, "r");
     assert_non_null(f);
@@ -171,6 +185,10 @@ static const struct fault {
         "belongs on standard error" } },
     { "bytes", { "no JSON object: '\\x01\\xff\\xfe{]'" } },
     { "list", { "no JSON object: '[1, 2]'" } },
+    { "empty", { "'classify' with a line that is no JSON object: ''" } },
+    { "deep", { "no JSON object: '[[[[[[" } },
+    { "nul", { "'classify' with a line that holds a NUL byte" } },
+    { "shut", { "ended with code 0 before it answered 'explain heat'" } },
     { "half", { "ended with code 0 before it answered 'classify'" } },
     { "long", { "a line of more than 1048576 bytes, which starts with '77777" } },
     { "stdout-flood", { "no JSON object: 'xxxxxx" } },
@@ -230,6 +248,56 @@ static void test_faults(void **state)
         assert_gone();
         assert_int_equal(open_descriptors(), before);
     }
+}
+
+/* Whatever it is doing: evalh hears of it, or had its answers already. */
+static void test_killed_at_any_moment(void **state)
+{
+    (void)state;
+    enum { TIMES = 40, STEP = 700 /* microseconds */ };
+    int before = open_descriptors(), cut = 0;
+    for (int i = 0; i < TIMES; i++) {
+        struct error err = { 0 };
+        long pid = 0;
+        pid_t killer = fork();
+        if (killer == 0) {
+            FILE *f;
+            usleep((useconds_t)(i * STEP));
+            do /* it has not yet said its number */
+                f = fopen(pids, "r");
+            while (f == NULL || fscanf(f, "%ld", &pid) != 1);
+            kill((pid_t)pid, SIGKILL);
+            _exit(0);
+        }
+        enum status status = converse("", 20, &err);
+        waitpid(killer, NULL, 0);
+        cut += status != OK;
+        if (status != OK && (status != E_DEVICE || strstr(err.text, "killed by signal 9") == NULL))
+            fail_msg("killed after %d us: status %d: %s", i * STEP, (int)status, err.text);
+        assert_gone();
+        assert_int_equal(open_descriptors(), before);
+    }
+    assert_true(cut > TIMES / 4); /* it was there to be killed */
+}
+
+/* What it has started keeps its pipes open, in a session of its own: we wait for neither. */
+static void test_stray(void **state)
+{
+    (void)state;
+    struct error err = { 0 };
+    long pid, stray = 0;
+    double began = seconds();
+    assert_int_equal(converse("stray@3 signal=9@4", 20, &err), E_DEVICE);
+    assert_non_null(strstr(err.text, "killed by signal 9"));
+    assert_true(seconds() - began < 10);
+    FILE *f = fopen(pids, "r");
+    assert_non_null(f);
+    while (fscanf(f, "%ld", &pid) == 1)
+        stray = pid;
+    fclose(f);
+    assert_int_equal(kill((pid_t)stray, SIGKILL), 0); /* it is nobody's but its own */
+    waitpid((pid_t)stray, NULL, 0);
+    assert_gone();
 }
 
 static void test_no_command(void **state)
@@ -373,7 +441,8 @@ int main(void)
         cmocka_unit_test(test_faults),    cmocka_unit_test(test_no_command),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_flood),
         cmocka_unit_test(test_deaf),      cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_orphan),    cmocka_unit_test(test_killed_at_any_moment),
+        cmocka_unit_test(test_stray),
     };
     int fd = mkstemp(pids);
     close(fd);
