@@ -3,7 +3,8 @@ two methods written in Python. For demo_vit.sh, which holds it to the native mod
 
     python3 demo_vit.py FILE.safetensors [SECONDS]
 
-SECONDS names a file that gets the time spent in predictions and in explanations.
+SECONDS names a file that gets the time spent in predictions and in explanations, without that of the
+call of each with a black image, with which a worker looks at its model before a run begins.
 """
 
 import json
@@ -68,14 +69,15 @@ def main():
     w = load(sys.argv[1])
     grid = round((w["pos_embed"].shape[1] - 1) ** 0.5)
     size = grid * w["patch_embed.proj.weight"].shape[2]
-    spent = [0.0]
+    looks = 3  # at the model: predict, and both methods
+    spent = []
 
     def timed(function):
         def run(*arguments):
             began = time.perf_counter()
             with torch.no_grad():
                 answer = function(*arguments)
-            spent[0] += time.perf_counter() - began
+            spent.append(time.perf_counter() - began)
             return answer
 
         return run
@@ -111,7 +113,7 @@ def main():
     )
     if len(sys.argv) > 2:
         with open(sys.argv[2], "w") as f:
-            f.write(f"{spent[0]}\n")
+            f.write(f"{sum(spent[looks:])}\n")
 
 
 main()

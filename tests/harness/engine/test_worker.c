@@ -23,6 +23,7 @@ enum { N = 3, SIZE = 40, PIXELS = 3 * SIZE * SIZE };
 
 static char pids[] = "/tmp/test_worker.XXXXXX";
 static bool stop_now;
+static int rounds = 2; /* of questions in a conversation */
 
 static double seconds(void)
 {
@@ -101,7 +102,7 @@ static enum status converse(const char *faults, double timeout, struct error *er
     enum status status = start(faults, timeout, &w, err);
     if (status == OK)
         status = worker_attach(w, N, err);
-    for (int round = 0; status == OK && round < 2; round++) {
+    for (int round = 0; status == OK && round < rounds; round++) {
         paint(w, round);
         status = worker_classify(w, N, &values, err);
         if (status == OK)
@@ -250,34 +251,38 @@ static void test_faults(void **state)
     }
 }
 
-/* Whatever it is doing: evalh hears of it, or had its answers already. */
+/* Whatever it is doing: greeting, taking the memory, computing, writing an answer. */
 static void test_killed_at_any_moment(void **state)
 {
     (void)state;
-    enum { TIMES = 40, STEP = 700 /* microseconds */ };
-    int before = open_descriptors(), cut = 0;
+    enum { TIMES = 40, STEP = 300 /* microseconds */ };
+    int before = open_descriptors();
+    rounds = 1000000;
     for (int i = 0; i < TIMES; i++) {
         struct error err = { 0 };
         long pid = 0;
         pid_t killer = fork();
         if (killer == 0) {
             FILE *f;
-            usleep((useconds_t)(i * STEP));
-            do /* it has not yet said its number */
+            do { /* it has not yet said its number */
                 f = fopen(pids, "r");
-            while (f == NULL || fscanf(f, "%ld", &pid) != 1);
+                if (f != NULL && fscanf(f, "%ld", &pid) != 1)
+                    pid = 0;
+                if (f != NULL)
+                    fclose(f);
+            } while (pid == 0);
+            usleep((useconds_t)(i * STEP));
             kill((pid_t)pid, SIGKILL);
             _exit(0);
         }
         enum status status = converse("", 20, &err);
         waitpid(killer, NULL, 0);
-        cut += status != OK;
-        if (status != OK && (status != E_DEVICE || strstr(err.text, "killed by signal 9") == NULL))
+        if (status != E_DEVICE || strstr(err.text, "killed by signal 9") == NULL)
             fail_msg("killed after %d us: status %d: %s", i * STEP, (int)status, err.text);
         assert_gone();
         assert_int_equal(open_descriptors(), before);
     }
-    assert_true(cut > TIMES / 4); /* it was there to be killed */
+    rounds = 2;
 }
 
 /* What it has started keeps its pipes open, in a session of its own: we wait for neither. */
