@@ -35,6 +35,15 @@ run() {
 run "$work/worker.ini"
 "$py" "$root/tests/python/captum_maps.py" "$work/w.pth" "$work/worker.h5" "$work/demo" "$work/maps.h5"
 run "$work/file.ini"
+# What a reader sees: all tables of the two reports but their captions.
+for run in worker file; do
+    "$EVALH" report "$work/$run.h5" | grep '^| ' >"$work/$run.tables"
+done
+[ "$(grep -c '^| saliency ' "$work/worker.tables")" -ge 3 ] || {
+    echo "FAILED: there are no three tables with saliency"
+    exit 1
+}
+diff "$work/worker.tables" "$work/file.tables"
 "$py" - "$work/worker.h5" "$work/file.h5" <<EOT
 import sys
 import numpy as np, evalh
