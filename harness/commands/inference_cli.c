@@ -12,7 +12,7 @@ enum status inference_cli_blame(struct error *err)
     } options[] = { { "model.heads", "--heads" }, { "model.image_size", "--image-size" } };
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
         if (strcmp(err->key, options[i].key) == 0)
-            return fail_prefix(err, "%s: ", options[i].option);
+            return fail_prefix(err, "%s (%s in a config): ", options[i].option, err->key);
     return err->key[0] != '\0' ? fail_prefix(err, "%s: ", err->key) : err->code;
 }
 

@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "dataset.h"
 #include "h5_read.h"
+#include "inference_cli.h"
 #include "log.h"
 #include "model.h"
 #include "result.h"
@@ -113,6 +114,7 @@ static enum status info_checkpoint(const char *path, struct error *err)
            c->sha256);
     /* a good file of tensors may still be no model of ours: say so, and that is no failure */
     if (model_open(c, &any, &m, &why) != OK) {
+        inference_cli_blame(&why);
         printf("  model               none that evalh knows: %s\n", why.text);
         return OK;
     }

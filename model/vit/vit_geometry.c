@@ -136,8 +136,10 @@ static void note_assumptions(const struct model_options *o, const struct geometr
                              struct notes *notes)
 {
     if (o->heads == 0)
-        note(notes, "heads: %d, as usual of width %d; no tensor says it (model.heads)", g->heads,
-             g->width);
+        note(notes,
+             "heads: %d, as usual of width %d; no tensor says it (model.heads in a config, "
+             "--heads of a command)",
+             g->heads, g->width);
     if (o->eps <= 0)
         note(notes,
              "norms: eps %g, as usual of tensors with these names; no tensor says it (model.eps)",

@@ -13,6 +13,6 @@ grep -qF "| attribution | auto (double) | " "$work/stdout" ||
     fail "attribution in double is not measured"
 expect 2 "mambalrp: is not defined for a vit; methods that are: raw" bench "${quick[@]}" --heads 2 \
     --method mambalrp
-expect 2 "--heads: " bench "${quick[@]}" --heads 5
+expect 2 "--heads (model.heads in a config): " bench "${quick[@]}" --heads 5
 expect 2 "5 does not divide the width 24" bench "${quick[@]}" --heads 5
 finish
