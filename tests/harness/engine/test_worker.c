@@ -413,40 +413,18 @@ static void test_orphan(void **state)
     }
 }
 
-static void test_show(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *bytes;
-        size_t count;
-        const char *shown;
-    } cases[] = {
-        { "plain", 5, "plain" },
-        { "gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x98\x80", 14,
-          "gr\xc3\xbcn \xe2\x82\xac \xf0\x9f\x98\x80" },
-        { "a\x1b[0m\n\0b", 8, "a\\x1b[0m\\x0a\\x00b" },
-        { "\xc3", 1, "\\xc3" },                   /* cut short */
-        { "\xc0\xaf", 2, "\\xc0\\xaf" },          /* overlong */
-        { "\xed\xa0\x80", 3, "\\xed\\xa0\\x80" }, /* half of a surrogate pair */
-        { "\xf5\x80\x80\x80", 4, "\\xf5\\x80\\x80\\x80" },
-        { "\xc2\x9b", 2, "\\xc2\\x9b" }, /* a control character */
-        { "0123456789012345678901234567890123456789", 40, "0123456789012345678901234567..." },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char out[32];
-        assert_string_equal(worker_show(cases[i].bytes, cases[i].count, out, sizeof out),
-                            cases[i].shown);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_show),      cmocka_unit_test(test_right),
-        cmocka_unit_test(test_faults),    cmocka_unit_test(test_no_command),
-        cmocka_unit_test(test_truncated), cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_deaf),      cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_orphan),    cmocka_unit_test(test_killed_at_any_moment),
+        cmocka_unit_test(test_right),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_no_command),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_deaf),
+        cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_killed_at_any_moment),
         cmocka_unit_test(test_stray),
     };
     int fd = mkstemp(pids);
