@@ -30,6 +30,7 @@ struct geometry {
     bool in_bias, out_bias;       /* Vim: of W_in, W_out */
     bool undivided;               /* Vim: the directions' sum enters W_out, not their mean */
     bool layer_norm;              /* Vim: LayerNorm in place of RMSNorm */
+    bool one_direction;           /* Vim: the second one's tensors are zeros */
     bool shared_conv;             /* Vim v1: both directions scan what is convolved in order */
     bool rope;                    /* Vim: all tokens are rotated before every layer */
     int neck;            /* Vim with registers: D / k, what the neck leaves of one; 0: none */

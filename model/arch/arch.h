@@ -63,6 +63,9 @@ struct arch_type {
     /* Fresh values for a tensor that is initialised in a way of its own; false: it is not. NULL:
      * none is. */
     bool (*initialise)(struct tensor *, uint64_t *random);
+    /* After fresh values: tensors that stand for others, or for none, take theirs again. NULL:
+     * there are no such tensors. */
+    void (*tie)(struct checkpoint *, const struct geometry *);
 
     /* Weights on a backend; `uses` as in weight_new, for every linear layer, and of bind_use. NULL:
      * out of memory. */

@@ -110,6 +110,8 @@ enum status model_randomise(const struct model *model, int layers, uint64_t seed
         if (strncmp(t->name, "head.", 5) == 0 || layer >= model->geo.depth - layers)
             tensor_initialise(model->type, t, &state);
     }
+    if (model->type->tie != NULL)
+        model->type->tie((*out)->checkpoint, &model->geo);
     return OK;
 }
 
@@ -121,13 +123,14 @@ int model_parts(const struct model *m)
 }
 
 /* What comes before the layers makes tokens: its tensors are embeddings or tokens by name, in all
- * code that has been seen. */
+ * code that has been seen, or a norm of these. */
 int model_part_of(const struct model *m, const char *tensor)
 {
     int layer = layer_of(m->type, tensor);
     if (layer >= 0)
         return m->geo.depth - layer;
-    bool before = strstr(tensor, "embed") != NULL || strstr(tensor, "token") != NULL;
+    bool before = strstr(tensor, "embed") != NULL || strstr(tensor, "token") != NULL ||
+                  strncmp(tensor, "norm_pre.", 9) == 0;
     return before ? m->geo.depth + 1 : 0;
 }
 
@@ -138,6 +141,8 @@ enum status model_refresh(const struct model *model, uint64_t seed, struct model
     TRY(copy_model(model, out, err));
     for (size_t i = 0; i < (*out)->checkpoint->count; i++)
         tensor_initialise(model->type, &(*out)->checkpoint->tensors[i], &state);
+    if (model->type->tie != NULL)
+        model->type->tie((*out)->checkpoint, &model->geo);
     return OK;
 }
 

@@ -291,6 +291,7 @@ const struct arch_type vim_type = {
     .list_tensors = vim_list_tensors,
     .describe = vim_describe,
     .initialise = vim_initialise,
+    .tie = vim_tie,
     .bind = bind,
     .unbind = unbind,
     .stem = stem_of,

@@ -9,7 +9,9 @@
 /* A_log = log(1..N), D = 1, Δ between 1e-3 and 1e-1 through the inverse softplus. */
 bool vim_initialise(struct tensor *t, uint64_t *state)
 {
-    if (ends_with(t->name, "_log")) {
+    if (strncmp(t->name, "rope.", 5) == 0) {
+        return true; /* no weights: angles, which stay */
+    } else if (ends_with(t->name, "_log")) {
         size_t states = (size_t)t->shape[1];
         for (size_t i = 0; i < t->count; i++)
             t->data[i] = (float)log((double)(i % states + 1));

@@ -93,32 +93,51 @@ static enum status join_positions(struct checkpoint *ck, struct notes *notes, st
     return OK;
 }
 
-/* The other direction's tensors: those of the first, where it shares them; else zeros, with which
- * it adds nothing. */
+static const char *const directions[][2] = { { "conv1d.weight", "conv1d_b.weight" },
+                                             { "conv1d.bias", "conv1d_b.bias" },
+                                             { "x_proj.weight", "x_proj_b.weight" },
+                                             { "dt_proj.weight", "dt_proj_b.weight" },
+                                             { "dt_proj.bias", "dt_proj_b.bias" },
+                                             { "D", "D_b" },
+                                             { "A_log", "A_b_log" } }; /* of its own in v1 */
+enum { DIRECTION_TENSORS = sizeof directions / sizeof *directions };
+
+static struct tensor *of_direction(struct checkpoint *ck, int layer, int which, int direction)
+{
+    char name[64];
+    snprintf(name, sizeof name, "layers.%d.mixer.%s", layer, directions[which][direction]);
+    return find(ck, name);
+}
+
+/* Those of the first direction, where it shares them; else zeros, with which it adds nothing. */
+void vim_tie(struct checkpoint *ck, const struct geometry *g)
+{
+    for (int i = 0; (g->shared_conv || g->one_direction) && i < g->depth; i++)
+        for (int k = 0; k < DIRECTION_TENSORS - g->shared_conv; k++) {
+            const struct tensor *from = of_direction(ck, i, k, 0);
+            struct tensor *to = of_direction(ck, i, k, 1);
+            for (size_t j = 0; j < to->count; j++)
+                to->data[j] = g->shared_conv ? from->data[j] : 0;
+        }
+}
+
+/* Makes the tensors of a layer's second direction, where they are not there. */
 static enum status second_direction(struct checkpoint *ck, int layer, bool shared,
                                     struct error *err)
 {
-    static const char *const names[][2] = { { "conv1d.weight", "conv1d_b.weight" },
-                                            { "conv1d.bias", "conv1d_b.bias" },
-                                            { "x_proj.weight", "x_proj_b.weight" },
-                                            { "dt_proj.weight", "dt_proj_b.weight" },
-                                            { "dt_proj.bias", "dt_proj_b.bias" },
-                                            { "A_log", "A_b_log" },
-                                            { "D", "D_b" } };
-    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-        char from[64], to[64];
-        snprintf(from, sizeof from, "layers.%d.mixer.%s", layer, names[k][0]);
-        snprintf(to, sizeof to, "layers.%d.mixer.%s", layer, names[k][1]);
-        const struct tensor *t = find(ck, from);
-        if (t == NULL || t->ndim == 0 || find(ck, to) != NULL)
+    for (int k = 0; k < DIRECTION_TENSORS; k++) {
+        const struct tensor *t = of_direction(ck, layer, k, 0);
+        char name[64];
+        if (t == NULL || t->ndim == 0 || of_direction(ck, layer, k, 1) != NULL)
             continue; /* the list of tensors will tell what is missing */
         const int64_t shape[] = { t->shape[0], t->shape[1], t->shape[2] };
-        if (t->ndim > 3 || !checkpoint_add_zeros(ck, to, t->ndim, shape))
+        snprintf(name, sizeof name, "layers.%d.mixer.%s", layer, directions[k][1]);
+        if (t->ndim > 3 || !checkpoint_add_zeros(ck, name, t->ndim, shape))
             return fail(err, E_NOMEM, "out of memory");
         checkpoint_sort(ck);
-        t = find(ck, from); /* the list has moved */
+        t = of_direction(ck, layer, k, 0); /* the list has moved */
         if (shared)
-            memcpy(find(ck, to)->data, t->data, t->count * sizeof *t->data);
+            memcpy(of_direction(ck, layer, k, 1)->data, t->data, t->count * sizeof *t->data);
     }
     return OK;
 }
@@ -130,6 +149,7 @@ enum status vim_adopt(struct checkpoint *ck, struct geometry *g, struct notes *n
     char name[64];
     TRY(refuse(ck, err));
     g->shared_conv = !one && checkpoint_find(ck, "layers.0.mixer.conv1d_b.weight") == NULL;
+    g->one_direction = one;
     g->undivided = one || g->shared_conv;
     for (int i = 0;; i++) {
         snprintf(name, sizeof name, "layers.%d.mixer.in_proj.weight", i);

@@ -18,13 +18,7 @@ void vim_norm_unbind(struct vim_norm *norm, struct backend *be)
 void vim_norm(const struct geometry *g, struct backend *be, const struct vim_norm *norm, int rows,
               const real *x, real *y, bool narrow)
 {
-    const struct rmsnorm_args rms = { .rows = rows,
-                                      .width = g->width,
-                                      .x = x,
-                                      .w = norm->w,
-                                      .eps = g->eps,
-                                      .y = y,
-                                      .narrow_y = narrow };
+    const struct rmsnorm_args rms = { rows, g->width, x, NULL, norm->w, g->eps, NULL, y, narrow };
     const struct layernorm_args layer = { .rows = rows,
                                           .width = g->width,
                                           .x = x,
@@ -42,15 +36,8 @@ void vim_norm(const struct geometry *g, struct backend *be, const struct vim_nor
 void vim_norm_back(const struct geometry *g, struct backend *be, const struct vim_norm *norm,
                    int rows, const real *x, const real *gy, bool detach, bool accumulate, real *gx)
 {
-    const struct rmsnorm_back_args rms = { .rows = rows,
-                                           .width = g->width,
-                                           .x = x,
-                                           .w = norm->w,
-                                           .gy = gy,
-                                           .eps = g->eps,
-                                           .detach = detach,
-                                           .accumulate = accumulate,
-                                           .gx = gx };
+    const struct rmsnorm_back_args rms = { rows,   g->width, x,          norm->w, gy,
+                                           g->eps, detach,   accumulate, gx };
     const struct layernorm_back_args layer = { .rows = rows,
                                                .width = g->width,
                                                .x = x,

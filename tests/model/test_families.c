@@ -2,10 +2,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "micro.h"
 #include "names.h"
+#include "randomise.h"
 
 #include <cmocka.h> /* last: it defines fail as a macro */
 
@@ -84,12 +86,56 @@ static void test_clip_tower(void **state)
     assert_non_null(strstr(err.text, "image tower of a CLIP"));
 }
 
+/* A Vim of one direction, and one whose directions share all but A: what stands for the second one
+ * stays what it is when the model gets fresh weights. */
+static void test_second_direction(void **state)
+{
+    static const char *const own[] = { "conv1d_b.weight",  "conv1d_b.bias",  "x_proj_b.weight",
+                                       "dt_proj_b.weight", "dt_proj_b.bias", "D_b" };
+    static const struct micro vim = { .type = &vim_type,
+                                      .width = 12,
+                                      .depth = 2,
+                                      .grid = 4,
+                                      .patch = 4,
+                                      .classes = 5,
+                                      .inner = 20,
+                                      .state = 5,
+                                      .taps = 3,
+                                      .rank = 2 };
+    (void)state;
+    for (int one = 0; one < 2; one++) {
+        struct checkpoint *ck = micro_checkpoint(&vim);
+        struct model *m, *fresh;
+        struct error err = { 0 };
+        char name[64];
+        for (int layer = 0; layer < vim.depth; layer++) {
+            for (size_t k = 0; k < sizeof own / sizeof *own; k++) {
+                snprintf(name, sizeof name, "layers.%d.mixer.%s", layer, own[k]);
+                checkpoint_remove(ck, checkpoint_find(ck, name));
+            }
+            snprintf(name, sizeof name, "layers.%d.mixer.A_b_log", layer);
+            if (one)
+                checkpoint_remove(ck, checkpoint_find(ck, name));
+        }
+        assert_int_equal(model_open(ck, &(struct model_options){ 0 }, &m, &err), OK);
+        assert_true(m->geo.undivided && m->geo.one_direction == one);
+        assert_int_equal(model_randomise(m, vim.depth, 3, &fresh, &err), OK);
+        const struct tensor *first = checkpoint_find(fresh->checkpoint, "layers.1.mixer.D");
+        const struct tensor *second = checkpoint_find(fresh->checkpoint, "layers.1.mixer.D_b");
+        for (size_t i = 0; i < first->count; i++)
+            assert_true(first->data[i] == 1 && second->data[i] == (one ? 0 : 1));
+        model_close(fresh);
+        model_close(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_wide_head),
         cmocka_unit_test(test_clip_tower),
+        cmocka_unit_test(test_second_direction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
