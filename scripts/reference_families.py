@@ -266,6 +266,25 @@ def timm_model(readout, side=32, patch=8, distilled=False, clip=False, swiglu=Fa
     return m, lambda: timm_parts(m, readout), m, side
 
 
+def mae_probe():
+    """A batch norm without weights before the head; its running values are folded into the head here."""
+    m, parts, run, side = timm_model("token")
+    norm, g = torch.nn.BatchNorm1d(WIDTH, affine=False, eps=1e-6), torch.Generator().manual_seed(99)
+    norm.running_mean = (0.5 * torch.randn(WIDTH, generator=g)).half().double()
+    norm.running_var = (0.5 + torch.rand(WIDTH, generator=g)).half().double()
+    m.head = torch.nn.Sequential(norm, m.head)
+
+    def folded():
+        linear, size = m.head[1], torch.sqrt(norm.running_var + norm.eps)
+        head, m.head = m.head, torch.nn.Linear(WIDTH, CLASSES)
+        m.head.weight.copy_(linear.weight / size)
+        m.head.bias.copy_(linear.bias - m.head.weight @ norm.running_mean)
+        found, m.head = parts(), head
+        return found
+
+    return m, folded, run, side
+
+
 def hf_parts(inner, head, readout, eps, dist=None):
     e = inner.embeddings
     tokens = [e.cls_token[0]]
@@ -366,6 +385,7 @@ FAMILIES = {
     "timm_qk_norm": lambda: timm_model("token", qk_norm=True),
     "timm_all_gap": lambda: timm_model("mean", clip=True, swiglu=True, qk_norm=True, class_token=False, global_pool="avg",
                                        fc_norm=False),
+    "mae_probe": mae_probe,
 }
 
 

@@ -32,7 +32,6 @@ static const struct family {
     { "visual.transformer.resblocks", NULL, "a CLIP model (two towers, no class head)" },
     { "vision_model.embeddings", NULL, "a CLIP or SigLIP model (Hugging Face names)" },
     { "pre_logits.fc", NULL, "a ViT with a hidden layer before its head (pre_logits)" },
-    { "head.0.running_mean", NULL, "an MAE linear probe (batch norm before the head)" },
     { "decoder_embed.weight", NULL, "an MAE before fine-tuning (encoder, decoder, no class head)" },
 };
 
@@ -49,9 +48,13 @@ enum status names_refuse_families(const struct checkpoint *ck, struct error *err
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         const struct family *f = &families[i];
         if (any_name_holds(ck, f->part) && (f->also == NULL || any_name_holds(ck, f->also)))
-            return fail(err, E_DATA,
-                        "%s: %s, which is not supported (told by its tensor names, '%s')", ck->path,
-                        f->what, f->part);
+            return fail(
+                err, E_DATA,
+                "%s: %s, which is not supported (told by its tensor names, '%s'): evalh reads "
+                "ViTs (timm's, DeiT, DINO, DINOv2, CLIP's kind, Hugging Face's, "
+                "torchvision's) and Vims; any other model runs in a process of its own "
+                "(model.arch = worker)",
+                ck->path, f->what, f->part);
     }
     return OK;
 }

@@ -128,11 +128,12 @@ static enum status second_direction(struct checkpoint *ck, int layer, bool share
     for (int k = 0; k < DIRECTION_TENSORS; k++) {
         const struct tensor *t = of_direction(ck, layer, k, 0);
         char name[64];
-        if (t == NULL || t->ndim == 0 || of_direction(ck, layer, k, 1) != NULL)
+        if (t == NULL || t->ndim < 1 || t->ndim > 3 || t->count == 0 ||
+            of_direction(ck, layer, k, 1) != NULL)
             continue; /* the list of tensors will tell what is missing */
         const int64_t shape[] = { t->shape[0], t->shape[1], t->shape[2] };
         snprintf(name, sizeof name, "layers.%d.mixer.%s", layer, directions[k][1]);
-        if (t->ndim > 3 || !checkpoint_add_zeros(ck, name, t->ndim, shape))
+        if (!checkpoint_add_zeros(ck, name, t->ndim, shape))
             return fail(err, E_NOMEM, "out of memory");
         checkpoint_sort(ck);
         t = of_direction(ck, layer, k, 0); /* the list has moved */
