@@ -42,3 +42,9 @@ DRAW_INLINE double draw_normal(uint64_t stream, uint64_t index)
     double v = draw_uniform(stream, DRAW_OWN + 2 * index + 1);
     return sqrt(-2 * log(u)) * cos(2 * 3.14159265358979323846 * v);
 }
+
+/* N(0, 1) of one channel of a pixel that was filled in: the same whatever else is removed. */
+DRAW_INLINE double draw_pixel_noise(uint64_t seed, uint64_t pixel, int channel)
+{
+    return draw_normal(draw_bits(seed, 0), 3 * pixel + (uint64_t)channel);
+}

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ops_heat.h"
 #include "ops_methods.h"
 
 struct backend;
@@ -355,28 +356,6 @@ struct row_reduce_args {
     real *out;         /* [rows] */
 };
 
-/* ---- heat maps (SPEC 6) ------------------------------------------------------------------ */
-
-struct heat_args { /* bilinear (half-pixel centres) g×g -> S×S, then min-max; constant -> 0 */
-    int n, grid, side;
-    const float *maps; /* [n, g, g], device memory */
-    float *heat;       /* [n, S, S] */
-};
-
-enum ties { TIES_INDEX, TIES_REVERSE, TIES_RANDOM };
-
-struct rank_args { /* position of each pixel in the order of removal */
-    int n;
-    int pixels;        /* S*S */
-    const float *heat; /* [n, S*S] */
-    bool ascending;    /* false: highest first (positive test); true: lowest first (negative) */
-    enum ties
-        ties; /* equal pixels: lowest index first | highest first | by a hash of seed, index */
-    const uint64_t *seeds; /* [n], host memory, for TIES_RANDOM; or NULL */
-    uint32_t *rank;        /* [n, S*S] */
-    int32_t *largest_tie;  /* [n] out: pixels of the largest group of equals; or NULL */
-};
-
 /* ---- the list ---------------------------------------------------------------------------- */
 
 #define OP_LIST(OP)                                                                                \
@@ -407,8 +386,7 @@ struct rank_args { /* position of each pixel in the order of removal */
     OP(linear_lrp, struct linear_lrp_args)                                                         \
     OP(lrp_join, struct lrp_join_args)                                                             \
     OP(row_reduce, struct row_reduce_args)                                                         \
-    OP(heat, struct heat_args)                                                                     \
-    OP(rank, struct rank_args)                                                                     \
+    OP_HEAT_LIST(OP)                                                                               \
     OP_METHODS_LIST(OP)
 
 #define OP_TYPE(name, args) typedef void op_##name##_fn(struct backend *, const args *);

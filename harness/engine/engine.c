@@ -262,6 +262,11 @@ void engine_rank(struct engine *e, const struct rank_args *args)
     e->backend->op.rank(e->backend, args);
 }
 
+void engine_impute(struct engine *e, const struct impute_args *args)
+{
+    e->backend->op.impute(e->backend, args);
+}
+
 /* ---- engine memory --------------------------------------------------------------------------- */
 
 void *engine_alloc(struct engine *e, size_t count, size_t size)

@@ -221,6 +221,9 @@ void engine_heat(struct engine *, const float *maps, int n, int side, float *hea
 /* The order in which pixels go, and ties: as rank_args has it. */
 void engine_rank(struct engine *, const struct rank_args *);
 
+/* Removed pixels as their neighbours suggest. */
+void engine_impute(struct engine *, const struct impute_args *);
+
 /* ---- engine memory: the device's, or the host's own -------------------------------------------
  */
 

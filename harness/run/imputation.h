@@ -1,6 +1,6 @@
 /* task.fill = linear: each masked image has a fill of its own, which follows from the pixels that
- * are left (SPEC 14, road.h). Solved on the host, to a residual of 1e-6, and rounded to 8 bits as
- * every image is; the noise of an image is the same for all its maps and steps. */
+ * are left (SPEC 14, road.h). Solved where the images are, to a residual of 1e-6, and rounded to
+ * 8 bits as every image is; the noise of an image is the same for all its maps and steps. */
 #pragma once
 
 #include "task.h"

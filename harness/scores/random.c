@@ -69,11 +69,3 @@ void rng_resample(struct rng *r, size_t n, uint32_t *counts)
     for (size_t i = 0; i < n; i++)
         counts[rng_below(r, n)]++;
 }
-
-void normal_pair(uint64_t key, double out[2])
-{
-    uint64_t first = rng_mix(key), second = rng_mix(first);
-    double radius = sqrt(-2 * log(unit(first))), angle = 2 * M_PI * unit(second);
-    out[0] = radius * cos(angle);
-    out[1] = radius * sin(angle);
-}

@@ -21,5 +21,3 @@ void rng_resample(struct rng *, size_t n, uint32_t *counts);
 
 /* A 64-bit mix of its argument: one step of splitmix64. */
 uint64_t rng_mix(uint64_t x);
-/* Two independent standard normal numbers that depend on `key` alone (Box and Muller). */
-void normal_pair(uint64_t key, double out[2]);

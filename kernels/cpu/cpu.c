@@ -104,6 +104,7 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     ref_fill_ops(&be->op, be->real_size);
     vec_ops(&be->op, simd, wide);
     cpu_heat_ops(&be->op);
+    cpu_impute_ops(&be->op);
     (wide ? cpu_input64_ops : cpu_input_ops)(&be->op);
     (wide ? cpu_matmul64_ops : cpu_matmul_ops)(&be->op);
     (wide ? cpu_linear64_ops : cpu_linear_ops)(&be->op);

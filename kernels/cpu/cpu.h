@@ -67,7 +67,8 @@ void cpu_matmul_ops(struct ops *);   /* float and double: OpenBLAS */
 void cpu_matmul64_ops(struct ops *);
 void cpu_input_ops(struct ops *); /* patchify, embed */
 void cpu_input64_ops(struct ops *);
-void cpu_heat_ops(struct ops *); /* heat, rank */
+void cpu_heat_ops(struct ops *);   /* heat, rank */
+void cpu_impute_ops(struct ops *); /* impute */
 
 /* Our own vector kernels, one table per instruction set and element type (kernels/cpu/vec). */
 void cpu_vec_ops_c(struct ops *);

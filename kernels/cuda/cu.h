@@ -118,6 +118,7 @@ template <typename T> void cu_fill_linear(struct ops *);
 template <typename T> void cu_fill_matmul(struct ops *);
 template <typename T> void cu_fill_methods(struct ops *);
 void cu_fill_heat(struct ops *);
+void cu_fill_impute(struct ops *);
 
 /* The operation matmul; `exact`: in the arrays' own precision whatever the backend's. */
 template <typename T> void cu_matmul(struct backend *, const struct matmul_args *, bool exact);

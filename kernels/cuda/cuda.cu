@@ -285,6 +285,7 @@ template <typename T> static void fill_ops(struct ops *op)
     cu_fill_matmul<T>(op);
     cu_fill_methods<T>(op);
     cu_fill_heat(op);
+    cu_fill_impute(op);
 }
 
 static enum status open_any(const struct backend_options *options, bool wide, struct backend **out,

@@ -33,6 +33,7 @@ void ref_fill_ops(struct ops *op, size_t real_size)
     FAMILY_LIST(FILL_CALL)
     op->heat = ref_heat;
     op->rank = ref_rank;
+    op->impute = ref_impute;
 }
 
 double *ref_scratch(struct backend *be, size_t count)

@@ -26,6 +26,7 @@ void REF(fill_lrp)(struct ops *);
 /* These read float arrays in every backend, and are compiled once. */
 op_heat_fn ref_heat;
 op_rank_fn ref_rank;
+op_impute_fn ref_impute;
 
 static inline const num *rd(const real *p)
 {

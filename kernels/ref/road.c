@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "random.h"
+#include "draw.h"
 
 /* Fields have a border of one pixel of zeros, so that every pixel has 8 neighbours. */
 static size_t padded(int side)
@@ -125,14 +125,6 @@ static int solve(struct fields *f, double tolerance, int most, double *residual)
     return most;
 }
 
-/* Six numbers a pixel pair would do; one key a pixel and two pairs of normals are simpler. */
-static double noise_of(const struct road *in, size_t pixel, int channel)
-{
-    double pair[2];
-    normal_pair(rng_mix(in->seed) ^ (4 * (uint64_t)pixel + (uint64_t)channel / 2), pair);
-    return in->noise * pair[channel % 2];
-}
-
 static void write_channel(const struct fields *f, const struct road *in, int channel, float *out)
 {
     for (int y = 0; y < in->side; y++)
@@ -141,7 +133,7 @@ static void write_channel(const struct fields *f, const struct road *in, int cha
             double known = in->rgb[3 * pixel + (size_t)channel] / 255.0;
             double v = f->hole[i] == 0 ? known : f->x[i];
             if (f->hole[i] != 0 && in->noise > 0)
-                v += noise_of(in, pixel, channel);
+                v += in->noise * draw_pixel_noise(in->seed, pixel, channel);
             out[3 * pixel + (size_t)channel] = (float)v;
         }
 }
