@@ -157,6 +157,9 @@ enum map2 {
     MAP_SILU,      /* SiLU of a: a σ(a) */
     MAP_SILU_BACK, /* b * SiLU'(a) */
     MAP_SILU_GATE, /* b * σ(a): SiLU(a) = a σ(a) with σ(a) a constant */
+    MAP_TANH,      /* tanh a */
+    MAP_TANH_BACK, /* b * tanh'(a) */
+    MAP_TANH_GATE, /* b * tanh(a) / a, 1 at 0: tanh(a) = a (tanh(a) / a), the ratio a constant */
     MAP_POSITIVE,  /* max(a, 0) */
     MAP_NEGATIVE,  /* min(a, 0) */
     MAP_COPY,      /* a */

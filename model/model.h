@@ -39,6 +39,7 @@ struct geometry {
     bool fc_norm;        /* ViT: the norm comes after the mean */
     bool norm_pre;       /* ViT: a norm of all tokens before the first block */
     bool head_norm;      /* ViT: norms of q and of k in every head */
+    int pre_logits;      /* ViT: width of a hidden layer before the head, tanh of it; 0: none */
     bool gated;          /* ViT: MLP = fc2(SiLU(fc1) ⊙ value) */
 };
 

@@ -43,10 +43,10 @@ class Parts:
     """tokens: [(tensor [k, D])] before the patches; pos for all tokens [L, D]; blocks: dicts of (weight, bias)."""
 
     def __init__(self, proj, others, pos, blocks, norm, head, readout, eps=1e-6, fc_norm=False, head_dist=None,
-                 norm_pre=None):
+                 norm_pre=None, pre=None):
         self.proj, self.others, self.pos, self.blocks, self.norm = proj, others, pos, blocks, norm
         self.head, self.head_dist, self.readout, self.eps, self.fc_norm = head, head_dist, readout, eps, fc_norm
-        self.norm_pre = norm_pre
+        self.norm_pre, self.pre = norm_pre, pre
 
     def weights(self, length):
         """Read-out weights over the tokens."""
@@ -105,7 +105,7 @@ def forward(m, x, keep, rules):
     keep["x"], p = x, len(m.others)
     if m.fc_norm:
         keep["pooled"] = rules.norm(x[:, p:].mean(1), *m.norm, m.eps)
-        return rules.linear(keep["pooled"], *m.head, "head")
+        return classify(m, keep, rules)
     x = keep["norm"] = rules.norm(x, *m.norm, m.eps)
     if m.readout == "token":
         keep["pooled"] = x[:, 0]
@@ -116,7 +116,14 @@ def forward(m, x, keep, rules):
     else:
         keep["halves"] = rules.linear(x[:, 0], *m.head, "head"), rules.linear(x[:, 1], *m.head_dist, "head")
         return sum(keep["halves"]) / 2
-    return rules.linear(keep["pooled"], *m.head, "head")
+    return classify(m, keep, rules)
+
+
+def classify(m, keep, rules):
+    if m.pre is None:
+        return rules.linear(keep["pooled"], *m.head, "head")
+    keep["hidden"] = rules.tanh(rules.linear(keep["pooled"], *m.pre, "head"))
+    return rules.linear(keep["hidden"], *m.head, "head")
 
 
 def mean_rule(R, x):
@@ -133,7 +140,10 @@ def relevance_on_top(m, keep, onehot, orig):
         R[:, 0] = lrp.linear(ra, x[:, 0], m.head[0], orig)
         R[:, 1] = lrp.linear(rb, x[:, 1], m.head_dist[0], orig)
         return R
-    r = lrp.linear(onehot, keep["pooled"].detach(), m.head[0], orig)
+    r = onehot
+    if m.pre is not None:
+        r = lrp.linear(r, keep["hidden"].detach(), m.head[0], orig)
+    r = lrp.linear(r, keep["pooled"].detach(), (m.head if m.pre is None else m.pre)[0], orig)
     if m.readout == "token":
         R[:, 0] = r
     else:
@@ -346,10 +356,10 @@ def hf_model(kind, readout, **more):
     return m, parts, lambda x: m(pixel_values=x).logits, 32
 
 
-def torchvision_model():
+def torchvision_model(**more):
     from torchvision.models.vision_transformer import VisionTransformer
     m = VisionTransformer(image_size=32, patch_size=8, num_layers=DEPTH, num_heads=HEADS, hidden_dim=WIDTH, mlp_dim=MLP,
-                          num_classes=CLASSES)
+                          num_classes=CLASSES, **more)
 
     def parts():
         blocks = [{"norm1": pair(b.ln_1), "norm2": pair(b.ln_2),
@@ -357,7 +367,7 @@ def torchvision_model():
                    "attn.proj": pair(b.self_attention.out_proj), "mlp.fc1": pair(b.mlp[0]), "mlp.fc2": pair(b.mlp[3])}
                   for b in m.encoder.layers]
         return Parts(pair(m.conv_proj), m.class_token[0], m.encoder.pos_embedding[0], blocks, pair(m.encoder.ln),
-                     pair(m.heads.head), "token")
+                     pair(m.heads.head), "token", pre=pair(m.heads.pre_logits) if more else None)
 
     return m, parts, m, 32
 
@@ -386,6 +396,7 @@ FAMILIES = {
     "timm_all_gap": lambda: timm_model("mean", clip=True, swiglu=True, qk_norm=True, class_token=False, global_pool="avg",
                                        fc_norm=False),
     "mae_probe": mae_probe,
+    "torchvision_pre_logits": lambda: torchvision_model(representation_size=20),
 }
 
 

@@ -52,6 +52,9 @@ class Plain:
     def gelu(self, h):
         return h * 0.5 * (1 + torch.erf(h / 2 ** 0.5))
 
+    def tanh(self, h):
+        return torch.tanh(h)
+
     def attend(self, q, k, v, scale):
         probs = (q @ k.transpose(-1, -2) * scale).softmax(-1)
         return probs, probs @ v
@@ -72,6 +75,9 @@ class Libra(Plain):
 
     def gelu(self, h):
         return h * (0.5 * (1 + torch.erf(h / 2 ** 0.5))).detach()
+
+    def tanh(self, h):
+        return h * (torch.tanh(h) / h).detach()
 
     def attend(self, q, k, v, scale):
         probs = (q @ k.transpose(-1, -2) * scale).softmax(-1).detach().requires_grad_()

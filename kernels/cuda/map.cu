@@ -26,6 +26,12 @@ template <typename T> static __device__ __forceinline__ T map2_at(enum map2 f, T
         return b * silu_slope(a, false);
     case MAP_SILU_GATE:
         return b * sigmoid(a);
+    case MAP_TANH:
+        return tanh(a);
+    case MAP_TANH_BACK:
+        return b / (cosh(a) * cosh(a));
+    case MAP_TANH_GATE:
+        return a == T(0) ? b : b * (tanh(a) / a);
     case MAP_POSITIVE:
         return fmax(a, T(0));
     case MAP_NEGATIVE:

@@ -144,6 +144,12 @@ static double map2_at(enum map2 f, double a, double b)
         return b * silu_slope(a, false);
     case MAP_SILU_GATE:
         return b * sigmoid(a);
+    case MAP_TANH:
+        return tanh(a);
+    case MAP_TANH_BACK:
+        return b / (cosh(a) * cosh(a));
+    case MAP_TANH_GATE:
+        return a == 0 ? b : b * tanh(a) / a;
     case MAP_POSITIVE:
         return fmax(a, 0);
     case MAP_NEGATIVE:

@@ -31,7 +31,6 @@ static const struct family {
     { "conv_stem.weight", NULL, "an EfficientNet or MobileNet" },
     { "visual.transformer.resblocks", NULL, "a CLIP model (two towers, no class head)" },
     { "vision_model.embeddings", NULL, "a CLIP or SigLIP model (Hugging Face names)" },
-    { "pre_logits.fc", NULL, "a ViT with a hidden layer before its head (pre_logits)" },
     { "decoder_embed.weight", NULL, "an MAE before fine-tuning (encoder, decoder, no class head)" },
 };
 

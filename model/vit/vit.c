@@ -84,6 +84,7 @@ static void unbind(void *weights, struct backend *be)
     be->free(be, w->norm_b);
     unbind_linear(&w->head, be);
     unbind_linear(&w->head_dist, be);
+    unbind_linear(&w->pre, be);
     be->free(be, w->read);
     be->free(be, w->mean);
     be->free(be, w->share);
@@ -107,6 +108,8 @@ static void *bind(const struct model *m, struct backend *be, unsigned uses)
     ok = ok && bind_linear(&w->head, m, be, uses, "head") && vit_read_bind(w, &m->geo, be);
     if (m->geo.readout == READ_TWO_HEADS)
         ok = ok && bind_linear(&w->head_dist, m, be, uses, "head_dist");
+    if (m->geo.pre_logits > 0)
+        ok = ok && bind_linear(&w->pre, m, be, uses, "pre_logits.fc");
     if (ok && w->norm_w && w->norm_b)
         return w;
     unbind(w, be);
@@ -119,7 +122,7 @@ void vit_acts_layout(const struct geometry *g, const struct backend *be, int n, 
                      struct bump *b, struct vit_acts *a)
 {
     size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
-    bool narrow = be->narrow && !explained && !g->gated && !g->head_norm;
+    bool narrow = be->narrow && !explained && !g->gated && !g->head_norm && g->pre_logits == 0;
     size_t passing = be_size(be, narrow); /* of what goes from one operation to the next */
     size_t mlp = (size_t)g->mlp, len = (size_t)g->tokens;
     *a = (struct vit_acts){ .narrow = narrow };
@@ -350,7 +353,7 @@ static const struct stem *stem_of(const void *weights)
 
 struct vit_ws {
     struct vit_acts acts;
-    struct vit_read read; /* where more than one token is read */
+    struct vit_read read; /* where more than one token is read, or there is a hidden layer */
 };
 
 static void layout(const struct geometry *g, const struct backend *be, int n, struct bump *b,
@@ -358,7 +361,7 @@ static void layout(const struct geometry *g, const struct backend *be, int n, st
 {
     struct vit_ws *v = ws;
     vit_acts_layout(g, be, n, false, b, &v->acts);
-    if (!vit_reads_token(g))
+    if (!vit_reads_token(g) || g->pre_logits > 0)
         vit_read_layout(g, be, n, false, b, &v->read);
 }
 
@@ -373,7 +376,7 @@ static void forward(const struct geometry *g, struct backend *be, const void *we
         a->cls_only = vit_reads_token(g) && i == g->depth - 1 && !a->narrow;
         vit_block_forward(g, be, &w->block[i], a, n, tokens);
     }
-    if (!vit_reads_token(g))
+    if (!vit_reads_token(g) || g->pre_logits > 0)
         vit_read_forward(g, be, w, n, tokens, &v->read, logits);
     else if (a->narrow)
         head_narrow(g, be, w, a, n, tokens, logits);

@@ -32,6 +32,7 @@ struct vit_weights {
     real *norm_w, *norm_b;   /* [D] */
     struct vit_linear head;
     struct vit_linear head_dist; /* of READ_TWO_HEADS */
+    struct vit_linear pre;       /* with geometry.pre_logits: [D', D], before the head */
     real *read, *mean, *share;   /* vit_read.h; NULL where one token is read */
 };
 
@@ -84,7 +85,8 @@ void vit_block_record(const struct geometry *, struct backend *, const struct vi
 /* The norm after the last block, of `rows` rows. */
 void vit_final_norm(const struct geometry *, struct backend *, const struct vit_weights *, int rows,
                     const real *x, real *y);
-/* CLS rows x [n, D] -> logits [n, classes]; normed [n, D]: what the norm gave. */
+/* CLS rows x [n, D] -> logits [n, classes], without a hidden layer; normed [n, D]: what the norm
+ * gave. */
 void vit_head(const struct geometry *, struct backend *, const struct vit_weights *, int n,
               const real *x, real *normed, real *logits);
 

@@ -66,6 +66,23 @@ static enum status read_others(const struct checkpoint *ck, struct geometry *g, 
 
 /* ---- what meets the head ---- */
 
+/* The hidden layer before the head, and the width of what meets it or, without one, the head. */
+static enum status read_pre_logits(const struct checkpoint *ck, const struct tensor **head,
+                                   struct geometry *g, struct error *err)
+{
+    if (checkpoint_find(ck, "pre_logits.fc.weight") == NULL)
+        return OK;
+    if (checkpoint_find(ck, "head_dist.weight") != NULL)
+        return fail(
+            err, E_DATA,
+            "%s: a ViT with a hidden layer before its head ('pre_logits.fc.weight') and two "
+            "heads ('head_dist.weight'), which is not supported: one of the two is",
+            ck->path);
+    TRY(need_tensor(ck, "pre_logits.fc.weight", 2, head, err));
+    g->pre_logits = (int)(*head)->shape[0];
+    return OK;
+}
+
 static enum status told_readout(const struct checkpoint *ck, const struct tensor *head,
                                 struct geometry *g, struct error *err)
 {
@@ -192,6 +209,7 @@ enum status vit_read_geometry(const struct checkpoint *ck, const struct model_op
     TRY(refuse_tower(ck, g, err));
     TRY(read_heads(ck, o, g, err));
     TRY(read_others(ck, g, err));
+    TRY(read_pre_logits(ck, &head, g, err));
     TRY(told_readout(ck, head, g, err));
     TRY(wanted_readout(ck, o->pool, g, err));
     if (o->eps > 0)
@@ -258,7 +276,10 @@ void vit_list_tensors(const struct geometry *g, struct tensor_list *t)
         list_block(g, t, i);
     tensor_list_add(t, d, 0, 0, 0, "%s.weight", vit_final_norm_name(g));
     tensor_list_add(t, d, 0, 0, 0, "%s.bias", vit_final_norm_name(g));
-    list_linear(t, g->classes, g->readout == READ_TOKEN_AND_MEAN ? 2 * d : d, "head");
+    int64_t seen = g->readout == READ_TOKEN_AND_MEAN ? 2 * d : d;
+    if (g->pre_logits > 0)
+        list_linear(t, g->pre_logits, seen, "pre_logits.fc");
+    list_linear(t, g->classes, g->pre_logits > 0 ? g->pre_logits : seen, "head");
     if (g->readout == READ_TWO_HEADS)
         list_linear(t, g->classes, d, "head_dist");
 }
@@ -294,7 +315,8 @@ void vit_describe(const struct geometry *g, bool all, char *text, size_t size)
 {
     snprintf(text, size, "%d heads", g->heads);
     if (all)
-        snprintf(text, size, "%d heads, MLP %d%s%s%s", g->heads, g->mlp, g->gated ? ", gated" : "",
-                 g->head_norm ? ", norms of q and k" : "",
-                 g->norm_pre ? ", a norm before the blocks" : "");
+        snprintf(text, size, "%d heads, MLP %d%s%s%s%s", g->heads, g->mlp,
+                 g->gated ? ", gated" : "", g->head_norm ? ", norms of q and k" : "",
+                 g->norm_pre ? ", a norm before the blocks" : "",
+                 g->pre_logits > 0 ? ", a hidden layer before the head" : "");
 }

@@ -47,6 +47,7 @@ static const struct rule top_rules[] = {
     { "conv_proj.", "patch_embed.proj." },
     { "encoder.ln.", "norm." },
     { "heads.head.", "head." },
+    { "heads.pre_logits.", "pre_logits.fc." },
     /* DINOv2 */
     { "register_tokens", "reg_token" },
     { "mask_token", NULL },

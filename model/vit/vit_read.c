@@ -13,6 +13,12 @@ void vit_read_layout(const struct geometry *g, const struct backend *be, int n, 
     *r = (struct vit_read){ 0 };
     r->normed = bump_take(b, one ? images * d : tokens, size);
     r->g_pooled = back ? bump_take(b, 2 * images * d, size) : NULL;
+    if (g->pre_logits > 0) {
+        size_t hidden = images * (size_t)g->pre_logits;
+        r->pre = bump_take(b, hidden, size);
+        r->hidden = bump_take(b, hidden, size);
+        r->g_hidden = back ? bump_take(b, hidden, size) : NULL;
+    }
     if (one)
         return;
     r->g_share = back ? bump_take(b, images, size) : NULL;
@@ -105,19 +111,34 @@ static void head_at(const struct geometry *g, struct backend *be, const struct v
 
 /* ---- forward ---- */
 
+/* The head, and what hidden layer stands before it, of x without gaps [n, in]. */
+static void head_forward(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                         int n, const real *x, const struct vit_read *r, real *logits)
+{
+    size_t in = (size_t)(g->width * vit_read_width(g)), hidden = (size_t)g->pre_logits;
+    if (hidden > 0) {
+        run_linear(be, w->pre.w, w->pre.b, n, x, in, r->pre, hidden);
+        run_map2(be, MAP_TANH, r->pre, NULL, r->hidden, (size_t)n * hidden, 1.0);
+        x = r->hidden;
+        in = hidden;
+    }
+    run_linear(be, w->head.w, w->head.b, n, x, in, logits, (size_t)g->classes);
+}
+
 void vit_read_forward(const struct geometry *g, struct backend *be, const struct vit_weights *w,
                       int n, const real *x, const struct vit_read *r, real *logits)
 {
     int k = vit_read_width(g), rows = n * g->tokens;
-    size_t d = (size_t)g->width, classes = (size_t)n * (size_t)g->classes;
+    size_t classes = (size_t)n * (size_t)g->classes;
     if (vit_reads_token(g)) {
-        vit_head(g, be, w, n, x, r->normed, logits);
+        vit_final_norm(g, be, w, n, x, r->normed);
+        head_forward(g, be, w, n, r->normed, r, logits);
         return;
     }
     if (g->fc_norm) {
         over_tokens(g, be, n, 1, w->read, x, r->pooled);
         vit_final_norm(g, be, w, n, r->pooled, r->normed);
-        run_linear(be, w->head.w, w->head.b, n, r->normed, d, logits, (size_t)g->classes);
+        head_forward(g, be, w, n, r->normed, r, logits);
         return;
     }
     vit_final_norm(g, be, w, rows, x, r->normed);
@@ -128,7 +149,7 @@ void vit_read_forward(const struct geometry *g, struct backend *be, const struct
         return;
     }
     over_tokens(g, be, n, k, w->read, r->normed, r->pooled);
-    run_linear(be, w->head.w, w->head.b, n, r->pooled, (size_t)k * d, logits, (size_t)g->classes);
+    head_forward(g, be, w, n, r->pooled, r, logits);
 }
 
 /* ---- gradient ---- */
@@ -193,13 +214,33 @@ static struct vit_io head_io(const struct geometry *g, int n, const real *x, con
     return (struct vit_io){ n, (size_t)(g->width * vit_read_width(g)), (size_t)g->classes, x, y };
 }
 
+/* Under other rules than the gradient's, tanh(h) = h (tanh(h) / h) with the ratio a constant. x [n,
+ * in]: what head_forward took. */
+static void head_back(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                      const struct vit_back_rules *rules, int n, const real *x,
+                      const struct vit_read *r, const real *logits, const real *onehot,
+                      struct vit_bias bias, real *gx)
+{
+    size_t hidden = (size_t)g->pre_logits;
+    struct vit_io io = head_io(g, n, x, logits);
+    if (hidden == 0) {
+        vit_linear_back(be, rules, &w->head, rules->gamma, &io, bias, onehot, gx);
+        return;
+    }
+    const struct vit_io top = { n, hidden, io.out, r->hidden, logits };
+    const struct vit_io pre = { n, io.in, hidden, x, r->pre };
+    vit_linear_back(be, rules, &w->head, rules->gamma, &top, bias, onehot, r->g_hidden);
+    run_map2(be, rules->gelu_gate ? MAP_TANH_GATE : MAP_TANH_BACK, r->pre, r->g_hidden, r->g_hidden,
+             (size_t)n * hidden, 1.0);
+    vit_linear_back(be, rules, &w->pre, rules->gamma, &pre, bias, r->g_hidden, gx);
+}
+
 static void token_back(const struct geometry *g, struct backend *be, const struct vit_weights *w,
                        const struct vit_back_rules *rules, int n, const real *x,
                        const struct vit_read *r, const real *logits, const real *onehot, real *gx)
 {
-    const struct vit_io io = head_io(g, n, r->normed, logits);
     const struct vit_bias bias = bias_at(g, be, rules, g->cls_at);
-    vit_linear_back(be, rules, &w->head, rules->gamma, &io, bias, onehot, r->g_pooled);
+    head_back(g, be, w, rules, n, r->normed, r, logits, onehot, bias, r->g_pooled);
     vit_add_bias(be, bias, n, g->width, r->g_pooled, w->norm_b, 1);
     vit_norm_back(g, be, rules, n, x, w->norm_w, r->g_pooled, false, gx);
 }
@@ -237,9 +278,9 @@ void vit_read_back(const struct geometry *g, struct backend *be, const struct vi
         two_heads_back(g, be, w, rules, n, x, r, onehot, gx);
         return;
     }
-    const struct vit_io io = head_io(g, n, g->fc_norm ? r->normed : r->pooled, logits);
     const struct vit_bias bias = bias_of_mean(be, rules, n, x, r);
-    vit_linear_back(be, rules, &w->head, rules->gamma, &io, bias, onehot, r->g_pooled);
+    head_back(g, be, w, rules, n, g->fc_norm ? r->normed : r->pooled, r, logits, onehot, bias,
+              r->g_pooled);
     if (g->fc_norm) {
         real *inner = be_at(be, r->g_pooled, (size_t)n * (size_t)g->width); /* is free */
         vit_add_bias(be, bias, n, g->width, r->g_pooled, w->norm_b, 1);
@@ -287,6 +328,23 @@ static void lrp_two_heads(const struct geometry *g, struct backend *be, const st
     }
 }
 
+/* tanh passes relevance on. */
+static void head_lrp(const struct geometry *g, struct backend *be, const struct vit_weights *w,
+                     const struct vit_lrp *s, int n, const real *x, const struct vit_read *r,
+                     const real *logits, const real *onehot, real *out)
+{
+    size_t hidden = (size_t)g->pre_logits;
+    struct vit_io io = head_io(g, n, x, logits);
+    if (hidden == 0) {
+        vit_linear_lrp(be, s, &w->head, &io, onehot, out);
+        return;
+    }
+    const struct vit_io top = { n, hidden, io.out, r->hidden, logits };
+    const struct vit_io pre = { n, io.in, hidden, x, r->pre };
+    vit_linear_lrp(be, s, &w->head, &top, onehot, r->g_hidden);
+    vit_linear_lrp(be, s, &w->pre, &pre, r->g_hidden, out);
+}
+
 void vit_read_lrp(const struct geometry *g, struct backend *be, const struct vit_weights *w,
                   const struct vit_lrp *s, int n, const real *x, const struct vit_read *r,
                   const real *logits, const real *onehot, real *out)
@@ -297,12 +355,12 @@ void vit_read_lrp(const struct geometry *g, struct backend *be, const struct vit
         return;
     }
     bool pooled = !vit_reads_token(g) && !g->fc_norm;
-    const struct vit_io io = head_io(g, n, pooled ? r->pooled : r->normed, logits);
+    const real *seen = pooled ? r->pooled : r->normed;
     if (vit_reads_token(g)) {
-        vit_linear_lrp(be, s, &w->head, &io, onehot, out);
+        head_lrp(g, be, w, s, n, seen, r, logits, onehot, out);
         return;
     }
-    vit_linear_lrp(be, s, &w->head, &io, onehot, r->g_tokens);
+    head_lrp(g, be, w, s, n, seen, r, logits, onehot, r->g_tokens);
     int k = vit_read_width(g);
     for (size_t i = 0; i < (size_t)n; i++) /* the mean's part [n, D], behind that of the token */
         run_copy(be, be_at(be, r->g_tokens, (i * (size_t)k + (size_t)k - 1) * d),

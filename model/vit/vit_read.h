@@ -9,9 +9,11 @@ struct vit_read {  /* for n images */
     real *normed;  /* [n, L, D] what the norm gave (of one token: [n, D]); of fc_norm [n, D] */
     real *pooled;  /* [n, 2, D] tokens read out, before the head or fc_norm; NULL of one token */
     real *half[2]; /* [n, classes] of two heads: the logits of each */
+    real *pre, *hidden; /* [n, D'] before the head, and tanh of it; NULL without a hidden layer */
     /* scratch of the way back, where it is asked for: */
     real *g_tokens; /* [n, L, D] */
     real *g_pooled; /* [n, 2, D] */
+    real *g_hidden; /* [n, D'] */
     real *g_share;  /* [n] what a bias takes that belongs to no one token */
     real *g_logits; /* [2, n, classes] */
 };
@@ -28,10 +30,13 @@ static inline int vit_read_width(const struct geometry *g)
     return g->readout == READ_TOKEN_AND_MEAN ? 2 : 1;
 }
 
-/* Of an image, a head's input and `times` its output. */
+/* Of an image, a head's input and `times` its output; with a hidden layer the larger of both. */
 static inline size_t vit_head_values(const struct geometry *g, size_t times)
 {
-    return (size_t)g->width * (size_t)vit_read_width(g) + times * (size_t)g->classes;
+    size_t in = (size_t)g->width * (size_t)vit_read_width(g), out = (size_t)g->classes;
+    size_t hidden = (size_t)g->pre_logits;
+    size_t lower = in + times * hidden, upper = hidden + times * out;
+    return hidden == 0 ? in + times * out : lower > upper ? lower : upper;
 }
 
 void vit_read_layout(const struct geometry *, const struct backend *, int n, bool back,

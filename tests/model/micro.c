@@ -31,6 +31,7 @@ struct checkpoint *micro_checkpoint(const struct micro *m)
                                 .dist = m->dist,
                                 .registers = m->registers,
                                 .neck = m->neck,
+                                .pre_logits = m->pre_logits,
                                 .fc_norm = m->fc_norm,
                                 .norm_pre = m->norm_pre,
                                 .head_norm = m->head_norm,

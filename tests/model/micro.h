@@ -11,7 +11,7 @@ struct micro {
     int heads, mlp;               /* ViT */
     /* of the families; all zero: one CLS token, which the head reads */
     enum readout readout;
-    int dist, registers, neck;
+    int dist, registers, neck, pre_logits;
     bool no_cls, fc_norm, norm_pre, head_norm, gated, undivided, layer_norm;
 };
 

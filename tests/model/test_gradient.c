@@ -284,6 +284,8 @@ static void test_families(void **state)
         { .readout = READ_MEAN, .fc_norm = true, .registers = 2 },
         { .readout = READ_TOKEN_AND_MEAN, .registers = 1 },
         { .gated = true },
+        { .pre_logits = 7 },
+        { .pre_logits = 30, .readout = READ_MEAN, .fc_norm = true },
         { .head_norm = true },
         { .readout = READ_MEAN, .no_cls = true, .gated = true, .head_norm = true },
     };

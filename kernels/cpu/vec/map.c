@@ -1,10 +1,32 @@
 /* Elementwise functions. */
+#include <math.h>
+
 #include "family.h"
 #include "ratio.h"
 #include "verf.h"
 
 /* Elements that one thread takes at a time. */
 enum { CHUNK = 8192 };
+
+static double tanh_slope(double x)
+{
+    return 1 / (cosh(x) * cosh(x));
+}
+
+static double tanh_ratio(double x)
+{
+    return x == 0 ? 1 : tanh(x) / x;
+}
+
+/* Lane by lane: of what stands before a head alone. */
+INLINE vec each(vec a, double (*f)(double))
+{
+    scalar part[VN];
+    v_store_part(part, a, VN);
+    for (int i = 0; i < VN; i++)
+        part[i] = (scalar)f((double)part[i]);
+    return v_load_part(part, VN);
+}
 
 INLINE vec apply(enum map2 f, vec a, vec b)
 {
@@ -29,6 +51,12 @@ INLINE vec apply(enum map2 f, vec a, vec b)
         return b * v_silu_slope(a);
     case MAP_SILU_GATE:
         return b * v_sigmoid(a);
+    case MAP_TANH:
+        return each(a, tanh);
+    case MAP_TANH_BACK:
+        return b * each(a, tanh_slope);
+    case MAP_TANH_GATE:
+        return b * each(a, tanh_ratio);
     case MAP_POSITIVE:
         return v_max(a, v_set(0));
     case MAP_NEGATIVE:
@@ -74,6 +102,9 @@ static void map2(struct backend *be, const struct map2_args *m)
             CASE(MAP_SILU)
             CASE(MAP_SILU_BACK)
             CASE(MAP_SILU_GATE)
+            CASE(MAP_TANH)
+            CASE(MAP_TANH_BACK)
+            CASE(MAP_TANH_GATE)
             CASE(MAP_POSITIVE)
             CASE(MAP_NEGATIVE)
             CASE(MAP_COPY)
