@@ -62,7 +62,7 @@ static void put_title(FILE *f, const char *what)
     fputs("set title ", f);
     gnuplot_quote(f, "Operations of a forward pass");
     fputs(".\"\\n\".", f);
-    gnuplot_quote(f, from);
+    gnuplot_text(f, from);
     fputc('\n', f);
 }
 

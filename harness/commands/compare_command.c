@@ -215,7 +215,11 @@ static enum status compare_files(const struct options *o, const struct result *c
 {
     struct comparison c;
     TRY(compare_results(r[0], r[1], o->tolerance, &c, err));
-    printf("A: %s\nB: %s\n", r[0]->path, r[1]->path);
+    for (int i = 0; i < 2; i++) {
+        const char *doubt = r[i]->attribute[ATTR_DOUBT];
+        printf("%c: %s%s%s\n", "AB"[i], r[i] -> path, doubt[0] != '\0' ? ": DOUBTFUL: " : "",
+               doubt);
+    }
     print_provenance(r[0], r[1], c.lonelies > 0);
     for (size_t i = 0; i < c.lonelies; i++)
         printf("- %s\n", c.lonely[i]);

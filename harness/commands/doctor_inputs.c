@@ -8,9 +8,6 @@
 #include "subset.h"
 #include "task.h"
 
-/* What the published accuracies are of. */
-enum { IMAGENET_CLASSES = 1000 };
-
 static const struct published_entry *find_published(const struct published *p, const char *kind,
                                                     const char *name)
 {
@@ -163,15 +160,13 @@ static void compare_accuracy(struct sampling *s)
     const struct plan *p = d->plan;
     const struct engine_info *info = &p->engine->info;
     char doubt[400], published[64] = "nothing was published for this model and data set";
-    double expected = NAN;
     if (s->counts.images == 0)
         return;
-    bool imagenet =
-        strncmp(p->data->kind->name, "imagenet", 8) == 0 && info->classes == IMAGENET_CLASSES;
-    if (imagenet && info->weights.how != WEIGHTS_UNKNOWN && info->weights.published.top1 > 0) {
-        expected = info->weights.published.top1;
+    const bool known = info->weights.how != WEIGHTS_UNKNOWN;
+    double expected =
+        published_top1(known ? &info->weights.published : NULL, p->data->kind->name, true);
+    if (!isnan(expected))
         snprintf(published, sizeof published, "published: %.1f %%", expected);
-    }
     s->counts.classes = info->classes;
     bool doubtful = accuracy_doubt(&s->counts, expected, doubt, sizeof doubt);
     d->doubtful = d->doubtful || doubtful;

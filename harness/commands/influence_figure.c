@@ -119,7 +119,7 @@ static void put_title(FILE *f, const struct influence *s)
              p->engine->info.name, g->depth, g->width, p->data->kind->name,
              preprocess_names[p->v->data.preprocess], s->images);
     fputs("set title ", f);
-    gnuplot_quote(f, title);
+    gnuplot_text(f, title);
     fputs(" noenhanced\n", f);
 }
 

@@ -82,6 +82,8 @@ static void header(struct grid *g, bool csv)
     grid_cell(g, "curve");
     for (int a = 0; a < AUC_CONVENTIONS; a++)
         grid_cell(g, "%s", auc_names[a]);
+    if (csv)
+        grid_cell(g, "doubt");
 }
 
 static void score_cell(struct grid *g, double score, bool csv)
@@ -114,6 +116,8 @@ static void rows(struct grid *g, const struct result *r, const uint8_t *use, boo
             grid_cell(g, "%s", curve_names[k]);
             for (int a = 0; a < AUC_CONVENTIONS; a++)
                 score_cell(g, score[k][a], csv);
+            if (csv)
+                grid_cell(g, "%s", r->attribute[ATTR_DOUBT]);
         }
     }
 }
@@ -122,7 +126,9 @@ static void print_subject(const struct result *r, size_t images, const char *wha
 {
     char subject[RESULT_TITLE_SIZE];
     result_title(r, subject, sizeof subject);
-    printf("\n%s: %s, %s, n = %zu\n\n", r->path, subject, what, images);
+    const char *doubt = r->attribute[ATTR_DOUBT];
+    printf("\n%s: %s, %s, n = %zu%s%s%s\n\n", r->path, subject, what, images,
+           doubt[0] != '\0' ? " (DOUBTFUL: " : "", doubt, doubt[0] != '\0' ? ")" : "");
 }
 
 static enum status print_curves(const struct result *r, bool csv, bool first, struct error *err)
@@ -134,7 +140,7 @@ static enum status print_curves(const struct result *r, bool csv, bool first, st
         return fail(err, E_NOMEM, "%s: no memory to score it", r->path);
     for (size_t i = 0; i < r->images; i++)
         images += use[i] = r->status[i] == 0 && r->label[i] >= 0;
-    grid_begin(&g, csv ? "lllllrrrr" : "llllrrrr");
+    grid_begin(&g, csv ? "lllllrrrrl" : "llllrrrr");
     if (!csv || first)
         header(&g, csv);
     rows(&g, r, use, csv);
@@ -200,6 +206,7 @@ static void threshold_line(struct grid *g, const struct result *r, const struct 
     grid_cell(g, "%s", name);
     score_cell(g, counts_accuracy(c), true);
     score_cell(g, counts_miou(c), true);
+    grid_cell(g, "%s", r->attribute[ATTR_DOUBT]);
 }
 
 static void threshold_lines(struct grid *g, const struct result *r, const struct threshold_table *t)
@@ -251,9 +258,9 @@ static enum status print_thresholds(const struct result *r, bool csv, bool first
         good = print_grid(&g, grid_markdown);
     }
     if (csv) {
-        grid_begin(&g, "llllrr");
-        static const char *const names[] = { "file",      "method",         "class",
-                                             "threshold", "pixel_accuracy", "miou" };
+        grid_begin(&g, "llllrrl");
+        static const char *const names[] = { "file",           "method", "class", "threshold",
+                                             "pixel_accuracy", "miou",   "doubt" };
         for (size_t k = 0; first && k < sizeof names / sizeof *names; k++)
             grid_cell(&g, "%s", names[k]);
         threshold_lines(&g, r, &t);
@@ -274,6 +281,8 @@ static void located_cells(struct grid *g, const struct result *r, const struct l
     grid_cell(g, "%s", row->agnostic && !csv ? "both" : explained_names[explained]);
     for (int s = 0; s < LOCATED_SCORES; s++)
         score_cell(g, 100 * row->mean[s], csv);
+    if (csv)
+        grid_cell(g, "%s", r->attribute[ATTR_DOUBT]);
 }
 
 /* Pointing game, top-k, mass, rank, AUC-ROC; and how concentrated the maps are. */
@@ -282,7 +291,7 @@ static enum status print_located(const struct result *r, bool csv, bool first, s
     struct located_table t;
     struct grid g;
     TRY(located_build(r, &t, err));
-    grid_begin(&g, csv ? "lllrrrrrrrr" : "llrrrrrrrr");
+    grid_begin(&g, csv ? "lllrrrrrrrrl" : "llrrrrrrrr");
     if (csv && first)
         grid_cell(&g, "file");
     if (!csv || first) {
@@ -291,6 +300,8 @@ static enum status print_located(const struct result *r, bool csv, bool first, s
         for (int s = 0; s < LOCATED_SCORES; s++)
             grid_cell(&g, "%s", located_names[s]);
     }
+    if (csv && first)
+        grid_cell(&g, "doubt");
     for (size_t i = 0; i < t.rows; i++)
         for (int c = 0; c < EXPLAINED_CLASSES; c++)
             if (t.row[i].explained == (enum explained)c || (csv && t.row[i].agnostic))

@@ -9,6 +9,7 @@
 #include "accuracy.h"
 #include "log.h"
 #include "progress.h"
+#include "published.h"
 #include "run_found.h"
 #include "runner.h"
 #include "stop.h"
@@ -55,7 +56,11 @@ static void look_at_accuracy(struct run *r, size_t count)
     const struct accuracy_counts c =
         accuracy_count(records_i32(k, label, 0), records_i32(k, top1, 0), records_u8(k, status, 0),
                        count, r->plan->engine->info.classes);
-    if (accuracy_doubt(&c, NAN, doubt, sizeof doubt))
+    const struct plan *p = r->plan;
+    const struct engine_weights *w = &p->engine->info.weights;
+    double expected = published_top1(w->how == WEIGHTS_UNKNOWN ? NULL : &w->published,
+                                     p->data->kind->name, p->v->data.preprocess == PREPROCESS_EVAL);
+    if (accuracy_doubt(&c, expected, doubt, sizeof doubt))
         log_warn("%s: after the first shard: %s", r->plan->v->run.name, doubt);
 }
 

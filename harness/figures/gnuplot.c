@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "quote.h"
+
 const char *const picture_kinds[PICTURES] = { "png", "pdf", "svg" };
 
 void gnuplot_terminal(FILE *script, int kind, const char *stem, double width_cm, double height_cm)
@@ -49,6 +51,13 @@ void gnuplot_quote(FILE *script, const char *text)
         fputc(*text == '\n' ? ' ' : *text, script);
     }
     fputc('\'', script);
+}
+
+void gnuplot_text(FILE *script, const char *text)
+{
+    char *safe = quote_copy(text);
+    gnuplot_quote(script, safe != NULL ? safe : "");
+    free(safe);
 }
 
 struct line_style line_style_of(const char *method, size_t index)

@@ -13,8 +13,10 @@ extern const char *const picture_kinds[PICTURES];
 /* The terminal and output file of picture `kind`: a figure of the given size. */
 void gnuplot_terminal(FILE *script, int kind, const char *stem, double width_cm, double height_cm);
 
-/* text between single quotes, as gnuplot reads it. */
+/* A path between single quotes, as gnuplot reads it. */
 void gnuplot_quote(FILE *script, const char *text);
+/* The same of words that are shown, which a file may have had: printable (quote.h). */
+void gnuplot_text(FILE *script, const char *text);
 
 #define LOOK_NO_POINT (-1) /* a line alone; gnuplot's number for it too */
 #define LOOK_PLAIN 3       /* no hatching; gnuplot's number for a solid fill */

@@ -114,7 +114,7 @@ static void put_label(FILE *f, const struct page *p, double x, double y, double 
                       const char *how, const char *text)
 {
     fputs("set label ", f);
-    gnuplot_quote(f, text);
+    gnuplot_text(f, text);
     fprintf(f, " at screen %.5f,%.5f %s font ',%g' noenhanced\n", x / p->width, 1 - y / p->height,
             how, points * p->font);
 }

@@ -20,7 +20,7 @@ void plots_title(FILE *f, const struct figure_file *p, const char *what, size_t 
     result_title(p->run->result, subject, sizeof subject);
     snprintf(title, sizeof title, "%s: %s, protocol %s, %s class, n = %zu", what, subject,
              p->run->result->attribute[ATTR_PROTOCOL], explained_names[p->explained], images);
-    gnuplot_quote(f, title);
+    gnuplot_text(f, title);
 }
 
 /* --- perturbation curves --------------------------------------------------------------------- */
@@ -78,7 +78,7 @@ static void put_panel(FILE *f, const struct figure_file *p, enum removal d)
                      decimal(area, row->direction[d].auc.value, 1));
             fprintf(f, "using 1:2 with linespoints lc rgb '%s' dt %s pt %d lw 1.6 ps 0.8 title ",
                     look.colour, look.dash, look.point);
-            gnuplot_quote(f, legend);
+            gnuplot_text(f, legend);
         }
     if (drawn == 0)
         fputs("NaN notitle", f);

@@ -31,7 +31,7 @@ static double next_row(struct bar_legend *l, const char *text)
     double up = (double)l->rows / 2 - 0.5 - (double)l->row++;
     double y = 0.5 + up * row_height / l->height;
     fputs("set label ", l->script);
-    gnuplot_quote(l->script, text);
+    gnuplot_text(l->script, text);
     fprintf(l->script, " at screen %.4f,screen %.4f left noenhanced\n",
             legend_begin + swatch + 0.01, y);
     return y;

@@ -58,7 +58,7 @@ static void put_names(FILE *f, const struct ledger *l)
     fputs("set ytics (", f);
     for (size_t e = 0; e < l->entries; e++) {
         fputs(e ? ", " : "", f);
-        gnuplot_quote(f, l->entry[e].key);
+        gnuplot_text(f, l->entry[e].key);
         fprintf(f, " %d", -(int)e);
     }
     fputs(") scale 0 noenhanced\n", f);
@@ -101,7 +101,7 @@ static void put_panel(FILE *f, const struct ledger_plot *l, enum explained expla
                       double left, double right)
 {
     fprintf(f, "set lmargin at screen %.4f\nset rmargin at screen %.4f\nset title ", left, right);
-    gnuplot_quote(f, l->figure[k]);
+    gnuplot_text(f, l->figure[k]);
     fputc('\n', f);
     put_x_axis(f, l, explained, k);
     put_untouched(f, l, explained, k);
@@ -112,7 +112,7 @@ static void put_panel(FILE *f, const struct ledger_plot *l, enum explained expla
                 "%s$dots_%d_%zu using 1:4:2:3 with xerrorbars lc rgb '%s' pt %d ps 0.8 lw 1.2 "
                 "title ",
                 m ? ", \\\n     " : "", k, m, look.colour, look.point);
-        gnuplot_quote(f, l->method[m]);
+        gnuplot_text(f, l->method[m]);
     }
     fputc('\n', f);
 }

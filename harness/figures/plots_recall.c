@@ -45,13 +45,13 @@ static void put_recall(FILE *f, const struct figure_file *p)
                     "title ",
                     drawn++ ? ", \\\n     " : "", k, look.colour, look.dash, look.point,
                     1 + r->curve[k].levels / 8);
-            gnuplot_quote(f, legend);
+            gnuplot_text(f, legend);
         }
         snprintf(share, sizeof share, "share of the foreground (%s)",
                  decimal(number, 100 * r->foreground, 1));
         fprintf(f, ", \\\n     %.6g with lines lc rgb 'black' dt (2,2) lw 1.2 title ",
                 100 * r->foreground);
-        gnuplot_quote(f, share);
+        gnuplot_text(f, share);
         fputs("\nunset multiplot\nset output\n", f);
     }
 }

@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "quote.h"
+
 static double now(void)
 {
     struct timespec t;
@@ -49,7 +51,7 @@ static bool is_due(struct progress *p, bool at_once)
 
 static void begin_line(struct progress *p)
 {
-    fprintf(stderr, "%s%s: %zu of %zu images", p->terminal ? "\r" : "evalh: ", p->name,
+    fprintf(stderr, "%s%s: %zu of %zu images", p->terminal ? "\r" : "evalh: ", quote(p->name).text,
             p->before + p->done, p->total);
 }
 

@@ -1,6 +1,7 @@
 /* Tidy CSV: one number a line, with everything that tells which it is. Stable columns. Lines of the
  * task "ledger" hold differences from the run in column `base`; `variant` is the switch. Lines of
- * the task "models" say in column `best` whether no other model or method has a better figure. */
+ * the task "models" say in column `best` whether no other model or method has a better figure.
+ * `doubt` says why the run's numbers look wrong, where they do. */
 #include "format.h"
 #include "models.h"
 #include "score_table.h"
@@ -60,7 +61,9 @@ static void write_line(FILE *f, const struct line *l)
         csv_field(f, l->run->segmentation_comparability.variant);
     fputc(',', f);
     csv_field(f, l->base ? l->base : "");
-    fprintf(f, ",%s\n", l->best ? l->best : "");
+    fprintf(f, ",%s,", l->best ? l->best : "");
+    csv_field(f, l->run->doubt);
+    fputc('\n', f);
 }
 
 static struct figure bare(double value, struct interval ci)
@@ -333,7 +336,7 @@ static enum status write_csv(const struct report *report, FILE *f, struct error 
 {
     fputs("file,arch,dataset,protocol,task,method,class,stratum,metric,direction,removed_percent,"
           "images,"
-          "value,ci_low,ci_high,published,same_conditions,variant,base,best\n",
+          "value,ci_low,ci_high,published,same_conditions,variant,base,best,doubt\n",
           f);
     for (size_t i = 0; i < report->runs; i++) {
         write_trust(f, &report->run[i]);

@@ -246,10 +246,11 @@ static void add_run(cJSON *runs, const struct run *run, const struct score_table
     cJSON_AddItemToArray(runs, o);
     add_text(o, "file", r->path);
     for (int a = 0; a < RESULT_ATTRIBUTES; a++)
-        add_text(o, attribute_names[a], r->attribute[a]);
+        if (a != ATTR_DOUBT) /* found anew, below */
+            add_text(o, attribute_names[a], r->attribute[a]);
     cJSON_AddBoolToObject(o, "complete", r->complete);
     if (r->progress)
-        cJSON_AddStringToObject(o, "progress", r->progress);
+        add_text(o, "progress", r->progress);
     add_number(o, "seconds", r->seconds);
     add_number(o, "images", (double)r->images);
     add_number(o, "skipped", (double)run->skipped);

@@ -4,7 +4,10 @@
 #include "format.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "quote.h"
 
 /* What is not plain text in LaTeX, and the few signs beyond ASCII that the tables use. */
 static const char *const escapes[][2] = {
@@ -168,13 +171,10 @@ static void end_tables(FILE *f)
 /* Every line of it: the text of a config may have several. */
 static void comment(FILE *f, const char *text)
 {
-    for (;; text++) {
-        size_t line = strcspn(text, "\n\r");
-        fprintf(f, "%% %.*s\n", (int)line, text);
-        text += line;
-        if (*text == '\0')
-            return;
-    }
+    char *safe = quote_copy(text), *rest = safe;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+        fprintf(f, "%% %s\n", line);
+    free(safe);
 }
 
 static void heading_comment(FILE *f, int level, const char *text)

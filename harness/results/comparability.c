@@ -153,13 +153,10 @@ static void judge_data(const struct result *r, const struct published *p, const 
         add_reason(s, "preprocess = %s, not stretch", r->attribute[ATTR_PREPROCESS]);
 }
 
-/* Percentage points that the tests' own preprocessing may cost beside the published accuracy's. */
-static const double preprocessing_cost = 10;
-
 static void judge_accuracy(const struct published_entry *m, double top1, size_t labelled,
                            struct comparability *s)
 {
-    double expected = (m->top1 - preprocessing_cost) / 100, n = (double)labelled;
+    double expected = published_top1(m, "imagenet", false) / 100, n = (double)labelled;
     double chance = 3 * sqrt(expected * (1 - expected) / fmax(n, 1)); /* 3 standard errors */
     if (isnan(top1) || top1 / 100 >= expected - chance)
         return;

@@ -211,3 +211,15 @@ void published_title(const struct published_entry *entry, enum weights_known how
         snprintf(out, size, "%s, known by %s", entry->name,
                  how == WEIGHTS_BY_HASH ? "its hash" : "its file's name alone");
 }
+
+/* Percentage points that the tests' own preprocessing may cost beside the published accuracy's. */
+enum { PREPROCESSING_COST = 10 };
+
+double published_top1(const struct published_entry *known, const char *dataset_kind, bool eval)
+{
+    bool imagenet =
+        strncmp(dataset_kind, "imagenet", 8) == 0 && strcmp(dataset_kind, "imagenet_seg") != 0;
+    if (known == NULL || !imagenet || !(known->top1 > 0))
+        return NAN;
+    return known->top1 - (eval ? 0 : PREPROCESSING_COST);
+}

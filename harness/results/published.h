@@ -1,6 +1,7 @@
 /* Published figures, read from results/published/ (each file names its source). */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "status.h"
@@ -53,6 +54,11 @@ enum weights_known {
  * no hash was published; never by its shapes. `file`: a path or a name. NULL: none of them. */
 const struct published_entry *published_weights(const struct published *, const char *sha256,
                                                 const char *file, enum weights_known *how);
+
+/* Top-1 that a checkpoint reaches at least (percent), from what was published of it on ImageNet's
+ * validation images; `eval`: with the preprocessing of that figure, else with the tests' own, which
+ * may cost a tenth. NaN: nothing is known of this model on this data set. */
+double published_top1(const struct published_entry *, const char *dataset_kind, bool eval);
 
 /* What a model is, in words: "deit_small, known by its hash", or "vit, width 384, 12 layers,
  * weights unknown". `entry` and `how` as published_weights gives them. */

@@ -84,18 +84,13 @@ static size_t count_inconsistent(const struct result *r)
     return images;
 }
 
-/* Percentage points that the tests' own preprocessing may cost beside the published accuracy's. */
-enum { PREPROCESSING_COST = 10 };
-
 static void judge_accuracy(const struct result *r, const struct published_entry *model,
                            struct run *run)
 {
     const struct accuracy_counts counts =
         accuracy_count(r->label, r->predicted, r->status, r->images, r->classes);
-    double expected = NAN;
-    if (model != NULL && comparability_same_data(r, "perturbation"))
-        expected = model->top1 -
-                   (strcmp(r->attribute[ATTR_PREPROCESS], "eval") == 0 ? 0 : PREPROCESSING_COST);
+    double expected = published_top1(model, r->attribute[ATTR_DATASET],
+                                     strcmp(r->attribute[ATTR_PREPROCESS], "eval") == 0);
     accuracy_doubt(&counts, expected, run->doubt, sizeof run->doubt);
 }
 

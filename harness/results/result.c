@@ -6,10 +6,25 @@
 #include <string.h>
 
 const char *const attribute_names[RESULT_ATTRIBUTES] = {
-    "evalh_version", "git_commit",         "config",         "config_hash",         "protocol",
-    "arch",          "checkpoint_sha256",  "dataset",        "dataset_fingerprint", "preprocess",
-    "device",        "precision",          "created_utc",    "checkpoint",          "model",
-    "controls",      "worker_fingerprint", "worker_command",
+    "evalh_version",
+    "git_commit",
+    "config",
+    "config_hash",
+    "protocol",
+    "arch",
+    "checkpoint_sha256",
+    "dataset",
+    "dataset_fingerprint",
+    "preprocess",
+    "device",
+    "precision",
+    "created_utc",
+    "checkpoint",
+    "model",
+    "controls",
+    "worker_fingerprint",
+    "worker_command",
+    "doubt",
 };
 enum { REQUIRED_ATTRIBUTES = ATTR_CHECKPOINT };
 

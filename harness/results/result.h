@@ -82,6 +82,7 @@ enum result_attribute {
     ATTR_CONTROLS,           /* names of the methods that are controls, ", " between */
     ATTR_WORKER_FINGERPRINT, /* of a model in another process: what it calls itself, */
     ATTR_WORKER_COMMAND,     /* and what starts it */
+    ATTR_DOUBT,              /* what is wrong with top-1, in a sentence */
     RESULT_ATTRIBUTES
 };
 extern const char *const attribute_names[RESULT_ATTRIBUTES];

@@ -1,6 +1,8 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "plan.h"
+#include "quote.h"
 #include "runner.h"
 #include "task.h"
 
@@ -142,7 +144,7 @@ static void print_output(const struct plan *p, int ranks, FILE *to)
     fprintf(to, "\n");
 }
 
-void plan_print(const struct plan *p, int ranks, FILE *to)
+static void print_all(const struct plan *p, int ranks, FILE *to)
 {
     const struct engine_info *info = &p->engine->info;
     fprintf(to, "%s\n", p->v->run.name);
@@ -165,4 +167,18 @@ void plan_print(const struct plan *p, int ranks, FILE *to)
             info->batch, mebibytes(info->weight_bytes), mebibytes(info->workspace_bytes),
             mebibytes(info->explain_bytes));
     print_output(p, ranks, to);
+}
+
+/* Names come from files: the whole is made printable. */
+void plan_print(const struct plan *p, int ranks, FILE *to)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (f != NULL)
+        print_all(p, ranks, f);
+    char *safe = f != NULL && fclose(f) == 0 ? quote_copy(text) : NULL;
+    fputs(safe != NULL ? safe : "no memory to print the plan\n", to);
+    free(safe);
+    free(text);
 }

@@ -11,6 +11,20 @@ write_config "$work/demo.ini" vim
 grep -q DOUBTFUL "$work/stdout" && fail "the sound set: $(cat "$work/stdout")"
 demo=$(dirname "$(find "$work/demo" -path '*100x96*' -name labels.txt)")
 
+# Tables that are not for reading have it in each line; other commands at the head.
+other_tables() { # NAME TEXT
+    local command
+    for command in "report -f csv" "rescore -f csv"; do
+        "$EVALH" $command "$work/$1.h5" >"$work/csv" 2>&1
+        [ "$(grep -c "$2" "$work/csv")" -eq $(($(wc -l <"$work/csv") - 1)) ] &&
+            head -1 "$work/csv" | grep -q ',doubt$' || fail "$1: not in each line of $command"
+    done
+    for command in "rescore" "compare $work/demo.h5" "info" "report -f json" "report -f html" "report -f latex"; do
+        "$EVALH" $command "$work/$1.h5" 2>&1 | grep -qE "$2|${2//%/\\\\%}" || fail "$1: $command does not say it"
+    done
+}
+
+mark=note last="fit to run, if the accuracy above" # of doctor
 # said NAME TEXT ARGUMENT...: run and doctor say TEXT of a data set; an empty TEXT: nothing
 said() {
     local name=$1 text=$2 code=0
@@ -27,12 +41,13 @@ said() {
         grep -q "after the first shard: .*$text" "$work/stderr" || fail "$name: not after the first shard"
         [ "$(grep -c "warn.*$text" "$work/stderr")" -ge 2 ] || fail "$name: not at the end"
         grep -q "DOUBTFUL: .*$text" "$work/stdout" || fail "$name: not in the summary"
-        grep -q "note   accuracy .*$text" "$work/doctor" || fail "$name: doctor: $(cat "$work/doctor")"
-        grep -q "fit to run, if the accuracy above" "$work/doctor" || fail "$name: doctor's last line"
+        grep -q "$mark *accuracy .*$text" "$work/doctor" || fail "$name: doctor: $(cat "$work/doctor")"
+        grep -q "$last" "$work/doctor" || fail "$name: doctor's last line"
         local tables marked
         tables=$(grep -c '^\*\*' "$work/report") marked=$(grep -c '^\*\*.*DOUBTFUL' "$work/report")
         [ "$tables" -gt 0 ] && [ "$tables" -eq "$marked" ] ||
             fail "$name: $marked of $tables tables say it"
+        other_tables "$name" "$text"
         strings "$work/$name.h5" | grep -q "$text" || fail "$name: not in the result file"
     fi
     echo "ok: $name"
@@ -57,6 +72,18 @@ awk '{ print $1, $2 + 1 }' "$work/sound.txt" >"$work/from_one.txt"
 expect 2 "data.label_base = 1" run "$work/demo.ini" "${run[@]}" "${list[@]}=$work/from_one.txt" \
     -s run.output="$work/x.h5"
 said from_one "" "${list[@]}=$work/from_one.txt" -s data.label_base=1
+
+# Known weights are held to what was published of them, from the first shard on.
+cp -r "$top/results/published" "$work/published"
+printf '\n[model demo]\narch = vim\nsha256 = %s\ntop1 = 98\nresize = 72 to 64 bicubic\nnorm = imagenet\n' \
+    "$(sha256sum "$top/model/demo/vim_demo.safetensors" | cut -c1-16)" >>"$work/published/models.ini"
+awk '{ print $1, NR % 2 ? $2 : ($2 + 5) % 10 }' "$work/sound.txt" >"$work/half.txt"
+said half_unknown "" "${list[@]}=$work/half.txt"
+export EVALH_PUBLISHED=$work/published
+mark=FAULT last="1 fault: the run would fail or mislead"
+said half "or more are expected of these weights" "${list[@]}=$work/half.txt"
+said sound_known "" "${list[@]}=$work/sound.txt"
+unset EVALH_PUBLISHED
 
 # A folder removed from the middle: the indices stay right, and run and doctor say which is gone.
 cp -r "$demo/val" "$work/tree"

@@ -49,7 +49,7 @@ static void rescore_values(void **state)
 
     char *rest = NULL, *line = strtok_r(csv.out, "\n", &rest);
     assert_string_equal(line, "file,method,class,direction,curve,trapezoid,trapezoid_from_10,"
-                              "mean_nine,mean_ten");
+                              "mean_nine,mean_ten,doubt");
     size_t lines = 0;
     while ((line = strtok_r(NULL, "\n", &rest))) {
         char method[32], explained[16], direction[16], curve[16];
