@@ -256,6 +256,37 @@ def distance(a, b):
     return float(np.linalg.norm(a - b) / norm) if norm > 0 and np.isfinite(norm) else NAN
 
 
+def gaps(positive, negative, rand):
+    """SRG, MRG, LRG."""
+    return [negative - positive, rand - positive, negative - rand]
+
+
+def average_precision(score, good):
+    """Over the distinct scores, from the highest: Σ (R_n - R_(n-1)) P_n."""
+    levels = np.unique(score)[::-1]
+    hits = np.array([good[score >= v].sum() for v in levels], float)
+    taken = np.array([(score >= v).sum() for v in levels], float)
+    if good.sum() == 0:
+        return 0.0
+    return float((np.diff(np.append(0, hits)) / good.sum() * hits / taken).sum())
+
+
+def segmentation(h, labels):
+    """correct, labelled, intersections and unions of background and foreground, AP."""
+    h, g = np.asarray(h, float).ravel(), labels.ravel()
+    on, keep = h > h.mean(), g >= 0
+    p, t, v = on[keep], g[keep] > 0, h[keep]
+    ap = average_precision(np.append(1 - v, v), np.append(~t, t)) if keep.any() else NAN
+    ap = 0.5 if keep.any() and np.ptp(h) == 0 else ap
+    return [(p == t).sum(), keep.sum(), (~p & ~t).sum(), (p & t).sum(), (~p | ~t).sum(),
+            (p | t).sum(), ap]
+
+
+def sensitivity(distances):
+    """Largest and mean; NaN where one is."""
+    return [distances.max(), distances.mean()]
+
+
 # ---- agreement and inference (sections 19, 20) -------------------------------------------------
 
 
@@ -456,6 +487,45 @@ def map_cases(c, rng):
         c.add(f"ssim_{name}", a=a, b=b, want=ssim(a, b))
 
 
+def gap_cases(c, rng):
+    for name, (p, n, r) in {"random": (0.2, 0.6, 0.4), "equal": (0.3, 0.3, 0.3),
+                            "without": (0.2, 0.6, NAN), "nan": (NAN, 0.6, 0.4)}.items():
+        c.add(f"gaps_{name}", areas=[p, n, r], want=gaps(p, n, r))
+    for name, hits in {"all": np.ones(10), "none": np.zeros(10),
+                       "some": np.array([1, 1, 0, 1, 1, 0, 0, 1, 0, 0])}.items():
+        c.add(f"hits_{name}", hit=hits, want=area(hits, shares(9, 90)))
+    for name, d in {"random": single(rng.random(10)), "still": np.zeros(5),
+                    "nan": np.array([0.5, NAN, 0.25]), "one": np.array([0.125])}.items():
+        c.add(f"moves_{name}", distance=d, want=sensitivity(d))
+
+
+def sum_cases(c, rng):
+    """Sums of an upsampled map over tiles, and of a map over sets of patches."""
+    maps = {"random": single(rng.normal(size=(5, 5))), "constant": np.full((5, 5), 0.5),
+            "zero": np.zeros((5, 5))}
+    masks = np.vstack([np.zeros(25), np.ones(25), rng.random((4, 25)) < 0.2]).astype(int)
+    for name, m in maps.items():
+        c.add(f"sums_{name}", map=m, mask=masks,
+              want_tiles=tile_heat(upsample(m, 23), 4).astype(np.float32),
+              want_sets=[m.ravel()[k > 0].sum() for k in masks])
+
+
+def segmentation_cases(c, rng):
+    side = 12
+    h, disc = single(rng.random((side, side))), np.zeros((side, side), int)
+    disc[3:8, 4:10] = 1
+    void = np.where(rng.random((side, side)) < 0.3, -1, disc)
+    ties = single(rng.integers(0, 3, (side, side)) / 2)
+    cases = {"disc": (h, disc), "void": (h, void), "ties": (ties, disc), "empty": (h, disc * 0),
+             "full": (h, disc * 0 + 1), "all_void": (h, disc * 0 - 1),
+             "constant": (h * 0 + 0.25, disc), "perfect": (disc * 1.0, disc)}
+    for name, (heat, labels) in cases.items():
+        inside = (labels > 0).astype(int)
+        share = heat[inside > 0].sum() / heat.sum() if heat.sum() > 0 else NAN
+        c.add(f"segment_{name}", heat=heat, labels=labels, want=segmentation(heat, labels),
+              want_share=[share, inside.mean()])
+
+
 def road_cases(c, rng):
     side = 14
     image = rng.integers(0, 256, (side, side, 3))
@@ -519,7 +589,8 @@ def exact_sign_flips(c, rng):
 def build():
     c, rng = Cases(), np.random.default_rng(20240517)
     for make in (curve_cases, mas_cases, group_cases, localisation_cases, map_cases, road_cases,
-                 agreement_cases, significance_cases, exact_sign_flips, blur_cases):
+                 agreement_cases, significance_cases, exact_sign_flips, blur_cases,
+                 gap_cases, sum_cases, segmentation_cases):
         make(c, rng)
     return c
 

@@ -18,6 +18,7 @@
 #include "groups.h"
 #include "interval.h"
 #include "localisation.h"
+#include "metrics.h"
 #include "reference.h"
 #include "road.h"
 #include "significance.h"
@@ -118,6 +119,65 @@ static void check_parts(const struct reference_case *c)
     assert_int_equal(single_deletion(heat, drop, (int)n, &rho, NULL), OK);
     reference_hold_one(c, "want_single", rho);
     reference_hold_one(c, "want_kendall", kendall_tau_b(heat, drop, n));
+}
+
+static void check_gaps(const struct reference_case *c)
+{
+    const double *area = reference_get(c, "areas", NULL); /* positive, negative, random */
+    struct curve_gaps g = curve_gaps(area[0], area[1], area[2]);
+    const double got[] = { g.srg, g.mrg, g.lrg };
+    reference_hold(c, "want", got, 3);
+}
+
+static void check_hits(const struct reference_case *c)
+{
+    const double *of = reference_get(c, "hit", NULL);
+    uint8_t hit[10];
+    for (int k = 0; k < 10; k++)
+        hit[k] = (uint8_t)of[k];
+    reference_hold_one(c, "want", hits_auc(&curve_axis_published, hit) / 100);
+}
+
+static void check_moves(const struct reference_case *c)
+{
+    size_t n;
+    float *distance = reference_floats(c, "distance", &n);
+    const double got[] = { sensitivity_max(distance, (int)n),
+                           sensitivity_average(distance, (int)n) };
+    reference_hold(c, "want", got, 2);
+    free(distance);
+}
+
+static void check_sums(const struct reference_case *c)
+{
+    size_t n, sets;
+    double tiles[16], sums[6];
+    float *map = reference_floats(c, "map", &n);
+    int8_t *mask = reference_labels(c, "mask", &sets);
+    assert_int_equal(map_tile_heat(map, 5, 23, 4, tiles, NULL), OK);
+    reference_hold(c, "want_tiles", tiles, 16);
+    subset_heat(map, (int)n, (const uint8_t *)mask, 6, sums);
+    reference_hold(c, "want_sets", sums, 6);
+    free(map);
+    free(mask);
+}
+
+static void check_segment(const struct reference_case *c)
+{
+    size_t n;
+    struct segmentation_score s;
+    float *heat = reference_floats(c, "heat", &n);
+    int8_t *labels = reference_labels(c, "labels", &n);
+    assert_int_equal(segmentation_score(heat, labels, n, &s, NULL), OK);
+    const double got[] = { s.correct,   s.labelled,  s.intersection[0], s.intersection[1],
+                           s.united[0], s.united[1], (double)s.ap };
+    reference_hold(c, "want", got, 7);
+    for (size_t i = 0; i < n; i++)
+        labels[i] = labels[i] > 0;
+    const double share[] = { heat_share(heat, labels, n), area_share(labels, n) };
+    reference_hold(c, "want_share", share, 2);
+    free(heat);
+    free(labels);
 }
 
 static void check_local(const struct reference_case *c)
@@ -317,6 +377,11 @@ REFERENCE_TEST(wilson, "wilson_", 6)
 REFERENCE_TEST(quantile, "quantile", 1)
 REFERENCE_TEST(sign_flips, "sign_flips", 1)
 REFERENCE_TEST(curve, "curve_", 9)
+REFERENCE_TEST(gaps, "gaps_", 4)
+REFERENCE_TEST(hits, "hits_", 3)
+REFERENCE_TEST(moves, "moves_", 4)
+REFERENCE_TEST(sums, "sums_", 3)
+REFERENCE_TEST(segment, "segment_", 8)
 
 int main(int argc, char **argv)
 {
@@ -330,6 +395,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_holm),     cmocka_unit_test(test_effect),
         cmocka_unit_test(test_cliff),    cmocka_unit_test(test_wilson),
         cmocka_unit_test(test_quantile), cmocka_unit_test(test_sign_flips),
+        cmocka_unit_test(test_gaps),     cmocka_unit_test(test_hits),
+        cmocka_unit_test(test_moves),    cmocka_unit_test(test_sums),
+        cmocka_unit_test(test_segment),
     };
     if (argc != 2 || !reference_open(argv[1])) {
         fprintf(stderr, "usage: test_reference reference.txt\n");
