@@ -19,6 +19,7 @@ from captum.metrics import sensitivity_max
 from quantus.functions import similarity_func as similar
 from quantus.functions.complexity_func import discrete_entropy
 from quantus.functions.perturb_func import noisy_linear_imputation
+from quantus.helpers.model.pytorch_model import PyTorchModel
 from skimage.metrics import structural_similarity
 from sklearn.metrics import roc_auc_score
 
@@ -167,6 +168,43 @@ def randomisation(a, b):
             [ours.emprt(p, q) for p, q in zip(a, b)]))
 
 
+class Block(torch.nn.Module):
+    """Tensors of a Vim's kind: some belong to no module that knows how to reset itself."""
+
+    def __init__(self):
+        super().__init__()
+        for name in ("cls_token", "pos_embed", "A_log", "D"):
+            self.register_parameter(name, torch.nn.Parameter(torch.randn(6)))
+        self.first, self.second = torch.nn.Linear(6, 6), torch.nn.Linear(6, 6)
+
+
+def layers(model, x, y):
+    """Which tensors Quantus' randomisation reaches, and what its mean over layers holds."""
+    torch.manual_seed(5)
+    block = Block()
+    trained = {k: v.clone() for k, v in block.state_dict().items()}
+    *_, (_, last) = PyTorchModel(block).get_random_layer_generator("top_down")
+    kept = sorted(k for k, v in last.state_dict().items() if torch.equal(v, trained[k]))
+    same = torch.equal(last.first.weight, last.second.weight)
+    row("randomisation: tensors left trained", "Quantus MPRT", ", ".join(kept), "ours: none")
+    row("randomisation: two layers of one shape", "Quantus MPRT",
+        "get the same weights" if same else "differ", "ours: one stream")
+
+    def explain(model, inputs, targets, **_):
+        z = torch.tensor(inputs, requires_grad=True)
+        chosen = model(z).gather(1, torch.tensor(targets)[:, None]).sum()
+        return torch.autograd.grad(chosen, z)[0].numpy().sum(1, keepdims=True)
+
+    test = dict(similarity_func=similar.correlation_spearman, layer_order="top_down")
+    run = dict(model=model, x_batch=x, y_batch=y, explain_func=explain)
+    by_layer = quiet(quantus.MPRT, **test)(**run)
+    mean = quiet(quantus.MPRT, return_average_correlation=True, **test)(**run)
+    fresh = np.array([v for k, v in by_layer.items() if k != "original"])
+    row("randomisation: mean over layers", "Quantus MPRT, (1 + Σ)/(Λ + 1)",
+        far(mean, (1 + fresh.sum(0)) / (len(fresh) + 1)),
+        f"with the original's 1: {np.mean(mean):.3f}; ours, without: {fresh.mean():.3f}")
+
+
 def robustness(model, x, y):
     seen = []
 
@@ -229,6 +267,7 @@ def main():
     road(x)
     road_rgb(model, x, y, a)
     randomisation(a, b)
+    layers(model, x, y)
     robustness(model, x, y)
     print("| score | beside | largest difference, or what it gives | note |")
     print("| --- | --- | --- | --- |")
