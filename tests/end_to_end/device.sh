@@ -21,6 +21,15 @@ for model in vim vit; do
     fi
     rm "$work/cpu.h5" "$work/cuda.h5" "$work/bf16.h5"
 done
+# Pixels that are filled in from those around, where the images are.
+linear=(--set data.images=2 --set explain.methods=raw --set task.kind=perturbation --set task.fill=linear --set task.steps=2)
+for device in cpu cuda; do
+    expect 0 "engine     $device" run "$work/vim.ini" "${linear[@]}" --set compute.device=$device \
+        --set run.output="$work/linear-$device.h5"
+done
+"$EVALH" compare --slower=100000 --tolerance=1e-3 "$work/linear-cpu.h5" "$work/linear-cuda.h5" >"$work/compared" ||
+    fail "linear: cpu and cuda differ: $(cat "$work/compared")"
+
 c=$work/vim.ini
 silent() { # TEXT: the last command did not say it
     ! grep -qF -- "$1" "$work/stderr" || fail "says '$1': $(cat "$work/stderr")"
