@@ -20,17 +20,19 @@ void gnuplot_terminal(FILE *script, int kind, const char *stem, double width_cm,
 
     if (kind == 0)
         fprintf(script,
-                "set terminal pngcairo size %.0f,%.0f font '%s,9' fontscale 2.6 linewidth 2.6 "
+                "set terminal pngcairo noenhanced size %.0f,%.0f font '%s,9' fontscale 2.6 "
+                "linewidth 2.6 "
                 "pointscale 2.2\n",
                 width_cm * dots, height_cm * dots, font);
     else if (kind == 1)
         fprintf(script,
-                "set terminal pdfcairo size %.2fcm,%.2fcm font '%s,9' fontscale 0.55 "
+                "set terminal pdfcairo noenhanced size %.2fcm,%.2fcm font '%s,9' fontscale 0.55 "
                 "linewidth 1.4 pointscale 0.6\n",
                 width_cm, height_cm, font);
     else
         fprintf(script,
-                "set terminal svg size %.0f,%.0f dynamic font '%s,12' linewidth 1.4 background "
+                "set terminal svg noenhanced size %.0f,%.0f dynamic font '%s,12' linewidth 1.4 "
+                "background "
                 "'white'\n",
                 width_cm * points, height_cm * points, font);
     fputs("set output ", script);

@@ -31,7 +31,8 @@ static void put_axis(FILE *f, const struct randomised *t)
         bool inner = t->layer[k] >= 0 && (size_t)t->layer[k] + 2 < t->layers;
         fprintf(f, "%s'%s' %zu", k > 0 ? ", " : "", inner ? text + 6 : text, k);
     }
-    fprintf(f, ") nomirror\nset xrange [-0.3:%g]\nset yrange [-1:1]\n", (double)t->layers - 0.7);
+    fprintf(f, ") nomirror font ',8'\nset xrange [-0.3:%g]\nset yrange [-1:1]\n",
+            (double)t->layers - 0.7);
 }
 
 static void put_panel(FILE *f, const struct randomised *t, int scheme, bool named)

@@ -9,7 +9,7 @@
 #include "score_table.h"
 
 /* Columns are methods, rows metrics from the top; one row above them is the mean rank. */
-static const double row_height = 0.52, title_width = 8.4, least_column = 2.3; /* cm */
+static const double row_height = 0.52, title_width = 8.4, least_column = 2.6; /* cm */
 
 static bool has_mean(const struct score_table *t)
 {
@@ -24,6 +24,8 @@ static int row_count(const struct score_table *t)
 /* White to blue, dark for the best; what stands on it is white where it is dark. */
 static void put_cell(FILE *f, int column, double y, double rank, struct interval ci, int methods)
 {
+    rank = round(10 * rank) / 10; /* means have more places than room */
+    ci = (struct interval){ round(10 * ci.low) / 10, round(10 * ci.high) / 10 };
     char text[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE], all[4 * DECIMAL_SIZE];
     if (isnan(rank))
         return;

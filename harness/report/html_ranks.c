@@ -26,7 +26,7 @@ static void rank_cell(FILE *f, double rank, struct interval ci, int methods)
 
 static void head(FILE *f, const struct score_table *t)
 {
-    fputs("<thead><tr><th class=\"text\">metric</th><th class=\"text\">asks for</th>", f);
+    fputs("<thead><tr><th class=\"text\">metric</th>", f);
     for (int m = 0; m < t->methods; m++)
         html_element(f, "<th>", "</th>", "%s", t->method[m]);
     fputs("</tr></thead>\n", f);
@@ -37,9 +37,7 @@ static void mean_row(FILE *f, const struct score_table *t)
     const struct agreement_result *a = &t->agreement;
     if (a->ranking == 0)
         return;
-    fprintf(f,
-            "<tr class=\"votes\"><th scope=\"row\">mean of those that vote (%d)</th>"
-            "<td class=\"text\"></td>",
+    fprintf(f, "<tr class=\"votes\"><th scope=\"row\">mean of those that vote (%d)</th>",
             a->ranking);
     for (int m = 0; m < t->methods; m++)
         rank_cell(f, a->mean_rank[m], a->mean_interval[m], t->methods);
@@ -49,14 +47,15 @@ static void mean_row(FILE *f, const struct score_table *t)
 static void metric_row(FILE *f, const struct score_table *t, int k)
 {
     const struct score_metric *metric = &t->metric[k];
-    fprintf(f, "<tr%s><th scope=\"row\">",
+    fprintf(f, "<tr%s><th scope=\"row\" title=\"",
             metric->votes    ? " class=\"votes\""
             : !metric->tells ? " class=\"blind\""
                              : "");
+    html_format(f, "%s", metric->question ? metric->question : "describes");
+    fputs("\">", f);
     html_format(f, "%s %s%s", metric->title, metric->higher_is_better ? "↑" : "↓",
                 metric->tells ? "" : " (blind)");
-    html_element(f, "</th><td class=\"text\">", "</td>", "%s",
-                 metric->question ? metric->question : "describes");
+    fputs("</th>", f);
     for (int m = 0; m < t->methods; m++)
         rank_cell(f, t->agreement.rank[k * t->methods + m],
                   t->agreement.interval[k * t->methods + m], t->methods);
