@@ -43,7 +43,7 @@ static const struct argp_option option_table[] = {
       "latex: a document that compiles, in place of tables for \\input", 0 },
     { "scores", KEY_SCORES, NULL, 0,
       "every score of a run, methods by metrics, with ranks and how far the metrics agree (html: "
-      "always)",
+      "always, up to 5,000 images)",
       0 },
     { "out", KEY_OUT, "FILE", 0, "write there instead of to standard output", 0 },
     { "plots", KEY_PLOTS, "DIR", 0, "draw the figures into DIR: PNG, PDF and SVG, with gnuplot",
@@ -129,10 +129,14 @@ static enum status build_scores(const struct report *report, struct score_table 
     return OK;
 }
 
-/* The page begins with them. */
-static bool wants_scores(const struct options *o)
+/* The page begins with them, unless they would take minutes. */
+static bool wants_scores(const struct options *o, const struct report *report)
 {
-    return o->scores || (o->format == &format_html && !o->paper);
+    enum { FEW = 5000 };
+    size_t images = 0;
+    for (size_t i = 0; i < report->runs; i++)
+        images += report->run[i].result->images;
+    return o->scores || (o->format == &format_html && !o->paper && images <= FEW);
 }
 
 /* What stands beside the runs: each 0 where it is not wanted. */
@@ -149,7 +153,7 @@ static enum status build_beside(const struct options *o, struct report *report,
     report->ledger = &beside->ledger;
     TRY(models_build(report, &beside->ledger, &beside->models, err));
     report->models = &beside->models;
-    if (!wants_scores(o))
+    if (!wants_scores(o, report))
         return OK;
     beside->scores = calloc(report->runs + 1, sizeof *beside->scores);
     if (!beside->scores)

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "pictures.h"
 #include "ranking.h"
@@ -270,41 +271,21 @@ static void turn_round(double *p, int points)
     }
 }
 
-static enum status mas_of(const struct scoring *s, const struct result_curve *c, size_t image,
-                          bool insertion, double *out, struct error *err)
+/* Of the method at hand, once for both orders: [images, steps + 1] into s->moved. */
+static enum status take_moved(struct scoring *s)
 {
-    double p[CURVE_MOST_POINTS], moved[CURVE_MOST_POINTS + 1];
-    struct curve curve;
-    *out = NAN;
-    if (!take_curve(s, c, image, &curve))
-        return OK;
-    TRY(moved_heat(s, image, moved, err));
-    int points = whole_walk(&curve, p, moved);
-    if (points < 2)
-        return OK;
-    if (insertion)
-        turn_round(p, points);
-    *out = 100 * curve_mas(p, moved, points, insertion);
-    return OK;
-}
-
-static enum status fill_mas(struct scoring *s, const char *method, bool insertion, double *value,
-                            bool *found)
-{
-    const struct curve_axis *axis = &s->result->axis;
-    const struct result_curve *c = result_find_curve(s->result, method, s->explained,
-                                                     insertion ? REMOVE_COLDEST : REMOVE_HOTTEST);
+    size_t n = s->result->images, points = (size_t)s->result->axis.steps + 1;
     enum status status = OK;
-    *found = c != NULL && c->prob_class != NULL && s->map != NULL && s->result->image_size > 0 &&
-             (axis->upto == 100 ||
-              (axis->steps * (100 - axis->upto) == axis->upto && s->result->blank.prob != NULL));
-    if (!*found)
+    if (s->moved != NULL)
         return OK;
+    s->moved = malloc((n * points + 1) * sizeof *s->moved);
+    if (s->moved == NULL)
+        return fail(s->err, E_NOMEM, "%s: no memory to score it", s->result->path);
 #pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < s->result->images; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct error own;
         enum status mine =
-            s->result->status[i] == 0 ? mas_of(s, c, i, insertion, &value[i], &own) : OK;
+            s->result->status[i] == 0 ? moved_heat(s, i, s->moved + i * points, &own) : OK;
         if (mine != OK) {
 #pragma omp critical
             {
@@ -314,6 +295,40 @@ static enum status fill_mas(struct scoring *s, const char *method, bool insertio
         }
     }
     return status;
+}
+
+static double mas_of(const struct scoring *s, const struct result_curve *c, size_t image,
+                     bool insertion)
+{
+    double p[CURVE_MOST_POINTS], moved[CURVE_MOST_POINTS + 1];
+    size_t points = (size_t)s->result->axis.steps + 1;
+    struct curve curve;
+    if (s->result->status[image] != 0 || !take_curve(s, c, image, &curve))
+        return NAN;
+    memcpy(moved, s->moved + image * points, points * sizeof *moved);
+    int walk = whole_walk(&curve, p, moved);
+    if (walk < 2)
+        return NAN;
+    if (insertion)
+        turn_round(p, walk);
+    return 100 * curve_mas(p, moved, walk, insertion);
+}
+
+static enum status fill_mas(struct scoring *s, const char *method, bool insertion, double *value,
+                            bool *found)
+{
+    const struct curve_axis *axis = &s->result->axis;
+    const struct result_curve *c = result_find_curve(s->result, method, s->explained,
+                                                     insertion ? REMOVE_COLDEST : REMOVE_HOTTEST);
+    *found = c != NULL && c->prob_class != NULL && s->map != NULL && s->result->image_size > 0 &&
+             (axis->upto == 100 ||
+              (axis->steps * (100 - axis->upto) == axis->upto && s->result->blank.prob != NULL));
+    if (!*found)
+        return OK;
+    TRY(take_moved(s));
+    for (size_t i = 0; i < s->result->images; i++)
+        value[i] = mas_of(s, c, i, insertion);
+    return OK;
 }
 
 enum status fill_deletion_mas(struct scoring *s, const char *method, double *value, bool *found)

@@ -77,7 +77,9 @@ static enum status fill_method(struct building *b, int method, bool *has)
         has[k] = found && (method == 0 || has[k]);
     }
     free(s->map);
+    free(s->moved);
     s->map = NULL;
+    s->moved = NULL;
     return status;
 }
 

@@ -16,6 +16,7 @@ struct scoring {
     int side;
     double *bottom; /* [images] what `value` is a share of, 1 unless a metric fills it in: its mean
                        is then Σ value / Σ bottom */
+    double *moved;  /* of the method at hand, where MAS asked for it (score_curves.c); or NULL */
     struct error *err;
 };
 
