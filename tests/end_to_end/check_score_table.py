@@ -122,13 +122,34 @@ def check_localisation(table):
             assert want is None or abs(float(row[name]) - scale * want) < 0.05, (name, row, want)
 
 
+def check_layers(f, told, ok):
+    """Means by layer, of every method, scheme and measure."""
+    assert told["layer"] == list(f["layer"][:]) and told["images"] == len(ok)
+    assert {m["method"] for m in told["methods"]} == set(f["randomisation"])
+    for m in told["methods"]:
+        for scheme in ("cascade", "independent"):
+            at = f[f"randomisation/{m['method']}/predicted/{scheme}"]
+            for name, values in m[scheme].items():
+                stored = at[name][:][ok].astype(float)
+                for layer, value in enumerate(values):
+                    one = stored[:, layer]
+                    if value is None:
+                        assert np.isnan(one).all(), (m["method"], name)
+                    else:
+                        assert abs(np.nanmean(one) - value) < 1e-6, (m["method"], scheme, name)
+        want = f[f"randomisation/{m['method']}/predicted/cascade/emprt"][:][ok].astype(float)
+        assert m["emprt"] is None or abs(np.nanmean(want) - m["emprt"]) < 1e-6
+
+
 def main():
     with open(sys.argv[2]) as j:
-        table = json.load(j)["runs"][0]["scores"]
+        run = json.load(j)["runs"][0]
+        table = run["scores"]
     check_localisation(table)
     compared, worst = 0, 0.0
     with h5py.File(sys.argv[1]) as f:
         ok, side = np.nonzero(f["images/status"][:] == 0)[0], int(f.attrs["image_size"])
+        check_layers(f, run["randomisation"], ok)
         scores = {v["method"]: [image_scores(f, v["method"], i, side) for i in ok]
                   for v in table["metrics"][0]["values"]}
         for metric in table["metrics"]:

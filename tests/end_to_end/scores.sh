@@ -34,6 +34,16 @@ for format in md latex html csv json; do
         fail "no scores in $format"
     grep -q "SaCo\|saco" "$work/scores.$format" || fail "$format: the scores are not there"
 done
+for word in "Randomisation, this layer alone" "| embedding"; do
+    grep -q "$word" "$work/scores.md" || fail "no table of layers with fresh weights"
+done
+grep -q "randomisation,.*ssim.layer 0,independent" "$work/scores.csv" || fail "csv: no layer"
+"$EVALH" report "$work/plain.h5" --scores --plots "$work/plots" >/dev/null 2>"$work/stderr" || fail "no plots"
+for figure in ranks randomisation; do
+    for kind in png pdf svg csv; do
+        [ -s "$work/plots/plain-$figure-predicted.$kind" ] || fail "no figure of $figure as $kind"
+    done
+done
 "$EVALH" report "$work/plain.h5" --format json >"$work/report"
 if grep -q saco "$work/report"; then fail "the scores are there unasked"; fi
 "$EVALH" rescore "$work/plain.h5" --task localisation >"$work/report" || fail "localisation is not scored"

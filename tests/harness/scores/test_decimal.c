@@ -55,8 +55,24 @@ static void others(void **state)
     }
 }
 
+static void without_zeros(void **state)
+{
+    (void)state;
+    const struct {
+        double value;
+        const char *want;
+    } cases[] = { { 1, "1" },   { 1.5, "1.5" },     { 7.0 / 3, "2.33" },
+                  { 10, "10" }, { 2.999, "3" },     { 0.1, "0.1" },
+                  { NAN, "–" }, { -1.25, "-1.25" }, { 3.0000001, "3" } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[DECIMAL_SIZE];
+        assert_string_equal(decimal_short(out, cases[i].value), cases[i].want);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(halves), cmocka_unit_test(others) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(halves), cmocka_unit_test(others),
+                                        cmocka_unit_test(without_zeros) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
