@@ -60,6 +60,8 @@ int explainer_side(const struct explainer *, int method);
 
 /* Whether a method begins at images of the data set, which explainer_references gives. */
 bool explain_needs_references(const struct explain_method *);
+/* Whether it goes through the model many times, once for each of its samples. */
+bool explain_takes_samples(const struct explain_method *);
 /* The images that they are, on the host, each [S, S, 3]: they are taken over to the device. Before
  * explainer_run, where a method needs them. */
 enum status explainer_references(struct explainer *, const uint8_t *const *rgb, int count,

@@ -334,39 +334,56 @@ static enum status refer(struct bench *b, struct error *err)
     return engine_references(b->engine, rgb, 1, err);
 }
 
-/* Forward and explanation in turn, so that both see the same machine. */
-static enum status alternate(struct bench *b, const struct maps *x, double *explain,
-                             double *forward, struct error *err)
-{
-    for (int i = -1; i < b->repeats; i++) {
-        int at = i < 0 ? 0 : i; /* the first round warms up */
-        TRY(forward_once(b, &forward[at], err));
-        double start = now();
-        TRY(engine_explain(b->engine, x->images, b->batch, &x->result, err));
-        explain[at] = now() - start;
-    }
-    return OK;
-}
-
-enum status bench_explain(struct bench *b, const struct explain_options *options,
-                          const struct engine_method *const *methods, int method_count,
-                          struct timing *explain, struct timing *forward, struct error *err)
+static enum status prepare_set(struct bench *b, const struct explain_options *options,
+                               const struct bench_set *set, struct error *err)
 {
     const bool classes[CLASS_CHOICES] = { true, false };
+    TRY(engine_prepare(b->engine, set->methods, set->count, classes, options, err));
+    return refer(b, err);
+}
+
+/* A forward pass and an explanation of the batch, after one of a few images, which touches what the
+ * explanation takes of memory. */
+static enum status explain_once(struct bench *b, const struct explain_options *options,
+                                const struct bench_set *set, double *explain, double *forward,
+                                struct error *err)
+{
     struct maps x = { 0 };
-    TRY(engine_prepare(b->engine, methods, method_count, classes, options, err));
-    TRY(refer(b, err));
-    double *seconds = calloc(2 * (size_t)b->repeats, sizeof *seconds);
-    enum status status = OK;
-    if (seconds == NULL || !maps_take(&x, b))
-        status = fail(err, E_NOMEM, "out of memory");
+    int lanes = b->engine->backend->lanes, few = lanes < b->batch ? lanes : b->batch;
+    TRY(prepare_set(b, options, set, err));
+    enum status status = maps_take(&x, b) ? OK : fail(err, E_NOMEM, "out of memory");
     if (status == OK)
-        status = alternate(b, &x, seconds, seconds + b->repeats, err);
-    if (status == OK) {
-        *explain = summarise(seconds, b->repeats);
-        *forward = summarise(seconds + b->repeats, b->repeats);
-    }
+        status = engine_explain(b->engine, x.images, few, &x.result, err);
+    if (status == OK)
+        status = forward_once(b, forward, err);
+    double start = now();
+    if (status == OK)
+        status = engine_explain(b->engine, x.images, b->batch, &x.result, err);
+    *explain = now() - start;
     maps_free(&x);
+    return status;
+}
+
+/* Sets in turn, so that all see the same machine. */
+enum status bench_explain(struct bench *b, const struct explain_options *options,
+                          struct bench_set *sets, int count, struct error *err)
+{
+    size_t repeats = (size_t)b->repeats;
+    double *seconds = calloc(2 * repeats * (size_t)count + 1, sizeof *seconds);
+    enum status status = seconds != NULL ? OK : fail(err, E_NOMEM, "out of memory");
+    for (size_t i = 0; i < repeats; i++)
+        for (int k = 0; status == OK && k < count; k++) {
+            double *own = seconds + 2 * repeats * (size_t)k;
+            status = explain_once(b, options, &sets[k], &own[i], &own[repeats + i], err);
+            sets[k].bytes = b->engine->info.explain_bytes;
+            if (status == OK && engine_plan(b->engine, -1, &sets[k].passes, err) != OK)
+                sets[k].passes = (struct explain_passes){ 0 };
+        }
+    for (int k = 0; status == OK && k < count; k++) {
+        double *own = seconds + 2 * repeats * (size_t)k;
+        sets[k].explain = summarise(own, b->repeats);
+        sets[k].forward = summarise(own + repeats, b->repeats);
+    }
     free(seconds);
     return status;
 }

@@ -46,8 +46,15 @@ enum status bench_forward(struct bench *, struct timing *out, struct error *err)
 enum status bench_operations(const struct engine_options *, struct profile_row rows[PROFILE_ROWS],
                              struct error *err);
 
-/* Explanations by `methods` (predicted class) of the same batch, alternating with forward passes,
- * in `forward`. */
-enum status bench_explain(struct bench *, const struct explain_options *,
-                          const struct engine_method *const *methods, int method_count,
-                          struct timing *explain, struct timing *forward, struct error *err);
+/* Methods that explain together, and what was measured of them. */
+enum { BENCH_METHODS = 32 };
+struct bench_set {
+    const struct engine_method *methods[BENCH_METHODS];
+    int count;
+    struct timing explain, forward; /* forward passes in turns with them */
+    struct explain_passes passes;   /* planned, an image */
+    size_t bytes;                   /* that they hold */
+};
+/* Explanations (predicted class) of the same batch by each of the sets in turn. */
+enum status bench_explain(struct bench *, const struct explain_options *, struct bench_set *sets,
+                          int count, struct error *err);

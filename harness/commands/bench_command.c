@@ -95,66 +95,124 @@ static void print_operations(const struct profile_row *rows, const struct ceilin
            cached ? "; cache: faster than that, so its bytes came from a cache" : "");
 }
 
-/* One row, or two: where explain.precision = auto means double, in that and in fp32. */
-static enum status print_explanation(struct bench *b, const char *name,
-                                     const struct engine_method *const *methods, int count,
-                                     struct error *err)
+/* ---- explanations ---- */
+
+enum { SETS = BENCH_METHODS + 1 };
+
+static bool in_double(const struct bench_set *set)
+{
+    bool any = false;
+    for (int i = 0; i < set->count; i++)
+        any = any || set->methods[i]->in_double;
+    return any;
+}
+
+static void print_set(const struct bench *b, const struct bench_set *set, bool twice)
+{
+    printf("| ");
+    for (int i = 0; i < set->count; i++)
+        printf("%s%s", i > 0 ? " + " : "", set->methods[i]->name);
+    printf(" | %s | %.2f | %.2f | %.3g + %.3g | %.0f |\n", twice ? "auto (double)" : "fp32",
+           1e3 * set->explain.median / b->batch, set->explain.median / set->forward.median,
+           set->passes.forward, set->passes.backward, (double)set->bytes / 1048576.0);
+}
+
+/* One row each, or two: where explain.precision = auto means double, in that and in fp32. */
+static enum status print_sets(struct bench *b, const struct bench_set *sets, int count,
+                              struct error *err)
 {
     struct explain_options options = explain_defaults;
-    struct timing explain, forward;
-    bool in_double = false;
-    for (int i = 0; i < count; i++)
-        in_double |= methods[i]->in_double;
-    for (int twice = 0; twice <= in_double; twice++) {
+    struct bench_set now[SETS];
+    for (int twice = 0; twice < 2; twice++) {
+        int used = 0;
+        for (int i = 0; i < count; i++)
+            if (!twice || in_double(&sets[i]))
+                now[used++] = sets[i];
         options.precision = twice ? EXPLAIN_AUTO : EXPLAIN_FP32;
-        TRY(bench_explain(b, &options, methods, count, &explain, &forward, err));
-        printf("| %s | %s | %.2f | %.2f | %.0f |\n", name, twice ? "auto (double)" : "fp32",
-               1e3 * explain.median / b->batch, explain.median / forward.median,
-               (double)b->engine->info.explain_bytes / 1048576.0);
+        TRY(bench_explain(b, &options, now, used, err));
+        for (int i = 0; i < used; i++)
+            print_set(b, &now[i], twice);
         fflush(stdout);
     }
     return OK;
 }
 
-static enum status print_explanations(struct bench *b, const struct arguments *a, struct error *err)
+/* Without --method all that go through the model a few times, and those of the paper together. */
+static int usual_sets(const struct engine *e, struct bench_set *sets)
 {
-    enum { TOGETHER = 3 };
-    static const char *const together[TOGETHER] = { "raw", "rollout", "attribution" };
-    const struct engine_method *methods[TOGETHER];
-    const struct engine *e = b->engine;
+    static const char *const together[] = { "raw", "rollout", "attribution" };
     int count = 0;
-    printf("\n| explanation (predicted class) | precision | ms an image | times forward | MiB "
-           "held |\n"
-           "| --- | --- | ---: | ---: | ---: |\n");
-    for (int i = 0; i < e->method_count; i++) {
-        const struct engine_method *m = &e->methods[i];
-        if (a->only != NULL ? strcmp(a->only, m->name) == 0 : !m->control)
-            TRY(print_explanation(b, m->name, &m, 1, err));
-    }
-    while (a->only == NULL && count < TOGETHER &&
-           (methods[count] = engine_method(e, together[count])) != NULL)
-        count++;
-    if (count == TOGETHER)
-        TRY(print_explanation(b, "raw + rollout + attribution", methods, count, err));
-    printf(
-        "\nTimes forward: the time of an explanation, its own forward pass included, over that of "
-        "a forward pass measured in turns with it.\n");
-    return OK;
+    struct bench_set *all;
+    for (int i = 0; i < e->method_count && count < BENCH_METHODS; i++)
+        if (!e->methods[i].control && !e->methods[i].sampled)
+            sets[count++] = (struct bench_set){ .methods = { &e->methods[i] }, .count = 1 };
+    all = &sets[count];
+    *all = (struct bench_set){ 0 };
+    for (size_t i = 0; i < sizeof together / sizeof *together; i++)
+        if ((all->methods[all->count] = engine_method(e, together[i])) != NULL)
+            all->count++;
+    return count + (all->count > 1);
 }
 
-/* --method names one that this model has. */
-static enum status check_method(const struct engine *e, const char *name, struct error *err)
+static enum status unknown_method(const struct engine *e, const char *name, struct error *err)
 {
-    const char *names[32];
-    char list[300];
+    const char *names[BENCH_METHODS];
+    char list[400];
     size_t count = 0;
-    if (name == NULL || engine_method(e, name) != NULL)
-        return OK;
-    for (; count < (size_t)e->method_count && count < 32; count++)
+    for (; count < (size_t)e->method_count && count < BENCH_METHODS; count++)
         names[count] = e->methods[count].name;
     join_words(list, sizeof list, names, count);
     return fail(err, E_CONFIG, "--method %s: is not defined for a %s; methods that are: %s", name,
                 e->info.arch, list);
+}
+
+/* "a+b,c": a and b together, and c. */
+static enum status named_sets(const struct engine *e, const char *text, struct bench_set *sets,
+                              int *count, struct error *err)
+{
+    char *copy = strdup(text), *rest = copy;
+    enum status status = copy != NULL ? OK : fail(err, E_NOMEM, "out of memory");
+    *count = 0;
+    for (char *set; status == OK && (set = strtok_r(rest, ", ", &rest)) != NULL;) {
+        struct bench_set *to = &sets[*count];
+        if (*count == SETS) {
+            status = fail(err, E_CONFIG, "--method: more than %d", SETS);
+            break;
+        }
+        *to = (struct bench_set){ 0 };
+        *count += 1;
+        for (char *name, *more = set; status == OK && (name = strtok_r(more, "+", &more));) {
+            if (to->count < BENCH_METHODS)
+                to->methods[to->count++] = engine_method(e, name);
+            if (to->methods[to->count - 1] == NULL)
+                status = unknown_method(e, name, err);
+        }
+    }
+    if (status == OK && (*count == 0 || sets[0].count == 0))
+        status = fail(err, E_CONFIG, "--method: none is named");
+    free(copy);
+    return status;
+}
+
+static enum status find_sets(const struct engine *e, const struct arguments *a,
+                             struct bench_set *sets, int *count, struct error *err)
+{
+    if (a->only != NULL)
+        return named_sets(e, a->only, sets, count, err);
+    *count = usual_sets(e, sets);
+    return OK;
+}
+
+static enum status print_explanations(struct bench *b, const struct bench_set *sets, int count,
+                                      struct error *err)
+{
+    printf("\n| explanation (predicted class) | precision | ms an image | times forward | passes "
+           "| MiB held |\n"
+           "| --- | --- | ---: | ---: | ---: | ---: |\n");
+    TRY(print_sets(b, sets, count, err));
+    printf("\nTimes forward: the time of an explanation, its own forward pass included, over that "
+           "of a forward pass measured in turns with it. Passes: planned, forward + backward.\n");
+    return OK;
 }
 
 static enum status measure(struct bench *b, const struct arguments *a,
@@ -165,7 +223,9 @@ static enum status measure(struct bench *b, const struct arguments *a,
     struct ceiling c;
     const struct engine_info *info = &b->engine->info;
     char what[300];
-    TRY(check_method(b->engine, a->only, err));
+    struct bench_set sets[SETS];
+    int count;
+    TRY(find_sets(b->engine, a, sets, &count, err));
     snprintf(what, sizeof what, "%.200s: %s, %s, batch %d, %d threads", a->model, info->device,
              precision_names[info->precision], info->batch, info->threads);
     printf("# %s, %d repeats (medians)\n", what, a->repeats);
@@ -181,7 +241,7 @@ static enum status measure(struct bench *b, const struct arguments *a,
     if (a->plot != NULL)
         TRY(bench_roofline(a->plot, what, rows, &c, bench_callers(b), err));
     if (!a->forward_only)
-        TRY(print_explanations(b, a, err));
+        TRY(print_explanations(b, sets, count, err));
     printf("\nMemory: %.1f MiB weights, %.1f MiB activations; peak of this process %.0f MiB\n",
            (double)info->weight_bytes / 1048576.0, (double)info->workspace_bytes / 1048576.0,
            peak_memory_mib());
@@ -215,7 +275,8 @@ static const struct argp_option options[] = {
     { "heads", KEY_HEADS, "N", 0, "attention heads of a ViT checkpoint", 0 },
     { "image-size", KEY_SIZE, "N", 0, "side of a checkpoint's input", 0 },
     { "forward-only", KEY_FORWARD, NULL, 0, "leaves the explanations out", 0 },
-    { "method", KEY_METHOD, "METHOD", 0, "times this explanation alone", 0 },
+    { "method", KEY_METHOD, "METHOD,...", 0,
+      "times these explanations, in turns; A+B are made together", 0 },
     { "no-graphs", KEY_NO_GRAPHS, NULL, 0, "launches a GPU's operations one by one", 0 },
     { "save", KEY_SAVE, "FILE", 0, "writes the random weights of a published name, fp16", 0 },
     CLI_HELP_OPTION,
@@ -240,13 +301,25 @@ static const struct cli_place places[] = {
     { 0 },
 };
 
+static bool names_known(const char *text)
+{
+    char name[64];
+    for (size_t len; *text != '\0'; text += len + (text[len] != '\0')) {
+        len = strcspn(text, "+, ");
+        snprintf(name, sizeof name, "%.*s", (int)len, text);
+        if (len > 0 && explain_find(name) == NULL) {
+            log_error("--method %s: no such explanation; evalh run --methods lists them", name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
-    if (key == KEY_METHOD && explain_find(arg) == NULL) {
-        log_error("--method %s: no such explanation; evalh run --methods lists them", arg);
+    if (key == KEY_METHOD && !names_known(arg))
         return EINVAL;
-    }
     error_t stored = cli_store(places, key, arg, state, a);
     return stored != ARGP_ERR_UNKNOWN
                ? stored

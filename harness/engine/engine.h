@@ -57,6 +57,7 @@ struct engine_method {
     bool control;        /* no explanation, but what explanations are compared with */
     bool in_double;      /* computed in double where explain.precision is auto */
     bool adds_up;        /* explain_result.sum_error tells how far its terms miss the score */
+    bool sampled;        /* goes through the model many times: engine_plan */
     bool references;     /* begins at images of the data set: engine_references */
     int side;            /* of its maps [side, side]: 1 to image_size */
 };

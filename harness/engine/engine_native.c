@@ -89,6 +89,7 @@ static enum status list_methods(struct engine *e, const struct model *m, struct 
                                               .control = x->control,
                                               .in_double = explain_in_double(x, m),
                                               .adds_up = x->adds_up,
+                                              .sampled = explain_takes_samples(x),
                                               .references = explain_needs_references(x),
                                               .side = m->geo.grid };
         if (explain_supports(x, m))

@@ -55,6 +55,44 @@ static enum status add_job(struct explainer *ex, int index, enum class_choice ch
     return OK;
 }
 
+static int lowest_of(const struct explainer *ex, const struct job *j)
+{
+    return method_functions(j->method, ex->model->type)->bottom != NULL ? 0 : j->rules.start;
+}
+
+/* Whether a job finds its gradient made in that pass, or all but one layer of it. */
+static bool finds_gradient(const struct explainer *ex, const struct pass *p, const struct job *j)
+{
+    if (j->rules.gradient == GRADIENT_NONE || j->method->sampler != NULL)
+        return false;
+    for (int i = 0; i < p->job_count; i++) {
+        const struct job *other = &p->jobs[i];
+        if (other->rules.gradient == j->rules.gradient && other->rules.score == j->rules.score &&
+            other->choice == j->choice && lowest_of(ex, other) <= lowest_of(ex, j) + 1)
+            return true;
+    }
+    return false;
+}
+
+/* Where a method has to be computed in double, others take their gradient from there, and no second
+ * one is made in fp32. */
+static enum status share_double(struct explainer *ex, struct error *err)
+{
+    struct pass *p = &ex->passes[PASS_PLAIN];
+    int kept = 0;
+    for (int i = 0; i < p->job_count; i++) {
+        if (finds_gradient(ex, &ex->passes[PASS_DOUBLE], &p->jobs[i])) {
+            TRY(add_job(ex, p->wheres[i].method, p->wheres[i].choice, PASS_DOUBLE,
+                        &p->jobs[i].rules, err));
+            continue;
+        }
+        p->jobs[kept] = p->jobs[i];
+        p->wheres[kept++] = p->wheres[i];
+    }
+    p->job_count = kept;
+    return OK;
+}
+
 static enum status plan_jobs(struct explainer *ex, const struct explain_options *o,
                              const char *backend, struct error *err)
 {
@@ -76,7 +114,7 @@ static enum status plan_jobs(struct explainer *ex, const struct explain_options 
             first = false;
         }
     }
-    return OK;
+    return share_double(ex, err);
 }
 
 /* The net's backend and weights, if it computes as the pass does; else of the pass's own. */

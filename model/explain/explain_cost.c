@@ -50,6 +50,11 @@ bool explain_needs_references(const struct explain_method *m)
     return sampler != NULL && sampler->references;
 }
 
+bool explain_takes_samples(const struct explain_method *m)
+{
+    return method_of(m)->sampler != NULL;
+}
+
 static bool needs_references(const struct pass *p)
 {
     for (int i = 0; i < p->job_count; i++)

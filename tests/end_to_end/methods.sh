@@ -11,6 +11,10 @@ for model in vim vit; do
     not=$([ $model = vim ] && echo genatt || echo mambalrp)
     expect 2 "'$not' is not defined for a $model" run "$c" --set explain.methods=$not
     methods=$(sed -n 's/.*methods that are: //p' "$work/stderr" | sed 's/ and /,/; s/ //g')
+    # The config that compares all of them names all of them.
+    compared=$(sed -n 's/^methods = //p' "$(dirname "$0")/../../configs/compare_$([ $model = vim ] && echo vim || echo deit)_s.ini")
+    [ "$(tr -d ' ' <<<"$compared" | tr , '\n' | sort)" = "$(tr , '\n' <<<"$methods" | sort)" ] ||
+        fail "$model: compared are $compared, and there are $methods"
     all=(run "$c" "${settings[@]}" --set "explain.methods=$methods")
     expect 0 "13 images in" "${all[@]}"
     cp "$work/$model.h5" "$work/whole.h5"

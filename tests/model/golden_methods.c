@@ -1,6 +1,9 @@
 /* Holds every further method to the numbers of scripts/reference_methods.py, in methods.h5: maps of
  * the demo models, which are here, and of the golden ones, where there is a shared folder. usage:
- * golden_methods [--backend NAME] [--model NAME] SOURCE_ROOT */
+ * golden_methods [--backend NAME] [--model NAME] [--most N] SOURCE_ROOT
+ *
+ * --most: methods that go through the model more than N times do so on the smallest models alone.
+ */
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,7 +26,7 @@ static const double PATH_TOLERANCE = 1e-3, PATH_TOLERANCE_VIM = 1e-1;
 static const int PATH_STEPS = 50;
 
 static struct golden_test test;
-static int skipped;
+static int skipped, most = 1000;
 
 /* ---- cases: "method key=value .." -------------------------------------------------------- */
 
@@ -141,6 +144,15 @@ static void check_sums(const struct fixture *f, const char *name, const struct e
             golden_judge(&test, name, (double)sum_error[i], allowed);
 }
 
+/* Takes longer than this run has time for. */
+static bool too_long(const struct fixture *f, const struct explain_method *m,
+                     const struct explain_options *o)
+{
+    bool smallest = strstr(f->name, "_micro") != NULL || strstr(f->name, "_odd") != NULL;
+    int64_t passes = strcmp(m->name, "ig") == 0 ? o->steps : o->samples;
+    return explain_takes_samples(m) && !smallest && passes > most;
+}
+
 static void check_case(const struct fixture *f, const char *choice, const char *name)
 {
     struct explain_options o;
@@ -158,6 +170,8 @@ static void check_case(const struct fixture *f, const char *choice, const char *
         golden_report(&test, false, "%s: no such method, or no such key", name);
         return;
     }
+    if (too_long(f, m, &o))
+        return;
     for (int i = 0; i < f->images; i++)
         images[i] = (struct explain_image){
             .rgb = f->rgb[i], .label = f->target, .predicted = -1, .id_hash = (uint64_t)i + 1
@@ -298,6 +312,9 @@ int main(int argc, char **argv)
 {
     char path[1100];
     test = golden_arguments(argc, argv);
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], "--most") == 0)
+            most = (int)strtol(argv[i + 1], NULL, 10);
     if (golden_no_device(test.backend))
         return SKIPPED;
     snprintf(path, sizeof path, "%s/tests/model/methods.h5", test.root);

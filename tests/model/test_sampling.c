@@ -274,6 +274,38 @@ static void test_shared(void **state)
     end_trial(&t);
 }
 
+/* A gradient that one method needs in double serves those that would do with less: they are what
+ * they are in double, and cost no pass of their own. */
+static void test_shared_in_double(void **state)
+{
+    static const char *const names[] = { "attribution", "genatt",       "ixg",
+                                         "gradcam",     "attn_gradcam", "raw" };
+    struct trial t = new_trial(&vit);
+    struct explain_passes plan;
+    struct error err = { 0 };
+    (void)state;
+    struct explainer *ex = explain_with(&t, names, 5, "cpu", 1, IMAGES);
+    float *shared = maps_of(&t, ex, forwards, IMAGES, IMAGES, NULL);
+    assert_int_equal(explainer_plan(ex, -1, &plan, &err), OK);
+    assert_float_equal(plan.forward, 1, 1e-9);
+    assert_float_equal(plan.backward, 2, 1e-9);
+    size_t bytes = IMAGES * explainer_map_values(ex) * sizeof *shared;
+    explainer_close(ex);
+    t.o.precision = EXPLAIN_DOUBLE;
+    ex = explain_with(&t, names, 5, "cpu", 1, IMAGES);
+    float *in_double = maps_of(&t, ex, forwards, IMAGES, IMAGES, NULL);
+    assert_memory_equal(shared, in_double, bytes);
+    explainer_close(ex);
+    t.o.precision = EXPLAIN_AUTO;
+    ex = explain_with(&t, names, 6, "cpu", 1, IMAGES); /* raw needs no gradient: fp32 */
+    assert_int_equal(explainer_plan(ex, -1, &plan, &err), OK);
+    assert_float_equal(plan.forward, 2, 1e-9);
+    explainer_close(ex);
+    free(shared);
+    free(in_double);
+    end_trial(&t);
+}
+
 /* A method that begins at images of the data set does not begin without. */
 static void test_references(void **state)
 {
@@ -305,7 +337,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gauss_legendre), cmocka_unit_test(test_draws),
         cmocka_unit_test(test_completeness),   cmocka_unit_test(test_passes),
-        cmocka_unit_test(test_shared),         cmocka_unit_test(test_references),
+        cmocka_unit_test(test_shared),         cmocka_unit_test(test_shared_in_double),
+        cmocka_unit_test(test_references),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
