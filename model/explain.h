@@ -57,6 +57,10 @@ void explainer_close(struct explainer *);
 size_t explainer_map_values(const struct explainer *); /* of one image */
 size_t explainer_map_at(const struct explainer *, int image, int method, enum class_choice);
 int explainer_side(const struct explainer *, int method);
+/* Of an image of the last run: the share of the tokens' relevance (of Σ |v|) that a map of patches
+ * leaves out, since it lies on CLS, registers and the like; 0 to 1. NaN: of a map of pixels or of a
+ * control, or nothing is relevant. */
+float explainer_dropped(const struct explainer *, int image, int method, enum class_choice);
 
 /* Whether a method begins at images of the data set, which explainer_references gives. */
 bool explain_needs_references(const struct explain_method *);

@@ -162,6 +162,12 @@ static enum status explain_model(struct explained_model *side, int class, struct
     TRY(engine_explain(s->engine, &image, 1, &result, err));
     if (zero_row_sum)
         log_warn("a rollout met rows whose sum is 0; those rows are not divided by it");
+    for (int m = 0; s->engine->info.others > 1 && m < s->engine->prepared_count; m++) {
+        double share = 100 * (double)engine_dropped(s->engine, 0, m, CLASS_PREDICTED);
+        if (!isnan(share))
+            printf("  %-12s %.1f %% of the relevance is on tokens that are no patches\n",
+                   s->engine->prepared[m]->name, share);
+    }
     return inference_heat(s, side->maps, CLASS_PREDICTED, side->heat, err);
 }
 

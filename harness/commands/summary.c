@@ -205,6 +205,8 @@ static void print_map(const struct map_row *row)
     printf(", largest tie %.0f pixels in the mean", row->largest_tie);
     if (!isnan(row->sum_error))
         printf("; adds up to the score but for %.1e of its terms at most", row->sum_error);
+    if (!isnan(row->dropped))
+        printf("; %.1f %% of the relevance is on tokens that are no patches", row->dropped);
     printf("\n");
 }
 

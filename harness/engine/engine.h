@@ -71,6 +71,7 @@ struct engine_info {
     const char *arch; /* "vim" */
     int image_size;   /* S: images are [S, S, 3] */
     int classes;      /* 0: there is no model, and nothing is predicted */
+    int others;       /* tokens of a native model that are no patches, CLS among them; else 0 */
     int grid;         /* side of maps by default */
     struct input_format format;
     struct engine_identity identity[ENGINE_IDENTITIES];
@@ -215,6 +216,8 @@ size_t engine_map_at(const struct engine *, int image, int method, enum class_ch
 /* Of such a method that adds up: in result->sum_error. */
 float *engine_sum_error(const struct engine *, const struct explain_result *, int image, int method,
                         enum class_choice);
+/* Of the last explained images, where info.others > 0: as explainer_dropped; else NaN. */
+float engine_dropped(const struct engine *, int image, int method, enum class_choice);
 
 /* maps [n, side, side] -> heat [n, S, S] in [0,1], both in engine memory: scaled up bilinearly
  * where side < S, and from its least to its largest; a constant map is 0 everywhere. */

@@ -1,4 +1,5 @@
 /* The native engine: a model of this program on one of its backends. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static void describe(struct engine_info *info, const struct model *m,
     info->image_size = g->image_size;
     info->classes = g->classes;
     info->grid = g->grid;
+    info->others = g->others;
     info->format = input_imagenet;
     if (o->std[0] > 0) {
         memcpy(info->format.mean, o->mean, sizeof o->mean);
@@ -254,6 +256,13 @@ static enum status explain(struct engine *e, const struct explain_image *images,
     /* The explainer's backends have queues of their own, and read what was uploaded here. */
     be_wait(e->backend);
     return explainer_run(((struct native *)e->state)->explainer, images, n, result, err);
+}
+
+float engine_dropped(const struct engine *e, int image, int method, enum class_choice choice)
+{
+    bool native = e->kind == &engine_native && e->info.others > 0;
+    return native ? explainer_dropped(((struct native *)e->state)->explainer, image, method, choice)
+                  : NAN;
 }
 
 const struct engine_kind engine_native = {

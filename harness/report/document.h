@@ -49,6 +49,9 @@ enum status in_short(const struct writer *, const struct report *, bool *failed,
 void maps_table(const struct writer *, const struct run *, bool *failed);
 /* The models of several runs in one table; nothing where report->models has none. */
 void models_tables(const struct writer *, const struct report *, bool *failed);
+/* Constant maps, ties, and what maps leave out. */
+void maps_table(const struct writer *, const struct run *, bool *failed);
+#define DROPPED_HEAD "on no patch, %" /* a column that most runs have nothing in */
 /* Every score of a run, method by method, and what the metrics say together. */
 struct score_table;
 void score_tables(const struct writer *, const struct score_table *, bool *failed);

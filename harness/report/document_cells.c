@@ -85,7 +85,8 @@ void header_cells(struct grid *g, const char *const *names, size_t count)
 static bool column_empty(const struct grid *g, size_t column)
 {
     const char *head = grid_at(g, 0, column);
-    if (strcmp(head, "published") != 0 && strcmp(head, "diff") != 0)
+    if (strcmp(head, "published") != 0 && strcmp(head, "diff") != 0 &&
+        strcmp(head, DROPPED_HEAD) != 0)
         return false;
     for (size_t row = 1; row < grid_rows(g); row++)
         if (strcmp(grid_at(g, row, column), "n/a") != 0 &&

@@ -26,6 +26,7 @@ static void row_cells(struct grid *g, const struct map_row *row, bool sums)
         grid_cell(g, "–");
     else if (sums)
         grid_cell(g, "%.1e", row->sum_error);
+    number_cell(g, row->dropped);
 }
 
 void maps_table(const struct writer *w, const struct run *run, bool *failed)
@@ -33,11 +34,14 @@ void maps_table(const struct writer *w, const struct run *run, bool *failed)
     static const char *const names[] = { "method", "class", "constant maps", "largest tie, pixels",
                                          "sum off by" };
     struct grid g;
-    bool sums = false;
-    for (size_t i = 0; i < run->maps; i++)
+    bool sums = false, dropped = false;
+    for (size_t i = 0; i < run->maps; i++) {
         sums = sums || !isnan(run->map[i].sum_error);
-    grid_begin(&g, sums ? "llrrr" : "llrr");
+        dropped = dropped || !isnan(run->map[i].dropped);
+    }
+    grid_begin(&g, sums ? "llrrrr" : "llrrr");
     header_cells(&g, names, sums ? 5 : 4);
+    HEADER(&g, DROPPED_HEAD);
     for (size_t i = 0; i < run->maps; i++)
         if (!row_hidden(run->map[i].explained, run->map[i].agnostic))
             row_cells(&g, &run->map[i], sums);
@@ -49,4 +53,8 @@ void maps_table(const struct writer *w, const struct run *run, bool *failed)
         sums ? " The terms of some methods should add up to the explained score; the sum is off by "
                "this part of their absolute values at most."
              : "");
+    if (dropped)
+        say(w, w->style->paragraph,
+            "On no patch: the share of the relevance that is on registers, CLS and the like, which "
+            "a map of patches leaves out; mean over the images. Registers are made to draw it.");
 }

@@ -46,6 +46,19 @@ static double largest(const struct result *r, const float *value)
     return most;
 }
 
+/* Over the images of which it is known. */
+static double mean_dropped(const struct result *r, const float *dropped)
+{
+    double sum = 0;
+    size_t count = 0;
+    for (size_t i = 0; dropped && i < r->images; i++)
+        if (r->status[i] == 0 && !isnan(dropped[i])) {
+            sum += (double)dropped[i];
+            count++;
+        }
+    return count > 0 ? 100 * sum / (double)count : NAN;
+}
+
 static enum status build_maps(struct build *b, struct run *run)
 {
     const struct result *r = run->result;
@@ -64,6 +77,7 @@ static enum status build_maps(struct build *b, struct run *run)
             .constant = count_flags(r, map->constant, MAP_CONSTANT),
             .not_finite = count_flags(r, map->constant, MAP_NOT_FINITE),
             .sum_error = largest(r, map->sum_error),
+            .dropped = mean_dropped(r, map->dropped),
             .largest_tie = map->largest_tie && run->scored ? ties / (double)run->scored : NAN,
         };
     }

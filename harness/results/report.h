@@ -62,6 +62,7 @@ struct map_row { /* can the maps be trusted? -1 or NaN where the file does not s
     double largest_tie; /* mean over images, pixels */
     double sum_error;   /* largest: how far the method's terms miss the score, by their size; NaN
                            where they need not add up to it */
+    double dropped;     /* the same, percent: relevance on tokens that are no patches */
 };
 
 struct run {

@@ -137,6 +137,7 @@ void result_close(struct result *r)
         free(r->map[i].constant);
         free(r->map[i].sum_error);
         free(r->map[i].largest_tie);
+        free(r->map[i].dropped);
     }
     for (size_t i = 0; i < r->curves; i++) {
         free(r->curve[i].method);

@@ -32,6 +32,7 @@ struct result_map { /* /explain/METHOD/CLASS */
     float *sum_error;     /* [images] of a method whose terms add up to the score; or NULL */
     uint8_t *constant;    /* [images] enum map_state, or NULL where the file does not say */
     int32_t *largest_tie; /* [images] pixels, or NULL */
+    float *dropped;       /* [images] share that lies on no patch; NULL where the file says none */
 };
 
 struct result_curve { /* /perturbation/METHOD/CLASS/DIRECTION */

@@ -102,6 +102,7 @@ static enum status read_map(struct result *r, const struct h5_file *f, const cha
     map->grid = (int)grid;
     TRY(h5_optional(f, at, "constant", H5_UINT8, n, 1, (void **)&map->constant, err));
     TRY(h5_optional(f, at, "sum_error", H5_FLOAT32, n, 1, (void **)&map->sum_error, err));
+    TRY(h5_optional(f, at, "dropped", H5_FLOAT32, n, 1, (void **)&map->dropped, err));
     return h5_optional(f, at, "largest_tie", H5_INT32, n, 1, (void **)&map->largest_tie, err);
 }
 

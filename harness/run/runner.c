@@ -233,6 +233,10 @@ static void store_map(struct runner *r, int i)
                cells * sizeof *r->map_values);
         *records_u8(&r->records, r->constant[map->method][c], row) = r->flags[i];
         *records_i32(&r->records, r->largest_tie[map->method][c], row) = r->ties[i];
+        if (runner_drops(r->plan, map->method))
+            *records_f32(&r->records, r->dropped[map->method][c], row) =
+                engine_dropped(r->plan->engine, map->image, r->plan->engine_index[map->method],
+                               (enum class_choice)c);
     }
 }
 

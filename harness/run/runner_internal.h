@@ -20,6 +20,7 @@ struct runner {
     int id, label, predicted, status, identity_error, zero_row_sum;
     int map[PLAN_METHODS][CLASS_CHOICES], constant[PLAN_METHODS][CLASS_CHOICES],
         largest_tie[PLAN_METHODS][CLASS_CHOICES];
+    int dropped[PLAN_METHODS][CLASS_CHOICES];    /* where runner_drops */
     int sum_error[PLAN_METHODS][CLASS_CHOICES];  /* of methods whose terms add up to the score */
     int map_status[PLAN_METHODS][CLASS_CHOICES]; /* of methods whose maps are in files */
 
@@ -51,3 +52,7 @@ struct runner {
     float *fill_scratch;
     uint8_t *fill_host;
 };
+
+/* Whether a method's map leaves out tokens that draw relevance, so that it is stored how much:
+ * registers and the like do. A model with CLS alone has none. */
+bool runner_drops(const struct plan *, int method);

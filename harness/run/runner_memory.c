@@ -15,6 +15,13 @@ static size_t longest_id(const struct plan *p)
     return longest;
 }
 
+bool runner_drops(const struct plan *p, int method)
+{
+    const struct engine_info *info = &p->engine->info;
+    return info->others > 1 && p->files[method] == NULL && !p->methods[method]->control &&
+           p->methods[method]->side == info->grid;
+}
+
 static enum status lay_out_columns(struct runner *r, struct error *err)
 {
     const struct plan *p = r->plan;
@@ -35,6 +42,9 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
         if (p->methods[m]->adds_up)
             TRY(task_method_columns(p, k, m, COLUMN_F32, 0, 0, "explain", "sum_error",
                                     r->sum_error[m], err));
+        if (runner_drops(p, m))
+            TRY(task_method_columns(p, k, m, COLUMN_F32, 0, 0, "explain", "dropped", r->dropped[m],
+                                    err));
         if (p->files[m] != NULL)
             TRY(task_method_columns(p, k, m, COLUMN_U8, 0, 0, "explain", "status", r->map_status[m],
                                     err));

@@ -201,7 +201,9 @@ enum status explainer_open_beside(struct net *lender, const struct model *model,
     ex->methods = calloc((size_t)method_count + 1, sizeof *ex->methods);
     ex->side = calloc((size_t)method_count + 1, sizeof *ex->side);
     ex->map_start = calloc((size_t)method_count + 1, sizeof *ex->map_start);
-    bool ok = ex->methods != NULL && ex->side != NULL && ex->map_start != NULL;
+    ex->dropped = calloc((size_t)batch * (size_t)method_count * CLASS_CHOICES + 1, sizeof(float));
+    bool ok =
+        ex->methods != NULL && ex->side != NULL && ex->map_start != NULL && ex->dropped != NULL;
     enum status s = ok ? OK : fail(err, E_NOMEM, "out of memory");
     if (s == OK) {
         memcpy(ex->methods, methods, (size_t)method_count * sizeof *methods);
@@ -252,6 +254,7 @@ void explainer_close(struct explainer *ex)
     free(ex->methods);
     free(ex->side);
     free(ex->map_start);
+    free(ex->dropped);
     free(ex);
 }
 

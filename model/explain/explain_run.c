@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dropped.h"
 #include "explainer.h"
 
 static float *map_at(const struct explainer *ex, const struct explain_result *r, int image,
@@ -33,6 +34,17 @@ static float *sum_error_at(const struct explainer *ex, const struct explain_resu
     return r->sum_error + at * CLASS_CHOICES + (size_t)choice;
 }
 
+static float *dropped_at(const struct explainer *ex, int image, int method, enum class_choice c)
+{
+    size_t at = (size_t)image * (size_t)ex->method_count + (size_t)method;
+    return &ex->dropped[at * CLASS_CHOICES + (size_t)c];
+}
+
+float explainer_dropped(const struct explainer *ex, int image, int method, enum class_choice choice)
+{
+    return *dropped_at(ex, image, method, choice);
+}
+
 /* Takes a chunk's tracks into the result. */
 static void collect(const struct explainer *ex, const struct pass *p, const struct sweep *s, int at,
                     const struct explain_result *r)
@@ -45,6 +57,9 @@ static void collect(const struct explainer *ex, const struct pass *p, const stru
             if (!idle)
                 finish_map(&ex->model->geo, j, j->tracks[i].v,
                            explainer_map_size(ex, p->wheres[k].method), map);
+            if (!idle && method_pixel_side(&ex->model->geo, &j->rules) == 0)
+                *dropped_at(ex, at + i, p->wheres[k].method, p->wheres[k].choice) =
+                    (float)dropped_share(&ex->model->geo, j->tracks[i].v, j->rules.clamp_map);
             r->zero_row_sum[at + i] |= !idle && j->tracks[i].zero_row_sum;
             if (r->sum_error != NULL && !idle)
                 *sum_error_at(ex, r, at + i, p->wheres[k].method, p->wheres[k].choice) =
@@ -101,6 +116,7 @@ static void copy_known(const struct explainer *ex, const struct explain_image *i
                 if (r->sum_error != NULL)
                     *sum_error_at(ex, r, i, m, CLASS_TARGET) =
                         *sum_error_at(ex, r, i, m, CLASS_PREDICTED);
+                *dropped_at(ex, i, m, CLASS_TARGET) = *dropped_at(ex, i, m, CLASS_PREDICTED);
                 memcpy(map_at(ex, r, i, m, CLASS_TARGET), map_at(ex, r, i, m, CLASS_PREDICTED),
                        explainer_map_size(ex, m) * sizeof(float));
             }
@@ -145,6 +161,8 @@ enum status explainer_run(struct explainer *ex, const struct explain_image *imag
         target[i] =
             images[i].label >= 0 && images[i].label < ex->model->geo.classes ? images[i].label : 0;
     }
+    for (size_t k = 0; k < (size_t)n * (size_t)ex->method_count * CLASS_CHOICES; k++)
+        ex->dropped[k] = NAN;
     enum status s = OK;
     for (int i = 0; s == OK && i < PASSES; i++)
         if (ex->passes[i].job_count > 0)

@@ -37,6 +37,7 @@ struct explainer {
     int method_count, batch;
     int *side;         /* [methods] values a side of a map */
     size_t *map_start; /* [methods + 1] where a method's maps begin among an image's */
+    float *dropped;    /* [batch, methods, CLASS_CHOICES] of the last run */
     bool classes[CLASS_CHOICES];
     struct input_format format;
     uint64_t seed;
