@@ -167,6 +167,45 @@ static void check_maps(const struct family *f)
     check_map(f, "libra", &released, "libra");
 }
 
+/* Every method works on a family, or is refused by its name. */
+static void check_method(const struct family *f, const struct explain_method *method)
+{
+    const bool classes[CLASS_CHOICES] = { true, false };
+    const struct backend_options bo = { .simd = "" };
+    const uint8_t *reference = f->rgb + f->bytes; /* the other picture */
+    const struct explain_image image = { .rgb = f->rgb, .predicted = 0 };
+    struct explain_options o = explain_defaults;
+    struct explainer *ex;
+    struct error err = { 0 };
+    int32_t predicted;
+    float identity;
+    uint8_t zero;
+    char quoted[80];
+    o.steps = o.samples = 2;
+    snprintf(quoted, sizeof quoted, "'%s'", method->name);
+    if (explainer_open(f->model, "cpu", &bo, &input_imagenet, &o, &method, 1, classes, 1, &ex,
+                       &err) != OK) {
+        /* the control names the method that it runs */
+        bool by_name = err.code == E_CONFIG && (method->control || strstr(err.text, quoted));
+        report(by_name && strcmp(err.key, "explain.methods") == 0, f->name, err.text, 0);
+        return;
+    }
+    float *maps = calloc(explainer_map_values(ex), sizeof *maps);
+    const struct explain_result r = { &predicted, maps, &identity, &zero, NULL };
+    bool fine = explainer_references(ex, &reference, 1, &err) == OK &&
+                explainer_run(ex, &image, 1, &r, &err) == OK;
+    bool varies = false;
+    for (size_t i = 0; i < explainer_map_values(ex) / CLASS_CHOICES; i++) {
+        fine = fine && isfinite(maps[i]);
+        varies = varies || maps[i] != maps[0];
+    }
+    /* What is clamped may be 0 all over, as may a control's map. */
+    bool clamped = strstr(method->name, "cam") != NULL || method->control;
+    report(fine && (varies || clamped), f->name, method->name, 0);
+    explainer_close(ex);
+    free(maps);
+}
+
 /* Token times gradient, for every token: the whole way back. */
 static void bottom(struct layer_view *view, const struct rules *r, struct track *tracks)
 {
@@ -246,6 +285,8 @@ static void check_family(const char *folder, const char *name)
         check_logits(&f, "cpu");
         check_gradient(&f);
         check_maps(&f);
+        for (int i = 0; explain_methods[i] != NULL; i++)
+            check_method(&f, explain_methods[i]);
     }
     checkpoint_close(f.due);
     model_close(f.model);
