@@ -116,15 +116,15 @@ golden() { # TEST BACKEND: all models whose files are here
     done
 }
 
-# What ran aside: its log NAME.aside and its exit code.
-aside() { # NAME
-    cat "$out/$1.aside"
+# The log and the exit code of what ran in the background as NAME.
+background_result() { # NAME
+    cat "$out/$1.background"
     return "$(cat "$out/$1.code" || echo 1)"
 }
 
-sanitize() { # TOOL OP BACKEND, aside
+sanitize() { # TOOL OP BACKEND, in the background
     compute-sanitizer --tool "$1" --error-exitcode 9 "$bin/checkops" --backend "$3" --op "$2" \
-        >"$out/$1_$2.aside" 2>&1
+        >"$out/$1_$2.background" 2>&1
     echo $? >"$out/$1_$2.code"
 }
 
@@ -348,7 +348,7 @@ check_sanitize() {
     wait
     for op in $("$bin/checkops" --list); do
         for tool in memcheck racecheck; do
-            step "$tool $op cuda" aside "${tool}_$op"
+            step "$tool $op cuda" background_result "${tool}_$op"
         done
     done
     step "memcheck graphs" compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/test_graphs"

@@ -53,7 +53,7 @@ def normals(state, count):
 
 
 # ---- what methods share ------------------------------------------------------------------------
-class Subject:
+class Decision:
     """A model, an image and the class k [1] to explain."""
 
     def __init__(self, model, rgb, k, image_hash, references):
@@ -97,9 +97,9 @@ def patch_sums(model, pixel_map):
     return F.conv2d(pixel_map[None, None], one, stride=model.stride).flatten()
 
 
-def times_input(subject, difference, e, gx, ge, s):
+def times_input(decision, difference, e, gx, ge, s):
     """A map linear in the gradient, at the level asked for. difference, gx [3, S, S]; e, ge [L, D]."""
-    model = subject.model
+    model = decision.model
     if s["level"] == "token":
         return model.drop((e * ge).sum(-1))
     if s["level"] == "patch" and s["channels"] == "sum":
@@ -111,16 +111,16 @@ def times_input(subject, difference, e, gx, ge, s):
 
 
 # ---- methods: (map, {identity: [difference, value]}) -------------------------------------------
-def ixg(subject, s):
-    x = subject.x.clone().requires_grad_()
-    f, e, _ = subject.run(x, s, rules_of(s))
+def ixg(decision, s):
+    x = decision.x.clone().requires_grad_()
+    f, e, _ = decision.run(x, s, rules_of(s))
     gx, ge = grads(f, [x, e])
-    return times_input(subject, subject.x[0], e[0].detach(), gx[0], ge[0], s), {}
+    return times_input(decision, decision.x[0], e[0].detach(), gx[0], ge[0], s), {}
 
 
-def genatt(subject, s):
-    model = subject.model
-    f, _, kept = subject.run(subject.x, s, rules_of(s))
+def genatt(decision, s):
+    model = decision.model
+    f, _, kept = decision.run(decision.x, s, rules_of(s))
     probs = [kept[f"blocks.{i}.probs"] for i in range(model.depth)]
     R = torch.eye(model.tokens_count, dtype=torch.double)
     for a, g in zip(probs, grads(f, probs)):
@@ -128,31 +128,31 @@ def genatt(subject, s):
     return model.drop(R[0]), {}
 
 
-def attn_gradcam(subject, s):
-    f, _, kept = subject.run(subject.x, s, Plain())
-    a = kept[f"blocks.{subject.model.depth - 1}.probs"]
+def attn_gradcam(decision, s):
+    f, _, kept = decision.run(decision.x, s, Plain())
+    a = kept[f"blocks.{decision.model.depth - 1}.probs"]
     g, a = grads(f, [a])[0][0, :, 0, 1:], a.detach()[0, :, 0, 1:]
     return (g.mean(1, keepdim=True) * a).mean(0).clamp(min=0), {}
 
 
-def cam_target(subject, s):
+def cam_target(decision, s):
     """(a [L, D], its gradient) of the layer that CAM looks at."""
-    model = subject.model
-    f, _, kept = subject.run(subject.x, s, rules_of(s))
+    model = decision.model
+    f, _, kept = decision.run(decision.x, s, rules_of(s))
     last = model.depth - 1
     a = kept[f"blocks.{last}.norm1"] if not model.vim else kept[f"xhat{last}" if s["target"] == "norm" else f"h{last - 1}"]
     return a.detach()[0], grads(f, [a])[0][0]
 
 
-def gradcam(subject, s):
-    a, g = cam_target(subject, s)
-    weights = subject.model.drop(g.t()).mean(-1)
-    return subject.model.drop((a * weights).sum(-1)).clamp(min=0), {}
+def gradcam(decision, s):
+    a, g = cam_target(decision, s)
+    weights = decision.model.drop(g.t()).mean(-1)
+    return decision.model.drop((a * weights).sum(-1)).clamp(min=0), {}
 
 
-def hirescam(subject, s):
-    a, g = cam_target(subject, s)
-    return subject.model.drop((a * g).sum(-1)).clamp(min=0), {}
+def hirescam(decision, s):
+    a, g = cam_target(decision, s)
+    return decision.model.drop((a * g).sum(-1)).clamp(min=0), {}
 
 
 def baseline_of(s):
@@ -160,31 +160,31 @@ def baseline_of(s):
     return black if s["baseline"] == "black" else torch.zeros(3, 1, 1, dtype=torch.double)
 
 
-def mean_gradient(subject, s, inputs, weights):
+def mean_gradient(decision, s, inputs, weights):
     """(Σ w_i ∂f/∂x_i, Σ w_i ∂f/∂e_i) over inputs [n, 3, S, S] in small batches."""
     total_x = total_e = 0
-    for at in range(0, len(inputs), subject.chunk):
-        x = inputs[at:at + subject.chunk].clone().requires_grad_()
-        f, e, _ = subject.run(x, s, Plain())
-        gx, ge = grads((f * weights[at:at + subject.chunk]).sum(), [x, e])
+    for at in range(0, len(inputs), decision.chunk):
+        x = inputs[at:at + decision.chunk].clone().requires_grad_()
+        f, e, _ = decision.run(x, s, Plain())
+        gx, ge = grads((f * weights[at:at + decision.chunk]).sum(), [x, e])
         total_x, total_e = total_x + gx.sum(0), total_e + ge.sum(0)
     return total_x, total_e
 
 
-def ig(subject, s):
+def ig(decision, s):
     nodes, weights = (torch.from_numpy(a) for a in np.polynomial.legendre.leggauss(s["steps"]))
-    x, base = subject.x[0], baseline_of(s).expand_as(subject.x[0])
+    x, base = decision.x[0], baseline_of(s).expand_as(decision.x[0])
     path = base + ((1 + nodes) / 2)[:, None, None, None] * (x - base)
-    gx, ge = mean_gradient(subject, s, path, weights / 2)
-    e = subject.model.tokens(torch.stack([x, base]))
-    gap = ((x - base) * gx).sum() - (subject.value(subject.x, s) - subject.value(base[None], s))[0]
-    made = times_input(subject, x - base, e[0] - e[1], gx, ge, s)
-    return made, {"completeness": [float(gap), float(subject.value(subject.x, s) - subject.value(base[None], s))]}
+    gx, ge = mean_gradient(decision, s, path, weights / 2)
+    e = decision.model.tokens(torch.stack([x, base]))
+    gap = ((x - base) * gx).sum() - (decision.value(decision.x, s) - decision.value(base[None], s))[0]
+    made = times_input(decision, x - base, e[0] - e[1], gx, ge, s)
+    return made, {"completeness": [float(gap), float(decision.value(decision.x, s) - decision.value(base[None], s))]}
 
 
-def libra(subject, s):
-    model, w = subject.model, subject.model.w
-    f, e, kept = subject.run(subject.x, s, Libra())
+def libra(decision, s):
+    model, w = decision.model, decision.model.w
+    f, e, kept = decision.run(decision.x, s, Libra())
     inputs = [f"blocks.{i}.x0" for i in range(model.depth)]
     biased = [f"blocks.{i}.{part}" for i in range(model.depth)
               for part in ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")] + ["norm"]
@@ -196,60 +196,60 @@ def libra(subject, s):
     return model.drop(sum(streams) + bias), {"completeness": [float(gap), float(f)]}
 
 
-def partial_lrp(subject, s):
-    kept = subject.run(subject.x, s, Plain())[2]
-    maps = lrp.relevance(subject.model, kept, torch.tensor([subject.k]), subject.model.depth - 1, True)[1]
+def partial_lrp(decision, s):
+    kept = decision.run(decision.x, s, Plain())[2]
+    maps = lrp.relevance(decision.model, kept, torch.tensor([decision.k]), decision.model.depth - 1, True)[1]
     return maps[0][0].clamp(min=0).mean(0)[0, 1:], {}
 
 
-def full_lrp(subject, s):
-    _, e, kept = subject.run(subject.x, s, Plain())
-    R = lrp.relevance(subject.model, kept, torch.tensor([subject.k]), 0, True)[0]
-    return lrp.pixels(subject.model, subject.x, e.detach(), R)[0], {}
+def full_lrp(decision, s):
+    _, e, kept = decision.run(decision.x, s, Plain())
+    R = lrp.relevance(decision.model, kept, torch.tensor([decision.k]), 0, True)[0]
+    return lrp.pixels(decision.model, decision.x, e.detach(), R)[0], {}
 
 
-def smoothgrad(subject, s):
-    x, total, n = subject.x[0], 0, s["samples"] or 50
+def smoothgrad(decision, s):
+    x, total, n = decision.x[0], 0, s["samples"] or 50
     sigma = s["noise"] * (x.max() - x.min())
     for i in range(n):
-        noisy = x + sigma * normals(stream(SEED, subject.hash, i), x.numel()).view_as(x)
-        gx = mean_gradient(subject, s, noisy[None], torch.ones(1, dtype=torch.double))[0]
+        noisy = x + sigma * normals(stream(SEED, decision.hash, i), x.numel()).view_as(x)
+        gx = mean_gradient(decision, s, noisy[None], torch.ones(1, dtype=torch.double))[0]
         total = total + (gx if s["variant"] == "mean" else gx * gx) / n
     pixels = over_channels(total, s)
-    return pixels if s["level"] == "pixel" else patch_sums(subject.model, pixels), {}
+    return pixels if s["level"] == "pixel" else patch_sums(decision.model, pixels), {}
 
 
-def expected_gradients(subject, s):
-    x, total, n = subject.x[0], 0, s["samples"] or 50
+def expected_gradients(decision, s):
+    x, total, n = decision.x[0], 0, s["samples"] or 50
     sigma = s["noise"] * (x.max() - x.min())
     for i in range(n):
-        state = stream(SEED, subject.hash, i)
-        u, pick = uniforms(state, [0, 1])
-        base = subject.references[int(pick * len(subject.references))]
+        state = stream(SEED, decision.hash, i)
+        u, drawn = uniforms(state, [0, 1])
+        base = decision.references[int(drawn * len(decision.references))]
         noisy = x + sigma * normals(state, x.numel()).view_as(x) if s["noise"] else x
-        gx, ge = mean_gradient(subject, s, (u * noisy + (1 - u) * base)[None], torch.ones(1, dtype=torch.double))
-        e = subject.model.tokens(torch.stack([noisy, base]))
-        total = total + times_input(subject, noisy - base, e[0] - e[1], gx, ge, s) / n
+        gx, ge = mean_gradient(decision, s, (u * noisy + (1 - u) * base)[None], torch.ones(1, dtype=torch.double))
+        e = decision.model.tokens(torch.stack([noisy, base]))
+        total = total + times_input(decision, noisy - base, e[0] - e[1], gx, ge, s) / n
     return total, {}
 
 
-def attnlrp(subject, s):
-    x = subject.x.clone().requires_grad_()
+def attnlrp(decision, s):
+    x = decision.x.clone().requires_grad_()
     rules = AttnLRP(s["gamma_conv"] if s["level"] == "pixel" else 0, s["gamma_linear"], s["softmax"],
                     s["gamma_attention"] == "yes")
-    f, e, _ = subject.run(x, s, rules)
+    f, e, _ = decision.run(x, s, rules)
     gx, ge = grads(f, [x, e])
-    return times_input(subject, subject.x[0], e[0].detach(), gx[0], ge[0], s), {}
+    return times_input(decision, decision.x[0], e[0].detach(), gx[0], ge[0], s), {}
 
 
 def minmax(a, eps):
     return torch.zeros_like(a) if a.max() - a.min() < 1e-8 else (a - a.min()) / (a.max() - a.min() + eps)
 
 
-def xvmamba(subject, s):
-    model, kept = subject.model, {}
+def xvmamba(decision, s):
+    model, kept = decision.model, {}
     with torch.no_grad():
-        model.logits(model.tokens(subject.x), Plain(), kept)
+        model.logits(model.tokens(decision.x), Plain(), kept)
     layers = []
     for i in range(model.depth):
         both = [influence(part, s["influence"]) for part in kept[f"layers.{i}.mixer.scan"]]
@@ -323,11 +323,11 @@ def write(out, model, name, images, labels, cases):
         out[f"{name}/{image}/logits"] = logits.numpy().astype("f4")
         for choice, label in labels.items():
             k = int(logits.argmax()) if label is None else label
-            subject = Subject(model, rgb, k, at + 1, [r for _, r in images])
-            subject.chunk = 10 if model.image_size < 100 else 2
+            decision = Decision(model, rgb, k, at + 1, [r for _, r in images])
+            decision.chunk = 10 if model.image_size < 100 else 2
             for case in (c for c in cases if defined(c, model.vim)):
                 method, s = parse(case)
-                found, identity = METHODS[method](subject, s)
+                found, identity = METHODS[method](decision, s)
                 out[f"{name}/{image}/{choice}/{case}"] = stored(found)
                 for what, (gap, value) in identity.items():
                     print(f"{name}/{image}/{choice}/{case}: {what} off by {abs(gap / value):.1e} of {value:.3g}", flush=True)

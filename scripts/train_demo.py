@@ -117,9 +117,9 @@ def dense_loss(said, cover, labels):
     away = F.mse_loss(said[..., -3:].float(), 4 * place(cover))
     said = said[..., :-3]
     cover = cover.view(b, g, CELLS, g, CELLS).permute(0, 1, 3, 2, 4).reshape(b * g * g, CELLS * CELLS)
-    told = torch.where(cover.mean(1) >= 0.5, labels.repeat_interleave(g * g), torch.tensor(CLASSES))
+    targets = torch.where(cover.mean(1) >= 0.5, labels.repeat_interleave(g * g), torch.tensor(CLASSES))
     said = said.float().flatten(0, 1)
-    return (F.cross_entropy(said[:, :CLASSES + 1], told) +
+    return (F.cross_entropy(said[:, :CLASSES + 1], targets) +
             F.binary_cross_entropy_with_logits(said[:, CLASSES + 1:], cover) + away)
 
 
@@ -156,14 +156,14 @@ def train(args, model):
             group["lr"] = args.lr * min(step / warmup, 0.01 + 0.99 * (0.5 + 0.5 * math.cos(math.pi * done)))
         if len(order) < args.batch:
             order = rng.permutation(len(labels))
-        pick, order = order[:args.batch], order[args.batch:]
-        x, cover = augment(rng, pictures[pick], cells[pick])
-        told = torch.from_numpy(labels[pick])
+        chosen, order = order[:args.batch], order[args.batch:]
+        x, cover = augment(rng, pictures[chosen], cells[chosen])
+        targets = torch.from_numpy(labels[chosen])
         with torch.autocast("cpu", torch.bfloat16):
             tokens = model.tokens(x)
             logits, said = model.head(tokens[:, -1]), dense_head(tokens[:, :-1])
-        loss = F.cross_entropy(logits.float(), told)
-        dense = dense_loss(said, cover, told)
+        loss = F.cross_entropy(logits.float(), targets)
+        dense = dense_loss(said, cover, targets)
         optimizer.zero_grad(set_to_none=True)
         (loss + args.dense * (1 - done) * dense).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct view {
+struct indexed_view {
     struct dataset *inner;
     size_t *indices; /* [count] */
     struct dataset_kind kind;
@@ -12,19 +12,19 @@ struct view {
 static enum status view_load(struct dataset *dataset, size_t index, struct sample *sample,
                              struct error *err)
 {
-    const struct view *v = dataset->impl;
+    const struct indexed_view *v = dataset->impl;
     return v->inner->kind->load(v->inner, v->indices[index], sample, err);
 }
 
 static void view_close(struct dataset *dataset)
 {
-    struct view *v = dataset->impl;
+    struct indexed_view *v = dataset->impl;
     dataset_free(v->inner);
     free(v->indices);
     free(v);
 }
 
-static bool copy_names(const struct view *v, struct dataset *out, size_t count)
+static bool copy_names(const struct indexed_view *v, struct dataset *out, size_t count)
 {
     out->ids = calloc(count + 1, sizeof *out->ids);
     out->labels = calloc(count + 1, sizeof *out->labels);
@@ -44,7 +44,7 @@ static bool copy_names(const struct view *v, struct dataset *out, size_t count)
 enum status dataset_view(struct dataset *inner, size_t *indices, size_t count, struct dataset **out,
                          struct error *err)
 {
-    struct view *v = calloc(1, sizeof *v);
+    struct indexed_view *v = calloc(1, sizeof *v);
     struct dataset *d = calloc(1, sizeof *d);
     *out = NULL;
     if (v == NULL || d == NULL) {
@@ -54,7 +54,7 @@ enum status dataset_view(struct dataset *inner, size_t *indices, size_t count, s
         dataset_free(inner);
         return fail(err, E_NOMEM, "no memory for a data set of %zu images", count);
     }
-    *v = (struct view){ inner, indices, *inner->kind };
+    *v = (struct indexed_view){ inner, indices, *inner->kind };
     v->kind.load = view_load;
     v->kind.close = view_close;
     d->kind = &v->kind;
@@ -74,7 +74,9 @@ enum status dataset_view(struct dataset *inner, size_t *indices, size_t count, s
 
 size_t dataset_view_index(const struct dataset *dataset, size_t i)
 {
-    return dataset->kind->load == view_load ? ((const struct view *)dataset->impl)->indices[i] : i;
+    return dataset->kind->load == view_load
+               ? ((const struct indexed_view *)dataset->impl)->indices[i]
+               : i;
 }
 
 void dataset_free(struct dataset *dataset)

@@ -27,7 +27,7 @@ struct picture {
     uint8_t *rgb;   /* [side, side, 3] */
     int8_t *object; /* [side, side] */
     int8_t *patch;  /* [side, side] */
-    struct rng rng;
+    struct demo_rng rng;
     uint8_t coverage[DEMO_MAX_SIDE * DEMO_MAX_SIDE];
 };
 

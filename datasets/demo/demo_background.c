@@ -55,7 +55,7 @@ static int fibres(const struct ground *g, int x, int y)
            2;
 }
 
-void background_paint(struct rng *r, int side, uint8_t *rgb)
+void background_paint(struct demo_rng *r, int side, uint8_t *rgb)
 {
     static int (*const kinds[])(const struct ground *, int, int) = { clouds, folds, stones,
                                                                      fibres };
@@ -77,7 +77,7 @@ void background_paint(struct rng *r, int side, uint8_t *rgb)
         }
 }
 
-void background_light(struct rng *r, int side, uint8_t *rgb)
+void background_light(struct demo_rng *r, int side, uint8_t *rgb)
 {
     int turn = rng_between(r, 0, TURN - 1), fall = rng_between(r, 0, 90);
     int exposure = rng_between(r, 215, 285); /* of 256 */
@@ -90,7 +90,7 @@ void background_light(struct rng *r, int side, uint8_t *rgb)
         }
 }
 
-void background_noise(struct rng *r, int side, uint8_t *rgb)
+void background_noise(struct demo_rng *r, int side, uint8_t *rgb)
 {
     int strength = rng_between(r, 0, 9);
     uint64_t key = rng_next(r);

@@ -13,18 +13,18 @@ static inline uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-struct rng {
+struct demo_rng {
     uint64_t state;
 };
 
-static inline uint64_t rng_next(struct rng *r)
+static inline uint64_t rng_next(struct demo_rng *r)
 {
     r->state = mix(r->state);
     return r->state;
 }
 
 /* low to high, both included. */
-static inline int rng_between(struct rng *r, int low, int high)
+static inline int rng_between(struct demo_rng *r, int low, int high)
 {
     uint64_t span = (uint64_t)(high - low) + 1;
     return low + (int)(((rng_next(r) >> 32) * span) >> 32);

@@ -29,7 +29,7 @@ enum status demo_through_jpeg(uint8_t *rgb, int side, struct error *err)
 }
 
 /* The set being written. */
-struct writer {
+struct set_writer {
     const struct demo_spec *spec;
     const char *folder;
     FILE *list;
@@ -84,7 +84,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 /* Stores one picture: file, line of the list, entry of the .mat. The .mat holds what a reader of
  * the file will see. */
-static enum status write_picture(struct writer *w, int index, struct error *err)
+static enum status write_picture(struct set_writer *w, int index, struct error *err)
 {
     const int8_t *masks[] = { w->object, w->patch };
     struct image image = { w->spec->side, w->spec->side, w->rgb }, back = { 0 };
@@ -111,7 +111,7 @@ static enum status write_picture(struct writer *w, int index, struct error *err)
     return status;
 }
 
-static enum status write_pictures(struct writer *w, int count, struct error *err)
+static enum status write_pictures(struct set_writer *w, int count, struct error *err)
 {
     char *mat = path_join(w->folder, DEMO_MAT), *list = path_join(w->folder, DEMO_LIST);
     enum status status = OK;
@@ -148,11 +148,11 @@ static enum status write_folder(const char *folder, const struct demo_spec *spec
         free(path);
         TRY(status);
     }
-    struct writer w = { .spec = spec,
-                        .folder = folder,
-                        .rgb = malloc(pixels * 3),
-                        .object = malloc(pixels),
-                        .patch = malloc(pixels) };
+    struct set_writer w = { .spec = spec,
+                            .folder = folder,
+                            .rgb = malloc(pixels * 3),
+                            .object = malloc(pixels),
+                            .patch = malloc(pixels) };
     char *path = path_join(folder, DEMO_STAMP);
     enum status status = OK;
     if (w.rgb == NULL || w.object == NULL || w.patch == NULL || path == NULL)

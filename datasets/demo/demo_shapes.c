@@ -12,7 +12,7 @@ _Static_assert(GRID *GRID == COVERAGE_POINTS, "textured_shape_paint reports poin
 
 #define MAX_LEAN (TURN / 24) /* 15 degrees, either way */
 
-static struct colour colour_draw(struct rng *r)
+static struct colour colour_draw(struct demo_rng *r)
 {
     struct colour c;
     for (int i = 0; i < 3; i++)
@@ -20,8 +20,9 @@ static struct colour colour_draw(struct rng *r)
     return c;
 }
 
-struct textured_shape textured_shape_draw(struct rng *r, enum shape shape, enum texture texture,
-                                          int x, int y, int radius, int period)
+struct textured_shape textured_shape_draw(struct demo_rng *r, enum shape shape,
+                                          enum texture texture, int x, int y, int radius,
+                                          int period)
 {
     struct textured_shape t = {
         .shape = shape, .texture = texture, .x = x, .y = y, .radius = radius, .period = period

@@ -54,7 +54,7 @@ static inline int luminance(const struct colour *c)
 }
 
 /* Shape, texture, place and size are given, the rest is drawn. */
-struct textured_shape textured_shape_draw(struct rng *, enum shape, enum texture, int x, int y,
+struct textured_shape textured_shape_draw(struct demo_rng *, enum shape, enum texture, int x, int y,
                                           int radius, int period);
 
 /* Paints over `rgb` [side, side, 3] (NULL: does not), antialiased on 4 x 4 points a pixel.

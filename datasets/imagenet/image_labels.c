@@ -55,7 +55,7 @@ static enum status take_id(void *context, char *line, size_t number, struct erro
 }
 
 /* Sets *is_truth by the first line and stops there, with E_STOPPED. */
-static enum status look_at_first(void *is_truth, char *line, size_t number, struct error *err)
+static enum status read_first_line(void *is_truth, char *line, size_t number, struct error *err)
 {
     (void)number;
     if (line[0] == '#')
@@ -186,7 +186,7 @@ static enum status find_labels(const struct dataset_options *o, bool *is_truth, 
         return devkit_file(o->devkit, TRUTH_NAME, path, err);
     enum status first =
         text_lines(o->labels, "the devkit's " TRUTH_NAME ", or a text file of 'file label' lines",
-                   look_at_first, is_truth, err);
+                   read_first_line, is_truth, err);
     if (first == OK)
         return fail(err, E_CONFIG, "%s: no labels in it", o->labels);
     if (first != E_STOPPED)

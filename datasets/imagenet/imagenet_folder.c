@@ -59,7 +59,7 @@ static void listing_free(struct listing *l)
 }
 
 /* What lies at `path`, through links. A link to nothing may have been a class. */
-static enum status look_up(const char *path, struct stat *st, struct error *err)
+static enum status stat_path(const char *path, struct stat *st, struct error *err)
 {
     struct stat link;
     if (stat(path, st) == 0)
@@ -75,7 +75,7 @@ static enum status add_image(const char *path, char *id, int32_t folder, struct 
                              struct error *err)
 {
     struct stat st;
-    enum status status = look_up(path, &st, err);
+    enum status status = stat_path(path, &st, err);
     if (status == OK && !S_ISREG(st.st_mode))
         status = fail(err, E_CONFIG, "%s: not a file, but %s; images are wanted under such names",
                       path, S_ISDIR(st.st_mode) ? "a folder" : "a pipe, socket or device");
@@ -134,7 +134,7 @@ static enum status find_folders(const char *root, struct image_list *list,
         if (path == NULL)
             status = fail(err, E_NOMEM, "no memory for the path of %s", name);
         else
-            status = look_up(path, &st, err);
+            status = stat_path(path, &st, err);
         if (status == OK && S_ISDIR(st.st_mode)) {
             status = add_images(root, name, (int32_t)folders->count, list, others, err);
             if (status == OK)

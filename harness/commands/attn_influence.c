@@ -10,12 +10,12 @@
 #include "h5lock.h"
 #include "log.h"
 
-enum { SIDES = 2 };
+enum { MODELS = 2 };
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-static enum status open_side(struct influence *s, const struct attn_options *o, const char *path,
-                             struct error *err)
+static enum status open_influence(struct influence *s, const struct attn_options *o,
+                                  const char *path, struct error *err)
 {
     char limit[64];
     TRY(config_new(&s->config, err));
@@ -43,7 +43,7 @@ static enum status open_side(struct influence *s, const struct attn_options *o, 
     return OK;
 }
 
-static void close_side(struct influence *s)
+static void close_influence(struct influence *s)
 {
     inspect_close(s->inspector);
     plan_close(s->plan);
@@ -133,8 +133,8 @@ static enum status write_matrix(hid_t file, const char *path, const double *valu
     return status;
 }
 
-static enum status write_side(hid_t file, const struct influence *s, const char *group,
-                              struct error *err)
+static enum status write_model(hid_t file, const struct influence *s, const char *group,
+                               struct error *err)
 {
     const struct geometry *g = &s->model->geo;
     const struct checkpoint *ck = s->model->checkpoint;
@@ -160,7 +160,7 @@ static enum status write_side(hid_t file, const struct influence *s, const char 
 static enum status write_file(const struct influence *models, int count, const char *stem,
                               struct error *err)
 {
-    static const char *const groups[SIDES] = { "model", "beside" };
+    static const char *const groups[MODELS] = { "model", "beside" };
     char path[4200];
     snprintf(path, sizeof path, "%s.h5", stem);
     h5_lock();
@@ -168,7 +168,7 @@ static enum status write_file(const struct influence *models, int count, const c
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     enum status status = file >= 0 ? OK : h5_fail(err, "%s: cannot be written", path);
     for (int k = 0; k < count && status == OK; k++)
-        status = write_side(file, &models[k], groups[k], err);
+        status = write_model(file, &models[k], groups[k], err);
     if (file >= 0 && H5Fclose(file) < 0 && status == OK)
         status = h5_fail(err, "%s: cannot be written", path);
     h5_unlock();
@@ -184,7 +184,7 @@ static enum status run(struct influence *models, int count, const struct attn_op
 {
     char stem[4096];
     for (int k = 0; k < count; k++)
-        TRY(open_side(&models[k], o, k == 0 ? o->model : o->beside, err));
+        TRY(open_influence(&models[k], o, k == 0 ? o->model : o->beside, err));
     TRY(make_directory(o->cli.out, err));
     *begun = true;
     for (int k = 0; k < count; k++) {
@@ -203,12 +203,12 @@ static enum status run(struct influence *models, int count, const struct attn_op
 
 int attn_influence(const struct attn_options *o)
 {
-    struct influence models[SIDES] = { 0 };
+    struct influence models[MODELS] = { 0 };
     struct error err;
     bool begun = false;
     enum status status = run(models, o->beside != NULL ? 2 : 1, o, &begun, &err);
-    for (int k = 0; k < SIDES; k++)
-        close_side(&models[k]);
+    for (int k = 0; k < MODELS; k++)
+        close_influence(&models[k]);
     if (status == OK)
         return EXIT_DONE;
     log_error("%s", err.text);

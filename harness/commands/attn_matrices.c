@@ -101,8 +101,8 @@ static enum status read_channels(struct attn_model *s, const char *list, bool tw
 /* ---- models -----------------------------------------------------------------------------------
  */
 
-static enum status open_side(struct attn_model *s, const struct attn_options *o,
-                             const char *checkpoint, const struct image *image, struct error *err)
+static enum status open_model(struct attn_model *s, const struct attn_options *o,
+                              const char *checkpoint, const struct image *image, struct error *err)
 {
     TRY(inference_cli_open(&o->cli, checkpoint, o->beside != NULL, &s->inference, err));
     const struct engine *e = s->inference.engine;
@@ -119,7 +119,7 @@ static enum status open_side(struct attn_model *s, const struct attn_options *o,
     return inference_run(&s->inference, image, err);
 }
 
-static void close_side(struct attn_model *s)
+static void close_model(struct attn_model *s)
 {
     inspect_close(s->inspector);
     inference_close(&s->inference);
@@ -203,8 +203,8 @@ static enum status run_layer(struct attn_figure *f, struct attn_model *s, const 
     return status;
 }
 
-static enum status run_side(struct attn_figure *f, int k, int row, const struct attn_options *o,
-                            struct error *err)
+static enum status run_model(struct attn_figure *f, int k, int row, const struct attn_options *o,
+                             struct error *err)
 {
     struct attn_model *s = &f->models[k];
     const char *group = k == 0 ? "model" : "beside";
@@ -242,7 +242,7 @@ static enum status write_file(struct attn_figure *f, const struct attn_options *
     }
     if (status == OK) {
         for (int k = 0, row = 0; k < f->model_count && status == OK; k++) {
-            status = run_side(f, k, row, o, err);
+            status = run_model(f, k, row, o, err);
             row += f->models[k].drawn;
         }
         if (H5Fclose(f->file) < 0 && status == OK)
@@ -274,9 +274,9 @@ static enum status open_all(struct attn_figure *f, const struct attn_options *o,
         return fail(err, E_NOMEM, "out of memory");
     }
     TRY(image_read(o->image, &image, err));
-    enum status status = open_side(&f->models[0], o, o->model, &image, err);
+    enum status status = open_model(&f->models[0], o, o->model, &image, err);
     if (status == OK && o->beside != NULL)
-        status = open_side(&f->models[1], o, o->beside, &image, err);
+        status = open_model(&f->models[1], o, o->beside, &image, err);
     image_free(&image);
     TRY(status);
     TRY(attn_figure_open(f, o, err));
@@ -298,7 +298,7 @@ int attn_matrices(const struct attn_options *o)
     if (status == OK)
         log_info("wrote %s.png%s", f.stem, o->cli.vector ? ", .pdf, .svg" : "");
     for (int k = 0; k < ATTN_MODELS; k++)
-        close_side(&f.models[k]);
+        close_model(&f.models[k]);
     panel_close(&f.panel);
     free(f.stem);
     if (status == OK)

@@ -181,7 +181,7 @@ static void compare_accuracy(struct sampling *s)
 }
 
 /* Image `index` decoded, its mask looked at, and classified. */
-static enum status look_at(struct sampling *s, size_t index, struct error *err)
+static enum status sample_image(struct sampling *s, size_t index, struct error *err)
 {
     struct doctor *d = s->doctor;
     struct sample sample;
@@ -199,7 +199,7 @@ static enum status look_at(struct sampling *s, size_t index, struct error *err)
 }
 
 /* The images that a run of so few would take; of those that the run does. */
-static enum status look_evenly(struct sampling *s, struct error *err)
+static enum status sample_evenly(struct sampling *s, struct error *err)
 {
     const struct plan *p = s->doctor->plan;
     size_t *order = calloc(p->data->count + 1, sizeof *order);
@@ -208,7 +208,7 @@ static enum status look_evenly(struct sampling *s, struct error *err)
     enum status status = subset_order(p->data, SUBSET_EVEN, 0, order, err);
     for (size_t i = 0, seen = 0; i < p->data->count && seen < s->count && status == OK; i++)
         if (order[i] < p->images) {
-            status = look_at(s, order[i], err);
+            status = sample_image(s, order[i], err);
             seen++;
         }
     free(order);
@@ -224,7 +224,7 @@ void doctor_sample(struct doctor *d)
         return;
     s.count = d->sample < p->images ? d->sample : p->images;
     enum status status = take_memory(&s, &err);
-    status = status == OK ? look_evenly(&s, &err) : status;
+    status = status == OK ? sample_evenly(&s, &err) : status;
     if (status != OK)
         doctor_fault(d, "sample", "%s", err.text);
     else if (s.broken == 0)

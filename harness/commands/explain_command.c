@@ -77,11 +77,11 @@ static enum status choose_methods(struct explain_figure *p, const struct options
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-static enum status prepare(struct explain_figure *p, struct explained_model *side,
+static enum status prepare(struct explain_figure *p, struct explained_model *model,
                            const struct options *o, struct error *err)
 {
     static const bool classes[CLASS_CHOICES] = { [CLASS_PREDICTED] = true };
-    struct engine *e = side->inference.engine;
+    struct engine *e = model->inference.engine;
     const struct engine_method *methods[EXPLAIN_METHODS];
     struct explain_options eo = explain_defaults;
     eo.protocol = o->protocol;
@@ -89,9 +89,9 @@ static enum status prepare(struct explain_figure *p, struct explained_model *sid
         methods[i] = engine_method(e, p->methods[i]);
     TRY(engine_prepare(e, methods, p->method_count, classes, &eo, err));
     size_t pixels = (size_t)e->info.image_size * (size_t)e->info.image_size;
-    side->maps = calloc(engine_map_values(e), sizeof *side->maps);
-    side->heat = malloc((size_t)p->method_count * pixels * sizeof(float));
-    if (side->maps == NULL || side->heat == NULL)
+    model->maps = calloc(engine_map_values(e), sizeof *model->maps);
+    model->heat = malloc((size_t)p->method_count * pixels * sizeof(float));
+    if (model->maps == NULL || model->heat == NULL)
         return fail(err, E_NOMEM, "no memory for %d heat maps", p->method_count);
     return OK;
 }
@@ -127,10 +127,10 @@ static void close_panel(struct explain_figure *p)
 /* ---- one image ------------------------------------------------------------------------------- */
 
 /* Probabilities in double, and the order of the largest; equal ones by index. */
-static void print_top(const struct explain_figure *p, const struct explained_model *side,
+static void print_top(const struct explain_figure *p, const struct explained_model *model,
                       const char *path)
 {
-    const struct inference *s = &side->inference;
+    const struct inference *s = &model->inference;
     int classes = s->engine->info.classes, shown[TOP], count = classes < TOP ? classes : TOP;
     char buffer[32];
     printf("%s: %s\n", path, s->engine->info.title);
@@ -148,17 +148,18 @@ static void print_top(const struct explain_figure *p, const struct explained_mod
     }
 }
 
-static enum status explain_model(struct explained_model *side, int class, struct error *err)
+static enum status explain_model(struct explained_model *model, int class, struct error *err)
 {
-    struct inference *s = &side->inference;
+    struct inference *s = &model->inference;
     int32_t predicted;
     float identity;
     uint8_t zero_row_sum;
     const struct explain_image image = { .rgb = s->rgb,
                                          .label = 0,
                                          .predicted = class >= 0 ? class : inference_top(s) };
-    const struct explain_result result = { &predicted, side->maps, &identity, &zero_row_sum, NULL };
-    side->class = image.predicted;
+    const struct explain_result result = { &predicted, model->maps, &identity, &zero_row_sum,
+                                           NULL };
+    model->class = image.predicted;
     TRY(engine_explain(s->engine, &image, 1, &result, err));
     if (zero_row_sum)
         log_warn("a rollout met rows whose sum is 0; those rows are not divided by it");

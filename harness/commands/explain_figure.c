@@ -27,38 +27,38 @@ static int count_columns(const struct explain_figure *p)
     return p->model_count > 1 || cells <= 4 ? cells : (cells + 1) / 2;
 }
 
-static enum status put_heat(const struct explain_figure *p, const struct explained_model *side,
+static enum status put_heat(const struct explain_figure *p, const struct explained_model *model,
                             int m, int cell, struct panel *panel, struct error *err)
 {
-    int s = side->inference.engine->info.image_size;
+    int s = model->inference.engine->info.image_size;
     size_t pixels = (size_t)s * (size_t)s;
     uint8_t *rgb = panel_picture(panel, cell / panel->columns, cell % panel->columns, s);
     if (rgb == NULL)
         return fail(err, E_NOMEM, "no memory for a heat map");
     bool same = true; /* such a map says nothing, and its heat is 0 everywhere (SPEC 6) */
     for (size_t i = 1; i < pixels; i++)
-        same &= side->heat[(size_t)m * pixels + i] == side->heat[(size_t)m * pixels];
-    colour_overlay(side->inference.picture.rgb, side->heat + (size_t)m * pixels, pixels, rgb);
+        same &= model->heat[(size_t)m * pixels + i] == model->heat[(size_t)m * pixels];
+    colour_overlay(model->inference.picture.rgb, model->heat + (size_t)m * pixels, pixels, rgb);
     snprintf(panel->cells[cell].title, sizeof panel->cells->title, "%s%s", p->methods[m],
              same ? " (constant)" : "");
     return OK;
 }
 
-static enum status put_side(const struct explain_figure *p, int k, struct panel *panel,
-                            struct error *err)
+static enum status put_model(const struct explain_figure *p, int k, struct panel *panel,
+                             struct error *err)
 {
-    const struct explained_model *side = &p->models[k];
-    int s = side->inference.engine->info.image_size, row = k; /* two models: all in one row */
+    const struct explained_model *model = &p->models[k];
+    int s = model->inference.engine->info.image_size, row = k; /* two models: all in one row */
     uint8_t *rgb = panel_picture(panel, row, 0, s);
     if (rgb == NULL)
         return fail(err, E_NOMEM, "no memory for a picture");
-    memcpy(rgb, side->inference.picture.rgb, (size_t)s * (size_t)s * 3);
+    memcpy(rgb, model->inference.picture.rgb, (size_t)s * (size_t)s * 3);
     snprintf(panel->cells[row * panel->columns].title, sizeof panel->cells->title, "image");
     if (p->model_count > 1)
         snprintf(panel->row_titles[row], sizeof *panel->row_titles, "%s",
-                 side->inference.engine->info.title);
+                 model->inference.engine->info.title);
     for (int m = 0; m < p->method_count; m++)
-        TRY(put_heat(p, side, m, row * panel->columns + 1 + m, panel, err));
+        TRY(put_heat(p, model, m, row * panel->columns + 1 + m, panel, err));
     return OK;
 }
 
@@ -69,13 +69,13 @@ static void put_words(const struct explain_figure *p, const char *image, struct 
     explain_figure_stem(image, stem, sizeof stem);
     snprintf(panel->heading[0], sizeof *panel->heading, "%s", stem);
     for (int k = 0; k < p->model_count; k++) {
-        const struct explained_model *side = &p->models[k];
-        int top = inference_top(&side->inference);
+        const struct explained_model *model = &p->models[k];
+        int top = inference_top(&model->inference);
         snprintf(panel->heading[k + 1], sizeof *panel->heading, "%.80s: %.60s, %.1f %%%s",
-                 side->inference.engine->info.title,
-                 class_list_name(&p->names, side->class, buffer),
-                 100 * inference_probability(&side->inference, side->class),
-                 top == side->class ? " (predicted)" : " (not what it predicts)");
+                 model->inference.engine->info.title,
+                 class_list_name(&p->names, model->class, buffer),
+                 100 * inference_probability(&model->inference, model->class),
+                 top == model->class ? " (predicted)" : " (not what it predicts)");
     }
     snprintf(panel->note[0], sizeof *panel->note,
              "%s protocol, %s preprocessing, n = 1 image; each map from its least to its largest",
@@ -96,16 +96,16 @@ static enum status write_csv(const struct explain_figure *p, const char *stem, s
     enum status status =
         f != NULL ? OK : fail(err, E_IO, "%s: cannot be written: %s", path, strerror(errno));
     for (int k = 0; status == OK && k < p->model_count; k++) {
-        const struct explained_model *side = &p->models[k];
-        const struct engine *e = side->inference.engine;
+        const struct explained_model *model = &p->models[k];
+        const struct engine *e = model->inference.engine;
         if (k == 0)
             fputs("model,method,class,row,column,relevance\n", f);
         for (int m = 0; m < p->method_count; m++) {
-            const float *map = side->maps + engine_map_at(e, 0, m, CLASS_PREDICTED);
-            int width = e->prepared[m]->side;
+            const float *map = model->maps + engine_map_at(e, 0, m, CLASS_PREDICTED);
+            int width = e->prepared[m]->model;
             for (int i = 0; i < width * width; i++) {
                 csv_field(f, e->info.title);
-                fprintf(f, ",%s,%d,%d,%d", p->methods[m], side->class, i / width, i % width);
+                fprintf(f, ",%s,%d,%d,%d", p->methods[m], model->class, i / width, i % width);
                 csv_number(f, (double)map[i]);
                 fputc('\n', f);
             }
@@ -126,7 +126,7 @@ enum status explain_figure_draw(const struct explain_figure *p, const char *imag
     TRY(panel_open(&panel, rows, columns, err));
     enum status status = OK;
     for (int k = 0; k < p->model_count && status == OK; k++)
-        status = put_side(p, k, &panel, err);
+        status = put_model(p, k, &panel, err);
     put_words(p, image, &panel);
     panel.scale = "relevance";
     panel.scale_low = "low";

@@ -17,7 +17,7 @@
 #include "stop.h"
 #include "task.h"
 
-enum { FP32, DOUBLE, MOVED, SIDES };
+enum { FP32, DOUBLE, MOVED, VARIANTS };
 
 struct arguments {
     struct cli_list settings;
@@ -25,7 +25,7 @@ struct arguments {
     bool help;
 };
 
-struct side {
+struct variant {
     struct config *config;
     struct plan *plan;
     struct runner *runner;
@@ -84,7 +84,7 @@ static double overlap(const uint32_t *a, const uint32_t *b, size_t pixels)
 }
 
 /* Of the maps of `one` run from those of the double one. */
-static enum status measure_maps(const struct side *s, int one, int method, int columns[SIDES],
+static enum status measure_maps(const struct variant *s, int one, int method, int columns[VARIANTS],
                                 size_t images, struct distance *out, struct error *err)
 {
     size_t pixels = pixel_count(s[one].plan);
@@ -123,7 +123,7 @@ static enum status measure_maps(const struct side *s, int one, int method, int c
     return status;
 }
 
-static enum status print_maps(const struct side *s, size_t images, struct error *err)
+static enum status print_maps(const struct variant *s, size_t images, struct error *err)
 {
     const struct plan *p = s[FP32].plan;
     printf("| method | class | images | fp32 off by, mean | at most | rank overlap, mean | least | "
@@ -133,13 +133,13 @@ static enum status print_maps(const struct side *s, size_t images, struct error 
     for (int m = 0; m < p->method_count; m++)
         for (int c = 0; c < CLASS_CHOICES; c++) {
             char path[160];
-            int columns[SIDES];
+            int columns[VARIANTS];
             struct distance d, moved;
             if (!p->classes[c] || !plan_has_own(p, m, (enum class_choice)c))
                 continue;
             snprintf(path, sizeof path, "explain/%s/%s/map", p->methods[m]->name,
                      class_choice_names[c]);
-            for (int k = 0; k < SIDES; k++)
+            for (int k = 0; k < VARIANTS; k++)
                 columns[k] = records_find(runner_records(s[k].runner), path);
             TRY(measure_maps(s, FP32, m, columns, images, &d, err));
             TRY(measure_maps(s, MOVED, m, columns, images, &moved, err));
@@ -157,7 +157,8 @@ static enum status print_maps(const struct side *s, size_t images, struct error 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
 /* Perturbation: AUC of both, and in how many masked images hit and predicted class differ. */
-static void print_curves(const struct side *s, const char *path, size_t images, const uint8_t *use)
+static void print_curves(const struct variant *s, const char *path, size_t images,
+                         const uint8_t *use)
 {
     const struct curve_axis axis = task_axis(s[FP32].plan);
     size_t points = (size_t)axis.steps + 1;
@@ -184,7 +185,8 @@ static void print_curves(const struct side *s, const char *path, size_t images, 
 }
 
 /* Segmentation: pixels classified right, and average precision. */
-static void print_counts(const struct side *s, const char *path, size_t images, const uint8_t *use)
+static void print_counts(const struct variant *s, const char *path, size_t images,
+                         const uint8_t *use)
 {
     char name[200];
     size_t stem = strlen(path) - strlen("correct");
@@ -220,7 +222,7 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-static enum status print_scores(const struct side *s, size_t images, struct error *err)
+static enum status print_scores(const struct variant *s, size_t images, struct error *err)
 {
     const struct records *k = runner_records(s[FP32].runner);
     uint8_t *use = malloc(images + 1);
@@ -254,8 +256,8 @@ static void name_moved_mean(const struct plan *p, char *out, size_t size)
              (double)nextafterf(mean[1], 2), (double)nextafterf(mean[2], 2));
 }
 
-static enum status open_side(const struct arguments *a, const char *precision, const char *mean,
-                             struct side *s, struct error *err)
+static enum status open_variant(const struct arguments *a, const char *precision, const char *mean,
+                                struct variant *s, struct error *err)
 {
     char limit[64];
     snprintf(limit, sizeof limit, "run.limit=%s", a->images != NULL ? a->images : "16");
@@ -270,7 +272,7 @@ static enum status open_side(const struct arguments *a, const char *precision, c
     return plan_open(s->config, &s->plan, err);
 }
 
-static enum status run_side(struct side *s, const char *name, struct error *err)
+static enum status run_variant(struct variant *s, const char *name, struct error *err)
 {
     struct progress progress;
     TRY(runner_open(s->plan, s->plan->images, &s->runner, err));
@@ -283,26 +285,26 @@ static enum status run_side(struct side *s, const char *name, struct error *err)
 
 static int check(const struct arguments *a)
 {
-    static const char *const settings[SIDES] = { "explain.precision=fp32",
-                                                 "explain.precision=double",
-                                                 "explain.precision=double" };
-    static const char *const names[SIDES] = { "fp32", "double", "double, input rounded" };
+    static const char *const settings[VARIANTS] = { "explain.precision=fp32",
+                                                    "explain.precision=double",
+                                                    "explain.precision=double" };
+    static const char *const names[VARIANTS] = { "fp32", "double", "double, input rounded" };
     char mean[200];
-    struct side s[SIDES] = { 0 };
+    struct variant s[VARIANTS] = { 0 };
     struct error err;
     enum status status = OK;
     int code = EXIT_USAGE;
-    for (int k = 0; k < SIDES && status == OK; k++) {
+    for (int k = 0; k < VARIANTS && status == OK; k++) {
         if (k == MOVED)
             name_moved_mean(s[DOUBLE].plan, mean, sizeof mean);
-        status = open_side(a, settings[k], k == MOVED ? mean : NULL, &s[k], &err);
+        status = open_variant(a, settings[k], k == MOVED ? mean : NULL, &s[k], &err);
     }
     if (status == OK) {
         code = EXIT_FAILED;
         stop_listen();
     }
-    for (int k = 0; k < SIDES && status == OK; k++)
-        status = run_side(&s[k], names[k], &err);
+    for (int k = 0; k < VARIANTS && status == OK; k++)
+        status = run_variant(&s[k], names[k], &err);
     if (status == OK) {
         size_t images = s[FP32].plan->images;
         printf("fp32 against double explanations: %s, %zu images\n\n", a->config, images);
@@ -314,7 +316,7 @@ static int check(const struct arguments *a)
         code = EXIT_DONE;
     else
         log_error("%s", err.text);
-    for (int k = 0; k < SIDES; k++) {
+    for (int k = 0; k < VARIANTS; k++) {
         runner_close(s[k].runner);
         plan_close(s[k].plan);
         config_free(s[k].config);

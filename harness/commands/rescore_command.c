@@ -122,7 +122,7 @@ static void rows(struct grid *g, const struct result *r, const uint8_t *use, boo
     }
 }
 
-static void print_subject(const struct result *r, size_t images, const char *what)
+static void print_title(const struct result *r, size_t images, const char *what)
 {
     char subject[RESULT_TITLE_SIZE];
     result_title(r, subject, sizeof subject);
@@ -145,7 +145,7 @@ static enum status print_curves(const struct result *r, bool csv, bool first, st
         header(&g, csv);
     rows(&g, r, use, csv);
     if (!csv)
-        print_subject(r, images, "perturbation");
+        print_title(r, images, "perturbation");
     if (!g.failed)
         (csv ? grid_csv : grid_markdown)(&g, stdout);
     bool failed = g.failed;
@@ -254,7 +254,7 @@ static enum status print_thresholds(const struct result *r, bool csv, bool first
         grid_begin(&g, "llrrrrrrrrrrrrrr");
         threshold_header(&g);
         threshold_rows(&g, &t, tables[k].score);
-        print_subject(r, scored, tables[k].what);
+        print_title(r, scored, tables[k].what);
         good = print_grid(&g, grid_markdown);
     }
     if (csv) {
@@ -307,7 +307,7 @@ static enum status print_located(const struct result *r, bool csv, bool first, s
             if (t.row[i].explained == (enum explained)c || (csv && t.row[i].agnostic))
                 located_cells(&g, r, &t.row[i], (enum explained)c, csv);
     if (!csv)
-        print_subject(r, t.images, "localisation");
+        print_title(r, t.images, "localisation");
     bool good = print_grid(&g, csv ? grid_csv : grid_markdown);
     located_free(&t);
     return good ? OK : fail(err, E_NOMEM, "%s: no memory to score it", r->path);

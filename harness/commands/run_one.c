@@ -20,7 +20,7 @@
 #include "work_queue.h"
 
 /* A run on this rank. */
-struct run {
+struct execution {
     struct ranks *ranks;
     struct plan *plan;
     const char *again; /* the command that goes on */
@@ -28,7 +28,7 @@ struct run {
     struct runner *runner;
     struct progress progress; /* rank 0 */
     double peak_mib;          /* of the rank that used most */
-    bool looked;              /* at the accuracy of the first shard */
+    bool checked;             /* at the accuracy of the first shard */
     struct work_queue *queue; /* while shards are worked on */
     size_t in_hand;           /* images of a batch */
 };
@@ -36,7 +36,7 @@ struct run {
 /* The engine's listener: a first batch can take minutes. */
 static void hear_passes(void *run, size_t passes)
 {
-    struct run *r = run;
+    struct execution *r = run;
     queue_passed(r->queue, passes, r->in_hand, plan_forwards(r->plan) * r->in_hand);
 }
 
@@ -44,15 +44,15 @@ static void hear_passes(void *run, size_t passes)
  */
 
 /* After the first shard: days of work may be spared. */
-static void look_at_accuracy(struct run *r, size_t count)
+static void check_accuracy(struct execution *r, size_t count)
 {
     const struct records *k = runner_records(r->runner);
     int label = records_find(k, "images/label"), top1 = records_find(k, "images/predicted");
     int status = records_find(k, "images/status");
     char doubt[400];
-    if (r->looked || !ranks_lead(r->ranks) || label < 0 || top1 < 0 || status < 0)
+    if (r->checked || !ranks_lead(r->ranks) || label < 0 || top1 < 0 || status < 0)
         return;
-    r->looked = true;
+    r->checked = true;
     const struct accuracy_counts c =
         accuracy_count(records_i32(k, label, 0), records_i32(k, top1, 0), records_u8(k, status, 0),
                        count, r->plan->engine->info.classes);
@@ -64,19 +64,19 @@ static void look_at_accuracy(struct run *r, size_t count)
         log_warn("%s: after the first shard: %s", r->plan->v->run.name, doubt);
 }
 
-static enum status work(struct run *r, struct work_queue *queue, struct error *err)
+static enum status work(struct execution *r, struct work_queue *queue, struct error *err)
 {
     size_t shard, first, count, batch = (size_t)r->plan->engine->info.batch;
     while (queue_take(queue, &shard)) {
         store_range(r->store, shard, &first, &count);
         r->in_hand = count < batch ? count : batch;
-        enum status status = runner_shard(r->runner, first, count, queue_told, queue, err);
+        enum status status = runner_shard(r->runner, first, count, queue_add_images, queue, err);
         if (status == OK)
             status = store_put(r->store, shard, runner_records(r->runner), err);
         if (status == OK)
             queue_done(queue, shard);
         if (status == OK)
-            look_at_accuracy(r, count);
+            check_accuracy(r, count);
         if (status == E_STOPPED || (status == OK && stop_requested()))
             return fail(err, E_STOPPED, "stopped by signal %d", stop_signal());
         TRY(status);
@@ -85,7 +85,7 @@ static enum status work(struct run *r, struct work_queue *queue, struct error *e
 }
 
 /* Rank 0, after a failure: what there is to come back to. */
-static void tell_what_is_kept(struct run *r, enum status status, struct error *err)
+static void tell_what_is_kept(struct execution *r, enum status status, struct error *err)
 {
     size_t done = store_done(r->store), shards = store_shards(r->store);
     if (status == E_STOPPED) {
@@ -100,7 +100,7 @@ static void tell_what_is_kept(struct run *r, enum status status, struct error *e
         log_info("this goes on from there: %s", r->again);
 }
 
-static enum status run_shards(struct run *r, struct error *err)
+static enum status run_shards(struct execution *r, struct error *err)
 {
     struct work_queue *queue;
     struct queue_tally tally;
@@ -183,7 +183,7 @@ static void describe(const struct plan *plan, struct description *d)
                                                                  .text = info->identity[i].text };
 }
 
-static enum status merge(struct run *r, struct error *err)
+static enum status merge(struct execution *r, struct error *err)
 {
     struct description d;
     describe(r->plan, &d);
@@ -194,7 +194,7 @@ static enum status merge(struct run *r, struct error *err)
     return store_merge(r->store, runner_records(r->runner), d.attribute, d.count, summary_add, err);
 }
 
-static void tell_speed(const struct run *r)
+static void tell_speed(const struct execution *r)
 {
     const struct progress *p = &r->progress;
     char ranks[40] = "";
@@ -211,7 +211,7 @@ static void tell_speed(const struct run *r)
 /* ---- one run ----------------------------------------------------------------------------------
  */
 
-static enum status run_store(struct run *r, struct error *err)
+static enum status run_store(struct execution *r, struct error *err)
 {
     const struct plan *plan = r->plan;
     size_t before = 0, first, count, largest = 0;
@@ -259,7 +259,7 @@ struct opened {
 
 /* Rank 0 takes hold of the store; the others join it, unless it is complete: their *store is then
  * NULL. */
-static enum status open_store(struct run *r, bool fresh, bool *complete, struct error *err)
+static enum status open_store(struct execution *r, bool fresh, bool *complete, struct error *err)
 {
     const struct plan *plan = r->plan;
     const char *output = plan->v->run.output;
@@ -321,7 +321,7 @@ static enum status tell_result(const struct plan *plan, bool *begun, struct erro
 enum status run_one(struct ranks *ranks, struct plan *plan, bool fresh, const char *again,
                     bool *begun, struct error *err)
 {
-    struct run r = { .ranks = ranks, .plan = plan, .again = again };
+    struct execution r = { .ranks = ranks, .plan = plan, .again = again };
     bool complete;
     enum status status = open_store(&r, fresh, &complete, err);
     if (status == OK && complete) {

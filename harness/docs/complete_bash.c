@@ -61,7 +61,7 @@ static const char main_function[] = "_evalh() {\n"
                                     "    fi\n"
                                     "    case ${words[1]} in\n";
 
-static const char setting_head[] =
+static const char override_head[] =
     "_evalh_setting() { # $cur: section.key=value, or its beginning\n"
     "    if [[ $cur != *=* ]]; then\n"
     "        compopt -o nospace 2>/dev/null\n"
@@ -72,14 +72,14 @@ static const char setting_head[] =
     "    cur=${cur#*=}\n"
     "    case $key in\n";
 
-static const char setting_tail[] = "    esac\n"
-                                   "    if [[ $many ]]; then\n"
-                                   "        _evalh_list \"$list\"\n"
-                                   "    else\n"
-                                   "        _evalh_words \"$list\"\n"
-                                   "    fi\n"
-                                   "}\n"
-                                   "\n";
+static const char override_tail[] = "    esac\n"
+                                    "    if [[ $many ]]; then\n"
+                                    "        _evalh_list \"$list\"\n"
+                                    "    else\n"
+                                    "        _evalh_words \"$list\"\n"
+                                    "    fi\n"
+                                    "}\n"
+                                    "\n";
 
 static void print_word(void *to, const char *word)
 {
@@ -98,12 +98,12 @@ static bool names_file(const struct config_key *k)
     return false;
 }
 
-static enum status print_settings(FILE *f, struct error *err)
+static enum status print_overrides(FILE *f, struct error *err)
 {
     fputs("_evalh_keys='", f);
     for (size_t i = 0; i < config_key_count; i++)
         fprintf(f, "%s%s.%s=", i > 0 ? " " : "", config_keys[i].section, config_keys[i].name);
-    fprintf(f, "'\n\n%s", setting_head);
+    fprintf(f, "'\n\n%s", override_head);
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *k = &config_keys[i];
         char *words = NULL;
@@ -122,7 +122,7 @@ static enum status print_settings(FILE *f, struct error *err)
                     k->section, k->name);
         free(words);
     }
-    fputs(setting_tail, f);
+    fputs(override_tail, f);
     return OK;
 }
 
@@ -145,7 +145,7 @@ static void print_offer(FILE *f, const char *place_holder)
         choice_words(f, place_holder);
         fputc('\'', f);
         break;
-    case OPERAND_SETTING:
+    case OPERAND_OVERRIDE:
         fputs("_evalh_setting", f);
         break;
     case OPERAND_FOLDER:
@@ -196,7 +196,7 @@ enum status complete_bash(const char *folder, struct error *err)
     for (size_t i = 0; commands[i] != NULL; i++)
         fprintf(f, "%s%s", i > 0 ? " " : "", commands[i]->name);
     fputs("'\n\n", f);
-    enum status status = print_settings(f, err);
+    enum status status = print_overrides(f, err);
     fputs(main_function, f);
     for (size_t i = 0; commands[i] != NULL; i++)
         print_command(f, commands[i]);

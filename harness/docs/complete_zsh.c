@@ -45,7 +45,7 @@ static void print_operand(FILE *f, const char *place_holder)
         choice_words(f, place_holder);
         fputc(')', f);
         break;
-    case OPERAND_SETTING:
+    case OPERAND_OVERRIDE:
         fputs("_evalh_setting", f);
         break;
     case OPERAND_FOLDER:

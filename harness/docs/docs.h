@@ -49,7 +49,7 @@ enum status complete_zsh(const char *folder, struct error *err);
 enum operand {
     OPERAND_NONE,
     OPERAND_CHOICE,
-    OPERAND_SETTING,
+    OPERAND_OVERRIDE,
     OPERAND_FOLDER,
     OPERAND_FILE,
     OPERAND_METHOD, /* METHOD: an explanation method; METHOD,...: several */

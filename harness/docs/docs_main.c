@@ -58,7 +58,7 @@ enum operand operand_of(const char *place_holder)
     if (strchr(place_holder, '|') != NULL)
         return OPERAND_CHOICE;
     if (strcmp(place_holder, "SECTION.KEY=VALUE") == 0)
-        return OPERAND_SETTING;
+        return OPERAND_OVERRIDE;
     if (strcmp(place_holder, "DIR") == 0)
         return OPERAND_FOLDER;
     return OPERAND_FILE;

@@ -116,10 +116,10 @@ static const struct exit_codes {
         "a file cannot be read, or the command line is not right: nothing was compared" } },
     { "doctor",
       { "nothing was found that would be in the way of the run", "doctor itself failed",
-        "something is wrong, and was told; or the command line is not right" } },
+        "something is wrong, and was reported; or the command line is not right" } },
     { "info",
-      { "all files were told", "a file after the first could not be told",
-        "the first file could not be told, or the command line is not right" } },
+      { "all files were described", "a file after the first could not be read",
+        "the first file could not be read, or the command line is not right" } },
 };
 static const struct exit_codes usual = {
     NULL,

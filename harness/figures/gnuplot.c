@@ -66,13 +66,13 @@ struct line_style line_style_of(const char *method, size_t index)
 {
     static const struct {
         const char *method;
-        struct line_style look;
+        struct line_style style;
     } known[] = {
-        { "raw", { "#0072B2", 7, "solid", LOOK_PLAIN } },
+        { "raw", { "#0072B2", 7, "solid", HATCH_NONE } },
         { "rollout", { "#D55E00", 5, "solid", 4 } },
         { "attribution", { "#009E73", 9, "solid", 5 } },
         { "unified", { "#CC79A7", 13, "solid", 1 } },
-        { "mambalrp", { "#E69F00", 11, "solid", LOOK_PLAIN } },
+        { "mambalrp", { "#E69F00", 11, "solid", HATCH_NONE } },
         { "genatt", { "#56B4E9", 15, "solid", 7 } },
         { "gradcam", { "#0072B2", 4, "(8,3)", 5 } },
         { "hirescam", { "#0072B2", 8, "(3,2)", 1 } },
@@ -80,7 +80,7 @@ struct line_style line_style_of(const char *method, size_t index)
         { "ig", { "#D55E00", 10, "(3,2)", 7 } },
         { "attn_gradcam", { "#56B4E9", 12, "(8,3)", 4 } },
         { "libra", { "#009E73", 4, "(8,3)", 4 } },
-        { "attnlrp", { "#009E73", 6, "(3,2)", LOOK_PLAIN } },
+        { "attnlrp", { "#009E73", 6, "(3,2)", HATCH_NONE } },
         { "partial_lrp", { "#E69F00", 8, "(8,3)", 5 } },
         { "full_lrp", { "#E69F00", 12, "(3,2)", 7 } },
         { "smoothgrad", { "#CC79A7", 6, "(8,3)", 6 } },
@@ -88,18 +88,18 @@ struct line_style line_style_of(const char *method, size_t index)
         { "xvmamba", { "#7F6000", 15, "solid", 5 } },
         { "random", { "#666666", 6, "(6,3)", 2 } },
         { "center", { "#999999", 4, "(2,2)", 7 } },
-        { "randomised", { "#000000", 2, "(6,1.5)", LOOK_PLAIN } },
+        { "randomised", { "#000000", 2, "(6,1.5)", HATCH_NONE } },
     };
     static const struct line_style others[] = {
         { "#56B4E9", 7, "solid", 4 },     { "#7F6000", 9, "(8,3)", 6 },
         { "#8C6BB1", 5, "solid", 5 },     { "#56B4E9", 11, "(3,2)", 1 },
-        { "#7F6000", 13, "(3,2)", 7 },    { "#8C6BB1", 15, "(8,3)", LOOK_PLAIN },
+        { "#7F6000", 13, "(3,2)", 7 },    { "#8C6BB1", 15, "(8,3)", HATCH_NONE },
         { "#56B4E9", 4, "(4,2,1,2)", 5 }, { "#7F6000", 6, "(4,2,1,2)", 4 },
         { "#8C6BB1", 8, "(4,2,1,2)", 1 },
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(method, known[i].method) == 0)
-            return known[i].look;
+            return known[i].style;
     return others[index % (sizeof others / sizeof *others)];
 }
 

@@ -18,9 +18,9 @@ void gnuplot_quote(FILE *script, const char *text);
 /* The same of words that are shown, which a file may have had: printable (quote.h). */
 void gnuplot_text(FILE *script, const char *text);
 
-#define LOOK_NO_POINT (-1) /* a line alone; gnuplot's number for it too */
-#define LOOK_PLAIN 3       /* no hatching; gnuplot's number for a solid fill */
-struct line_style {        /* how a method is drawn, wherever it is */
+#define POINT_NONE (-1) /* a line alone; gnuplot's number for it too */
+#define HATCH_NONE 3    /* no hatching; gnuplot's number for a solid fill */
+struct line_style {     /* how a method is drawn, wherever it is */
     const char
         *colour; /* Okabe and Ito's palette: told apart by the colour-blind; greys for controls */
     int point;   /* of gnuplot; told apart in black and white, as is the dash */

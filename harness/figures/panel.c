@@ -57,7 +57,7 @@ void panel_blocks(const float *values, int from, int times, uint8_t *rgb)
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-struct page { /* cm, from the top left corner */
+struct panel_layout { /* cm, from the top left corner */
     double width, height, left, top, step_x, step_y, scale_x;
     double font;       /* of the terminal's own points: those of print are 9 where it says 9 */
     int heading, note; /* lines */
@@ -79,14 +79,14 @@ static double longest(const char lines[PANEL_LINES][300])
     return (double)most;
 }
 
-static struct page lay_out(const struct panel *s)
+static struct panel_layout lay_out(const struct panel *s)
 {
     bool titles = false, row_titles = false;
     for (int i = 0; i < s->rows * s->columns; i++)
         titles |= s->cells[i].title[0] != '\0';
     for (int i = 0; i < s->rows; i++)
         row_titles |= s->row_titles[i][0] != '\0';
-    struct page p = { .heading = count_lines(s->heading), .note = count_lines(s->note) };
+    struct panel_layout p = { .heading = count_lines(s->heading), .note = count_lines(s->note) };
     double tics = s->tokens > 0 ? tic_room : 0, title = titles ? title_room : 0;
     p.step_x = s->cell_cm + gap + (s->tokens > 0 ? 0.5 : 0);
     p.step_y = s->cell_cm + gap + title + (s->tokens > 0 ? 0.45 : 0);
@@ -102,7 +102,7 @@ static struct page lay_out(const struct panel *s)
 }
 
 /* The next plot fills exactly this rectangle. */
-static void put_place(FILE *f, const struct page *p, double x, double y, double w, double h)
+static void put_place(FILE *f, const struct panel_layout *p, double x, double y, double w, double h)
 {
     fprintf(f,
             "set lmargin at screen %.5f\nset rmargin at screen %.5f\n"
@@ -110,7 +110,7 @@ static void put_place(FILE *f, const struct page *p, double x, double y, double 
             x / p->width, (x + w) / p->width, 1 - y / p->height, 1 - (y + h) / p->height);
 }
 
-static void put_label(FILE *f, const struct page *p, double x, double y, double points,
+static void put_label(FILE *f, const struct panel_layout *p, double x, double y, double points,
                       const char *how, const char *text)
 {
     fputs("set label ", f);
@@ -122,7 +122,7 @@ static void put_label(FILE *f, const struct page *p, double x, double y, double 
 /* ---- words ----------------------------------------------------------------------------------- */
 
 /* All labels belong to the first plot of the multiplot, which is the (empty) page itself. */
-static void put_words(FILE *f, const struct panel *s, const struct page *p)
+static void put_words(FILE *f, const struct panel *s, const struct panel_layout *p)
 {
     for (int i = 0; i < p->heading; i++)
         put_label(f, p, edge, edge + (i + 0.4) * line, i == 0 ? 10 : 9, "left", s->heading[i]);
@@ -153,8 +153,8 @@ static void put_words(FILE *f, const struct panel *s, const struct page *p)
 
 /* ---- pictures -------------------------------------------------------------------------------- */
 
-static void put_cell(FILE *f, const struct panel *s, const struct page *p, int row, int column,
-                     const char *pixels, size_t skip)
+static void put_cell(FILE *f, const struct panel *s, const struct panel_layout *p, int row,
+                     int column, const char *pixels, size_t skip)
 {
     const struct panel_cell *c = &s->cells[row * s->columns + column];
     double extent = s->tokens > 0 ? s->tokens : c->side, step = extent / c->side;
@@ -179,8 +179,8 @@ static void put_cell(FILE *f, const struct panel *s, const struct page *p, int r
             skip, c->side, c->side, step, step, first + step / 2, first + step / 2);
 }
 
-static void put_scale(FILE *f, const struct panel *s, const struct page *p, const char *pixels,
-                      size_t skip)
+static void put_scale(FILE *f, const struct panel *s, const struct panel_layout *p,
+                      const char *pixels, size_t skip)
 {
     if (s->scale == NULL)
         return;
@@ -197,7 +197,7 @@ static void put_scale(FILE *f, const struct panel *s, const struct page *p, cons
 
 static void put_page(FILE *f, const struct panel *s, const char *stem, int kind, const char *pixels)
 {
-    struct page p = lay_out(s);
+    struct panel_layout p = lay_out(s);
     size_t skip = 0;
     p.font = kind == 2 ? 12.0 / 9 : 1; /* as gnuplot_terminal sets SVG and the others */
     gnuplot_terminal(f, kind, stem, p.width, p.height);

@@ -16,9 +16,9 @@
 
 void plots_title(FILE *f, const struct figure_file *p, const char *what, size_t images)
 {
-    char subject[RESULT_TITLE_SIZE], title[512];
-    result_title(p->run->result, subject, sizeof subject);
-    snprintf(title, sizeof title, "%s: %s, protocol %s, %s class, n = %zu", what, subject,
+    char run_title[RESULT_TITLE_SIZE], title[512];
+    result_title(p->run->result, run_title, sizeof run_title);
+    snprintf(title, sizeof title, "%s: %s, protocol %s, %s class, n = %zu", what, run_title,
              p->run->result->attribute[ATTR_PROTOCOL], explained_names[p->explained], images);
     gnuplot_text(f, title);
 }
@@ -62,7 +62,7 @@ static void put_panel(FILE *f, const struct figure_file *p, enum removal d)
     for (int layer = 0; layer < 2; layer++) /* bands below, lines above */
         for (size_t i = 0; i < p->run->perturbations; i++) {
             const struct perturbation_row *row = &p->run->perturbation[i];
-            struct line_style look = line_style_of(row->method, i);
+            struct line_style style = line_style_of(row->method, i);
             char legend[160], area[DECIMAL_SIZE];
             if (!in_perturbation(p, row) || !row->direction[d].present)
                 continue;
@@ -71,7 +71,7 @@ static void put_panel(FILE *f, const struct figure_file *p, enum removal d)
                 fprintf(f,
                         "using 1:3:4 with filledcurves lc rgb '%s' fs transparent solid 0.15 "
                         "noborder notitle",
-                        look.colour);
+                        style.colour);
                 continue;
             }
             snprintf(legend, sizeof legend, "%s (%s)", row->method,
@@ -172,12 +172,12 @@ static void put_bar_plot(FILE *f, const struct figure_file *p, double width, boo
         const struct segmentation_row *row = &p->run->segmentation[i];
         if (!in_segmentation(p, row))
             continue;
-        struct line_style look = line_style_of(row->method, i);
+        struct line_style style = line_style_of(row->method, i);
         char data[64], box[32];
         snprintf(data, sizeof data, "$bars_%zu using 1:2", i);
         snprintf(box, sizeof box, "(%.6g)", 0.9 * width);
         fputs(drawn++ ? ", \\\n     " : "", f);
-        plots_bars(f, data, box, &look);
+        plots_bars(f, data, box, &style);
         fprintf(f,
                 ", \\\n     $bars_%zu using 1:3:(0):($4-$3) with vectors heads size 0.03,90 lc rgb "
                 "'black' notitle",
@@ -198,9 +198,9 @@ static double put_bar_legend(FILE *f, const struct figure_file *p, size_t bars, 
     struct bar_legend l;
     plots_legend_begin(f, &l, bars + published);
     for (size_t i = 0; i < p->run->segmentations; i++) {
-        struct line_style look = line_style_of(p->run->segmentation[i].method, i);
+        struct line_style style = line_style_of(p->run->segmentation[i].method, i);
         if (in_segmentation(p, &p->run->segmentation[i]))
-            plots_legend_bar(&l, &look, p->run->segmentation[i].method);
+            plots_legend_bar(&l, &style, p->run->segmentation[i].method);
     }
     if (published)
         plots_legend_point(&l, p->run->segmentation_comparability.why[0]

@@ -3,15 +3,15 @@
 
 #include "plots_internal.h"
 
-void plots_bars(FILE *f, const char *data, const char *width, const struct line_style *look)
+void plots_bars(FILE *f, const char *data, const char *width, const struct line_style *style)
 {
     fprintf(f, "%s:%s with boxes lc rgb '%s' fs solid 0.85 border lc rgb 'black' notitle", data,
-            width, look->colour);
-    if (look->hatch != LOOK_PLAIN)
+            width, style->colour);
+    if (style->hatch != HATCH_NONE)
         fprintf(f,
                 ", \\\n     %s:%s with boxes lc rgb 'black' fs transparent pattern %d border lc "
                 "rgb 'black' notitle",
-                data, width, look->hatch);
+                data, width, style->hatch);
 }
 
 /* Distances, cm; and where bars end and the legend begins, in shares of the page's width. */
@@ -45,14 +45,14 @@ static void put_swatch(FILE *f, double y, double half, const char *colour, const
             legend_begin, y - half, legend_begin + swatch, y + half, colour, fill);
 }
 
-void plots_legend_bar(struct bar_legend *l, const struct line_style *look, const char *text)
+void plots_legend_bar(struct bar_legend *l, const struct line_style *style, const char *text)
 {
     double y = next_row(l, text), half = 0.16 / l->height;
     char fill[40];
-    put_swatch(l->script, y, half, look->colour, "solid 0.85");
-    if (look->hatch == LOOK_PLAIN)
+    put_swatch(l->script, y, half, style->colour, "solid 0.85");
+    if (style->hatch == HATCH_NONE)
         return;
-    snprintf(fill, sizeof fill, "transparent pattern %d", look->hatch);
+    snprintf(fill, sizeof fill, "transparent pattern %d", style->hatch);
     put_swatch(l->script, y, half, "black", fill);
 }
 

@@ -107,7 +107,7 @@ static void put_panel(FILE *f, const struct ledger_plot *l, enum explained expla
     put_untouched(f, l, explained, k);
     fputs("plot ", f);
     for (size_t m = 0; m < l->methods; m++) {
-        struct line_style look = line_style_of(l->method[m], m);
+        struct line_style style = line_style_of(l->method[m], m);
         fprintf(f,
                 "%s$dots_%d_%zu using 1:4:2:3 with xerrorbars lc rgb '%s' pt %d ps 0.8 lw 1.2 "
                 "title ",

@@ -39,12 +39,12 @@ static void put_panel(FILE *f, const struct randomised *t, int scheme, bool name
 {
     fprintf(f, "set title 'fresh weights: %s' noenhanced\nplot ", randomised_titles[scheme]);
     for (size_t m = 0; m < t->rows; m++) {
-        struct line_style look = line_style_of(t->row[m].method, m);
+        struct line_style style = line_style_of(t->row[m].method, m);
         char legend[160], emprt[DECIMAL_SIZE];
         fprintf(f,
                 "%s$like_%d_%zu using 1:2 with linespoints lc rgb '%s' dt %s pt %d lw 1.6 ps 0.8 "
                 "title ",
-                m > 0 ? ", \\\n     " : "", scheme, m, look.colour, look.dash, look.point);
+                m > 0 ? ", \\\n     " : "", scheme, m, style.colour, style.dash, style.point);
         snprintf(legend, sizeof legend, "%s (%s)", t->row[m].method,
                  decimal(emprt, t->row[m].emprt, 2));
         gnuplot_quote(f, named ? legend : "");

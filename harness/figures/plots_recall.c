@@ -34,7 +34,7 @@ static void put_recall(FILE *f, const struct figure_file *p)
         plots_title(f, p, "Precision and recall, all pixels pooled", r->images);
         fputs(" noenhanced\nplot ", f);
         for (size_t k = 0; k < r->curves; k++) {
-            struct line_style look = line_style_of(r->curve[k].method, k);
+            struct line_style style = line_style_of(r->curve[k].method, k);
             char legend[160], area[DECIMAL_SIZE];
             if (!recall_shown(&r->curve[k], p->explained))
                 continue;
@@ -43,7 +43,7 @@ static void put_recall(FILE *f, const struct figure_file *p)
             fprintf(f,
                     "%s$recall_%zu with linespoints lc rgb '%s' dt %s pt %d pi %zu lw 1.6 ps 0.8 "
                     "title ",
-                    drawn++ ? ", \\\n     " : "", k, look.colour, look.dash, look.point,
+                    drawn++ ? ", \\\n     " : "", k, style.colour, style.dash, style.point,
                     1 + r->curve[k].levels / 8);
             gnuplot_text(f, legend);
         }

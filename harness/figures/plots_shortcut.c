@@ -32,12 +32,12 @@ static void put_bars(FILE *f, const struct figure_file *p, double area)
     fputs("plot ", f);
     for (size_t i = 0; i < p->run->segmentations; i++) {
         const struct segmentation_row *row = &p->run->segmentation[i];
-        struct line_style look = line_style_of(row->method, i);
+        struct line_style style = line_style_of(row->method, i);
         char data[64];
         if (!shown(row, p->explained))
             continue;
         snprintf(data, sizeof data, "$bar_%zu using 1:2", i);
-        plots_bars(f, data, "(0.7)", &look);
+        plots_bars(f, data, "(0.7)", &style);
         fprintf(f,
                 ", \\\n     $bar_%zu using 1:3:(0):($4-$3) with vectors heads size 0.08,90 lc rgb "
                 "'black' notitle, \\\n     ",
@@ -54,12 +54,12 @@ static double put_legend(FILE *f, const struct figure_file *p, size_t bars, doub
     plots_legend_begin(f, &l, bars + 1);
     for (size_t i = 0; i < p->run->segmentations; i++) {
         const struct segmentation_row *row = &p->run->segmentation[i];
-        struct line_style look = line_style_of(row->method, i);
+        struct line_style style = line_style_of(row->method, i);
         if (!shown(row, p->explained))
             continue;
         snprintf(text, sizeof text, "%s (%s)", row->method,
                  decimal(number, row->shortcut.value, 1));
-        plots_legend_bar(&l, &look, text);
+        plots_legend_bar(&l, &style, text);
     }
     snprintf(text, sizeof text, "area of the patch (%s)", decimal(number, area, 1));
     plots_legend_line(&l, text);

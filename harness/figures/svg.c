@@ -92,20 +92,20 @@ void chart_y_axis(const struct chart *c, double step, const char *label)
 /* --- marks ----------------------------------------------------------------------------------- */
 
 /* gnuplot's "(6,3)" as SVG's "6,3"; nothing for solid lines. */
-static void put_dash(FILE *f, const struct line_style *look)
+static void put_dash(FILE *f, const struct line_style *style)
 {
-    size_t length = strlen(look->dash);
-    if (look->dash[0] == '(' && length > 2)
-        fprintf(f, " stroke-dasharray=\"%.*s\"", (int)length - 2, look->dash + 1);
+    size_t length = strlen(style->dash);
+    if (style->dash[0] == '(' && length > 2)
+        fprintf(f, " stroke-dasharray=\"%.*s\"", (int)length - 2, style->dash + 1);
 }
 
 /* The page gives black its text colour. */
-static const char *colour_of(const struct line_style *look)
+static const char *colour_of(const struct line_style *style)
 {
-    return strcmp(look->colour, "#000000") == 0 ? "currentColor" : look->colour;
+    return strcmp(style->colour, "#000000") == 0 ? "currentColor" : style->colour;
 }
 
-static void put_marker(FILE *f, double x, double y, const struct line_style *look)
+static void put_marker(FILE *f, double x, double y, const struct line_style *style)
 {
     static const struct {
         int point; /* gnuplot's */
@@ -125,14 +125,14 @@ static void put_marker(FILE *f, double x, double y, const struct line_style *loo
         { 2, false, "M-3.5-3.5L3.5 3.5M-3.5 3.5L3.5-3.5" },
     };
     size_t i = 0, count = sizeof shapes / sizeof *shapes;
-    if (look->point == LOOK_NO_POINT)
+    if (style->point == POINT_NONE)
         return;
-    while (i + 1 < count && shapes[i].point != look->point)
+    while (i + 1 < count && shapes[i].point != style->point)
         i++;
     fprintf(f,
             "<path transform=\"translate(%.1f %.1f)\" d=\"%s\" stroke=\"%s\" "
             "stroke-width=\"1.5\" fill=\"%s\"/>",
-            x, y, shapes[i].path, colour_of(look), shapes[i].filled ? colour_of(look) : "none");
+            x, y, shapes[i].path, colour_of(style), shapes[i].filled ? colour_of(style) : "none");
 }
 
 /* data-says="..." of a mark that says something. */
@@ -142,7 +142,7 @@ static void put_says(FILE *f, const char *says)
         html_element(f, " data-says=\"", "\"", "%s", says);
 }
 
-void chart_marker(const struct chart *c, double x, double y, const struct line_style *look,
+void chart_marker(const struct chart *c, double x, double y, const struct line_style *style,
                   const char *says)
 {
     if (isnan(x) || isnan(y))
@@ -150,15 +150,15 @@ void chart_marker(const struct chart *c, double x, double y, const struct line_s
     fputs("<g", c->f);
     put_says(c->f, says);
     fputc('>', c->f);
-    put_marker(c->f, chart_x(c, x), chart_y(c, y), look);
+    put_marker(c->f, chart_x(c, x), chart_y(c, y), style);
     fputs("</g>\n", c->f);
 }
 
-void chart_series(const struct chart *c, const char *name, const struct line_style *look,
+void chart_series(const struct chart *c, const char *name, const struct line_style *style,
                   const double (*points)[2], const double (*intervals)[2], size_t count,
                   size_t first, size_t every)
 {
-    fprintf(c->f, "<g class=\"series\" data-colour=\"%s\"", colour_of(look));
+    fprintf(c->f, "<g class=\"series\" data-colour=\"%s\"", colour_of(style));
     html_element(c->f, " data-name=\"", "\"", "%s", name);
     if (intervals)
         fputs(" data-values=\"", c->f);
@@ -168,18 +168,18 @@ void chart_series(const struct chart *c, const char *name, const struct line_sty
                 decimal(low, intervals[i][0], 1), decimal(high, intervals[i][1], 1));
     }
     fputs(intervals ? "\">\n" : ">\n", c->f);
-    chart_line(c, points, count, look);
+    chart_line(c, points, count, style);
     for (size_t i = first; i < count; i += every)
         if (!isnan(points[i][1]))
-            put_marker(c->f, chart_x(c, points[i][0]), chart_y(c, points[i][1]), look);
+            put_marker(c->f, chart_x(c, points[i][0]), chart_y(c, points[i][1]), style);
     fputs("</g>\n", c->f);
 }
 
 void chart_line(const struct chart *c, const double (*points)[2], size_t count,
-                const struct line_style *look)
+                const struct line_style *style)
 {
-    fprintf(c->f, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\"", colour_of(look));
-    put_dash(c->f, look);
+    fprintf(c->f, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\"", colour_of(style));
+    put_dash(c->f, style);
     fputs(" points=\"", c->f);
     for (size_t i = 0; i < count; i++)
         if (!isnan(points[i][1]))
@@ -188,13 +188,13 @@ void chart_line(const struct chart *c, const double (*points)[2], size_t count,
 }
 
 void chart_band(const struct chart *c, const double (*bands)[3], size_t count,
-                const struct line_style *look, double opacity)
+                const struct line_style *style, double opacity)
 {
     for (size_t i = 0; i < count; i++)
         if (isnan(bands[i][1]) || isnan(bands[i][2]))
             return;
     fprintf(c->f, "<polygon stroke=\"none\" fill=\"%s\" fill-opacity=\"%.2f\" points=\"",
-            colour_of(look), opacity);
+            colour_of(style), opacity);
     for (size_t i = 0; i < count; i++)
         fprintf(c->f, "%.1f,%.1f ", chart_x(c, bands[i][0]), chart_y(c, bands[i][2]));
     for (size_t i = count; i-- > 0;)
@@ -203,7 +203,7 @@ void chart_band(const struct chart *c, const double (*bands)[3], size_t count,
 }
 
 void chart_whisker(const struct chart *c, double x0, double y0, double x1, double y1,
-                   const struct line_style *look)
+                   const struct line_style *style)
 {
     if (isnan(x0) || isnan(x1) || isnan(y0) || isnan(y1))
         return;
@@ -212,7 +212,7 @@ void chart_whisker(const struct chart *c, double x0, double y0, double x1, doubl
     fprintf(c->f,
             "<path fill=\"none\" stroke=\"%s\" stroke-width=\"1.5\" "
             "d=\"M%.1f %.1fL%.1f %.1fM%.1f %.1fL%.1f %.1fM%.1f %.1fL%.1f %.1f\"/>",
-            look ? colour_of(look) : "currentColor", a, p, b, q, a - dx, p - dy, a + dx, p + dy,
+            style ? colour_of(style) : "currentColor", a, p, b, q, a - dx, p - dy, a + dx, p + dy,
             b - dx, q - dy, b + dx, q + dy);
 }
 
@@ -238,44 +238,44 @@ void chart_hatches(FILE *f)
 }
 
 static void put_box(FILE *f, double left, double top, double width, double height,
-                    const struct line_style *look, const char *says)
+                    const struct line_style *style, const char *says)
 {
-    for (int layer = 0; layer < (look->hatch == LOOK_PLAIN ? 1 : 2); layer++) {
+    for (int layer = 0; layer < (style->hatch == HATCH_NONE ? 1 : 2); layer++) {
         fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" ", left, top, width,
                 height);
         if (layer == 0)
-            fprintf(f, "fill=\"%s\"", colour_of(look));
+            fprintf(f, "fill=\"%s\"", colour_of(style));
         else
-            fprintf(f, "fill=\"url(#hatch-%d)\"", look->hatch);
+            fprintf(f, "fill=\"url(#hatch-%d)\"", style->hatch);
         put_says(f, says);
         fputs("/>", f);
     }
 }
 
 void chart_box(const struct chart *c, double x, double width, double value,
-               const struct line_style *look, const char *says)
+               const struct line_style *style, const char *says)
 {
     if (isnan(value))
         return;
     double left = chart_x(c, x), right = chart_x(c, x + width), top = chart_y(c, value);
-    put_box(c->f, left, top, right - left, fmax(0, c->height - c->bottom - top), look, says);
+    put_box(c->f, left, top, right - left, fmax(0, c->height - c->bottom - top), style, says);
 }
 
-void chart_bar_swatch(FILE *f, const struct line_style *look)
+void chart_bar_swatch(FILE *f, const struct line_style *style)
 {
     fputs("<svg class=\"swatch\" viewBox=\"0 0 28 12\" aria-hidden=\"true\">", f);
-    put_box(f, 4, 0, 20, 12, look, NULL);
+    put_box(f, 4, 0, 20, 12, style, NULL);
     fputs("</svg>", f);
 }
 
-void chart_swatch(FILE *f, const struct line_style *look)
+void chart_swatch(FILE *f, const struct line_style *style)
 {
     fprintf(f,
             "<svg class=\"swatch\" viewBox=\"0 0 28 12\" aria-hidden=\"true\">"
             "<line x1=\"0\" x2=\"28\" y1=\"6\" y2=\"6\" stroke=\"%s\" stroke-width=\"2\"",
-            colour_of(look));
-    put_dash(f, look);
+            colour_of(style));
+    put_dash(f, style);
     fputs("/>", f);
-    put_marker(f, 14, 6, look);
+    put_marker(f, 14, 6, style);
     fputs("</svg>", f);
 }

@@ -29,27 +29,27 @@ double chart_step(double span, int most);
 
 /* A polyline through points [count] (x, y). dash: as struct line_style has it. */
 void chart_line(const struct chart *, const double (*points)[2], size_t count,
-                const struct line_style *look);
+                const struct line_style *style);
 /* A named curve, which a reader may ask for its values: a line with a mark at every `every`th point
  * from `first` on. intervals [count] (low, high), or NULL: values are then read off the line. */
-void chart_series(const struct chart *, const char *name, const struct line_style *look,
+void chart_series(const struct chart *, const char *name, const struct line_style *style,
                   const double (*points)[2], const double (*intervals)[2], size_t count,
                   size_t first, size_t every);
 /* What a mark says when it is pointed at: a text, or NULL. */
-void chart_marker(const struct chart *, double x, double y, const struct line_style *look,
+void chart_marker(const struct chart *, double x, double y, const struct line_style *style,
                   const char *says);
 /* The area between low and high at x. bands [count] (x, low, high); opacity 0-1. */
 void chart_band(const struct chart *, const double (*bands)[3], size_t count,
-                const struct line_style *look, double opacity);
+                const struct line_style *style, double opacity);
 /* A whisker between two points of data. */
 void chart_whisker(const struct chart *, double x0, double y0, double x1, double y1,
-                   const struct line_style *look);
+                   const struct line_style *style);
 /* A bar from 0, hatched over its colour; `says` as above. */
 void chart_box(const struct chart *, double x, double width, double value,
-               const struct line_style *look, const char *says);
+               const struct line_style *style, const char *says);
 
 /* Small swatches for a legend in the page's text: of a line with its mark, of a bar. */
-void chart_swatch(FILE *f, const struct line_style *look);
-void chart_bar_swatch(FILE *f, const struct line_style *look);
+void chart_swatch(FILE *f, const struct line_style *style);
+void chart_bar_swatch(FILE *f, const struct line_style *style);
 /* Once a page: the hatchings that bars refer to. */
 void chart_hatches(FILE *f);

@@ -226,8 +226,8 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static enum status look_through(struct map_file *m, const char *const *ids, size_t count,
-                                int image_size, struct error *err)
+static enum status hash_maps(struct map_file *m, const char *const *ids, size_t count,
+                             int image_size, struct error *err)
 {
     struct sha256 sha;
     char path[PATH_SIZE];
@@ -263,7 +263,7 @@ static enum status open_folder(struct map_file *m, const char *const *ids, size_
         return fail(err, E_NOMEM, "out of memory");
     memcpy(sorted, ids, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, by_text);
-    enum status status = look_through(m, sorted, count, image_size, err);
+    enum status status = hash_maps(m, sorted, count, image_size, err);
     free(sorted);
     return status;
 }

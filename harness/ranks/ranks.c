@@ -98,7 +98,7 @@ void ranks_await(struct ranks *r, enum message_kind kind, struct message *m)
 
 /* A failure speaks before a signal, which may be no more than its consequence; among equals the
  * lowest rank. */
-void verdict_add(struct verdict *v, int rank, enum status code, const char *text)
+void verdict_add(struct ranks_verdict *v, int rank, enum status code, const char *text)
 {
     bool worse = v->code == OK || (v->code == E_STOPPED && code != E_STOPPED);
     bool equal = (v->code == E_STOPPED) == (code == E_STOPPED) && rank < v->rank;
@@ -109,7 +109,7 @@ void verdict_add(struct verdict *v, int rank, enum status code, const char *text
     fail(&v->err, code, "%s", text);
 }
 
-enum status verdict_give(struct ranks *r, const struct verdict *v, struct error *err)
+enum status verdict_give(struct ranks *r, const struct ranks_verdict *v, struct error *err)
 {
     for (int i = 1; i < ranks_count(r); i++)
         ranks_send_status(r, i, MESSAGE_VERDICT, 0, v->code, &v->err);
@@ -137,7 +137,7 @@ enum status ranks_agree(struct ranks *r, enum status mine, struct error *err)
         return mine;
     if (!ranks_lead(r))
         return ranks_report(r, MESSAGE_STATUS, 0, mine, err);
-    struct verdict v = { .code = OK };
+    struct ranks_verdict v = { .code = OK };
     verdict_add(&v, 0, mine, mine != OK ? err->text : "");
     unsigned pause = 0;
     for (int left = ranks_count(r) - 1; left > 0;) {

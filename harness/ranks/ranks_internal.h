@@ -32,14 +32,14 @@ void ranks_send_status(struct ranks *, int to, enum message_kind, int64_t value,
 void ranks_await(struct ranks *, enum message_kind, struct message *);
 
 /* The verdict in the making: of rank 0 itself, then of the others as they report. */
-struct verdict {
+struct ranks_verdict {
     enum status code;
     int rank;
     struct error err;
 };
-void verdict_add(struct verdict *, int rank, enum status, const char *text);
+void verdict_add(struct ranks_verdict *, int rank, enum status, const char *text);
 /* Rank 0: tells all others, and the caller. */
-enum status verdict_give(struct ranks *, const struct verdict *, struct error *err);
+enum status verdict_give(struct ranks *, const struct ranks_verdict *, struct error *err);
 /* The others: how it went here, with this rank's name in front of a failure, which rank 0 prints;
  * then the verdict. */
 enum status ranks_report(struct ranks *, enum message_kind, int64_t value, enum status mine,

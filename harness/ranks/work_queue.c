@@ -23,7 +23,7 @@ struct work_queue {
     struct progress *progress;
     struct queue_tally tally;
     /* The clerk's alone until it has ended. */
-    struct verdict verdict;
+    struct ranks_verdict verdict;
     int left;      /* of the others */
     bool *is_gone; /* [ranks] */
 };
@@ -202,7 +202,7 @@ void queue_done(struct work_queue *q, size_t shard)
         ranks_send(q->ranks, 0, MESSAGE_DONE, (int64_t)shard);
 }
 
-bool queue_told(void *queue, size_t images)
+bool queue_add_images(void *queue, size_t images)
 {
     struct work_queue *q = queue;
     if (ranks_lead(q->ranks)) {
@@ -233,7 +233,7 @@ void queue_passed(struct work_queue *q, size_t passes, size_t images, size_t mos
 static enum status close_lead(struct work_queue *q, enum status mine, struct queue_tally *tally,
                               struct error *err)
 {
-    struct verdict *v = &q->verdict;
+    struct ranks_verdict *v = &q->verdict;
     if (mine != OK)
         close_queue(q);
     if (q->has_clerk)

@@ -18,7 +18,7 @@ bool queue_take(struct work_queue *, size_t *shard);
 void queue_done(struct work_queue *, size_t shard);
 /* This rank has seen `images` more; a runner_progress. false: drop what is in hand, and
  * queue_close. */
-bool queue_told(void *queue, size_t images);
+bool queue_add_images(void *queue, size_t images);
 
 /* Rank 0: as progress_passes. On other ranks nothing. */
 void queue_passed(struct work_queue *, size_t passes, size_t images, size_t most);

@@ -104,7 +104,7 @@ static void perturbation_table(const struct writer *w, const struct run *run, bo
 {
     struct grid g;
     bool published = false;
-    char subject[RESULT_TITLE_SIZE];
+    char title[RESULT_TITLE_SIZE];
     grid_begin(&g, "llrrrrrrrr");
     HEADER(&g, "method", "class", "positive ↓", "95 % CI", "published", "diff", "negative ↑",
            "95 % CI", "published", "diff");
@@ -118,12 +118,12 @@ static void perturbation_table(const struct writer *w, const struct run *run, bo
             published |= !isnan(row->direction[d].auc.published);
         }
     }
-    result_title(run->result, subject, sizeof subject);
+    result_title(run->result, title, sizeof title);
     put_table(
         w, &g, failed,
         "Perturbation: area under the accuracy curve over 0 … 90 %% removed (at most 90), %s, "
         "protocol %s, n = %zu",
-        subject, run->result->attribute[ATTR_PROTOCOL], run->perturbation[0].images);
+        title, run->result->attribute[ATTR_PROTOCOL], run->perturbation[0].images);
     published_note(w, &run->perturbation_comparability, published, "Ali et al. 2025, Table 1");
 }
 
@@ -176,7 +176,7 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
     static const char *const of[STRATA] = { "", ", images answered correctly",
                                             ", images answered wrongly" };
     struct grid g;
-    char subject[RESULT_TITLE_SIZE];
+    char title[RESULT_TITLE_SIZE];
     size_t images = 0;
     grid_begin(&g, "llrrrrrrrrrrrr");
     HEADER(&g, "method", "class", "pixel acc. ↑", "95 % CI", "published", "diff", "mAP ↑",
@@ -195,16 +195,16 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
         grid_end(&g);
         return;
     }
-    result_title(run->result, subject, sizeof subject);
+    result_title(run->result, title, sizeof title);
     put_table(w, &g, failed, "Segmentation, percent%s: %s, protocol %s, n = %zu", of[stratum],
-              subject, run->result->attribute[ATTR_PROTOCOL], images);
+              title, run->result->attribute[ATTR_PROTOCOL], images);
 }
 
 /* Where the class was given away by a patch, a faithful method must point at it. */
 static void shortcut_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
-    char subject[RESULT_TITLE_SIZE];
+    char title[RESULT_TITLE_SIZE];
     size_t images = 0;
     grid_begin(&g, "llrrrrr");
     HEADER(&g, "method", "class", "heat inside, %", "95 % CI", "its area, %", "times chance",
@@ -221,8 +221,8 @@ static void shortcut_table(const struct writer *w, const struct run *run, bool *
         number_cell(&g, row->shortcut.value / row->shortcut_area);
         grid_cell(&g, "%zu", row->shortcut_images);
     }
-    result_title(run->result, subject, sizeof subject);
-    put_table(w, &g, failed, "Heat in the shortcut: %s, protocol %s, n = %zu", subject,
+    result_title(run->result, title, sizeof title);
+    put_table(w, &g, failed, "Heat in the shortcut: %s, protocol %s, n = %zu", title,
               run->result->attribute[ATTR_PROTOCOL], images);
     say(w, w->style->paragraph,
         "The share of a map's heat that lies inside the planted patch, mean over the images whose "
@@ -243,9 +243,9 @@ static bool any_published(const struct report *report)
 
 void run_title(const struct run *run, char *out, size_t size)
 {
-    char subject[RESULT_TITLE_SIZE];
-    result_title(run->result, subject, sizeof subject);
-    snprintf(out, size, "%s: %s", base_name(run->result->path), subject);
+    char title[RESULT_TITLE_SIZE];
+    result_title(run->result, title, sizeof title);
+    snprintf(out, size, "%s: %s", base_name(run->result->path), title);
 }
 
 static bool any_segmentation_published(const struct run *run)

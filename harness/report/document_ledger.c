@@ -37,7 +37,7 @@ void ledger_table(const struct writer *w, const struct report *report, bool *fai
     const struct ledger *l = report->ledger;
     const struct run *base = &report->run[l->base];
     struct grid g;
-    char subject[RESULT_TITLE_SIZE];
+    char title[RESULT_TITLE_SIZE];
     w->style->heading(w->f, 1, "The ledger: one switch at a time");
     say(w, w->style->paragraph,
         "Each run differs in one key of its config from %s, in section explain where no other is "
@@ -50,8 +50,8 @@ void ledger_table(const struct writer *w, const struct report *report, bool *fai
     for (size_t e = 0; e < l->entries; e++)
         for (size_t i = 0; i < l->entry[e].paired.rows; i++)
             ledger_row_cells(&g, &l->entry[e], &l->entry[e].paired.row[i]);
-    result_title(base->result, subject, sizeof subject);
-    put_table(w, &g, failed, "What each switch changes: %s, protocol %s, percent, paired", subject,
+    result_title(base->result, title, sizeof title);
+    put_table(w, &g, failed, "What each switch changes: %s, protocol %s, percent, paired", title,
               base->result->attribute[ATTR_PROTOCOL]);
     untouched_note(w, l);
 }

@@ -17,13 +17,13 @@ static const char policy[] = "default-src 'none'; img-src data:; style-src 'unsa
 
 static void page_title(FILE *f, const struct report *report)
 {
-    char subject[RESULT_TITLE_SIZE];
+    char title[RESULT_TITLE_SIZE];
     html_text(f, report->paper ? "evalh report: the paper's tables" : "evalh report");
     if (report->paper || report->runs == 0)
         return;
     if (report->runs == 1) {
-        result_title(report->run[0].result, subject, sizeof subject);
-        html_format(f, ": %s", subject);
+        result_title(report->run[0].result, title, sizeof title);
+        html_format(f, ": %s", title);
     } else {
         html_format(f, ": %zu runs", report->runs);
     }

@@ -15,7 +15,7 @@
 extern const char page_css[], page_script[];
 
 /* "vim_tiny on demo, protocol released, predicted class, n = 197", escaped. */
-void html_subject(FILE *, const struct run *, enum explained, size_t images);
+void html_run_title(FILE *, const struct run *, enum explained, size_t images);
 
 /* An item of a legend. `bar`: the swatch of a bar, else that of a line. value NaN: none is shown.
  */

@@ -10,33 +10,33 @@
 #include "precision_recall.h"
 #include "svg.h"
 
-void html_subject(FILE *f, const struct run *run, enum explained explained, size_t images)
+void html_run_title(FILE *f, const struct run *run, enum explained explained, size_t images)
 {
-    char subject[RESULT_TITLE_SIZE];
-    result_title(run->result, subject, sizeof subject);
-    html_format(f, "%s, protocol %s, %s class, n = %zu", subject,
+    char title[RESULT_TITLE_SIZE];
+    result_title(run->result, title, sizeof title);
+    html_format(f, "%s, protocol %s, %s class, n = %zu", title,
                 run->result->attribute[ATTR_PROTOCOL], explained_names[explained], images);
 }
 
-void html_legend(FILE *f, const struct line_style *look, bool bar, const char *method, double value,
+void html_legend(FILE *f, const struct line_style *style, bool bar, const char *method, double value,
                  int digits)
 {
     char text[DECIMAL_SIZE];
     html_element(f, "<li data-name=\"", "\">", "%s", method);
     if (bar)
-        chart_bar_swatch(f, look);
+        chart_bar_swatch(f, style);
     else
-        chart_swatch(f, look);
+        chart_swatch(f, style);
     html_format(f, " %s ", method);
     if (!isnan(value))
         fprintf(f, "<b>%s</b>", decimal(text, value, digits));
     fputs("</li>\n", f);
 }
 
-static void legend_item(FILE *f, const struct line_style *look, bool bar, const char *method,
+static void legend_item(FILE *f, const struct line_style *style, bool bar, const char *method,
                         double value)
 {
-    html_legend(f, look, bar, method, value, 1);
+    html_legend(f, style, bar, method, value, 1);
 }
 
 /* "raw, mIoU: 40.2 [39.6, 40.8]": what a bar says when it is pointed at. */
@@ -69,7 +69,7 @@ static double highest_accuracy(const struct run *run, enum explained explained)
 
 /* band: its opacity, or 0 for the line. */
 static void curve(const struct chart *c, const char *method, const struct direction_scores *s,
-                  const struct line_style *look, double band)
+                  const struct line_style *style, double band)
 {
     double points[CURVE_MOST_POINTS][2], bands[CURVE_MOST_POINTS][3];
     double intervals[CURVE_MOST_POINTS][2];
@@ -81,9 +81,9 @@ static void curve(const struct chart *c, const char *method, const struct direct
         bands[k][2] = intervals[k][1] = 100 * s->band[k].high;
     }
     if (band > 0)
-        chart_band(c, (const double(*)[3])bands, count, look, band);
+        chart_band(c, (const double(*)[3])bands, count, style, band);
     else
-        chart_series(c, method, look, (const double(*)[2])points, (const double(*)[2])intervals,
+        chart_series(c, method, style, (const double(*)[2])points, (const double(*)[2])intervals,
                      count, 0, 1);
 }
 
@@ -107,17 +107,17 @@ static void perturbation_panel(FILE *f, const struct run *run, enum explained ex
     for (int layer = 0; layer < 2; layer++) /* bands below, lines above */
         for (size_t i = 0; i < run->perturbations; i++) {
             const struct perturbation_row *row = &run->perturbation[i];
-            struct line_style look = line_style_of(row->method, i);
+            struct line_style style = line_style_of(row->method, i);
             if (shown_perturbation(row, explained) && row->direction[d].present)
-                curve(&c, row->method, &row->direction[d], &look, layer == 0 ? faint : 0);
+                curve(&c, row->method, &row->direction[d], &style, layer == 0 ? faint : 0);
         }
     chart_end(&c);
     fputs("<ul class=\"legend\"><li>area under the curve:</li>\n", f);
     for (size_t i = 0; i < run->perturbations; i++) {
         const struct perturbation_row *row = &run->perturbation[i];
-        struct line_style look = line_style_of(row->method, i);
+        struct line_style style = line_style_of(row->method, i);
         if (shown_perturbation(row, explained) && row->direction[d].present)
-            legend_item(f, &look, false, row->method, row->direction[d].auc.value);
+            legend_item(f, &style, false, row->method, row->direction[d].auc.value);
     }
     fputs("</ul></div>\n", f);
 }
@@ -130,7 +130,7 @@ static void perturbation(FILE *f, const struct run *run, enum explained explaine
         if (shown_perturbation(&run->perturbation[i], explained))
             images = run->perturbation[i].images;
     fputs("<figure class=\"plot\"><figcaption>Perturbation test: ", f);
-    html_subject(f, run, explained, images);
+    html_run_title(f, run, explained, images);
     fputs("</figcaption>\n<div class=\"panels\">\n", f);
     perturbation_panel(f, run, explained, REMOVE_HOTTEST, top);
     perturbation_panel(f, run, explained, REMOVE_COLDEST, top);
@@ -149,12 +149,12 @@ static const char *const metric_names[SEGMENTATION_METRICS] = { "pixel accuracy"
 static void segmentation_bars(const struct chart *c, const struct run *run,
                               enum explained explained, size_t bars)
 {
-    static const struct line_style published = { "#000000", 12, "solid", LOOK_PLAIN };
+    static const struct line_style published = { "#000000", 12, "solid", HATCH_NONE };
     double width = 0.8 / (double)(bars ? bars : 1);
     size_t bar = 0;
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct line_style look = line_style_of(row->method, i);
+        struct line_style style = line_style_of(row->method, i);
         if (!shown_segmentation(row, explained))
             continue;
         for (int m = 0; m < SEGMENTATION_METRICS; m++) {
@@ -162,7 +162,7 @@ static void segmentation_bars(const struct chart *c, const struct run *run,
             double left = m - 0.4 + (double)bar * width, middle = left + width / 2;
             char says[200];
             bar_says(says, sizeof says, row->method, metric_names[m], x);
-            chart_box(c, left + 0.05 * width, 0.9 * width, x->value, &look, says);
+            chart_box(c, left + 0.05 * width, 0.9 * width, x->value, &style, says);
             chart_whisker(c, middle, x->ci.low, middle, x->ci.high, NULL);
             if (!isnan(x->published))
                 chart_marker(c, middle, x->published, &published, NULL);
@@ -173,15 +173,15 @@ static void segmentation_bars(const struct chart *c, const struct run *run,
 
 static void segmentation_legend(FILE *f, const struct run *run, enum explained explained)
 {
-    static const struct line_style published = { "#000000", 12, "solid", LOOK_PLAIN };
+    static const struct line_style published = { "#000000", 12, "solid", HATCH_NONE };
     bool any = false;
     fputs("<ul class=\"legend\">\n", f);
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct line_style look = line_style_of(row->method, i);
+        struct line_style style = line_style_of(row->method, i);
         if (!shown_segmentation(row, explained))
             continue;
-        legend_item(f, &look, true, row->method, NAN);
+        legend_item(f, &style, true, row->method, NAN);
         for (int m = 0; m < SEGMENTATION_METRICS; m++)
             any = any || !isnan(row->figure[m].published);
     }
@@ -203,7 +203,7 @@ static void segmentation(FILE *f, const struct run *run, enum explained explaine
             bars++;
         }
     fputs("<figure class=\"plot\"><figcaption>Segmentation: ", f);
-    html_subject(f, run, explained, images);
+    html_run_title(f, run, explained, images);
     fputs("</figcaption>\n", f);
     chart_begin(&c, "Pixel accuracy, mAP and mIoU by method; the table has the numbers");
     chart_y_axis(&c, 20, "percent, with 95 % interval; higher is better");
@@ -220,7 +220,7 @@ static void segmentation(FILE *f, const struct run *run, enum explained explaine
 
 static void shortcut(FILE *f, const struct run *run, enum explained explained)
 {
-    static const struct line_style chance = { "#000000", LOOK_NO_POINT, "(2,2)", LOOK_PLAIN };
+    static const struct line_style chance = { "#000000", POINT_NONE, "(2,2)", HATCH_NONE };
     size_t images = 0, bar = 0, bars = plots_shortcut_bars(run, explained);
     const struct chart c = {
         f, 440, 280, 36, 8, 22, 24, { 0, bars ? (double)bars : 1 }, { 0, 100 }
@@ -230,18 +230,18 @@ static void shortcut(FILE *f, const struct run *run, enum explained explained)
         if (shown_segmentation(&run->segmentation[i], explained))
             images = run->segmentation[i].images;
     fputs("<figure class=\"plot\"><figcaption>Heat in the shortcut: ", f);
-    html_subject(f, run, explained, images);
+    html_run_title(f, run, explained, images);
     fputs("</figcaption>\n", f);
     chart_begin(&c, "Share of the heat inside the planted patch; the legend has the numbers");
     chart_y_axis(&c, 20, "percent of the heat, with 95 % interval");
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct line_style look = line_style_of(row->method, i);
+        struct line_style style = line_style_of(row->method, i);
         if (!shown_segmentation(row, explained) || row->shortcut_images == 0)
             continue;
         char says[200];
         bar_says(says, sizeof says, row->method, "heat in the shortcut", &row->shortcut);
-        chart_box(&c, (double)bar + 0.15, 0.7, row->shortcut.value, &look, says);
+        chart_box(&c, (double)bar + 0.15, 0.7, row->shortcut.value, &style, says);
         chart_whisker(&c, (double)bar + 0.5, row->shortcut.ci.low, (double)bar + 0.5,
                       row->shortcut.ci.high, NULL);
         area = row->shortcut_area;
@@ -253,9 +253,9 @@ static void shortcut(FILE *f, const struct run *run, enum explained explained)
     fputs("<ul class=\"legend\">\n", f);
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        struct line_style look = line_style_of(row->method, i);
+        struct line_style style = line_style_of(row->method, i);
         if (shown_segmentation(row, explained) && row->shortcut_images > 0)
-            legend_item(f, &look, true, row->method, row->shortcut.value);
+            legend_item(f, &style, true, row->method, row->shortcut.value);
     }
     legend_item(f, &chance, false, "area of the patch", area);
     fputs("</ul></figure>\n", f);
@@ -266,35 +266,35 @@ static void shortcut(FILE *f, const struct run *run, enum explained explained)
 static void recall_panel(FILE *f, const struct run *run, const struct recall *r,
                          enum explained explained)
 {
-    static const struct line_style chance = { "#000000", LOOK_NO_POINT, "(2,2)", LOOK_PLAIN };
+    static const struct line_style chance = { "#000000", POINT_NONE, "(2,2)", HATCH_NONE };
     const struct chart c = { f, 440, 300, 36, 12, 22, 38, { 0, 100 }, { 0, 100 } };
     const double base[2][2] = { { 0, 100 * r->foreground }, { 100, 100 * r->foreground } };
     char share[DECIMAL_SIZE];
     fputs("<figure class=\"plot\"><figcaption>Precision and recall of the foreground: ", f);
-    html_subject(f, run, explained, r->images);
+    html_run_title(f, run, explained, r->images);
     fprintf(f, "; all pixels of all images pooled, at %d × %d</figcaption>\n", r->side, r->side);
     chart_begin(&c, "Precision against recall by method; the legend has the areas");
     chart_x_axis(&c, 20, "recall, %");
     chart_y_axis(&c, 20, "precision, %");
     for (size_t k = 0; k < r->curves; k++) {
         const struct recall_curve *curve = &r->curve[k];
-        struct line_style look = line_style_of(curve->method, k);
+        struct line_style style = line_style_of(curve->method, k);
         double points[RECALL_LEVELS][2];
         for (size_t i = 0; i < curve->levels; i++) {
             points[i][0] = 100 * curve->recall[i];
             points[i][1] = 100 * curve->precision[i];
         }
         if (recall_shown(curve, explained)) /* marked: told apart without colour */
-            chart_series(&c, curve->method, &look, (const double(*)[2])points, NULL, curve->levels,
+            chart_series(&c, curve->method, &style, (const double(*)[2])points, NULL, curve->levels,
                          curve->levels / 16, 1 + curve->levels / 8);
     }
     chart_line(&c, base, 2, &chance);
     chart_end(&c);
     fputs("<ul class=\"legend\"><li>foreground AP, %:</li>\n", f);
     for (size_t k = 0; k < r->curves; k++) {
-        struct line_style look = line_style_of(r->curve[k].method, k);
+        struct line_style style = line_style_of(r->curve[k].method, k);
         if (recall_shown(&r->curve[k], explained))
-            legend_item(f, &look, false, r->curve[k].method, 100 * r->curve[k].area);
+            legend_item(f, &style, false, r->curve[k].method, 100 * r->curve[k].area);
     }
     legend_item(f, &chance, false, "share of the foreground", 100 * r->foreground);
     fputs("</ul>\n", f);

@@ -60,17 +60,17 @@ static void entry_row(const struct chart *c, const struct ledger_entry *e, const
                 chart_x(c, 0), chart_y(c, place - 20) + 4);
     for (size_t m = 0; m < count; m++) {
         const struct paired_row *row = ledger_row(e, methods[m], explained, figure);
-        struct line_style look = line_style_of(methods[m], m);
+        struct line_style style = line_style_of(methods[m], m);
         double y = place - 20 - 12 * (double)m; /* in points below the row's head */
         if (!row)
             continue;
-        chart_whisker(c, row->difference.low, y, row->difference.high, y, &look);
+        chart_whisker(c, row->difference.low, y, row->difference.high, y, &style);
         char says[300], by[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
         snprintf(says, sizeof says, "%s, %s: %s [%s, %s]", e->key, methods[m],
                  decimal_signed(by, row->value[1] - row->value[0], 2),
                  decimal_signed(low, row->difference.low, 2),
                  decimal_signed(high, row->difference.high, 2));
-        chart_marker(c, row->value[1] - row->value[0], y, &look, says);
+        chart_marker(c, row->value[1] - row->value[0], y, &style, says);
     }
 }
 
@@ -103,7 +103,7 @@ static void ledger_figure(FILE *f, const struct report *report, enum explained e
             continue;
         if (panels++ == 0) {
             fputs("<figure class=\"plot\"><figcaption>What each switch changes: ", f);
-            html_subject(f, &report->run[l->base], explained, l->entry[0].paired.images);
+            html_run_title(f, &report->run[l->base], explained, l->entry[0].paired.images);
             fputs("; paired 95 % intervals</figcaption>\n<div class=\"panels\">\n", f);
         }
         if (count > in_legend) {
@@ -116,9 +116,9 @@ static void ledger_figure(FILE *f, const struct report *report, enum explained e
         return;
     fputs("</div><ul class=\"legend\">\n", f);
     for (size_t m = 0; m < in_legend; m++) {
-        struct line_style look = line_style_of(legend[m], m);
+        struct line_style style = line_style_of(legend[m], m);
         html_element(f, "<li data-name=\"", "\">", "%s", legend[m]);
-        chart_swatch(f, &look);
+        chart_swatch(f, &style);
         html_element(f, " ", "</li>\n", "%s", legend[m]);
     }
     fputs("</ul></figure>\n", f);

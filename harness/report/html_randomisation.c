@@ -34,7 +34,7 @@ static void panel(FILE *f, const struct randomised *t, int scheme)
     chart_y_axis(&c, 0.5, "rank correlation of magnitudes; lower is better");
     axis_of_layers(&c, t);
     for (size_t m = 0; m < t->rows; m++) {
-        struct line_style look = line_style_of(t->row[m].method, m);
+        struct line_style style = line_style_of(t->row[m].method, m);
         double points[MOST][2];
         size_t count = 0;
         for (size_t k = 0; k < t->layers && count < MOST; k++) {
@@ -44,7 +44,7 @@ static void panel(FILE *f, const struct randomised *t, int scheme)
             count += !isnan(like);
         }
         if (count > 0)
-            chart_series(&c, t->row[m].method, &look, (const double(*)[2])points, NULL, count, 0,
+            chart_series(&c, t->row[m].method, &style, (const double(*)[2])points, NULL, count, 0,
                          1 + t->layers / 12);
     }
     chart_end(&c);
@@ -57,14 +57,14 @@ void html_randomisation(FILE *f, const struct run *run)
     if (t->rows == 0)
         return;
     fputs("<figure class=\"plot\"><figcaption>Randomisation: ", f);
-    html_subject(f, run, t->explained, t->images);
+    html_run_title(f, run, t->explained, t->images);
     fputs("</figcaption>\n<div class=\"panels\">\n", f);
     for (int s = 0; s < RANDOMISED_SCHEMES; s++)
         panel(f, t, s);
     fputs("</div>\n<ul class=\"legend\"><li>eMPRT:</li>\n", f);
     for (size_t m = 0; m < t->rows; m++) {
-        struct line_style look = line_style_of(t->row[m].method, m);
-        html_legend(f, &look, false, t->row[m].method, t->row[m].emprt, 2);
+        struct line_style style = line_style_of(t->row[m].method, m);
+        html_legend(f, &style, false, t->row[m].method, t->row[m].emprt, 2);
     }
     fputs("</ul></figure>\n", f);
 }

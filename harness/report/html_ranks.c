@@ -65,7 +65,7 @@ static void metric_row(FILE *f, const struct score_table *t, int k)
 static void figure(FILE *f, const struct run *run, const struct score_table *t)
 {
     fputs("<figure class=\"plot ranks\"><figcaption>Methods by metrics, ranks: ", f);
-    html_subject(f, run, t->explained, t->images);
+    html_run_title(f, run, t->explained, t->images);
     fputs("</figcaption>\n<div class=\"scroll tall\" role=\"region\" tabindex=\"0\" "
           "aria-label=\"Methods by metrics\"><table>\n",
           f);

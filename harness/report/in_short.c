@@ -38,10 +38,10 @@ static void next_part(struct line *l)
 static void on_what(const struct writer *w, const struct run *run, const struct verdict *v)
 {
     const struct result *r = run->result;
-    char subject[RESULT_TITLE_SIZE], right[DECIMAL_SIZE];
+    char title[RESULT_TITLE_SIZE], right[DECIMAL_SIZE];
     struct line l = { 0 };
-    result_title(r, subject, sizeof subject);
-    add(&l, "On: %s, %zu images", subject, run->scored);
+    result_title(r, title, sizeof title);
+    add(&l, "On: %s, %zu images", title, run->scored);
     if (!isnan(run->top1.value))
         add(&l, ", %s %% answered right", decimal(right, run->top1.value, 1));
     add(&l, "; protocol %s, %s class", r->attribute[ATTR_PROTOCOL], explained_names[v->explained]);

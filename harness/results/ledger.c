@@ -67,7 +67,7 @@ static size_t one_key(const struct values *a, const struct values *b)
 }
 
 /* The same weights on the same images: what differs is the protocol alone. */
-static bool same_subject(const struct result *a, const struct result *b)
+static bool same_inputs(const struct result *a, const struct result *b)
 {
     static const enum result_attribute same[] = { ATTR_CHECKPOINT_SHA256, ATTR_DATASET_FINGERPRINT,
                                                   ATTR_PREPROCESS };
@@ -85,7 +85,7 @@ static bool same_subject(const struct result *a, const struct result *b)
 static bool differs_once(const struct report *report, const struct values *v, size_t a, size_t b)
 {
     return a != b && one_key(&v[a], &v[b]) < config_key_count &&
-           same_subject(report->run[a].result, report->run[b].result);
+           same_inputs(report->run[a].result, report->run[b].result);
 }
 
 /* The order of files on a command line is the shell's, so the base is not simply the first. */

@@ -15,8 +15,8 @@ bool models_lower_better(int figure)
 
 /* ---- which runs go together ------------------------------------------------------------------ */
 
-static bool same_setting(const struct result *a, const struct result *b, const char *section,
-                         const char *name)
+static bool same_key(const struct result *a, const struct result *b, const char *section,
+                     const char *name)
 {
     char own[80], other[80];
     result_config_value(a, section, name, own, sizeof own);
@@ -32,7 +32,7 @@ static bool go_together(const struct run *a, const struct run *b)
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         if (strcmp(r->attribute[same[i]], s->attribute[same[i]]) != 0)
             return false;
-    return r->images == s->images && same_setting(r, s, "task", "fill") &&
+    return r->images == s->images && same_key(r, s, "task", "fill") &&
            r->axis.steps == s->axis.steps && r->axis.upto == s->axis.upto;
 }
 

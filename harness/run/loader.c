@@ -54,8 +54,8 @@ enum status loader_one(const struct plan *plan, size_t index, uint8_t *rgb, int8
 
 /* After an image that could not be read: looks at others, spread over the whole set. Where more
  * than one in eight cannot be read either, it is not the image. */
-static enum status look_around(const struct plan *plan, const struct error *reason,
-                               struct error *err)
+static enum status probe_others(const struct plan *plan, const struct error *reason,
+                                struct error *err)
 {
     enum { PROBES = 16 };
     size_t count = plan->images, probes = count < PROBES ? count : PROBES, gone = 0;
@@ -101,25 +101,25 @@ static enum status run(const struct plan *plan, size_t first, int n, struct load
         }
     }
     if (status == OK && unread.code != OK)
-        status = look_around(plan, &unread, err);
+        status = probe_others(plan, &unread, err);
     return status;
 }
 
-static void *run_aside(void *loaded)
+static void *run_loader(void *loaded)
 {
     struct loaded *l = loaded;
     l->result = run(l->plan, l->first, l->n, l, &l->error);
     return NULL;
 }
 
-void loader_begin(const struct plan *plan, size_t first, int n, bool aside, struct loaded *l)
+void loader_begin(const struct plan *plan, size_t first, int n, bool threaded, struct loaded *l)
 {
     l->plan = plan;
     l->first = first;
     l->n = n;
-    l->running = aside && pthread_create(&l->thread, NULL, run_aside, l) == 0;
+    l->running = threaded && pthread_create(&l->thread, NULL, run_loader, l) == 0;
     if (!l->running)
-        run_aside(l);
+        run_loader(l);
 }
 
 enum status loader_end(struct loaded *l, struct error *err)

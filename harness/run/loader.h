@@ -39,7 +39,7 @@ void loaded_close(struct loaded *);
 /* Begins to load images [first, first + n), on a thread beside the caller's where `aside`, which
  * costs nothing on a machine whose GPU does the work. One that is broken or cannot be read is
  * logged and gets its status. */
-void loader_begin(const struct plan *, size_t first, int n, bool aside, struct loaded *);
+void loader_begin(const struct plan *, size_t first, int n, bool threaded, struct loaded *);
 /* Waits for it. A second call gives the same answer. E_IO where other images cannot be read either:
  * a data set that has shrunk or gone gives no numbers. */
 enum status loader_end(struct loaded *, struct error *err);

@@ -76,7 +76,7 @@ static enum status find_methods(struct plan *p, struct error *err)
     return status;
 }
 
-static enum status check_settings(struct plan *p, struct error *err)
+static enum status check_task_keys(struct plan *p, struct error *err)
 {
     for (int i = 0; i < p->task_count; i++)
         if (p->tasks[i]->check != NULL)
@@ -220,7 +220,7 @@ enum {
     STEP_MODEL,
     STEP_DATA,
     STEP_MASKS,
-    STEP_SETTINGS,
+    STEP_TASK_KEYS,
     STEP_PREPROCESS,
     STEP_TARGET,
     STEP_SUPPORT,
@@ -244,7 +244,7 @@ static const struct step {
     [STEP_MODEL] = { "model", plan_open_model, 0 },
     [STEP_DATA] = { "data set", open_data, 0 }, /* whose classes the model knows, if it is there */
     [STEP_MASKS] = { "tasks and data set", check_tasks, AFTER(DATA) },
-    [STEP_SETTINGS] = { "settings of the tasks", check_settings, AFTER(TASKS) | AFTER(MODEL) },
+    [STEP_TASK_KEYS] = { "settings of the tasks", check_task_keys, AFTER(TASKS) | AFTER(MODEL) },
     [STEP_PREPROCESS] = { "preprocessing", check_preprocess, 0 },
     [STEP_TARGET] = { "explained classes", check_classes, AFTER(DATA) },
     [STEP_SUPPORT] = { "methods of the model", check_methods, AFTER(MODEL) },

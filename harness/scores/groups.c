@@ -117,8 +117,8 @@ void draw_subsets(uint64_t seed, int subsets, int cells, uint8_t *mask)
         struct rng rng = rng_stream(seed, (uint64_t)s);
         uint8_t *set = mask + (size_t)s * (size_t)cells;
         for (int top = cells - subset_size(cells); top < cells; top++) {
-            size_t pick = rng_below(&rng, (size_t)top + 1);
-            set[set[pick] ? (size_t)top : pick] = 1;
+            size_t drawn = rng_below(&rng, (size_t)top + 1);
+            set[set[drawn] ? (size_t)top : drawn] = 1;
         }
     }
 }

@@ -7,7 +7,7 @@
 #include "ranking.h"
 
 /* Labelled pixels alone, in index order. */
-struct pixels {
+struct labelled_pixels {
     float *heat;     /* [n] */
     uint8_t *inside; /* [n] */
     uint32_t *at;    /* [n] their index in the image */
@@ -16,12 +16,12 @@ struct pixels {
 };
 
 static enum status take_labelled(const float *heat, const int8_t *labels, size_t pixels,
-                                 struct pixels *p, struct error *err)
+                                 struct labelled_pixels *p, struct error *err)
 {
-    *p = (struct pixels){ .heat = calloc(pixels + 1, sizeof *p->heat),
-                          .inside = malloc(pixels + 1),
-                          .at = malloc((pixels + 1) * sizeof *p->at),
-                          .order = malloc((pixels + 1) * sizeof *p->order) };
+    *p = (struct labelled_pixels){ .heat = calloc(pixels + 1, sizeof *p->heat),
+                                   .inside = malloc(pixels + 1),
+                                   .at = malloc((pixels + 1) * sizeof *p->at),
+                                   .order = malloc((pixels + 1) * sizeof *p->order) };
     if (p->heat == NULL || p->inside == NULL || p->at == NULL || p->order == NULL)
         return fail(err, E_NOMEM, "no memory to rank %zu pixels", pixels);
     for (size_t i = 0; i < pixels; i++) {
@@ -36,7 +36,7 @@ static enum status take_labelled(const float *heat, const int8_t *labels, size_t
     return heat_order(p->heat, p->n, true, p->order, err);
 }
 
-static void free_pixels(struct pixels *p)
+static void free_pixels(struct labelled_pixels *p)
 {
     free(p->heat);
     free(p->inside);
@@ -44,7 +44,7 @@ static void free_pixels(struct pixels *p)
     free(p->order);
 }
 
-static double share_of_first(const struct pixels *p, size_t k)
+static double share_of_first(const struct labelled_pixels *p, size_t k)
 {
     size_t hits = 0;
     for (size_t i = 0; i < k; i++)
@@ -53,7 +53,7 @@ static double share_of_first(const struct pixels *p, size_t k)
 }
 
 /* P(a pixel of the object is hotter than one outside) + P(as hot) / 2, by counting. */
-static double roc_area(const struct pixels *p)
+static double roc_area(const struct labelled_pixels *p)
 {
     double above = 0, wins = 0; /* object pixels hotter than the tie at hand; counts, exact */
     for (size_t first = 0, next; first < p->n; first = next) {
@@ -68,7 +68,7 @@ static double roc_area(const struct pixels *p)
     return outside > 0 ? wins / outside / (double)p->object : NAN;
 }
 
-static bool within(const struct pixels *p, int side, int tolerance)
+static bool within(const struct labelled_pixels *p, int side, int tolerance)
 {
     int x = (int)(p->at[p->order[0]] % (uint32_t)side),
         y = (int)(p->at[p->order[0]] / (uint32_t)side);
@@ -83,7 +83,7 @@ static bool within(const struct pixels *p, int side, int tolerance)
 enum status localisation_scores(const float *heat, const int8_t *labels, int side,
                                 struct localisation *out, struct error *err)
 {
-    struct pixels p;
+    struct labelled_pixels p;
     *out = (struct localisation){ NAN, NAN, NAN, NAN, NAN };
     enum status status = take_labelled(heat, labels, (size_t)side * (size_t)side, &p, err);
     if (status == OK && p.object > 0) {

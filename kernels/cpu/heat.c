@@ -7,17 +7,17 @@
 
 /* Where output pixel `at` of `side` falls on an axis of `grid` cells, half-pixel centres; borders
  * are flat. In double and in this very form, as ref: ties must be the same. */
-struct sample {
+struct axis_sample {
     int low, high;
     double weight; /* of high */
 };
 
-static struct sample sample_axis(int at, int grid, int side)
+static struct axis_sample sample_axis(int at, int grid, int side)
 {
     double x = (at + 0.5) * grid / side - 0.5;
     x = x < 0 ? 0 : x;
     int low = (int)x < grid - 1 ? (int)x : grid - 1;
-    return (struct sample){ low, low + 1 < grid ? low + 1 : low, x - low };
+    return (struct axis_sample){ low, low + 1 < grid ? low + 1 : low, x - low };
 }
 
 static double blend(double a, double b, double w)
@@ -29,7 +29,7 @@ static double blend(double a, double b, double w)
 static void widen(const float *map, int grid, int side, double *wide)
 {
     for (int x = 0; x < side; x++) {
-        struct sample s = sample_axis(x, grid, side);
+        struct axis_sample s = sample_axis(x, grid, side);
         for (int y = 0; y < grid; y++)
             wide[(size_t)y * (size_t)side + (size_t)x] =
                 blend(map[y * grid + s.low], map[y * grid + s.high], s.weight);
@@ -42,7 +42,7 @@ static void heat_image(const float *map, int grid, int side, double *wide, float
     double *up = wide + (size_t)grid * width, low = INFINITY, high = -INFINITY;
     widen(map, grid, side, wide);
     for (int y = 0; y < side; y++) {
-        struct sample s = sample_axis(y, grid, side);
+        struct axis_sample s = sample_axis(y, grid, side);
         const double *top = wide + (size_t)s.low * width, *bottom = wide + (size_t)s.high * width;
         double *row = up + (size_t)y * width;
         for (size_t x = 0; x < width; x++) {

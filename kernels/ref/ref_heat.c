@@ -8,12 +8,12 @@
 
 /* Where output pixel `at` of `side` falls on an axis of `grid` cells, half-pixel centres. Beyond
  * the last centre low == high, before the first one weight = 0: borders are flat. */
-struct sample {
+struct axis_sample {
     int low, high;
     double weight; /* of high */
 };
 
-static struct sample sample_axis(int at, int grid, int side)
+static struct axis_sample sample_axis(int at, int grid, int side)
 {
     double x = (at + 0.5) * grid / side - 0.5;
     if (x < 0)
@@ -21,7 +21,7 @@ static struct sample sample_axis(int at, int grid, int side)
     int low = (int)x;
     if (low > grid - 1)
         low = grid - 1;
-    return (struct sample){ low, low + 1 < grid ? low + 1 : low, x - low };
+    return (struct axis_sample){ low, low + 1 < grid ? low + 1 : low, x - low };
 }
 
 /* a + w (b - a): exactly a where both are equal, so that plateaus and borders stay ties. */
@@ -35,10 +35,10 @@ static void heat_image(const float *map, int grid, int side, double *up, float *
     double min = INFINITY, max = -INFINITY;
     size_t count = (size_t)side * (size_t)side;
     for (int y = 0; y < side; y++) {
-        struct sample sy = sample_axis(y, grid, side);
+        struct axis_sample sy = sample_axis(y, grid, side);
         const float *top = map + sy.low * grid, *bottom = map + sy.high * grid;
         for (int x = 0; x < side; x++) {
-            struct sample sx = sample_axis(x, grid, side);
+            struct axis_sample sx = sample_axis(x, grid, side);
             double v = blend(blend(top[sx.low], top[sx.high], sx.weight),
                              blend(bottom[sx.low], bottom[sx.high], sx.weight), sy.weight);
             up[(size_t)y * (size_t)side + (size_t)x] = v;

@@ -13,7 +13,7 @@ static const uint8_t magic[] = { 0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
 
 #define STREAM_PROTOCOL 1001
 
-struct stream {
+struct pth_input {
     const uint8_t *bytes;
     size_t size, at;
     struct heap heap;
@@ -29,7 +29,7 @@ bool pth_stream_detect(const uint8_t *bytes, size_t size)
             memcmp(bytes + 11, magic, sizeof magic) == 0);
 }
 
-static enum status next_pickle(struct stream *f, const char *what, struct value **out,
+static enum status next_pickle(struct pth_input *f, const char *what, struct value **out,
                                struct error *err)
 {
     size_t used;
@@ -39,7 +39,7 @@ static enum status next_pickle(struct stream *f, const char *what, struct value 
 }
 
 /* All storages that the object names, each key once. */
-static enum status index_storages(struct stream *f, struct error *err)
+static enum status index_storages(struct pth_input *f, struct error *err)
 {
     size_t n = 0;
     f->storages = malloc((f->heap.storage_count + 1) * sizeof(struct storage *));
@@ -57,7 +57,7 @@ static enum status index_storages(struct stream *f, struct error *err)
     return OK;
 }
 
-static struct storage *find_storage(const struct stream *f, const struct storage *key)
+static struct storage *find_storage(const struct pth_input *f, const struct storage *key)
 {
     struct storage **found =
         bsearch(&key, f->storages, f->count, sizeof(struct storage *), storage_by_key);
@@ -65,7 +65,7 @@ static struct storage *find_storage(const struct stream *f, const struct storage
 }
 
 /* The storage of the next key: its element count must be what the object said. */
-static enum status place_storage(struct stream *f, struct bytes key, struct error *err)
+static enum status place_storage(struct pth_input *f, struct bytes key, struct error *err)
 {
     const struct storage wanted = { .key = key };
     struct storage *s = find_storage(f, &wanted);
@@ -105,7 +105,7 @@ static enum status fetch(void *self, const struct storage *s, const uint8_t **by
     return OK;
 }
 
-static enum status read_stream(struct checkpoint *c, struct stream *f,
+static enum status read_stream(struct checkpoint *c, struct pth_input *f,
                                const struct checkpoint_options *o, struct error *err)
 {
     struct value *v, *root, *keys;
@@ -136,7 +136,7 @@ static enum status read_stream(struct checkpoint *c, struct stream *f,
 enum status pth_stream_read(struct checkpoint *c, const uint8_t *bytes, size_t size,
                             const struct checkpoint_options *o, struct error *err)
 {
-    struct stream f = { .bytes = bytes, .size = size };
+    struct pth_input f = { .bytes = bytes, .size = size };
     c->format = "pth (stream)";
     enum status s = read_stream(c, &f, o, err);
     free(f.storages);

@@ -15,16 +15,17 @@ struct inspector {
 };
 
 /* What the sweep is asked for on behalf of nobody: whole matrices; gradient and relevance. */
-static void look(struct layer_view *view, const struct rules *r, struct track *tracks)
+static void on_layer(struct layer_view *view, const struct rules *r, struct track *tracks)
 {
     (void)view;
     (void)r;
     (void)tracks;
 }
 
-static const struct method_on on_all[] = { { "", { .layer = look } }, { 0 } };
-static const struct method_on on_all_relevance[] = { { "", { .layer = look, .relevance = true } },
-                                                     { 0 } };
+static const struct method_on on_all[] = { { "", { .layer = on_layer } }, { 0 } };
+static const struct method_on on_all_relevance[] = {
+    { "", { .layer = on_layer, .relevance = true } }, { 0 }
+};
 static const struct method matrices = { .info = { .name = "matrices" }, .on = on_all };
 static const struct method relevance = { .info = { .name = "relevance" },
                                          .gradient = GRADIENT_PLAIN,

@@ -46,7 +46,7 @@ def test_maps_that_are_not_square(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "ids, maps, targets, told",
+    "ids, maps, targets, message",
     [
         (["a", "a"], some(2), None, "'a' comes twice"),
         (["a", ""], some(2), None, "id 2 is ''"),
@@ -58,8 +58,8 @@ def test_maps_that_are_not_square(tmp_path):
         ([], np.zeros((0, 7, 7)), None, "no maps were added"),
     ],
 )
-def test_refused(tmp_path, ids, maps, targets, told):
-    with pytest.raises(ValueError, match=told):
+def test_refused(tmp_path, ids, maps, targets, message):
+    with pytest.raises(ValueError, match=message):
         evalh.write_maps(tmp_path / "m.h5", ids, maps, targets)
     assert os.listdir(tmp_path) == [], "nothing is left of a file that was not finished"
 

@@ -70,26 +70,26 @@ def predict(x):
 
 
 @pytest.mark.parametrize(
-    "body, told",
+    "body, message",
     [
         ("return x.mean((2, 3)) @ W.T[:, :4] if len(x) > 1 else x.mean((2, 3)) @ W.T", "[2, 4]"),
         ("y = x.mean((2, 3)) @ W.T; y[-1, 0] = np.nan if len(y) > 1 else 0; return y", "image 2"),
         ("return 1 // (2 - len(x)) * (x.mean((2, 3)) @ W.T)", "ZeroDivisionError"),
     ],
 )
-def test_what_predict_does_wrong(tmp_path, body, told):
+def test_what_predict_does_wrong(tmp_path, body, message):
     text = MODEL.replace("return x.mean((2, 3)) @ W.T", body)
     d = Driver(script(tmp_path, text + SERVE)).start()
     d.images(2)
     reply = d.classify(2)
-    assert reply["ok"] is False and told in reply["error"]
+    assert reply["ok"] is False and message in reply["error"]
     d.images(1)
     assert d.classify(1).shape == (1, 5), "a worker goes on after an error"
     assert "Traceback" in d.end()[1]
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         ("predict = lambda x: x.mean((1, 2, 3))", "[1, classes]"),
         ("heat = lambda x, k: x", "[1, side, side]"),
@@ -97,15 +97,15 @@ def test_what_predict_does_wrong(tmp_path, body, told):
         ("heat = evalh.Method(heat, side=3)", "side is said to be 3"),
     ],
 )
-def test_what_is_wrong_from_the_start(tmp_path, change, told):
+def test_what_is_wrong_from_the_start(tmp_path, change, message):
     d = Driver(script(tmp_path, MODEL + change + "\n" + SERVE))
     reply = d.ask("hello", protocol=1)
-    assert reply["ok"] is False and told in reply["error"]
+    assert reply["ok"] is False and message in reply["error"]
     d.end()
 
 
 @pytest.mark.parametrize(
-    "change, told",
+    "change, message",
     [
         ("COMMON['std'] = (0, 1, 1)", "above 0"),
         ("COMMON['mean'] = 0.5, 0.5", "three numbers"),
@@ -116,10 +116,10 @@ def test_what_is_wrong_from_the_start(tmp_path, change, told):
         ("del COMMON['fingerprint']", "fingerprint"),
     ],
 )
-def test_serve_refuses(tmp_path, change, told):
+def test_serve_refuses(tmp_path, change, message):
     d = Driver(script(tmp_path, MODEL + change + "\n" + SERVE))
     code, said = d.process.wait(60), d.process.stderr.read().decode()
-    assert code == 1 and told in said
+    assert code == 1 and message in said
 
 
 @pytest.mark.parametrize("name", ["random", "a b", "", "x" * 64, "a/b"])

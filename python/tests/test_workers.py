@@ -52,7 +52,7 @@ def test_onnx(tmp_path, batch):
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, message",
     [
         (["none.onnx"], "none.onnx: there is no such file"),
         (["m.onnx", "--input", "x"], "--input x: m.onnx has images"),
@@ -61,12 +61,12 @@ def test_onnx(tmp_path, batch):
         (["m.onnx", "--mean", "1,2"], "three numbers"),
     ],
 )
-def test_onnx_refuses(tmp_path, monkeypatch, options, told):
+def test_onnx_refuses(tmp_path, monkeypatch, options, message):
     pytest.importorskip("onnxruntime")
     tiny_onnx(tmp_path / "m.onnx", "n")
     monkeypatch.chdir(tmp_path)
     code, said = Driver(worker("onnx", *options)).process.communicate(timeout=60)
-    assert told in said.decode()
+    assert message in said.decode()
 
 
 def torchvision_model(tmp_path):
@@ -127,7 +127,7 @@ def test_gradcam_is_that_of_its_definition(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, message",
     [
         (["resnet17", "--random"], "has no such model"),
         (["resnet18"], "say which weights: --weights FILE or --random"),
@@ -136,12 +136,12 @@ def test_gradcam_is_that_of_its_definition(tmp_path):
         (["resnet34", "--weights", "w.pth"], "Missing key"),
     ],
 )
-def test_torchvision_refuses(tmp_path, monkeypatch, options, told):
+def test_torchvision_refuses(tmp_path, monkeypatch, options, message):
     torchvision_model(tmp_path)
     monkeypatch.chdir(tmp_path)
     d = Driver(worker("torchvision", *options))
     said = d.process.communicate(timeout=120)[1].decode()
-    assert d.process.returncode == 1 and told in said and "Traceback" not in said
+    assert d.process.returncode == 1 and message in said and "Traceback" not in said
 
 
 def test_timm(tmp_path):

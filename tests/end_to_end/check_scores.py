@@ -35,8 +35,8 @@ def masks(mat, field):
 
 def nearest(mask, side):
     """Nearest neighbour of a square mask, as the labels' resizing."""
-    pick = ((np.arange(side) + 0.5) * mask.shape[1] / side).astype(int)
-    return mask[:, pick][:, :, pick]
+    sampled = ((np.arange(side) + 0.5) * mask.shape[1] / side).astype(int)
+    return mask[:, sampled][:, :, sampled]
 
 
 with h5py.File(sys.argv[1]) as h, h5py.File(sys.argv[2]) as mat:

@@ -31,12 +31,12 @@ for method in worker.methods:
     a, b = (r.column(f"segmentation/{method}/predicted/ap") for r in (native, worker))
     check(f"{method}: average precision, difference", np.abs(a - b).max(), 1e-4)
 
-told = worker.attributes
-assert told["worker"] == "demo_vit" and told["worker_fingerprint"].startswith("sha256:"), told
-assert "demo_vit.py" in told["worker_command"] and len(told["checkpoint_sha256"]) == 64
+attributes = worker.attributes
+assert attributes["worker"] == "demo_vit" and attributes["worker_fingerprint"].startswith("sha256:"), attributes
+assert "demo_vit.py" in attributes["worker_command"] and len(attributes["checkpoint_sha256"]) == 64
 if len(sys.argv) > 3:
     with open(sys.argv[3]) as f:
         own = float(f.read())
-    whole = told["seconds"]
+    whole = attributes["seconds"]
     print(f"run {whole:.2f} s, the worker's own model {own:.2f} s, overhead {whole / own - 1:.1%}")
 sys.exit(f"differs: {', '.join(failures)}" if failures else 0)

@@ -68,7 +68,7 @@ finds() { # finds CHECK PLACE: after a fault was planted
 }
 
 clean_tree
-for check in citations messages columns sizes libraries headers; do
+for check in citations messages columns sizes libraries names headers; do
     passes $check
 done
 
@@ -107,6 +107,13 @@ printf 'void vim_say(void)\n{\n    fputs("x", stderr);\n}\n' >>model/vim.c
 finds libraries model/vim.c:15
 printf 'void vim_say(void)\n{\n    /* a */ log_warn("x"); // b\n}\n' >>model/vim.c
 finds libraries model/vim.c:15
+
+printf 'int vim_scene_count;\n' >>model/vim.c
+finds names model/vim.c:13
+printf 'enum { VIM_LOOK };\n' >>model/vim.c
+finds names model/vim.c:13
+printf 'struct vim_state {\n    int n;\n};\n' | tee -a model/vim.h >>model/vim.c
+finds names model/vim.c:13
 
 printf 'bool vim_is(void);\n' >>model/vim.h
 finds headers model/vim.h

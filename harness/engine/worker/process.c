@@ -15,7 +15,7 @@
 #include "log.h"
 #include "said.h"
 
-enum { LOOK = 100 /* milliseconds between looks at `stopped` and at the process */ };
+enum { POLL_MS = 100 /* milliseconds between looks at `stopped` and at the process */ };
 
 struct worker_process {
     struct worker_start start; /* texts are borrowed until worker_spawn returns, but: */
@@ -290,7 +290,7 @@ static bool write_line(struct worker_process *p, const char *line, double until)
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return false;
         struct pollfd waits[2] = { { p->in, POLLOUT, 0 }, { p->said.fd, POLLIN, 0 } };
-        poll(waits, 2, LOOK);
+        poll(waits, 2, POLL_MS);
         worker_stderr_take(&p->said);
         if (now() >= until || (p->start.stopped != NULL && p->start.stopped()))
             return false;
@@ -339,7 +339,7 @@ static enum status await_line(struct worker_process *p, const char *what, struct
     for (;;) {
         struct pollfd waits[2] = { { p->out, POLLIN, 0 }, { p->said.fd, POLLIN, 0 } };
         siginfo_t how;
-        poll(waits, 2, LOOK);
+        poll(waits, 2, POLL_MS);
         worker_stderr_take(&p->said);
         bool open = read_some(p);
         if (line_length(p) >= 0)

@@ -33,7 +33,7 @@ static inline double fold_pair(enum reduction reduce, double a, double b)
 /* Lanes not in `mask` leave the sum alone. */
 INLINE void fold_add(enum reduction reduce, wide *sum, vec x, lanes mask)
 {
-    x = v_pick(mask, x, v_set((scalar)fold_neutral(reduce)));
+    x = v_select(mask, x, v_set((scalar)fold_neutral(reduce)));
     wide y = __builtin_convertvector(x, wide);
     if (reduce == REDUCE_MEAN) {
         *sum += y;
@@ -81,8 +81,8 @@ INLINE struct span span_start(void)
 
 INLINE void span_add(struct span *s, vec x, lanes mask)
 {
-    s->min = v_min(s->min, v_pick(mask, x, s->min));
-    s->max = v_max(s->max, v_pick(mask, x, s->max));
+    s->min = v_min(s->min, v_select(mask, x, s->min));
+    s->max = v_max(s->max, v_select(mask, x, s->max));
 }
 
 INLINE void span_store(const struct span *s, scalar *range)

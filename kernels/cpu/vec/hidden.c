@@ -127,7 +127,7 @@ INLINE vec v_lost(vec x)
     vec series = v_set(1);
     for (int k = 15; k > 1; k--)
         series = v_fma(x / (scalar)k, series, v_set(1));
-    return v_pick(x > v_set((scalar)-0.25), -x * series, 1 - v_exp(x));
+    return v_select(x > v_set((scalar)-0.25), -x * series, 1 - v_exp(x));
 }
 
 /* Σ_n of one token: the Jacobian's, where q holds what later tokens make of its state, or the

@@ -39,7 +39,7 @@ INLINE mask positive(vec x)
 #endif
 }
 
-INLINE vec pick(mask m, vec yes, vec no)
+INLINE vec select_where(mask m, vec yes, vec no)
 {
 #if defined(__AVX512F__) && defined(CPU_DOUBLE)
     return _mm512_mask_blend_pd(m, no, yes);
@@ -50,7 +50,7 @@ INLINE vec pick(mask m, vec yes, vec no)
 #elif defined(__AVX2__)
     return _mm256_blendv_ps(no, yes, (vec)m);
 #else
-    return v_pick(m, yes, no);
+    return v_select(m, yes, no);
 #endif
 }
 
@@ -78,7 +78,7 @@ INLINE void tile(const struct rows *b, const scalar *w, int row, int col, const 
         vec plus = v_load(w), minus = v_load(w + LRP_NARROW);
         UNROLL
         for (int r = 0; r < rows; r++)
-            sum[r] = v_fma(v_set(q[r][o]), pick(up[r], plus, minus), sum[r]);
+            sum[r] = v_fma(v_set(q[r][o]), select_where(up[r], plus, minus), sum[r]);
     }
     UNROLL
     for (int r = 0; r < rows; r++) {

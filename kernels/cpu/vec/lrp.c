@@ -111,13 +111,13 @@ INLINE void split_row(const struct gamma_split_args *a, size_t at)
     for (int i = 0; i < a->cols; i += VN) {
         int n = min_int(VN, a->cols - i);
         vec v = v_load_part(y + i, n), bias = v_load_part(b + i, n), both = v_load_part(t + i, n);
-        vec part = v_pick(v > 0, v_max(bias, zero), v_min(bias, zero));
-        vec more = (v - bias + v_pick(v > 0, both, -both)) * (scalar)0.5 + part;
+        vec part = v_select(v > 0, v_max(bias, zero), v_min(bias, zero));
+        vec more = (v - bias + v_select(v > 0, both, -both)) * (scalar)0.5 + part;
         vec d = v + gamma * more;
         vec q = v_load_part(g + i, n) * v / (d + v_copysign(near, d));
-        q = v_pick(v == 0, zero, q);
+        q = v_select(v == 0, zero, q);
         v_store_part(s + i, q, n);
-        v_store_part(s_abs + i, v_pick(v > 0, q, -q), n);
+        v_store_part(s_abs + i, v_select(v > 0, q, -q), n);
     }
 }
 
@@ -138,7 +138,7 @@ static void gamma_join(struct backend *be, const struct gamma_join_args *j)
         int count = chunk_size(j->count, first);
         for (int i = 0; i < count; i += VN) {
             int n = min_int(VN, count - i);
-            vec w = v_pick(v_load_part(x + i, n) > 0, v_set(half), v_set(-half));
+            vec w = v_select(v_load_part(x + i, n) > 0, v_set(half), v_set(-half));
             v_store_part(gx + i, all * v_load_part(a + i, n) + w * v_load_part(b + i, n), n);
         }
     }

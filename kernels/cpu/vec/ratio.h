@@ -6,6 +6,6 @@
 INLINE vec safe_ratio(vec a, vec b)
 {
     vec away = b + (scalar)1e-9;
-    away = v_pick(away == 0, v_set((scalar)1e-9), away);
-    return v_pick(b == 0, v_set(0), v_div(a, away));
+    away = v_select(away == 0, v_set((scalar)1e-9), away);
+    return v_select(b == 0, v_set(0), v_div(a, away));
 }

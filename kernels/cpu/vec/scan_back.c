@@ -141,7 +141,7 @@ INLINE void backward(const struct scan_back_args *a, int dir, const struct scan_
             gout[n] = gy * now[n];
         add_sums(sums + t * 2 * (size_t)padded, gin, padded);
         add_sums(sums + (t * 2 + 1) * (size_t)padded, gout, padded);
-        vec slope = v_pick(w->pre[t] > 20, v_set(1), v_sigmoid(w->pre[t]));
+        vec slope = v_select(w->pre[t] > 20, v_set(1), v_sigmoid(w->pre[t]));
         v_store_part(gpre + t * chan + b->chan, v_fma(through, u, rates * first) * slope, b->lanes);
     }
 }

@@ -77,7 +77,7 @@ INLINE vec v_set(scalar x)
     return x - (vec){ 0 };
 }
 
-INLINE vec v_pick(lanes mask, vec yes, vec no)
+INLINE vec v_select(lanes mask, vec yes, vec no)
 {
     return (vec)((mask & (lanes)yes) | (~mask & (lanes)no));
 }
@@ -109,7 +109,7 @@ INLINE vec v_max(vec a, vec b)
 #elif defined(__AVX2__)
     return _mm256_max_ps(a, b);
 #else
-    return v_pick(a > b, a, b);
+    return v_select(a > b, a, b);
 #endif
 }
 
@@ -124,7 +124,7 @@ INLINE vec v_min(vec a, vec b)
 #elif defined(__AVX2__)
     return _mm256_min_ps(a, b);
 #else
-    return v_pick(a < b, a, b);
+    return v_select(a < b, a, b);
 #endif
 }
 

@@ -147,7 +147,7 @@ INLINE vec v_log1p(vec e)
 INLINE vec v_softplus(vec x)
 {
     vec soft = v_max(x, v_set(0)) + v_log1p(v_exp(-v_abs(x)));
-    return v_pick(x > 20, x, soft);
+    return v_select(x > 20, x, soft);
 }
 
 INLINE vec v_sigmoid(vec x)
@@ -170,6 +170,6 @@ INLINE vec v_silu_slope(vec x)
 /* SiLU(x) / x~ with x~ = x + 1e-6 sign(x), sign(0) = 1 (SPEC 5.5) */
 INLINE vec v_silu_ratio(vec x)
 {
-    vec away = v_pick(x < 0, v_set((scalar)-1e-6), v_set((scalar)1e-6));
+    vec away = v_select(x < 0, v_set((scalar)-1e-6), v_set((scalar)1e-6));
     return v_silu(x) / (x + away);
 }

@@ -133,7 +133,7 @@ static void three_forms(void **state)
     }
 }
 
-static void wrong_names_are_told(void **state)
+static void wrong_names_are_reported(void **state)
 {
     (void)state;
     static const struct {
@@ -182,7 +182,7 @@ int main(void)
         cmocka_unit_test(overlay_keeps_both),
         cmocka_unit_test(blocks_are_sharp),
         cmocka_unit_test(three_forms),
-        cmocka_unit_test(wrong_names_are_told),
+        cmocka_unit_test(wrong_names_are_reported),
         cmocka_unit_test(demo_classes_are_the_generators),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ static const struct {
     { "[run]\nname = a/b\n", "%s:2: run.name = 'a/b': a name has no '/'" },
 };
 
-static void mistakes_are_told(void **state)
+static void mistakes_are_reported(void **state)
 {
     (void)state;
     unsetenv("EVALH_NOT_SET");
@@ -369,7 +369,7 @@ int main(void)
         cmocka_unit_test(switches_begin_at_their_defaults),
         cmocka_unit_test(published_values_of_switches),
         cmocka_unit_test(values_are_read),
-        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(mistakes_are_reported),
         cmocka_unit_test(odd_files_are_refused),
         cmocka_unit_test(assignments_are_checked),
         cmocka_unit_test(unset_variables_can_be_replaced),

@@ -204,7 +204,7 @@ static void work(struct part *p, struct ranks *r, size_t count, size_t bad)
         if (shard == bad)
             mine = (fail)(&p->err, E_IO, "shard %zu cannot be", shard);
         for (int i = 0; i < 3 && mine == OK; i++)
-            if (!queue_told(q, 1)) {
+            if (!queue_add_images(q, 1)) {
                 p->was_halted = true;
                 mine = (fail)(&p->err, E_STOPPED, "halted");
             }
@@ -245,7 +245,7 @@ static void one_fails_the_others_are_halted(struct part *p, struct ranks *r)
         nap(20000);
         mine = (fail)(&p->err, E_NOMEM, "out of memory");
     } else {
-        while (queue_told(q, 0))
+        while (queue_add_images(q, 0))
             nap(300);
         p->was_halted = true;
         mine = (fail)(&p->err, E_STOPPED, "halted");

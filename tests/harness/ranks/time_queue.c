@@ -46,7 +46,7 @@ int main(int argc, char **argv)
             break;
         mine++;
         compute(span);
-        queue_told(q, 1);
+        queue_add_images(q, 1);
         queue_done(q, shard);
     }
     double own = seconds(CLOCK_THREAD_CPUTIME_ID) - before;

@@ -91,7 +91,7 @@ def check_perturbation(h, row, ok):
         for k in range(10):
             close("accuracy", curve["accuracy"][k], 100 * hit[:, k].mean(), 1e-9)
             close("probability", curve["probability"][k], 100 * prob[:, k].mean(), 1e-6)
-        auc = lambda pick: 100 * np.trapz(hit[pick].mean(0), dx=0.1)
+        auc = lambda rows: 100 * np.trapz(hit[rows].mean(0), dx=0.1)
         check_figure("AUC", curve["auc"], auc, len(hit))
 
 

@@ -287,7 +287,7 @@ static void published_keys(void **state)
 }
 
 /* The file says which methods are controls; files from before that did, by their names. */
-static void controls_are_told_by_the_file(void **state)
+static void controls_are_read_from_the_file(void **state)
 {
     (void)state;
     static const struct {
@@ -368,7 +368,7 @@ int main(void)
         cmocka_unit_test(published_weights_are_known),
         cmocka_unit_test(published_keys),
         cmocka_unit_test(published_footnotes),
-        cmocka_unit_test(controls_are_told_by_the_file),
+        cmocka_unit_test(controls_are_read_from_the_file),
         cmocka_unit_test(published_ablation),
     };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);

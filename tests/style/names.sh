@@ -1,0 +1,37 @@
+#!/bin/sh
+# names.sh ROOT: no identifier of the C code is made of a word that says too little, or that the field
+# uses for something else; and no struct of a header shares its name with another struct.
+set -u
+root=$(cd "$1" && pwd -P) || exit 1
+here=$(cd "$(dirname "$0")" && pwd -P)
+. "$here/sources.sh"
+
+# Better: style, picture, panel, key or override, reported, thread, take, select, reason, title.
+words='look|scene|sheet|setting|told|aside|admit|pick|because|subject'
+
+code=$(mktemp)
+trap 'rm -f "$code"' EXIT
+# shellcheck disable=SC2046 # no file name has a space in it
+in_root "awk -v want=code -f $here/c_text.awk" $(sources c h cu cuh) >"$code" || exit 1
+found=$(grep -niE "[^:]*:[0-9]*:.*(^|[^a-z])($words)([^a-z]|\$)" "$code" | sed 's/^[0-9]*://' |
+    grep -E "^[^:]*:[0-9]*:.*(^|[^A-Za-z0-9])($words|$(echo "$words" | tr a-z A-Z))([^A-Za-z0-9]|\$)")
+doubles=$(grep -E '^(kernels|model|datasets|harness)/' "$code" |
+    sed -nE 's/^([^:]*):([0-9]*):(static |const )*struct ([a-z_0-9]+) \{.*/\4 \1:\2/p' | awk '{
+        if (places[$1] != "")
+            double[$1] = 1
+        places[$1] = places[$1] " " $2
+        if ($2 ~ /\.h:/)
+            public[$1] = 1
+        if ($2 !~ /^kernels\//) # each backend has structs of its own, under the names of the others
+            above[$1] = 1
+    }
+    END {
+        for (name in double)
+            if (public[name] && above[name])
+                print substr(places[name], 2) ": struct " name " is defined more than once"
+    }' | sort)
+[ -z "$found$doubles" ] || {
+    printf '%s\n' "$found" "$doubles" | grep .
+    echo "a name says what it names: see the words in tests/style/names.sh"
+    exit 1
+}
