@@ -1,4 +1,4 @@
-/* evalh: finds the subcommand. The only place that ends the program. */
+/* evalh: finds the subcommand. Nothing else ends the program. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,17 +66,17 @@ static int dispatch(int argc, char **argv)
     return unknown_command(argv[1]);
 }
 
-/* Threads that wait at a barrier soon sleep, unless the environment says otherwise. By default
- * libgomp lets them spin for milliseconds, which on a machine that is shared takes the very core
- * that the awaited thread wants: with two busy processes beside it on two cores a forward pass of
- * one image took 15.8 times as long as alone, and takes 2.1 to 2.9 times now
+/* Makes threads that wait at a barrier sleep soon, unless the environment says otherwise. By
+ * default libgomp lets them spin for milliseconds, which on a machine that is shared takes the very
+ * core that the awaited thread wants: with two busy processes beside it on two cores a forward pass
+ * of one image took 15.8 times as long as alone, and takes 2.1 to 2.9 times now
  * (scripts/bench_busy.sh). libgomp reads this before main begins, hence the second start. */
 static void wait_gracefully(char **argv)
 {
     if (getenv("GOMP_SPINCOUNT") != NULL || getenv("OMP_WAIT_POLICY") != NULL ||
         setenv("GOMP_SPINCOUNT", "10000", 1) != 0) /* some 100 microseconds */
         return;
-    execv("/proc/self/exe", argv); /* where it fails, this process goes on as it is */
+    execv("/proc/self/exe", argv); /* where exec fails, this process goes on unchanged */
 }
 
 /* Nothing from a file reaches a terminal raw: what is printed goes the way of what is logged. */

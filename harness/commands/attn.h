@@ -1,5 +1,5 @@
-/* What the two halves of evalh attn share: matrices of one image (attn_matrices.c), and influence
- * over a set of images (attn_influence.c). */
+/* The two halves of evalh attn and their options: matrices of one image (attn_matrices.c), and
+ * influence over a set of images (attn_influence.c). */
 #pragma once
 
 #include "inspect.h"

@@ -1,4 +1,4 @@
-/* evalh attn: hidden attention itself (SPEC 4; figures 2 and 3 of SPEC 10). */
+/* evalh attn: writes and draws the hidden attention itself (SPEC 4; figures 2 and 3 of SPEC 10). */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first token drawn: of a part that has CLS in it, as near to its middle as can be. */
+/* The first token that is drawn: the part contains CLS, as near to its middle as possible. */
 static int first_token(const struct attn_figure *f, const struct attn_model *s)
 {
     const struct geometry *g = &s->model->geo;
@@ -13,8 +13,8 @@ static int first_token(const struct attn_figure *f, const struct attn_model *s)
     return first < 0 ? 0 : first < last ? first : last;
 }
 
-/* |a| of the tokens shown, as they are; returns the largest, and the least in *low (of
- * probabilities: 0). */
+/* |a| of the tokens shown. Returns the largest value, and in *low the least (0 for
+ * probabilities). */
 static double cut_out(const struct attn_model *s, int first, int tokens, float *out, double *low)
 {
     size_t len = (size_t)s->model->geo.tokens;
@@ -32,8 +32,8 @@ static double cut_out(const struct attn_model *s, int first, int tokens, float *
     return high;
 }
 
-/* To [0, 1]: from the least to the largest, or by their logarithm from a thousandth of the largest,
- * which shows what a few large entries would leave black. */
+/* Scales the values to [0, 1]: linearly from the least to the largest, or by the logarithm from a
+ * thousandth of the largest, so that a few large entries do not leave all others black. */
 static void scale_values(bool linear, double low, double high, float *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -7,7 +7,7 @@
 #include "panel.h"
 
 enum { ATTN_MODELS = 2, ATTN_LAYERS = 12, ATTN_DECADES = 3 /* of the colours */ };
-enum { ATTN_MEAN = -1 }; /* among channels, as inspect_matrix has it */
+enum { ATTN_MEAN = -1 }; /* index among the channels, as inspect_matrix takes it */
 
 struct attn_model { /* one model */
     struct inference inference;
@@ -23,14 +23,14 @@ struct attn_model { /* one model */
 struct attn_figure {
     struct attn_model models[ATTN_MODELS];
     int model_count, tokens; /* tokens that are drawn */
-    bool linear;             /* colours, not by the logarithm */
+    bool linear;             /* the colours are linear, not logarithmic */
     struct panel panel;
     hid_t file;
     char *stem;
 };
 
-/* The panel and its words; the cells are blank. After the models were opened. */
+/* Makes the panel and its texts, with blank cells. Call it after the models were opened. */
 enum status attn_figure_open(struct attn_figure *, const struct attn_options *, struct error *err);
-/* The matrix at hand of a side, into a cell; `column` is a layer of the side. */
+/* Draws the current matrix of a model into a cell; `column` is a layer of that model. */
 enum status attn_figure_draw(struct attn_figure *, const struct attn_model *, int row, int column,
                              struct error *err);

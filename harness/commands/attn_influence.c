@@ -21,7 +21,7 @@ static enum status open_influence(struct influence *s, const struct attn_options
     TRY(config_new(&s->config, err));
     TRY(config_read(s->config, path, err));
     TRY(cli_apply_settings(&o->settings, s->config, err));
-    /* --images is the most; a config's own limit may be less */
+    /* --images is an upper bound; a config's own limit may be lower */
     int64_t own = config_values(s->config)->run.limit;
     snprintf(limit, sizeof limit, "run.limit=%d",
              own > 0 && own < o->images ? (int)own : o->images);
@@ -55,7 +55,7 @@ static void close_influence(struct influence *s)
     free(s->rgb);
 }
 
-/* Adds row c of the layer last inspected. */
+/* Adds the CLS row of the layer that was inspected last. */
 static enum status add_layer(struct influence *s, int layer, struct error *err)
 {
     size_t len = (size_t)s->model->geo.tokens, at = (size_t)layer * len;

@@ -15,9 +15,10 @@ struct influence { /* one model over its data set */
     uint8_t *rgb;            /* [S, S, 3] */
 };
 
-/* A patch's influence in multiples of what it would be if all had the same; `token` is not CLS. */
+/* A patch's influence as a multiple of the influence that it would have if all patches had the
+ * same. `token` is not CLS. */
 double influence_share(const struct influence *, int layer, int token);
 
-/* STEM.png (with `vector` .pdf and .svg), STEM.gnuplot and STEM.csv. E_IO. */
+/* Writes STEM.png (with `vector` also .pdf and .svg), STEM.gnuplot and STEM.csv. E_IO. */
 enum status influence_draw(const struct influence *models, int count, const char *stem, bool vector,
                            struct error *err);

@@ -1,4 +1,4 @@
-/* Attention matrices of one image: all of them to HDF5, their beginning as a figure. */
+/* Attention matrices of one image: writes all of them to HDF5 and draws the first ones. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,7 +175,7 @@ static enum status write_column(const struct attn_figure *f, const char *group, 
     return status;
 }
 
-/* One layer: every chosen matrix is computed, written and, among the first, drawn. */
+/* One layer: computes and writes every chosen matrix, and draws it if it is among the first. */
 static enum status run_layer(struct attn_figure *f, struct attn_model *s, const char *group, int at,
                              int row, struct error *err)
 {
@@ -225,7 +225,7 @@ static enum status run_model(struct attn_figure *f, int k, int row, const struct
     return describe(f, s, group, o, err);
 }
 
-/* Under a temporary name until it is whole. */
+/* The file has a temporary name until it is complete. */
 static enum status write_file(struct attn_figure *f, const struct attn_options *o,
                               struct error *err)
 {

@@ -28,8 +28,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Nanoseconds that this process' threads have had a core, and have waited for one. false: not
- * known. */
+/* Nanoseconds for which this process' threads have had a core, and have waited for one. false: the
+ * system does not say. */
 static bool read_waiting(double *ran, double *waited)
 {
     DIR *tasks = opendir("/proc/self/task");
@@ -128,7 +128,7 @@ static enum status measure_product(struct bench *b, size_t side, struct ceiling 
     return status;
 }
 
-/* Halves the copy until there is room for it. */
+/* Halves the size of the copy until there is memory for it. */
 static enum status measure_copy(struct bench *b, size_t elements, struct ceiling *out,
                                 struct error *err)
 {
@@ -193,7 +193,8 @@ static enum status take_images(struct bench *b, struct error *err)
     return status;
 }
 
-/* The precision that was asked for is the one that is measured. */
+/* An engine may open in another precision than was asked for; the one asked for must be
+ * measured. */
 static enum status check_precision(const struct bench *b, const struct engine_options *options,
                                    struct error *err)
 {

@@ -1,4 +1,4 @@
-/* Measurements of `evalh bench`: everything in one process, side by side, medians. */
+/* Measurements of `evalh bench`: medians, all taken in one process. */
 #pragma once
 
 #include "engine.h"
@@ -20,8 +20,8 @@ enum status bench_open(struct bench *, const struct engine_options *options, int
 void bench_close(struct bench *);
 
 struct ceiling {   /* of this machine, through this engine, measured now */
-    double flops;  /* a second: a large matrix product, in the run's precision */
-    double bytes;  /* a second: a large copy, read and write counted */
+    double flops;  /* per second, of a large matrix product in the run's precision */
+    double bytes;  /* per second, of a large copy; reads and writes both count */
     int product;   /* side of the product's square matrices */
     double copied; /* bytes that the copy reads and writes */
 };
@@ -33,16 +33,18 @@ struct timing { /* seconds for one batch */
     double waited; /* share of the time in which threads wanted a core and had none, 0-1; NaN where
                       the system does not say (Linux: /proc/self/task/N/schedstat) */
 };
-/* From here on, figures are those of a busy machine. */
+/* From this share on, the figures are those of a busy machine. */
 #define BENCH_BUSY 0.05
 
-/* Threads that call operations side by side in a forward pass: 1 where each operation has all
- * threads, or a GPU, to itself. The seconds of a profile are summed over them. */
+/* The number of threads that call operations in parallel during a forward pass: 1 where each
+ * operation has all threads, or a GPU, to itself. A profile's seconds are summed over these
+ * threads. */
 int bench_callers(const struct bench *);
 
 /* Forward passes. */
 enum status bench_forward(struct bench *, struct timing *out, struct error *err);
-/* Where a forward pass spends its time, by operation; on an engine of its own, that is profiled. */
+/* How the time of a forward pass divides between operations, measured on a separate, profiled
+ * engine. */
 enum status bench_operations(const struct engine_options *, struct profile_row rows[PROFILE_ROWS],
                              struct error *err);
 

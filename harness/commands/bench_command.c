@@ -21,7 +21,8 @@ struct arguments {
     bool forward_only, help;
 };
 
-/* A published geometry with random weights, or a checkpoint file; then `options` say which. */
+/* Opens a published geometry with random weights, or a checkpoint file; `options` then say
+ * which. */
 static enum status open_model(const struct arguments *a, struct engine_options *options,
                               struct bench *out, struct error *err)
 {
@@ -74,7 +75,7 @@ static void print_operations(const struct profile_row *rows, const struct ceilin
         const struct profile_row *r = &rows[i];
         if (r->calls == 0)
             continue;
-        double seconds = r->seconds / callers; /* which worked side by side */
+        double seconds = r->seconds / callers; /* threads that worked in parallel */
         printf("| %s | %.1f %% | %llu | %.2f |", r->op, 100 * r->seconds / total,
                (unsigned long long)r->calls, 1e3 * seconds);
         if (r->bytes == 0) {

@@ -80,7 +80,7 @@ enum status bench_roofline(const char *stem, const char *what, const struct prof
             "flops = %.6g\nbytes = %.6g\nset encoding utf8\nset termoption noenhanced\n"
             "set logscale xy\nset grid lc rgb '#dddddd' lt 1 lw 0.5\nset key bottom right\n"
             "set border 3\nset tics nomirror\n"
-            /* names stand on white, so that the roof does not run through them */
+            /* names have a white background, so that the roof does not run through them */
             "set style textbox opaque noborder margins 0.6,0.4\n"
             "set xlabel 'arithmetic intensity, FLOP per byte'\nset ylabel 'GFLOP/s'\n"
             "set xrange [0.1:1000]\nset yrange [1:*]\n"

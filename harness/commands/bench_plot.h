@@ -3,7 +3,7 @@
 
 #include "bench.h"
 
-/* STEM.png, .pdf, .svg; the script stays at STEM.gnuplot. `what` was measured: model, engine and
- * batch, for the title. E_IO. */
+/* Writes STEM.png, .pdf and .svg, and leaves the script at STEM.gnuplot. `what` names what was
+ * measured in the title: model, engine and batch. E_IO. */
 enum status bench_roofline(const char *stem, const char *what, const struct profile_row *,
                            const struct ceiling *, int callers, struct error *err);

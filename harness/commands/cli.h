@@ -75,8 +75,8 @@ error_t cli_store(const struct cli_place *, int key, char *value, struct argp_st
 error_t cli_files(struct cli_list *, int key, char *value, struct argp_state *, bool help,
                   const char *expected);
 
-/* The one CONFIG or MODEL of a command goes to *slot; the same keys are handed on. `what`:
- * "config", `try`: a command line that would do. */
+/* For commands with one CONFIG or MODEL, which is stored in *slot: option parsers hand ARGP_KEY_ARG
+ * and ARGP_KEY_END on. `what` is "config" or the like, `try` a command line that would be right. */
 error_t cli_one(const char **slot, int key, char *value, struct argp_state *, bool help,
                 const char *what, const char *try);
 

@@ -66,7 +66,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 
 /* --- printing -------------------------------------------------------------------------------- */
 
-/* What the two runs were: only what differs. */
+/* Prints the attributes in which the two runs differ. */
 static void print_provenance(const struct result *a, const struct result *b, bool more)
 {
     bool any = more; /* a list follows */
@@ -100,7 +100,7 @@ static void print_found(const struct result *a, const struct comparison *c)
     struct grid g;
     if (c->founds == 0)
         return;
-    putchar('\n'); /* or Markdown would take the table for a part of the list */
+    putchar('\n'); /* without an empty line Markdown would take the table for a part of the list */
     grid_begin(&g, "lrlr");
     grid_cell(&g, "what differs");
     grid_cell(&g, "images");
@@ -168,7 +168,7 @@ static void print_paired(const struct paired *p, const struct bootstrap_options 
 
 /* --- verdict --------------------------------------------------------------------------------- */
 
-/* The last line: one sentence for a nightly mail. Returns the exit code. */
+/* Prints the last line, one sentence for a nightly mail. Returns the exit code. */
 static int verdict(const struct options *o, const struct result *const *r,
                    const struct comparison *c)
 {

@@ -6,10 +6,10 @@
 
 struct doctor {
     size_t faults, notes;
-    bool doubtful; /* the accuracy is: said again at the end */
+    bool doubtful; /* the accuracy is doubtful, which is said again at the end */
     struct config *config;
-    struct plan *plan; /* what could be opened of it; NULL before */
-    bool opens;        /* all of it: `evalh run` would begin */
+    struct plan *plan; /* the parts that could be opened; NULL before that */
+    bool opens;        /* everything could be opened, so `evalh run` would begin */
     size_t sample;     /* images to decode and classify */
     double quota; /* bytes that may be written, where less than the disk has free; 0: no quota */
 };
@@ -21,16 +21,17 @@ void doctor_note(struct doctor *, const char *about, const char *format, ...)
 void doctor_fault(struct doctor *, const char *about, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* doctor_machine.c: what the program runs with. */
+/* doctor_machine.c: the libraries and the processor. */
 void doctor_libraries(struct doctor *);
 void doctor_processor(struct doctor *);
 
-/* doctor_inputs.c: what was opened; needs d->plan. */
+/* doctor_inputs.c: the files that were opened. They need d->plan. */
 void doctor_checkpoint(struct doctor *);
 void doctor_data(struct doctor *);
-/* Decodes a sample, and classifies it where there is a model: top-1 against what was published. */
+/* Decodes a sample of the images and, where there is a model, classifies it and compares top-1 with
+ * the published accuracy. */
 void doctor_sample(struct doctor *);
 
-/* doctor_work.c: runs a few images, without storing anything: how long the whole will take, and
- * what its result needs on disk. */
+/* doctor_work.c: runs a few images without storing anything, to say how long the whole run will
+ * take and how much disk space its result needs. */
 void doctor_work(struct doctor *);

@@ -1,5 +1,5 @@
-/* evalh doctor CONFIG: everything that a long run needs, looked at before it. Finds all faults that
- * can be found in one go, and says of each what would be right. */
+/* evalh doctor CONFIG: checks, before a long run, everything that it will need. Finds as many
+ * faults as one pass can find, and says for each what would be right. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +73,7 @@ static void step_went(void *doctor, const char *step, enum status status, const 
         doctor_fault(doctor, step, "%s", err->text);
 }
 
-/* A config that is partly wrong is still looked at: its other keys may be wrong too. */
+/* A config that is partly wrong is read to its end: other keys may be wrong too. */
 static void read_config(struct doctor *d, const struct options *o, struct config *config)
 {
     struct error err;
@@ -121,7 +121,7 @@ static enum status examine(struct doctor *d, const struct options *o, struct con
     doctor_libraries(d);
     doctor_processor(d);
     read_config(d, o, config);
-    if (config_values(config)->run.output == NULL) /* config_finish did not come so far */
+    if (config_values(config)->run.output == NULL) /* config_finish failed before it set this */
         TRY(config_set(config, "run.output=results/run.h5", err));
     d->opens = plan_examine(config, step_went, d, &d->plan, err) == OK && d->faults == 0;
     if (d->plan == NULL)

@@ -153,7 +153,7 @@ static enum status classify(struct sampling *s, const struct sample *sample, int
     return OK;
 }
 
-/* By `eval`, so that a published accuracy is one to be held to. */
+/* Preprocessed as `eval` does, so that the accuracy can be compared with the published one. */
 static void compare_accuracy(struct sampling *s)
 {
     struct doctor *d = s->doctor;
@@ -172,7 +172,7 @@ static void compare_accuracy(struct sampling *s)
     d->doubtful = d->doubtful || doubtful;
     if (doubtful && !isnan(expected))
         doctor_fault(d, "accuracy", "%s (eval preprocessing)", doubt);
-    else if (doubtful) /* a model that knows nothing may be what is to be run */
+    else if (doubtful) /* a run with random weights is legitimate */
         doctor_note(d, "accuracy", "DOUBTFUL: %s (eval preprocessing)", doubt);
     else
         doctor_good(d, "accuracy", "top-1 %.1f %% on %zu images (eval preprocessing); %s",
@@ -180,14 +180,14 @@ static void compare_accuracy(struct sampling *s)
                     published);
 }
 
-/* Image `index` decoded, its mask looked at, and classified. */
+/* Decodes image `index`, checks its mask, and classifies it. */
 static enum status sample_image(struct sampling *s, size_t index, struct error *err)
 {
     struct doctor *d = s->doctor;
     struct sample sample;
     enum status status = dataset_load(d->plan->data, index, &sample, err);
     if (status == E_DATA || status == E_IO) {
-        if (s->broken++ < 5) /* more of the same would bury the rest */
+        if (s->broken++ < 5) /* more of them would bury other faults */
             doctor_fault(d, "sample", "image %s: %s", d->plan->data->ids[index], err->text);
         return OK;
     }
@@ -198,7 +198,8 @@ static enum status sample_image(struct sampling *s, size_t index, struct error *
     return status;
 }
 
-/* The images that a run of so few would take; of those that the run does. */
+/* Takes the images that a run limited to this number would take, as far as the run includes
+ * them. */
 static enum status sample_evenly(struct sampling *s, struct error *err)
 {
     const struct plan *p = s->doctor->plan;

@@ -15,7 +15,7 @@
 
 #include "doctor.h"
 
-/* Not in OpenBLAS' own headers under a name that all distributions agree on. */
+/* Declared here because distributions disagree on the name of the OpenBLAS header that has it. */
 extern char *openblas_get_config(void);
 
 static void first_line_of(const char *command, char *out, size_t size)

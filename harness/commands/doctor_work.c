@@ -10,7 +10,8 @@
 
 /* ---- disk ------------------------------------------------------------------------------------ */
 
-/* Shards and the merged file lie side by side for a moment; HDF5 adds its own to each. */
+/* During the merge the shards and the merged file exist at the same time; HDF5 adds its own bytes
+ * to each file. */
 static double result_bytes(const struct plan *p, const struct records *r)
 {
     const double overhead = 16384; /* groups, headers, attributes of one file, measured */
@@ -31,7 +32,7 @@ static void folder_of(const char *path, char *out, size_t size)
         slash[slash == out] = '\0';
 }
 
-/* needed: bytes; 0 where nothing could be opened that would tell. */
+/* needed: bytes; 0 where too little could be opened to know. */
 static void check_disk(struct doctor *d, double needed)
 {
     const char *output = d->plan->v->run.output;
@@ -41,7 +42,7 @@ static void check_disk(struct doctor *d, double needed)
         return;
     folder_of(output, folder, sizeof folder);
     if (statvfs(folder, &disk) != 0)
-        return; /* the step "output" has said so */
+        return; /* the step "output" has reported it */
     char locks[400];
     if (store_locks_missing(folder, locks, sizeof locks))
         doctor_note(d, "locks", "%s: %s", folder, locks);
@@ -52,7 +53,7 @@ static void check_disk(struct doctor *d, double needed)
         of = "left of the quota";
     }
     needed *= 1 + (double)d->plan->v->run.vary.count;
-    const double mib = 1048576, least = mib; /* not even a config and its summary fit into less */
+    const double mib = 1048576, least = mib; /* a config and its summary alone need as much */
     if (space < (needed > least ? needed : least))
         doctor_fault(d, "disk",
                      "%s: %.1f MiB %s, and the results need %.1f MiB (shards and merged "
@@ -73,7 +74,7 @@ static void check_store(struct doctor *d)
     char text[200];
     const char *output = d->plan->v->run.output;
     if (output == NULL || store_check(output, &err) != OK)
-        return; /* the step "output" has said so */
+        return; /* the step "output" has reported it */
     if (run_look(d->plan, d->opens, 1, false, &found, &err) != OK)
         doctor_fault(d, "output", "%s", err.text);
     else if (run_found_text(&found, text, sizeof text)[0] != '\0')
@@ -108,7 +109,7 @@ static void print_duration(struct doctor *d, double each, size_t measured)
                 runs > 1 ? " in each run of run.vary" : "", peak_memory_mib());
 }
 
-/* Images 0 to count, twice as far as time allows: the first batch also warms caches up. */
+/* Runs images 0 to count, and again if time allows: the first pass also warms up caches. */
 static enum status measure(struct plan *p, struct runner *r, double *each, size_t *measured,
                            struct error *err)
 {

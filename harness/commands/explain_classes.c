@@ -12,7 +12,7 @@
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* The first model that has another number of classes than are named; NULL: none. */
+/* The first model whose number of classes is not the number of names; NULL: there is none. */
 static const struct engine *unnamed_model(const struct explain_figure *p)
 {
     for (int k = 0; k < p->model_count && p->names.count > 0; k++)
@@ -21,8 +21,8 @@ static const struct engine *unnamed_model(const struct explain_figure *p)
     return NULL;
 }
 
-/* Those that lie beside the checkpoint are used where they do; in a folder of several models they
- * may be another one's. */
+/* Names that lie beside the checkpoint are used where their number fits; in a folder of several
+ * models they may belong to another one. */
 enum status explain_names(struct explain_figure *p, const char *names, const char *checkpoint,
                           struct error *err)
 {
@@ -50,7 +50,7 @@ enum status explain_names(struct explain_figure *p, const char *names, const cha
 
 /* ---- the choice ------------------------------------------------------------------------------ */
 
-/* Whether a class is called so: its whole name, or one of several with ", " between. */
+/* Whether a class has this name: its whole name, or one of several that are separated by ", ". */
 static bool is_called(const char *name, const char *text)
 {
     size_t length = strlen(text);
@@ -64,7 +64,7 @@ static bool is_called(const char *name, const char *text)
     return false;
 }
 
-/* Classes in whose names the text stands somewhere, as a help: "2 great white shark; 3 tiger ...".
+/* Lists classes whose names contain the text, as a hint: "2 great white shark; 3 tiger ...".
  */
 static void list_near(const struct class_list *names, const char *text, char *out, size_t size)
 {

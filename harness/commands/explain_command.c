@@ -38,7 +38,8 @@ static enum status unknown_method(const char *typed, const struct engine *e, str
                 near ? "'?" : "", list);
 }
 
-/* "raw, rollout" -> methods that every model has; without --methods all that explain anything. */
+/* Turns "raw, rollout" into methods that every model has; without --methods it takes all methods
+ * but the controls. */
 static enum status choose_methods(struct explain_figure *p, const struct options *o,
                                   struct error *err)
 {
@@ -172,7 +173,8 @@ static enum status explain_model(struct explained_model *model, int class, struc
     return inference_heat(s, side->maps, CLASS_PREDICTED, side->heat, err);
 }
 
-/* FOLDER/NAME, and FOLDER/NAME-2 for the second image of that name. */
+/* Makes the path Makes the path FOLDER/NAME, and FOLDER/NAME-2 for the second image of that
+ * name. */
 static enum status draw(const struct explain_figure *p, const struct options *o, int index,
                         struct error *err)
 {

@@ -20,7 +20,7 @@ void explain_figure_stem(const char *path, char *out, size_t size)
         *dot = '\0';
 }
 
-/* With two models a row each; one model's pictures in two rows where they are more than four. */
+/* Two models have a row each; one model's pictures take two rows where they are more than four. */
 static int count_columns(const struct explain_figure *p)
 {
     int cells = 1 + p->method_count;
@@ -35,7 +35,7 @@ static enum status put_heat(const struct explain_figure *p, const struct explain
     uint8_t *rgb = panel_picture(panel, cell / panel->columns, cell % panel->columns, s);
     if (rgb == NULL)
         return fail(err, E_NOMEM, "no memory for a heat map");
-    bool same = true; /* such a map says nothing, and its heat is 0 everywhere (SPEC 6) */
+    bool same = true; /* such a map has no order, and its heat is 0 everywhere (SPEC 6) */
     for (size_t i = 1; i < pixels; i++)
         same &= model->heat[(size_t)m * pixels + i] == model->heat[(size_t)m * pixels];
     colour_overlay(model->inference.picture.rgb, model->heat + (size_t)m * pixels, pixels, rgb);
@@ -62,7 +62,7 @@ static enum status put_model(const struct explain_figure *p, int k, struct panel
     return OK;
 }
 
-/* Data, model, method, protocol and n are in every figure. */
+/* Every figure names its data, model, method, protocol and n. */
 static void put_words(const struct explain_figure *p, const char *image, struct panel *panel)
 {
     char buffer[32], stem[128];
@@ -86,7 +86,7 @@ static void put_words(const struct explain_figure *p, const char *image, struct 
                          engine_fingerprint(p->models[k].inference.engine));
 }
 
-/* The maps as they are, a patch a line. */
+/* Writes the maps themselves, one line per patch. */
 static enum status write_csv(const struct explain_figure *p, const char *stem, struct error *err)
 {
     char *path;

@@ -29,7 +29,7 @@ struct inference_cli {
         { "device", INFERENCE_DEVICE, "auto|cpu|cuda|ref", 0, "engine (default: auto)", 0 },       \
         { "threads", INFERENCE_THREADS, "N", 0, "CPU threads (default: all)", 0 }, CLI_HELP_OPTION
 
-/* What a struct inference_cli starts from. */
+/* Initial values of a struct inference_cli. */
 #define INFERENCE_CLI_START(folder)                                                                \
     {                                                                                              \
         .engine = { .device = "auto" }, .preprocess = PREPROCESS_NOTEBOOK, .out = folder           \
@@ -50,11 +50,11 @@ extern const char *const inference_devices[];
         CLI_FLAG, CLI_HELP, CLI_AT(o, help), 0, 0, NULL                                            \
     }
 
-/* Puts the option that stands for the error's key in front of it, else the key. Returns its code.
- */
+/* Puts the option that corresponds to the error's key in front of the message, or else the key.
+ * Returns the error's code. */
 enum status inference_cli_blame(struct error *err);
 
-/* Opens inference with one checkpoint. `two`: there is another model beside it, which --heads is
- * for where this one has none. */
+/* Opens inference with one checkpoint. `two`: another model stands beside it; --heads then applies
+ * to whichever of the two has heads. */
 enum status inference_cli_open(const struct inference_cli *, const char *checkpoint, bool two,
                                struct inference *, struct error *err);

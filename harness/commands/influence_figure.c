@@ -1,5 +1,5 @@
-/* The figure of evalh attn --influence (the paper's Figure 2): all layers as a map, a few of them
- * as strips one below the other, and the numbers as CSV. */
+/* The figure of evalh attn --influence (the paper's Figure 2): all layers as one map, a few layers
+ * as strips below one another, and the numbers as CSV. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,7 +22,8 @@ double influence_share(const struct influence *s, int layer, int token)
     return sum > 0 ? row[token] / sum * (g->tokens - 1) : 0;
 }
 
-/* Layers of the strips, in order: a quarter, a half, three quarters, the last; each once. */
+/* The layers that are drawn as strips, each once: those at a quarter, half and three quarters of
+ * the depth, and the last. */
 static int strip_layers(const struct influence *s, int layers[STRIPS])
 {
     int depth = s->model->geo.depth, count = 0;
@@ -37,7 +38,8 @@ static int strip_layers(const struct influence *s, int layers[STRIPS])
 
 /* ---- data ------------------------------------------------------------------------------------ */
 
-/* $map_K: [layers, tokens], CLS, which is covered, at 1. $strips_K: token, a column for each. */
+/* $map_K is [layers, tokens], with 1 for CLS, which is covered. $strips_K has a token and one
+ * column per strip. */
 static void put_data(FILE *f, const struct influence *s, int k)
 {
     const struct geometry *g = &s->model->geo;
@@ -139,7 +141,7 @@ static void put_map(FILE *f, const struct influence *s, int k, int kind, double 
             g->depth - 0.5, k, kind == 2 ? " pixels" : ""); /* viewers would smooth an SVG's */
 }
 
-/* Least and largest of all strips, so that they can be compared. */
+/* The least and the largest value of all strips: they share one axis. */
 static void find_range(const struct influence *s, const int *layers, int strips, double range[2])
 {
     const struct geometry *g = &s->model->geo;

@@ -112,7 +112,7 @@ static enum status info_checkpoint(const char *path, struct error *err)
     TRY(checkpoint_open(path, &c, err));
     printf("%s: checkpoint, %s, %zu tensors\n  sha256              %s\n", path, c->format, c->count,
            c->sha256);
-    /* a good file of tensors may still be no model of ours: say so, and that is no failure */
+    /* a sound file of tensors that is no model of ours is reported, and is no failure */
     if (model_open(c, &any, &m, &why) != OK) {
         inference_cli_blame(&why);
         printf("  model               none that evalh knows: %s\n", why.text);
@@ -141,7 +141,7 @@ static enum status info_dataset(const char *path, const char *kind, struct error
 
 /* --- telling them apart ---------------------------------------------------------------------- */
 
-/* By content, not by name. */
+/* Kinds of file are recognised by content, not by name. */
 static enum status info_hdf5(const char *path, struct error *err)
 {
     struct h5_file f;
@@ -169,8 +169,8 @@ static bool is_text(const char *start, size_t size)
     return size > 0;
 }
 
-/* A text where a checkpoint is due: what git-lfs or a failed download leaves, or another text under
- * a checkpoint's name. */
+/* A text where a checkpoint is expected: a git-lfs pointer, a failed download, or another text
+ * under a checkpoint's name. */
 static bool stands_for_another(const char *path, const char *start, size_t size)
 {
     static const char *const begins[] = { "version https://git-lfs", "<" }, *const ends[] = {
@@ -186,7 +186,7 @@ static bool stands_for_another(const char *path, const char *start, size_t size)
     return false;
 }
 
-/* What is neither HDF5 nor a folder: a list of images, an archive of them, or a checkpoint. */
+/* A file that is not HDF5: a list of images, an archive of them, or a checkpoint. */
 static enum status info_other(const char *path, struct error *err)
 {
     char start[512];

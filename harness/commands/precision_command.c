@@ -33,9 +33,9 @@ struct variant {
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
-/* Of one method and class, over images: distance as a share of the map's largest value, and how
- * much of the hottest pixels is the same, in the mean over the nine cuts of the perturbation test.
- */
+/* For one method and class, over images: the distance between maps as a share of the largest value,
+ * and the share of the hottest pixels that is the same, as a mean over the nine cuts of the
+ * perturbation test. */
 struct distance {
     double largest, mean, overlap, lowest_overlap;
     size_t images;
@@ -83,7 +83,7 @@ static double overlap(const uint32_t *a, const uint32_t *b, size_t pixels)
     return sum / axis->steps;
 }
 
-/* Of the maps of `one` run from those of the double one. */
+/* The distance of the maps of run `one` from those in double. */
 static enum status measure_maps(const struct variant *s, int one, int method, int columns[VARIANTS],
                                 size_t images, struct distance *out, struct error *err)
 {
@@ -156,7 +156,7 @@ static enum status print_maps(const struct variant *s, size_t images, struct err
 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
-/* Perturbation: AUC of both, and in how many masked images hit and predicted class differ. */
+/* Perturbation: both AUCs, and the number of masked images whose hit or predicted class differs. */
 static void print_curves(const struct variant *s, const char *path, size_t images,
                          const uint8_t *use)
 {
@@ -248,7 +248,7 @@ static enum status print_scores(const struct variant *s, size_t images, struct e
 
 /* ---- the two runs ---------------------------------------------------------------------------- */
 
-/* data.mean, each channel's next fp32 number. */
+/* data.mean with each channel moved to the next fp32 number. */
 static void name_moved_mean(const struct plan *p, char *out, size_t size)
 {
     const float *mean = p->engine->info.format.mean;

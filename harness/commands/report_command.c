@@ -103,7 +103,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
                : cli_files(&o->in, key, value, state, o->help, "a result file (.h5) is expected");
 }
 
-/* Into a file that is there whole or, after a failure, not at all; its folder is made if need be.
+/* Writes a file that is complete or, after a failure, absent; makes its folder where it is missing.
  */
 static enum status write_file(const struct options *o, const struct report *report,
                               struct error *err)
@@ -120,7 +120,7 @@ static enum status write_file(const struct options *o, const struct report *repo
     return status;
 }
 
-/* A table a run, into out [runs]. */
+/* Builds a score table for each run, into out [runs]. */
 static enum status build_scores(const struct report *report, struct score_table *out,
                                 struct error *err)
 {
@@ -139,7 +139,7 @@ static bool wants_scores(const struct options *o, const struct report *report)
     return o->scores || (o->format == &format_html && !o->paper && images <= FEW);
 }
 
-/* What stands beside the runs: each 0 where it is not wanted. */
+/* Tables over all runs; each is empty where it is not wanted. */
 struct beside {
     struct ledger ledger;
     struct models models;
@@ -184,7 +184,7 @@ static enum status write_report(const struct options *o, const struct result *co
     return status;
 }
 
-/* *begun: everything was read, and output starts. */
+/* *begun: all input was read and output has started. */
 static enum status report_files(const struct options *o, bool *begun, struct error *err)
 {
     struct published published;

@@ -156,7 +156,7 @@ static enum status print_curves(const struct result *r, bool csv, bool first, st
 
 /* --- segmentation ---------------------------------------------------------------------------- */
 
-/* The columns for reading: the rules, every tenth fixed level, the best one. */
+/* The columns of a table: the rules, every tenth fixed level, the best level. */
 enum { SHOWN_LEVELS = 9, SHOWN = THRESHOLD_LEVELS + SHOWN_LEVELS };
 
 static int shown(int column)
@@ -214,7 +214,7 @@ static void threshold_lines(struct grid *g, const struct result *r, const struct
     for (size_t i = 0; i < t->rows; i++)
         for (int k = 0; k < THRESHOLDS; k++) {
             const struct threshold_row *row = &t->row[i];
-            /* as of the curves, CSV has a line for either class, also where they are one */
+            /* as for curves, CSV has a line for each class even where the two are the same */
             for (int c = 0; c < EXPLAINED_CLASSES; c++)
                 if ((k <= THRESHOLD_MEAN || !*t->why) &&
                     (row->agnostic || row->explained == (enum explained)c))
@@ -320,7 +320,7 @@ static bool has_task(const struct result *r, enum task task)
     return task == PERTURBATION ? r->curves > 0 : r->segmentations > 0;
 }
 
-/* done [TASKS]: files printed so far. A CSV holds one task alone: that of the first file. */
+/* done [TASKS]: files printed so far. A CSV holds one task only: that of the first file. */
 static enum status rescore_file(const struct options *o, const struct result *r, size_t done[TASKS],
                                 struct error *err)
 {

@@ -24,8 +24,8 @@ struct arguments {
 /* ---- all runs ---------------------------------------------------------------------------------
  */
 
-/* Rank 0 opens its plan first, then all others theirs: a mistake is told once, and a demo set is
- * written once. */
+/* Rank 0 opens its plan first and the others follow, so that a mistake is reported once and a demo
+ * set is written once. */
 static enum status open_plan(struct ranks *ranks, struct config *config, struct plan **plan,
                              struct error *err)
 {
@@ -46,7 +46,7 @@ static enum status open_plan(struct ranks *ranks, struct config *config, struct 
     return status;
 }
 
-/* Whether the store would take the run, and what it would go on with. */
+/* Prints whether the store would accept the run, and which results it would continue. */
 static enum status show_found(const struct arguments *a, const struct plan *plan, int ranks,
                               FILE *to, struct error *err)
 {
@@ -61,7 +61,7 @@ static enum status show_found(const struct arguments *a, const struct plan *plan
 }
 
 /* Every plan is opened and printed before the first one runs, so that a mistake in the last one
- * does not show after hours. One that would be refused is told, and not run. */
+ * does not show after hours. A run that would be refused is reported and not run. */
 static void show_plans(const struct arguments *a, const struct ranks *ranks, struct run_list *all)
 {
     struct plan *plan;
@@ -80,7 +80,7 @@ static void show_plans(const struct arguments *a, const struct ranks *ranks, str
     }
 }
 
-/* What rank 0 found in show_plans, on every rank. */
+/* Gives every rank what rank 0 found in show_plans. */
 static void share_failures(struct ranks *ranks, struct run_list *all)
 {
     unsigned char failed[RANKS_SHARE];
@@ -110,7 +110,7 @@ static enum status run_item(const struct arguments *a, struct ranks *ranks, bool
     return status;
 }
 
-/* One after the other; the next one after a failure, too, but not after a signal. */
+/* Runs one after the other; goes on after a failure, but not after a signal. */
 static void run_all(const struct arguments *a, struct ranks *ranks, struct run_list *all,
                     bool *begun)
 {
@@ -133,7 +133,7 @@ static void run_all(const struct arguments *a, struct ranks *ranks, struct run_l
     }
 }
 
-/* After several runs: which of them failed, and where that was said. */
+/* After several runs, lists those that failed, and why. */
 static void sum_up(const struct run_list *all)
 {
     size_t done = 0, failed = 0;
@@ -152,7 +152,7 @@ static void sum_up(const struct run_list *all)
     }
 }
 
-/* The exit code: nothing was begun where all are wrong before they run. */
+/* The exit code. Nothing was begun where every run was refused before it started. */
 static int judge_all(const struct arguments *a, const struct run_list *all, bool begun)
 {
     bool failed = false, done = false;
@@ -187,7 +187,7 @@ static int run(const struct arguments *a)
     if (status == OK) {
         speaks = ranks_lead(ranks);
         if (!speaks)
-            log_set_level(LOG_WARN); /* what a rank has seen itself: pictures it leaves out */
+            log_set_level(LOG_WARN); /* a rank warns of the pictures that it leaves out itself */
         status = ranks_agree(ranks, read_runs(a, &all, &err), &err);
     }
     if (status == OK) {

@@ -37,7 +37,7 @@ bool run_list_is_checkpoint(const char *path)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* The last `parts` parts of a path, as a part of a file's name. */
+/* Makes the last `parts` parts of a path into a part of a file name. */
 static void make_tag(const char *path, size_t parts, bool ending, char out[TAG_SIZE])
 {
     size_t end = ending ? strlen(path) : stem_length(path), begin = end;
@@ -62,7 +62,8 @@ static bool tag_is_unique(const char *const *paths, size_t count, size_t at, siz
     return true;
 }
 
-/* As short as tells it from the other paths; of the same path twice, its file's name. */
+/* The shortest tag that distinguishes a path from the others; the file name where the same path is
+ * given twice. */
 static void short_tag(const char *const *paths, size_t count, size_t at, char out[TAG_SIZE])
 {
     size_t most = 1;
@@ -77,7 +78,8 @@ static void short_tag(const char *const *paths, size_t count, size_t at, char ou
     make_tag(paths[at], 1, false, out);
 }
 
-/* run.name and run.output of a run that is one of several: `tag` tells it from the others. */
+/* Sets run.name and run.output of a run that is one of several; `tag` distinguishes it from the
+ * others. */
 static enum status name_apart(struct config *c, const char *name, const char *output,
                               const char *tag, struct error *err)
 {
@@ -110,7 +112,7 @@ static enum status read_config(const struct origin *o, struct config **out, stru
     return w->limit[0] != '\0' ? config_set(*out, w->limit, err) : OK;
 }
 
-/* Its name and output are those of the config alone, from a copy that has been finished. */
+/* Takes name and output of the config alone, from a finished copy of it. */
 static enum status set_checkpoint(const struct origin *o, struct config *c, struct error *err)
 {
     char text[4600];
@@ -129,7 +131,7 @@ static enum status set_checkpoint(const struct origin *o, struct config *c, stru
     return config_set(c, text, err);
 }
 
-/* One more run, which is not yet finished. */
+/* Adds a run whose config is not finished yet. */
 static enum status add_run(const struct origin *o, struct run_list *all, struct config **out,
                            struct error *err)
 {
@@ -148,7 +150,7 @@ static enum status add_run(const struct origin *o, struct run_list *all, struct 
     return status == OK && o->checkpoint != NULL ? set_checkpoint(o, *out, err) : status;
 }
 
-/* One of run.vary's runs: its own name and output, told by what it sets. */
+/* Adds one of run.vary's runs; its name and output tell what it sets. */
 static enum status set_variant(struct config *c, const struct config_values *base,
                                const char *assignment, struct error *err)
 {
@@ -167,7 +169,7 @@ static enum status set_variant(struct config *c, const struct config_values *bas
     return config_finish(c, err);
 }
 
-/* The runs of one config file: itself, and those of run.vary. */
+/* Adds the runs of one config file: the config itself and those of its run.vary. */
 static enum status read_configs(const struct origin *o, struct run_list *all, struct error *err)
 {
     struct config *base, *variant;

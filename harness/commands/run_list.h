@@ -11,7 +11,7 @@
 struct run_item {
     struct config *config;
     bool done;
-    struct error why; /* code OK: nothing went wrong with it so far */
+    struct error why; /* code OK: nothing has gone wrong so far */
 };
 
 struct run_list {
@@ -27,12 +27,13 @@ struct run_words {
     const char *limit; /* one more setting, or "" */
 };
 
-/* Whether a file is a checkpoint, not a config: it holds bytes that no text has; of one that cannot
- * be read, the ending of its name tells. */
+/* Whether a file is a checkpoint and not a config: it holds bytes that no text has. For a file that
+ * cannot be read, the ending of its name decides. */
 bool run_list_is_checkpoint(const char *path);
 
-/* With checkpoints, a run for each config and checkpoint, whose name and output end in the
- * checkpoint's name without folder and ending (as much of its folders as tells it from the others
- * stands before it). E_CONFIG: no config, a mistake in one, or two runs with one output. */
+/* With checkpoints, makes a run for each config and checkpoint. Name and output of the run then end
+ * in the checkpoint's name without folder and ending, preceded by as many of its folders as
+ * distinguish it from the others. E_CONFIG: no config, a mistake in one, or two runs with one
+ * output. */
 enum status run_list_read(const struct run_words *, struct run_list *out, struct error *err);
 void run_list_free(struct run_list *);

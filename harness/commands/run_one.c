@@ -43,7 +43,7 @@ static void hear_passes(void *run, size_t passes)
 /* ---- shards -----------------------------------------------------------------------------------
  */
 
-/* After the first shard: days of work may be spared. */
+/* Warns after the first shard already, because that may spare days of work. */
 static void check_accuracy(struct execution *r, size_t count)
 {
     const struct records *k = runner_records(r->runner);
@@ -84,7 +84,7 @@ static enum status work(struct execution *r, struct work_queue *queue, struct er
     return OK;
 }
 
-/* Rank 0, after a failure: what there is to come back to. */
+/* Rank 0 says, after a failure, what is stored and how to continue. */
 static void tell_what_is_kept(struct execution *r, enum status status, struct error *err)
 {
     size_t done = store_done(r->store), shards = store_shards(r->store);
@@ -143,7 +143,7 @@ static void list_controls(const struct plan *plan, char *out, size_t size)
     join_words(out, size, names, count);
 }
 
-/* What the file says of the run beside what the store knows itself. */
+/* Attributes of the run that the store does not know itself. */
 struct description {
     char created[32], controls[512];
     struct store_attribute attribute[ENGINE_IDENTITIES + 16];
@@ -177,7 +177,7 @@ static void describe(const struct plan *plan, struct description *d)
     if (plan->references != NULL)
         d->attribute[d->count++] =
             (struct store_attribute){ .name = "references", .text = plan->references };
-    for (int i = 0; i < info->identity_count; i++) /* the store writes those that decide */
+    for (int i = 0; i < info->identity_count; i++) /* the store writes the identities that decide */
         if (!info->identity[i].decides)
             d->attribute[d->count++] = (struct store_attribute){ .name = info->identity[i].name,
                                                                  .text = info->identity[i].text };
@@ -187,7 +187,7 @@ static enum status merge(struct execution *r, struct error *err)
 {
     struct description d;
     describe(r->plan, &d);
-    if (r->progress.before == 0) /* else earlier runs had a part in the time */
+    if (r->progress.before == 0) /* otherwise earlier runs took part of the time */
         d.attribute[d.count++] =
             (struct store_attribute){ .name = "seconds", .number = progress_seconds(&r->progress) };
     TRY(store_await(r->store, err));
@@ -250,14 +250,14 @@ static enum status run_store(struct execution *r, struct error *err)
     return status;
 }
 
-/* What rank 0 knows of the store once it has it. */
+/* What rank 0 knows about the store once it has opened it. */
 struct opened {
     bool complete;
     char run_id[65], order[64];
     size_t shard_size;
 };
 
-/* Rank 0 takes hold of the store; the others join it, unless it is complete: their *store is then
+/* Rank 0 opens the store and the others join it. Where it is complete already, their *store is
  * NULL. */
 static enum status open_store(struct execution *r, bool fresh, bool *complete, struct error *err)
 {
@@ -290,7 +290,8 @@ static enum status open_store(struct execution *r, bool fresh, bool *complete, s
     return ranks_agree(r->ranks, status, err);
 }
 
-/* Nothing scored is no success; nor is a run that lost more images than data.max_unreadable. */
+/* A run that scored nothing has failed, and so has one that lost more images than
+ * data.max_unreadable. */
 static enum status judge(const struct plan *plan, const struct summary_counts *c, struct error *err)
 {
     size_t all = c->scored + c->skipped;
@@ -314,7 +315,7 @@ static enum status tell_result(const struct plan *plan, bool *begun, struct erro
     printf("%s: %s\n", plan->v->run.name, plan->v->run.output);
     TRY(summary_print(plan->v->run.output, &counts, err));
     fflush(stdout);
-    *begun = true; /* what is wrong from here on is wrong with the run */
+    *begun = true; /* errors from here on are errors of the run */
     return judge(plan, &counts, err);
 }
 

@@ -10,7 +10,7 @@
 struct opened {
     struct result *result;
     struct report report;
-    struct published published; /* for what is expected of top-1; nothing of it is printed */
+    struct published published; /* only for the expected top-1; not printed */
     const struct run *run;
 };
 
@@ -190,7 +190,7 @@ enum status summary_add(const char *path, struct error *err)
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
-/* The second name of a map that does not look at the class. */
+/* The second name of a map that does not depend on the class. */
 static bool repeats(bool agnostic, enum explained explained)
 {
     return agnostic && explained == EXPLAINED_TARGET;

@@ -6,9 +6,9 @@
 
 #include "status.h"
 
-/* Adds /summary to a file that is otherwise whole. */
+/* Adds /summary to a file that is complete otherwise. */
 enum status summary_add(const char *path, struct error *err);
-/* What a finished file says of its images. */
+/* What a finished file says about its images. */
 struct summary_counts {
     size_t scored, skipped;
     char doubt[400]; /* what is wrong with top-1, in a sentence; "": nothing */

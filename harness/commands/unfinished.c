@@ -10,7 +10,7 @@
 
 static const char parts[] = ".parts";
 
-/* OUTPUT of "OUTPUT.parts" or "OUTPUT.parts/"; else the path itself. NULL: no memory. */
+/* Returns OUTPUT for "OUTPUT.parts" and "OUTPUT.parts/", else the path itself. NULL: no memory. */
 static char *output_of(const char *path)
 {
     char *output = strdup(path);

@@ -1,4 +1,5 @@
-/* Result files, and runs that are not done: what their shards hold so far reads like a result. */
+/* Opens result files, and unfinished runs as if they were result files: the shards that are done
+ * are read. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,9 +10,10 @@
  */
 bool unfinished_is(const char *path);
 
-/* result_open, but for the output of an unfinished run (see unfinished_is): the shards that are
- * done are joined in a temporary file, the result is not complete, and its `progress` says how far
- * the run is and whether it is at work. Errors as result_open's and store_collect's. */
+/* Like result_open; but for the output of an unfinished run (see unfinished_is) it joins the shards
+ * that are done in a temporary file. The result is then not complete, and its `progress` says how
+ * far the run has come and whether it is at work. Errors are those of result_open and
+ * store_collect. */
 enum status unfinished_open(const char *path, struct result **out, struct error *err);
 /* Closes what unfinished_open opened, and removes the temporary file; accepts NULL. */
 void unfinished_close(struct result *);

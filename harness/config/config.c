@@ -69,7 +69,7 @@ static size_t key_of_field(const struct config *c, const void *field)
     size_t i = 0;
     while (i < config_key_count && config_keys[i].offset != offset)
         i++;
-    assert(i < config_key_count); /* every field that callers name is in the table */
+    assert(i < config_key_count); /* callers may only name fields that are in the table */
     return i;
 }
 
@@ -80,7 +80,7 @@ bool config_is_set(const struct config *c, const void *field)
 
 /* ---- errors ------------------------------------------------------------------------------ */
 
-/* "file:line: ", "--set ", or the file alone where the key is not set. */
+/* Writes Writes "file:line: ", "--set ", or the file alone where the key is not set. */
 static void print_place(const struct config *c, const struct config_entry *e, char *out,
                         size_t size)
 {

@@ -16,7 +16,7 @@ struct eval_cut;        /* image.h */
 
 enum key_type {
     KEY_TEXT,   /* const char *; NULL: not set */
-    KEY_INT,    /* int64_t; one word may stand for a value outside the range ("all" for 0) */
+    KEY_INT,    /* int64_t; a word may stand for a value outside the range ("all" for 0) */
     KEY_REAL,   /* double */
     KEY_CHOICE, /* int: first + index of the name */
     KEY_SET,    /* unsigned: bit i for names[i]; at least one */
@@ -41,7 +41,7 @@ struct config_values {
         const char *name, *output;
         int protocol; /* enum protocol */
         int64_t seed, limit, shard_size;
-        struct words vary; /* "key=value" of [explain] or "section.key=value": one more run each */
+        struct words vary; /* "key=value" of [explain] or "section.key=value": each adds a run */
     } run;
     struct {
         const char *arch, *checkpoint, *command, *prefix;
@@ -66,12 +66,12 @@ struct config_values {
     struct {
         struct words methods;
         unsigned classes;               /* bits of enum class_choice */
-        struct explain_options options; /* the switches; protocol and seed are of [run] */
+        struct explain_options options; /* the switches; protocol and seed come from [run] */
     } explain;
     struct config_maps {
         size_t count;
         struct config_map {
-            const char *name, *path; /* a method of explain.methods, and where its maps are */
+            const char *name, *path; /* a method of explain.methods, and the file of its maps */
             char sha256[65];         /* of the file; "" until it has been opened */
         } map[CONFIG_MAPS];
     } maps;
@@ -91,11 +91,11 @@ struct config_values {
     } compute;
 };
 
-/* Whether another value of a key could give other numbers, or others of them. */
+/* Whether another value of a key could change the stored numbers, or how many there are. */
 enum key_effect {
     KEY_SHAPES_NOTHING,
-    KEY_SHAPES_RESULT, /* enters the hash of the config */
-    KEY_SHAPES_EXTENT, /* only how many images there are: results store that themselves */
+    KEY_SHAPES_RESULT, /* is part of the hash of the config */
+    KEY_SHAPES_EXTENT, /* changes only the number of images, which results store themselves */
     KEY_ADDED /* as KEY_SHAPES_RESULT, but not at its default: the key came after results that do
                  not have it, and those stay what they are */
 };
@@ -103,7 +103,7 @@ enum key_effect {
 struct config_key {
     const char *section, *name;
     enum key_type type;
-    const char *initial; /* default, as a file would say it; NULL: not set */
+    const char *initial; /* default, as written in a file; NULL: not set */
     double low, high;    /* KEY_INT, KEY_REAL: inclusive */
     const char *const
         *names; /* NULL-terminated: choices; of a number names[0] is the special word */
@@ -124,14 +124,15 @@ void config_free(struct config *); /* accepts NULL */
 
 /* Reads a file over the defaults. E_CONFIG: "file:line: what is wrong and what would be right". */
 enum status config_read(struct config *, const char *path, struct error *err);
-/* The same, going on after a line that is wrong: `listener` hears of each. Not OK where there was
- * any. */
+/* The same, but it goes on after a line that is wrong, and calls `listener` for each. It does not
+ * return OK where there was one. */
 typedef void config_listener(void *context, const struct error *);
 enum status config_examine(struct config *, const char *path, config_listener *listener,
                            void *context);
 /* "section.key=value", from the command line. */
 enum status config_set(struct config *, const char *assignment, struct error *err);
-/* Fills in what follows from other keys (run.name, run.output); call once, after all settings. */
+/* Fills in what follows from other keys (run.name, run.output). Call it once, after all keys are
+ * set. */
 enum status config_finish(struct config *, struct error *err);
 
 const struct config_values *config_values(const struct config *);
@@ -142,7 +143,7 @@ enum status config_colour(const struct config *, const char *const *field, float
                           struct error *err);
 /* How eval cuts. */
 struct eval_cut config_eval_cut(const struct config_values *);
-/* [data] as dataset_open takes it; its texts are the config's. */
+/* [data] in the form that dataset_open takes; the texts belong to the config. */
 struct dataset_options config_dataset(const struct config_values *);
 /* Whether a key was set by a file or the command line. `field` points into config_values(). */
 bool config_is_set(const struct config *, const void *field);
@@ -152,11 +153,11 @@ bool config_is_set(const struct config *, const void *field);
 enum status config_fail(const struct config *, const void *field, struct error *err,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Puts place, key and value in front of a library's message: of the key that the error names, else
- * of `field`. With neither (field NULL) the message stays. Returns err's code. */
+/* Puts place, key and value in front of a library's message, for the key that the error names, or
+ * else for `field`. With neither (field NULL) the message stays as it is. Returns err's code. */
 enum status config_blame(const struct config *, const void *field, struct error *err);
 
-/* What map `map` of [maps] is: part of the hash from then on. */
+/* Sets the identity of map `map` of [maps], which is part of the hash from then on. */
 void config_set_map_hash(struct config *, size_t map, const char *sha256);
 
 /* The whole configuration as an INI text, every key with its value, in table order; malloc'ed,
@@ -168,7 +169,7 @@ void config_hash(const struct config *, char hex[65]);
 size_t config_difference(const struct config *then, const struct config *now, char *out,
                          size_t size);
 
-/* What a key of [maps] is, whose name is the user's own. */
+/* The help of a key of [maps], whose name the user chooses. */
 extern const char config_maps_help[];
 
 /* The reference of all keys, for `evalh run --help`-like output; malloc'ed. */

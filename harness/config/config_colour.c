@@ -1,5 +1,5 @@
-/* The input of a model: its mean and standard deviation, by the names of their publications or as
- * numbers, and how `eval` cuts. */
+/* The input of a model: its mean and standard deviation, by their published names or as numbers,
+ * and how `eval` crops. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

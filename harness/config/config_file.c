@@ -15,15 +15,15 @@ struct reading {
     const char *path;
     int line;
     int set_at[CONFIG_KEYS_MAX]; /* line of each key in this file; 0: not yet */
-    enum status status;          /* of the first thing that is wrong */
+    enum status status;          /* the first mistake */
     struct error *err;
-    config_listener *listener; /* NULL: what is wrong ends the reading */
+    config_listener *listener; /* NULL: reading ends at the first mistake */
     void *context;
     enum status first; /* with `listener`: status is reset after each */
-    bool skip;         /* lines of a section that is not known */
+    bool skip;         /* the current lines belong to an unknown section */
 };
 
-/* Whether to go on after r->status. */
+/* Whether reading goes on after r->status. */
 static bool go_on(struct reading *r)
 {
     if (r->status == OK || r->listener == NULL)
@@ -50,7 +50,8 @@ static enum status check_section(struct reading *r, const char *line)
     return E_CONFIG;
 }
 
-/* libinih's fgets; char by char, as a NUL in the middle would hide the rest of a line. */
+/* The fgets for libinih. It reads one character at a time, because a NUL in the middle would hide
+ * the rest of a line. */
 static char *read_line(char *buffer, int size, void *stream)
 {
     struct reading *r = stream;

@@ -25,7 +25,7 @@ struct config {
     struct held *held;
 };
 
-/* [maps], whose keys are the user's own. */
+/* [maps], whose keys the user names. */
 bool config_is_maps(const char *section);
 enum status config_assign_map(struct config *, const char *place, const char *name,
                               const char *value, const char *file, int line, struct error *err);
@@ -33,15 +33,15 @@ enum status config_assign_map(struct config *, const char *place, const char *na
 const struct config_entry *config_map_entry(const struct config *, const char *key);
 
 enum { CONFIG_VALUE = 4096 };
-/* Replaces each ${NAME} by its value, and "~" at the beginning by the home folder; false: why not.
- */
+/* Replaces each ${NAME} by its value, and a leading "~" by the home folder. On failure it returns
+ * false and says why. */
 bool config_expand(const struct config *, const char *value, char out[CONFIG_VALUE], char *why,
                    size_t size);
 
-/* A copy of text[0, len) that the config owns; NULL when memory ran out. */
+/* Copies text[0, len); the config owns the copy. NULL when memory ran out. */
 char *config_hold(struct config *, const char *text, size_t len);
 
-/* Index of a key, or -1 with an error that lists what there is. `place`: "file:line". */
+/* Index of a key, or -1 with an error that lists the known keys. `place`: "file:line". */
 int config_lookup(const char *place, const char *section, const char *name, struct error *err);
 
 /* config_fail for a key by its index. */

@@ -1,4 +1,4 @@
-/* [maps]: files of heat maps, each under a name of the user's own. */
+/* [maps]: files of heat maps, each under a name that the user chooses. */
 #include "config_internal.h"
 
 const char config_maps_help[] =

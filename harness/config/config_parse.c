@@ -9,8 +9,8 @@
 
 #include "suggest.h"
 
-/* The value of ${NAME}: of the environment, or of what a config knows itself; NULL: there is none.
- * `room` is memory for it. */
+/* The value of ${NAME}, from the environment or from the config itself; NULL: there is none. `room`
+ * is memory for it. */
 static const char *variable(const struct config *c, const char *name, char room[4096])
 {
     const char *slash = c->path != NULL ? strrchr(c->path, '/') : NULL;
@@ -22,7 +22,8 @@ static const char *variable(const struct config *c, const char *name, char room[
     return room;
 }
 
-/* "~/x" is in the home folder, as a shell has it; any other "~" is itself. Returns what follows. */
+/* Expands "~/x" to the home folder, as a shell does; any other "~" stays. Returns the rest of the
+ * text. */
 static const char *expand_home(const char *value, char text[4096], size_t *used)
 {
     const char *home = getenv("HOME");
@@ -140,7 +141,7 @@ static enum status parse_number(struct config *c, size_t key, const char *text, 
     return OK;
 }
 
-/* The next word of a comma list; false at its end. Blanks around words are dropped. */
+/* Reads the next word of a comma list; false at its end. Blanks around words are dropped. */
 static bool next_word(const char **at, const char **word, size_t *len)
 {
     const char *p = *at;
@@ -232,8 +233,8 @@ static enum status parse_value(struct config *c, size_t key, const char *text, s
     return fail(err, E_CONFIG, "%s.%s has no type that can be read", k->section, k->name);
 }
 
-/* Why a config file could not hold the value, which --set or a variable may have brought: the text
- * that results store must read back as the same. NULL: it could. */
+/* Why a config file could not hold this value, which may come from --set or a variable. The text
+ * that results store must read back as the same value. NULL: it could. */
 static const char *unwritable(const char *text)
 {
     size_t len = strlen(text);
@@ -257,7 +258,7 @@ enum status config_assign(struct config *c, int key, const char *value, const ch
     struct error why;
     enum status status = expand(c, (size_t)key, value, &text, &why);
     if (status == E_CONFIG && line > 0) {
-        /* The command line may still replace it; config_finish looks again. */
+        /* The command line may still replace it; config_finish checks again. */
         e->text = config_hold(c, value, strlen(value));
         e->pending = config_hold(c, why.text, strlen(why.text));
         return e->text != NULL && e->pending != NULL

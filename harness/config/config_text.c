@@ -1,4 +1,5 @@
-/* A configuration as text: what results store, its hash, what differs, the reference of keys. */
+/* A configuration as text: the text that results store, its hash, differences, and the reference of
+ * keys. */
 #include "config_internal.h"
 
 #include <stdio.h>
@@ -7,7 +8,7 @@
 
 #include "sha256.h"
 
-/* A section's heading before the first of its keys. */
+/* Writes a section's heading before the first of its keys. */
 static void put_section(FILE *f, const struct config_key *k)
 {
     bool first = k == config_keys;
@@ -60,7 +61,7 @@ void config_hash(const struct config *c, char hex[65])
         sha256_add(&sha, k->name, strlen(k->name) + 1);
         sha256_add(&sha, text, strlen(text) + 1);
     }
-    /* What a map is made of, not where it lies. */
+    /* The content of a map counts, not its path. */
     for (size_t i = 0; i < c->values.maps.count; i++) {
         const struct config_map *m = &c->values.maps.map[i];
         sha256_add(&sha, "maps", sizeof "maps");

@@ -31,7 +31,7 @@ static size_t distance(const char *a, const char *b)
     return row[lb];
 }
 
-/* What people type for a word that looks like none of ours, or like the wrong one. */
+/* Words that people type and that resemble none of ours, or the wrong one. */
 static const char *const synonyms[][2] = {
     { "gpu", "cuda" },     { "nvidia", "cuda" },           { "half", "bf16" },
     { "fp16", "bf16" },    { "float32", "fp32" },          { "float", "fp32" },
@@ -48,7 +48,7 @@ const char *suggest(const char *typed, const char *const *words, size_t count)
             if (strcmp(words[i], synonyms[s][1]) == 0)
                 return words[i];
     size_t len = strlen(typed);
-    /* A third of the letters wrong is a typing error; more is another word. */
+    /* Up to a third of the letters may be wrong in a typing error; with more it is another word. */
     size_t limit = len < 3 ? 1 : (len + 2) / 3;
     for (size_t i = 0; i < count; i++) {
         size_t d = distance(typed, words[i]);

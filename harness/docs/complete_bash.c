@@ -1,4 +1,5 @@
-/* Completion for bash: commands, options, config keys and their values. Needs nothing but bash. */
+/* Completion for bash: commands, options, config keys and their values. It needs nothing but
+ * bash. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,7 +127,7 @@ static enum status print_overrides(FILE *f, struct error *err)
     return OK;
 }
 
-/* What offers the words that `place_holder` stands for. */
+/* The shell code that offers the words for `place_holder`. */
 static void print_offer(FILE *f, const char *place_holder)
 {
     switch (operand_of(place_holder)) {

@@ -4,7 +4,8 @@
 
 #include "docs.h"
 
-/* Inside '...' of an _arguments specification: brackets, colons and quotes are syntax there. */
+/* Escapes text inside '...' of an _arguments specification, where brackets, colons and quotes are
+ * syntax. */
 static void quoted(FILE *f, const char *text)
 {
     for (const char *p = text; *p != '\0'; p++) {

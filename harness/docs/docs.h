@@ -11,7 +11,7 @@
 #include "config.h"
 #include "status.h"
 
-/* A file in the making. */
+/* A file that is being written. */
 struct page {
     char path[4096], temporary[4096 + 8];
     FILE *to;
@@ -19,7 +19,7 @@ struct page {
 
 /* Creates folder/name. E_IO names the file. */
 enum status page_open(struct page *, const char *folder, const char *name, struct error *err);
-/* Puts it in place; E_IO where any write had failed. */
+/* Renames the file to its name; E_IO where any write had failed. */
 enum status page_close(struct page *, struct error *err);
 
 /* ---- man pages (man.c, man_config.c) ---- */
@@ -45,7 +45,7 @@ char option_letter(const struct argp_option *);
 enum status complete_bash(const char *folder, struct error *err);
 enum status complete_zsh(const char *folder, struct error *err);
 
-/* What a word of the command line names, told from its place holder ("DIR", "N", "md|csv"). */
+/* What a word of the command line names, according to its place holder ("DIR", "N", "md|csv"). */
 enum operand {
     OPERAND_NONE,
     OPERAND_CHOICE,

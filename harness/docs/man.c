@@ -90,7 +90,7 @@ static const struct {
 };
 enum { EXAMPLES = sizeof examples / sizeof examples[0] };
 
-/* Of one command, or (NULL) the first of each. */
+/* The examples of one command or, for NULL, the first of each. */
 static void print_examples(FILE *f, const char *command)
 {
     bool any = false;
@@ -106,7 +106,7 @@ static void print_examples(FILE *f, const char *command)
     }
 }
 
-/* What exit codes 0, 1 and 2 say: of a command that has its own; else those of `usual`. */
+/* The meaning of exit codes 0, 1 and 2: a command's own, or else those of `usual`. */
 static const struct exit_codes {
     const char *command, *says[3];
 } own_codes[] = {
@@ -127,7 +127,7 @@ static const struct exit_codes usual = {
       "nothing was run: the command line, a config or an input is not right" }
 };
 
-/* command NULL: those that most have. */
+/* command NULL: the meanings that most commands share. */
 static void print_exit_status(FILE *f, const char *command)
 {
     const struct exit_codes *codes = &usual;
@@ -163,7 +163,7 @@ static void print_options(FILE *f, const struct argp *argp)
     }
 }
 
-/* argp's text: what stands behind a \v comes after the options. */
+/* Prints argp's text; the part after a \v comes after the options. */
 static void print_description(FILE *f, const char *doc)
 {
     const char *rest = strchr(doc, '\v');
@@ -179,7 +179,7 @@ static void print_description(FILE *f, const char *doc)
     paragraph(f, rest + 1);
 }
 
-/* A line for each way to call it, as argp has them: "A B\n--other C". */
+/* Prints a line for each way to call the command; argp separates them: "A B\n--other C". */
 static void print_synopsis(FILE *f, const char *name, const char *operands)
 {
     for (const char *line = operands;; line++) {

@@ -9,7 +9,7 @@
 #include "profile.h"
 #include "sizes.h"
 
-/* The first that serves is taken. */
+/* The first kind that accepts the options is taken. */
 static const struct engine_kind *const engine_kinds[] = { &engine_worker, &engine_none,
                                                           &engine_native };
 
@@ -69,7 +69,8 @@ static enum status open_backend(struct engine *e, const struct backend_options *
             continue;
         e->info.device = names[i];
         status = backend_open(names[i], options, &e->backend, err);
-        /* No GPU is no surprise. One that fails is: the run would be slow for days unexplained. */
+        /* A machine without a GPU is normal. A GPU that fails must be reported: otherwise the run
+         * would be slow for days without an explanation. */
         if (status != OK && status != E_ABSENT && !last)
             log_warn("device auto: %s; going on with %s", err->text, names[i + 1]);
     }
@@ -95,8 +96,8 @@ enum status engine_open_backend(struct engine *e, struct error *err)
     info->threads = threads;
     info->precision = e->backend->precision;
     info->on_host = e->backend->lane_images > 0;
-    /* On a CPU a lane takes one image: enough of them to keep all lanes busy. On a GPU the batch is
-     * what one call works on. */
+    /* On a CPU a lane takes one image, so the batch is large enough to keep all lanes busy. On a
+     * GPU one call works on the whole batch. */
     info->batch = o->batch > 0 ? o->batch : info->on_host ? (lanes > 4 ? 2 * lanes : 8) : 64;
     info->busy = info->on_host ? lanes : info->batch;
     return OK;
@@ -201,7 +202,7 @@ enum status engine_halve(struct engine *e, struct error *err)
     log_warn("%s; going on with half of compute.batch, %d", err->text, e->info.batch / 2);
     e->halved = true;
     e->info.batch /= 2;
-    e->backend->sync(e->backend, NULL); /* its error has been reported just now */
+    e->backend->sync(e->backend, NULL); /* its error was reported above */
     return e->kind->shrink(e, e->prepared_count > 0, err);
 }
 

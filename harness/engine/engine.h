@@ -1,14 +1,13 @@
-/* An engine: what classifies images and explains its decisions.
+/* An engine classifies images and explains its decisions.
  *
  * The native one is a model of this program on one of its backends (cpu, cuda, ref). Others ask a
- * model in another process, or have none: they only score maps that come from files. Whoever runs
- * images, masks them, ranks heat and scores knows none of them: it hands over images in the
- * engine's memory, and gets logits and maps.
+ * model in another process, or have none: they only score maps that come from files. The code that
+ * runs images, masks them, ranks heat and scores knows none of these kinds: it hands over images in
+ * the engine's memory, and gets logits and maps.
  *
- * An engine is opened in three steps, so that whatever can be wrong is found before memory is
- * taken: engine_open (the model: `info` and the methods are known), engine_start (device, memory
- * for a batch: engine_classify works), engine_prepare (methods and classes: engine_explain works).
- */
+ * An engine is opened in three steps, so that mistakes are found before memory is taken:
+ * engine_open (the model: `info` and the methods are known), engine_start (device, memory for a
+ * batch: engine_classify works), engine_prepare (methods and classes: engine_explain works). */
 #pragma once
 
 #include "explain.h"
@@ -22,13 +21,13 @@ struct engine_options {     /* texts are borrowed until engine_close */
     struct checkpoint_options which;
     struct model_options model;
     const char *command;   /* of model.arch "worker": what starts it (docs/worker.md) */
-    double timeout;        /* seconds that it may take for an answer; 0: any time */
+    double timeout;        /* seconds that a worker may take for an answer; 0: no limit */
     bool (*stopped)(void); /* looked at while it computes: E_STOPPED; NULL: never */
 
     const char *device;       /* "auto", "cpu", "cuda", "ref"; NULL: "auto" */
     enum precision precision; /* of the matrix products of forward passes */
     int threads;              /* CPU threads; 0: all */
-    int place;                /* GPU: the first, the second ..., counted round those there are */
+    int place;                /* number of the GPU, modulo the number of GPUs */
     int batch;             /* most images that are explained at a time; 0: what serves the device */
     bool mean_fill;        /* removed pixels become the mean colour; else black */
     float mean[3], std[3]; /* of the model's input; std of 0: ImageNet's */
@@ -36,15 +35,16 @@ struct engine_options {     /* texts are borrowed until engine_close */
     bool profiled;         /* operations are timed (profile.h) */
 };
 
-/* What tells this model from others: attributes of the result file. */
+/* What distinguishes this model from others; stored as attributes of the result file. */
 struct engine_identity {
     const char *name, *text; /* "checkpoint_sha256", 64 digits */
-    const char *noun;        /* what it is of, for messages: "checkpoint" */
-    bool decides;            /* two runs share their work only where it is the same */
+    const char *noun;        /* what it identifies, for messages: "checkpoint" */
+    bool decides;            /* two runs may share their work only where this is equal */
 };
 enum { ENGINE_IDENTITIES = 8 };
 
-/* Which published checkpoint the weights are: by the hash of their file, never by its shapes. */
+/* Which published checkpoint the weights are, according to the hash of their file and never to its
+ * shapes. */
 struct engine_weights {
     enum weights_known how;
     struct published_entry published; /* empty where they are unknown */
@@ -53,16 +53,16 @@ struct engine_weights {
 
 struct engine_method {
     const char *name, *summary;
-    bool class_agnostic; /* its map is the same whichever class is explained */
-    bool control;        /* no explanation, but what explanations are compared with */
+    bool class_agnostic; /* its map does not depend on the explained class */
+    bool control;        /* not an explanation; explanations are compared with it */
     bool in_double;      /* computed in double where explain.precision is auto */
     bool adds_up;        /* explain_result.sum_error tells how far its terms miss the score */
     bool sampled;        /* goes through the model many times: engine_plan */
     bool references;     /* begins at images of the data set: engine_references */
-    int side;            /* of its maps [side, side]: 1 to image_size */
+    int side;            /* its maps are [side, side]: 1 to image_size */
 };
 
-/* Valid after engine_open but where it says otherwise. */
+/* Valid after engine_open, except where noted. */
 struct engine_info {
     char name[80];  /* of the model, as tables have it: "vim_small" where its weights are known
                        as those, else "vim" */
@@ -81,11 +81,11 @@ struct engine_info {
     const struct notes *notes; /* what was assumed; NULL: nothing */
 
     /* After engine_start. */
-    const char *device; /* that was chosen: "cpu"; another one rounds differently */
+    const char *device; /* the device that was chosen: "cpu"; devices round differently */
     enum precision precision;
     int threads, batch;
     int busy;     /* fewest images that keep all of the device busy */
-    bool on_host; /* images are computed on by the host's own processors, in its memory */
+    bool on_host; /* images lie in host memory, and the host's processors compute */
     size_t weight_bytes, workspace_bytes;
     size_t explain_bytes; /* after engine_prepare */
 };
@@ -94,22 +94,24 @@ struct engine_info {
  * struct engine below go through it. */
 struct engine_kind {
     const char *name; /* "native" */
-    /* Whether these options are its own; the last kind in the list serves all others'. */
+    /* Whether this kind accepts the options; the last kind in the list accepts all. */
     bool (*serves)(const struct engine_options *);
-    /* Names that a method may have before the model is known, NULL-terminated; NULL: any. */
+    /* Names that a method may have as long as the model is not open, NULL-terminated; NULL: any
+     * name. */
     const char *const *(*method_names)(void);
     /* Fill engine->state, info, methods. A failure is followed by close. */
     enum status (*open)(struct engine *, struct error *);
     enum status (*start)(struct engine *, struct error *);
-    /* Methods under these options: how large their maps are. NULL: as open says. */
+    /* Settles methods under these options, and with them the size of their maps. NULL: they are as
+     * open says. */
     void (*settle)(struct engine *, const struct explain_options *);
     enum status (*prepare)(struct engine *, const struct explain_options *, struct error *);
     /* Takes engine->references to the device. NULL: no method needs any. */
     enum status (*refer)(struct engine *, struct error *);
     /* Passes of a prepared method, or of all (-1). NULL: nothing is known of them. */
     enum status (*plan)(const struct engine *, int method, struct explain_passes *, struct error *);
-    /* Memory ran out on the device, and info.batch has become less: gives up what works on a batch
-     * and takes it anew; `prepared` says whether that includes explanations. */
+    /* Called after memory ran out on the device and info.batch was reduced: frees what depends on
+     * the batch and allocates it again; `prepared` says whether that includes explanations. */
     enum status (*shrink)(struct engine *, bool prepared, struct error *);
     void (*close)(struct engine *);
     enum status (*classify)(struct engine *, const struct view *, size_t n, float *logits,
@@ -144,10 +146,11 @@ struct engine {
 
 /* Loads the model. E_CONFIG, with the key in *err ("model.arch"); E_DATA names the tensor. */
 enum status engine_open(const struct engine_options *, struct engine **out, struct error *err);
-/* Takes the device. With "auto" a GPU that is there and fails is warned of, and the CPU taken.
- * E_NOMEM where not even half of the batch fits. */
+/* Opens the device. With "auto", warns of a GPU that is there but fails, and takes the CPU. E_NOMEM
+ * where not even half of the batch fits. */
 enum status engine_start(struct engine *, struct error *err);
-/* methods [count] from engine_method, at least one class. Again: others in place of those. */
+/* methods [count] come from engine_method; at least one class. A second call replaces the methods
+ * of the first. */
 enum status engine_prepare(struct engine *, const struct engine_method *const *methods, int count,
                            const bool classes[CLASS_CHOICES], const struct explain_options *,
                            struct error *err);
@@ -162,19 +165,19 @@ void engine_close(struct engine *); /* accepts NULL */
 
 /* A method of this model by its name; NULL: it has none. */
 const struct engine_method *engine_method(const struct engine *, const char *name);
-/* Names that methods may have with these options before the model is opened, NULL-terminated; NULL
- * where only the opened engine knows. */
+/* Names that methods may have under these options, before the model is opened, NULL-terminated;
+ * NULL where only the opened engine knows. */
 const char *const *engine_method_names(const struct engine_options *);
 /* Value of an identity by its name; NULL: it has none. */
 const char *engine_identity(const struct engine *, const char *name);
-/* The native model, for what only such a one has; NULL: it is none. */
+/* The native model, for what only native models have; NULL where the engine is of another kind. */
 const struct model *engine_model(const struct engine *);
 
-/* What tells this model from all others, as far as one text does: the first identity that decides.
+/* The one text that identifies this model best: the first identity that decides.
  */
 const char *engine_fingerprint(const struct engine *);
-/* A look at the native model's attention (inspect.h), one image at a time, with memory of its own.
- * After engine_start. E_CONFIG: there is no native model. */
+/* Opens an inspector of the native model's attention (inspect.h), for one image at a time, with
+ * separate memory. Call it after engine_start. E_CONFIG: the model is not native. */
 struct inspector;
 enum status engine_inspect(const struct engine *, struct inspector **out, struct error *err);
 
@@ -192,25 +195,27 @@ enum status engine_altered_explain(struct engine_altered *, int first, int count
                                    const struct explain_image *images, int n,
                                    const struct explain_result *result, struct error *err);
 
-/* After a step failed with *err, E_NOMEM, on a device with memory of its own: halves info.batch,
- * once, and opens anew what works on it. OK: try again. Else E_NOMEM, or what else went wrong then.
- */
+/* Call it after a step failed with *err = E_NOMEM on a device that has separate memory: halves
+ * info.batch, once, and opens again what depends on it. OK: try again. Otherwise E_NOMEM, or the
+ * error of opening. */
 enum status engine_halve(struct engine *, struct error *err);
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* logits [n, classes] on the host, any n. What views point to lies in engine memory. */
+/* logits [n, classes] on the host, any n. Views point into engine memory. */
 enum status engine_classify(struct engine *, const struct view *views, size_t n, float *logits,
                             struct error *err);
 
-/* `heard` is told after every engine_classify how many images passed; NULL: nobody is. */
+/* `heard` is called after every engine_classify with the number of images that passed; NULL: nobody
+ * listens. */
 void engine_listen(struct engine *, void (*heard)(void *listener, size_t forwards), void *listener);
 
-/* n <= info.batch. images[i].rgb lies in engine memory. result->maps as engine_map_at says. */
+/* n <= info.batch. images[i].rgb lies in engine memory. result->maps is laid out as engine_map_at
+ * says. */
 enum status engine_explain(struct engine *, const struct explain_image *images, int n,
                            const struct explain_result *result, struct error *err);
-/* Where maps lie in explain_result, in floats: image by image, in an image by prepared method, of
- * each CLASS_CHOICES maps [side, side]. */
+/* The offset of a map in explain_result, in floats: images in order, within an image the prepared
+ * methods, and for each of these CLASS_CHOICES maps [side, side]. */
 size_t engine_map_values(const struct engine *); /* of one image */
 size_t engine_map_at(const struct engine *, int image, int method, enum class_choice);
 /* Of such a method that adds up: in result->sum_error. */
@@ -220,9 +225,10 @@ float *engine_sum_error(const struct engine *, const struct explain_result *, in
 float engine_dropped(const struct engine *, int image, int method, enum class_choice);
 
 /* maps [n, side, side] -> heat [n, S, S] in [0,1], both in engine memory: scaled up bilinearly
- * where side < S, and from its least to its largest; a constant map is 0 everywhere. */
+ * where side < S, then mapped from [least, largest] to [0, 1]; a constant map becomes 0
+ * everywhere. */
 void engine_heat(struct engine *, const float *maps, int n, int side, float *heat);
-/* The order in which pixels go, and ties: as rank_args has it. */
+/* The order in which pixels are removed, and the largest tie, as in rank_args. */
 void engine_rank(struct engine *, const struct rank_args *);
 
 /* Removed pixels as their neighbours suggest. */
@@ -233,8 +239,8 @@ void engine_impute(struct engine *, const struct impute_args *);
 
 void *engine_alloc(struct engine *, size_t count, size_t size); /* NULL: memory ran out */
 void engine_free(struct engine *, void *);                      /* accepts NULL */
-/* As in struct backend: the host's array may be used again when upload returns; what is downloaded
- * is there after engine_sync, which returns the first error since the last one. */
+/* As in struct backend: the host's array may be reused when upload returns; downloads are complete
+ * after engine_sync, which returns the first error since the last call. */
 void engine_upload(struct engine *, void *to, const void *host, size_t bytes);
 void engine_download(struct engine *, void *host, const void *from, size_t bytes);
 enum status engine_sync(struct engine *, struct error *err);

@@ -1,4 +1,4 @@
-/* Inside engine/: the kinds, and what they share. */
+/* Private to engine/: the kinds of engine, and what they share. */
 #pragma once
 
 #include "engine.h"
@@ -33,6 +33,6 @@ enum status engine_native_refer(const struct engine *, struct explainer *, struc
  * memory. */
 const struct explain_method **engine_native_methods(const struct engine *);
 
-/* info.name, title and weights of a model that was read from a checkpoint. A table of published
- * weights that cannot be read is warned of. */
+/* Sets info.name, title and weights of a model that was read from a checkpoint. Warns where the
+ * table of published weights cannot be read. */
 void engine_know_weights(struct engine_info *, const struct model *);

@@ -227,7 +227,7 @@ static enum status prepare(struct engine *e, const struct explain_options *optio
                            struct error *err)
 {
     struct native *x = e->state;
-    (void)options; /* as the engine holds them */
+    (void)options; /* in the engine's order */
     explainer_close(x->explainer);
     x->explainer = NULL;
     return open_explainer(e, err);
@@ -253,7 +253,7 @@ static enum status classify(struct engine *e, const struct view *views, size_t n
 static enum status explain(struct engine *e, const struct explain_image *images, int n,
                            const struct explain_result *result, struct error *err)
 {
-    /* The explainer's backends have queues of their own, and read what was uploaded here. */
+    /* The explainer's backends have separate queues, and read what was uploaded here. */
     be_wait(e->backend);
     return explainer_run(((struct native *)e->state)->explainer, images, n, result, err);
 }

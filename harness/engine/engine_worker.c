@@ -1,5 +1,5 @@
 /* The engine whose model is another process (docs/worker.md). Images are decoded, masked and ranked
- * here, on the CPU; logits and maps come from the worker. Controls that look at no model are made
+ * here, on the CPU; logits and maps come from the worker. Controls that need no model are made
  * here. */
 #include <math.h>
 #include <omp.h>
@@ -14,10 +14,10 @@
 struct worker_engine {
     struct worker *worker;
     char fingerprint[65]; /* SHA-256 over name, fingerprint and command */
-    float level[3][256];  /* a channel's normalised value of every byte */
-    float fill[3];        /* of a removed pixel, normalised */
+    float level[3][256];  /* the normalised value of every byte, by channel */
+    float fill[3];        /* the normalised value of a removed pixel */
     struct view *views;   /* [batch] of one request */
-    int32_t *classes;     /* the same: what is explained */
+    int32_t *classes;     /* the same: the explained classes */
     int *rows;            /* the same: which images of the call they are */
 };
 
@@ -28,7 +28,7 @@ static bool serves(const struct engine_options *o)
 
 static const char *const *method_names(void)
 {
-    return NULL; /* it says itself which it has */
+    return NULL; /* the worker says which it has */
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -235,7 +235,7 @@ static enum status classify(struct engine *e, const struct view *views, size_t n
     return OK;
 }
 
-/* Of images whose prediction the caller does not know. */
+/* Predicts the class of images whose prediction the caller does not know. */
 static enum status predict(struct engine *e, const struct explain_image *images, int n,
                            int32_t *predicted, struct error *err)
 {
@@ -264,7 +264,7 @@ static void copy_map(const struct engine *e, const struct explain_result *r, int
     memcpy(r->maps + engine_map_at(e, image, method, choice), map, side * side * sizeof *map);
 }
 
-/* Maps that are the same whichever class is explained, or of a target that is the prediction. */
+/* Copies maps that do not depend on the class, and those of a target that is the prediction. */
 static void share_maps(const struct engine *e, const struct explain_image *images, int n,
                        int method, const struct explain_result *r)
 {
@@ -274,7 +274,8 @@ static void share_maps(const struct engine *e, const struct explain_image *image
                      r->maps + engine_map_at(e, i, method, CLASS_PREDICTED));
 }
 
-/* The worker's maps of those images that need one of their own for this choice of class. */
+/* Asks the worker for the maps of those images that need a separate one for this choice of
+ * class. */
 static enum status ask_maps(struct engine *e, const struct explain_image *images, int n, int method,
                             enum class_choice choice, const struct explain_result *r,
                             struct error *err)
@@ -310,7 +311,7 @@ static enum status explain_by(struct engine *e, const struct explain_image *imag
         engine_explain_control(e, images, n, method, r);
         return OK;
     }
-    /* A target that is the prediction takes the prediction's map. */
+    /* Where the target is the prediction, its map is the prediction's. */
     for (int i = 0; i < n && !shared; i++)
         shared = images[i].label == r->predicted[i];
     if (shared)
@@ -331,7 +332,7 @@ static enum status explain(struct engine *e, const struct explain_image *images,
             return fail_key(err, E_CONFIG, "explain.class",
                             "target needs labels of 0 to %d, not %d", classes - 1, images[i].label);
     TRY(predict(e, images, n, r->predicted, err));
-    for (int i = 0; i < n; i++) { /* what only a model with hidden attention has */
+    for (int i = 0; i < n; i++) { /* values that only a model with hidden attention has */
         r->identity_error[i] = NAN;
         r->zero_row_sum[i] = 0;
     }

@@ -33,8 +33,8 @@ void colour_values(const float *values, size_t count, uint8_t *out)
 
 void colour_overlay(const uint8_t *rgb, const float *heat, size_t pixels, uint8_t *out)
 {
-    /* The photograph keeps to the middle greys and has a third of the say, so that colours can
-     * still be read as numbers and contours still be seen. */
+    /* The photograph is limited to middle greys and weighs a third, so that colours can still be
+     * read as numbers while contours remain visible. */
     const double share = 0.38;
     for (size_t i = 0; i < pixels; i++) {
         const uint8_t *p = rgb + 3 * i;

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* One field, quoted where it has to be. */
+/* Writes a field, quoted where RFC 4180 requires it. */
 void csv_field(FILE *, const char *text);
-/* ",1.25" with all the digits that matter; "," alone for NaN. */
+/* Writes ",1.25" with all significant digits; "," alone for NaN. */
 void csv_number(FILE *, double value);

@@ -14,7 +14,7 @@ const char *const picture_kinds[PICTURES] = { "png", "pdf", "svg" };
 
 void gnuplot_terminal(FILE *script, int kind, const char *stem, double width_cm, double height_cm)
 {
-    /* One size in print (9 pt); the PNG at 254 dots an inch, the SVG at 50 points a centimetre. */
+    /* Text is 9 pt in print; the PNG has 254 dots per inch, the SVG 50 points per centimetre. */
     const double dots = 100, points = 50;
     static const char *const font = "DejaVu Sans";
 
@@ -139,8 +139,8 @@ enum status make_directory_of(const char *file, struct error *err)
     return status;
 }
 
-/* Ours, but for the locale: scripts are UTF-8 whatever the caller's is, and gnuplot says so of
- * every one that it is given in another. `locale` stands first in it. malloc'ed. */
+/* Our environment with another locale: scripts are UTF-8 whatever the caller's locale is, and
+ * gnuplot warns of every script in another encoding. `locale` comes first. malloc'ed. */
 static char **environment_of(char *locale)
 {
     size_t count = 0, kept = 0;

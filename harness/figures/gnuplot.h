@@ -1,5 +1,5 @@
-/* Drawing with gnuplot: a script is written beside the pictures (and stays there, so that a figure
- * can be mended by hand), then run. */
+/* Drawing with gnuplot: a script is written beside the pictures, where it stays so that a figure
+ * can be edited by hand, and is run. */
 #pragma once
 
 #include <stddef.h>
@@ -10,7 +10,7 @@
 enum { PICTURES = 3 }; /* png, pdf, svg */
 extern const char *const picture_kinds[PICTURES];
 
-/* The terminal and output file of picture `kind`: a figure of the given size. */
+/* Writes the terminal and output file of picture `kind`, for a figure of this size. */
 void gnuplot_terminal(FILE *script, int kind, const char *stem, double width_cm, double height_cm);
 
 /* A path between single quotes, as gnuplot reads it. */
@@ -20,19 +20,19 @@ void gnuplot_text(FILE *script, const char *text);
 
 #define POINT_NONE (-1) /* a line alone; gnuplot's number for it too */
 #define HATCH_NONE 3    /* no hatching; gnuplot's number for a solid fill */
-struct line_style {     /* how a method is drawn, wherever it is */
+struct line_style {     /* how a method is drawn in every figure */
     const char
         *colour; /* Okabe and Ito's palette: told apart by the colour-blind; greys for controls */
-    int point;   /* of gnuplot; told apart in black and white, as is the dash */
+    int point;   /* gnuplot's point type; distinguishable in black and white, as is the dash */
     const char *dash;
-    int hatch; /* gnuplot's pattern over a bar: told apart in black and white */
+    int hatch; /* gnuplot's pattern over a bar, distinguishable in black and white */
 };
-/* `index`: of the method in its plot, for names that have no look of their own. */
+/* `index`: of the method in its plot, for names that have no fixed style. */
 struct line_style line_style_of(const char *method, size_t index);
 
 /* mkdir -p. E_IO. */
 enum status make_directory(const char *path, struct error *err);
-/* The same of the folder that a file is to lie in. */
+/* The same for the folder of a file. */
 enum status make_directory_of(const char *file, struct error *err);
 
 /* Runs the script. E_IO: no gnuplot, or it failed. */

@@ -11,7 +11,7 @@ const char *markup_next(const char **text, char quoted[MARKUP_QUOTED])
     const char *from = *text;
     size_t length = 1;
     unsigned char first = (unsigned char)*from;
-    if (first >= 0xc0) /* what follows of a sequence; none is longer than four bytes */
+    if (first >= 0xc0) /* continuation bytes of a sequence; none is longer than four bytes */
         while (length < 4 && ((unsigned char)from[length] & 0xc0) == 0x80)
             length++;
     *text += length;

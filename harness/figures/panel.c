@@ -59,7 +59,7 @@ void panel_blocks(const float *values, int from, int times, uint8_t *rgb)
 
 struct panel_layout { /* cm, from the top left corner */
     double width, height, left, top, step_x, step_y, scale_x;
-    double font;       /* of the terminal's own points: those of print are 9 where it says 9 */
+    double font;       /* in the terminal's own points; print uses 9 pt */
     int heading, note; /* lines */
 };
 
@@ -101,7 +101,7 @@ static struct panel_layout lay_out(const struct panel *s)
     return p;
 }
 
-/* The next plot fills exactly this rectangle. */
+/* Makes the next plot fill exactly this rectangle. */
 static void put_place(FILE *f, const struct panel_layout *p, double x, double y, double w, double h)
 {
     fprintf(f,
@@ -121,7 +121,7 @@ static void put_label(FILE *f, const struct panel_layout *p, double x, double y,
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-/* All labels belong to the first plot of the multiplot, which is the (empty) page itself. */
+/* All labels belong to the first plot of the multiplot, which is the empty page. */
 static void put_words(FILE *f, const struct panel *s, const struct panel_layout *p)
 {
     for (int i = 0; i < p->heading; i++)
@@ -232,7 +232,7 @@ static enum status write_pixels(const struct panel *s, const char *path, struct 
         uint8_t rgb[3];
         colour_of((double)i / (SCALE_STEPS - 1), rgb);
         fwrite(rgb, 1, sizeof rgb, f);
-        fwrite(rgb, 1, sizeof rgb, f); /* an image of gnuplot's has two columns at least */
+        fwrite(rgb, 1, sizeof rgb, f); /* gnuplot's images need at least two columns */
     }
     bool bad = ferror(f) != 0;
     if (fclose(f) != 0 || bad)

@@ -18,10 +18,10 @@ enum { PANEL_LINES = 4 };
 struct panel {
     int columns, rows;
     struct panel_cell *cells; /* [rows, columns] */
-    char (*row_titles)[128];  /* [rows]; left of the first column, upright; "" for none */
+    char (*row_titles)[128];  /* [rows]; written upright, left of the first column; "" for none */
     char heading[PANEL_LINES][300], note[PANEL_LINES][300]; /* above and below; "" ends */
     double cell_cm;
-    int tokens;                         /* axes of so many tokens around each cell; 0: no axes */
+    int tokens;                         /* each cell has axes of this many tokens; 0: no axes */
     const char *scale;                  /* what the colours mean; NULL: no colour scale */
     const char *scale_low, *scale_high; /* its ends */
 };
@@ -30,13 +30,13 @@ struct panel {
 enum status panel_open(struct panel *, int rows, int columns, struct error *err);
 void panel_close(struct panel *);
 
-/* Takes the cell's memory for a picture of this side. NULL: out of memory. */
+/* Allocates the cell's picture of this side. NULL: out of memory. */
 uint8_t *panel_picture(struct panel *, int row, int column, int side);
 
-/* STEM.png, and with `vector` STEM.pdf and STEM.svg. The script and its pixels are removed again.
+/* Draws STEM.png, and with `vector` STEM.pdf and STEM.svg. Then removes the script and its pixels.
  * E_IO: no gnuplot, or it failed, or the folder cannot be written. */
 enum status panel_draw(const struct panel *, const char *stem, bool vector, struct error *err);
 
-/* values [from, from] in [0,1] in the colours of colour.h, every value a block of `times` pixels a
- * side: sharp wherever it is looked at. rgb [from * times, from * times, 3]. */
+/* Colours values [from, from] in [0,1] by colour.h. Every value becomes a block of `times` by
+ * `times` pixels, so that edges stay sharp. rgb [from * times, from * times, 3]. */
 void panel_blocks(const float *values, int from, int times, uint8_t *rgb);

@@ -93,8 +93,8 @@ static size_t count_methods(const struct figure_file *p)
     return count;
 }
 
-/* The panel from left to right, in shares of the page, and its legend below: wherever else it would
- * cover some curve. */
+/* The panel from left to right, in shares of the page, with its legend below, because anywhere else
+ * it would cover a curve. */
 static void put_place(FILE *f, double left, double right, double height, size_t rows)
 {
     fprintf(f,
@@ -227,7 +227,8 @@ static void put_segmentation(FILE *f, const struct figure_file *p)
     double height = put_bar_legend(f, p, bars, published);
     for (int kind = 0; kind < PICTURES; kind++) {
         gnuplot_terminal(f, kind, p->stem, 20, height);
-        /* a multiplot of one: its title is centred on the page, not squeezed over the bars */
+        /* a multiplot of one plot, so that its title is centred on the page and not squeezed over
+         * the bars */
         fputs("set multiplot layout 1,1 title ", f);
         plots_title(f, p, "Segmentation", images);
         fputs(" noenhanced\n", f);
@@ -239,7 +240,7 @@ static void put_segmentation(FILE *f, const struct figure_file *p)
 /* --- files -----------------------------------------------------------------------------------
  */
 
-/* STEM + ending, written by `put`. */
+/* Writes STEM + ending by calling `put`. */
 static enum status write_file(const struct figure_file *p, const char *ending, const char *begin,
                               writing put, char **path, struct error *err)
 {

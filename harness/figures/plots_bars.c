@@ -1,4 +1,4 @@
-/* Bars that are told apart without colour, and their legend. */
+/* Bars that can be distinguished without colour, and their legend. */
 #include <math.h>
 
 #include "plots_internal.h"
@@ -14,7 +14,8 @@ void plots_bars(FILE *f, const char *data, const char *width, const struct line_
                 data, width, style->hatch);
 }
 
-/* Distances, cm; and where bars end and the legend begins, in shares of the page's width. */
+/* Distances in cm, and the place where bars end and the legend begins as shares of the page's
+ * width. */
 static const double row_height = 0.55, least_height = 9, bars_end = 0.735, legend_begin = 0.75,
                     swatch = 0.035;
 
@@ -25,7 +26,7 @@ void plots_legend_begin(FILE *f, struct bar_legend *l, size_t rows)
     fprintf(f, "unset key\nset rmargin at screen %g\n", bars_end);
 }
 
-/* Its middle, as a share of the page's height; and the text. */
+/* An entry's middle, as a share of the page's height, and its text. */
 static double next_row(struct bar_legend *l, const char *text)
 {
     double up = (double)l->rows / 2 - 0.5 - (double)l->row++;

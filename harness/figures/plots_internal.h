@@ -1,4 +1,4 @@
-/* What the figures for print share. Private to plots*.c. */
+/* What the printed figures share. Private to plots*.c. */
 #pragma once
 
 #include <stdio.h>
@@ -6,11 +6,11 @@
 #include "gnuplot.h"
 #include "plots.h"
 
-/* One figure: what it is of, and where it goes. */
+/* One figure: its subject and its place. */
 struct figure_file {
     const struct run *run;
     enum explained explained;
-    const void *of; /* what the drawing needs besides: a ledger, curves of recall */
+    const void *of; /* further input of the drawing: a ledger, curves of recall */
     char *stem;     /* directory/RUN-WHAT-CLASS, before .png */
 };
 
@@ -22,11 +22,11 @@ struct drawing {
 /* Writes the figure's numbers to STEM.csv and its script to STEM.gnuplot, and runs that. */
 enum status plots_draw(const struct figure_file *, const struct drawing *, struct error *err);
 
-/* Part of a plot command: bars of $data (x, height) in the method's colour, hatched in black over
- * it. width: a gnuplot expression. */
+/* Writes a part of a plot command: bars of $data (x, height) in the method's colour, hatched in
+ * black. width: a gnuplot expression. */
 void plots_bars(FILE *script, const char *data, const char *width, const struct line_style *);
 
-/* The legend of bars, right of them; gnuplot's own would show them without their hatching. */
+/* The legend to the right of the bars; gnuplot's own would show them without their hatching. */
 struct bar_legend {
     FILE *script;
     size_t rows, row;
@@ -37,7 +37,7 @@ void plots_legend_bar(struct bar_legend *, const struct line_style *, const char
 void plots_legend_point(struct bar_legend *, const char *text); /* a diamond: published figures */
 void plots_legend_line(struct bar_legend *, const char *text);  /* dotted: a level */
 
-/* Data, model, protocol, explained class and n are in every figure. */
+/* Every figure names its data, model, protocol, explained class and n. */
 void plots_title(FILE *script, const struct figure_file *, const char *what, size_t images);
 
 /* The share of heat inside planted shortcuts. */
@@ -57,7 +57,7 @@ struct score_table;
 enum status plots_ranks(const struct run *, const struct score_table *, const char *directory,
                         const char *name, struct error *err);
 
-/* Both draw nothing where there is nothing; the latter says why. */
+/* Both draw nothing where there is nothing to draw; the latter says why. */
 enum status plots_ledger(const struct report *, const char *directory, const char *base_name,
                          struct error *err);
 enum status plots_recall(const struct run *, const char *directory, const char *name,

@@ -1,5 +1,5 @@
-/* The ledger of protocol differences for print: a panel a figure, a row a switch, a dot a method.
- */
+/* The ledger of protocol differences for print: one panel per figure, one row per switch, one dot
+ * per method. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,8 @@ static void find_methods(struct ledger_plot *l, const struct result *base, enum 
     }
 }
 
-/* $FIGURE_METHOD: difference, low, high, place; a method's dots stand a little below the last's. */
+/* $FIGURE_METHOD holds difference, low, high, place; a method's dots are drawn a little below those
+ * of the previous one. */
 static void put_dots(FILE *f, const struct figure_file *p)
 {
     const struct ledger_plot *l = p->of;
@@ -64,7 +65,8 @@ static void put_names(FILE *f, const struct ledger *l)
     fputs(") scale 0 noenhanced\n", f);
 }
 
-/* Of all intervals, 0 among them, with a margin; and ticks: a panel is a third of the page wide. */
+/* The range of all intervals and 0, with a margin, and its ticks: a panel is a third of the page
+ * wide. */
 static void put_x_axis(FILE *f, const struct ledger_plot *l, enum explained explained, int k)
 {
     double low = 0, high = 0;
@@ -81,7 +83,7 @@ static void put_x_axis(FILE *f, const struct ledger_plot *l, enum explained expl
             chart_step(high - low + 2 * margin, 7));
 }
 
-/* "no change" beside switches that touch no method's figure. */
+/* Writes "no change" beside switches that change no method's figure. */
 static void put_untouched(FILE *f, const struct ledger_plot *l, enum explained explained, int k)
 {
     fputs("unset label\n", f);
@@ -142,7 +144,7 @@ static void put_ledger(FILE *f, const struct figure_file *p)
         put_names(f, l->ledger);
         for (int k = 0; k < panels; k++) {
             double left = 0.22 + 0.76 * k / panels, right = 0.22 + 0.76 * (k + 1) / panels - 0.03;
-            /* one legend and one name of the axis for all, below the panels */
+            /* one legend and one axis name below all panels */
             if (k == 0)
                 fprintf(f,
                         "set key at screen 0.58, screen %.4f center top vertical reverse Left "

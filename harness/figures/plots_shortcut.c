@@ -1,4 +1,4 @@
-/* Heat in the shortcut for print: a bar a method, and the level of chance. */
+/* Heat in the shortcut for print: one bar per method, and the level of chance. */
 #include <math.h>
 
 #include "decimal.h"

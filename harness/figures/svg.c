@@ -83,7 +83,7 @@ void chart_y_axis(const struct chart *c, double step, const char *label)
                 "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%g</text>\n",
                 c->left, right, y, y, c->left - 5, y + 4, value);
     }
-    /* above the axis: no reader turns a head */
+    /* above the axis and horizontal, so that nobody has to turn the head */
     fprintf(c->f, "<text x=\"2\" y=\"12\">");
     html_text(c->f, label);
     fputs("</text>\n", c->f);
@@ -91,7 +91,7 @@ void chart_y_axis(const struct chart *c, double step, const char *label)
 
 /* --- marks ----------------------------------------------------------------------------------- */
 
-/* gnuplot's "(6,3)" as SVG's "6,3"; nothing for solid lines. */
+/* Writes gnuplot's dash "(6,3)" as SVG's "6,3"; nothing for solid lines. */
 static void put_dash(FILE *f, const struct line_style *style)
 {
     size_t length = strlen(style->dash);
@@ -99,7 +99,7 @@ static void put_dash(FILE *f, const struct line_style *style)
         fprintf(f, " stroke-dasharray=\"%.*s\"", (int)length - 2, style->dash + 1);
 }
 
-/* The page gives black its text colour. */
+/* Black becomes the page's text colour. */
 static const char *colour_of(const struct line_style *style)
 {
     return strcmp(style->colour, "#000000") == 0 ? "currentColor" : style->colour;
@@ -135,7 +135,7 @@ static void put_marker(FILE *f, double x, double y, const struct line_style *sty
             x, y, shapes[i].path, colour_of(style), shapes[i].filled ? colour_of(style) : "none");
 }
 
-/* data-says="..." of a mark that says something. */
+/* Writes data-says="..." for a mark that has a text. */
 static void put_says(FILE *f, const char *says)
 {
     if (says)

@@ -14,28 +14,28 @@ struct chart {
     double x[2], y[2];               /* data: from, to */
 };
 
-/* Opens <svg> with its accessible name: of a picture that a legend and a caption stand beside. */
+/* Opens <svg> with its accessible name, for a picture that has a legend and a caption beside it. */
 void chart_begin(const struct chart *, const char *name);
 void chart_end(const struct chart *);
 
 double chart_x(const struct chart *, double value);
 double chart_y(const struct chart *, double value);
 
-/* Ticks a step apart from the low end of the data, with grid lines, and the axis' label. */
+/* Draws ticks one step apart from the low end of the data, with grid lines, and the axis' label. */
 void chart_x_axis(const struct chart *, double step, const char *label);
 void chart_y_axis(const struct chart *, double step, const char *label);
 /* 1, 2 or 5 times a power of ten that gives at most `most` steps over `span`. */
 double chart_step(double span, int most);
 
-/* A polyline through points [count] (x, y). dash: as struct line_style has it. */
+/* A polyline through points [count] (x, y). dash: as in struct line_style. */
 void chart_line(const struct chart *, const double (*points)[2], size_t count,
                 const struct line_style *style);
-/* A named curve, which a reader may ask for its values: a line with a mark at every `every`th point
- * from `first` on. intervals [count] (low, high), or NULL: values are then read off the line. */
+/* A named curve whose values a reader can query: a line with a mark at every `every`th point from
+ * `first` on. intervals [count] (low, high), or NULL: values are then read off the line. */
 void chart_series(const struct chart *, const char *name, const struct line_style *style,
                   const double (*points)[2], const double (*intervals)[2], size_t count,
                   size_t first, size_t every);
-/* What a mark says when it is pointed at: a text, or NULL. */
+/* The text that a mark shows when the pointer is on it, or NULL. */
 void chart_marker(const struct chart *, double x, double y, const struct line_style *style,
                   const char *says);
 /* The area between low and high at x. bands [count] (x, low, high); opacity 0-1. */
@@ -51,5 +51,5 @@ void chart_box(const struct chart *, double x, double width, double value,
 /* Small swatches for a legend in the page's text: of a line with its mark, of a bar. */
 void chart_swatch(FILE *f, const struct line_style *style);
 void chart_bar_swatch(FILE *f, const struct line_style *style);
-/* Once a page: the hatchings that bars refer to. */
+/* Writes the hatchings that bars refer to, once per page. */
 void chart_hatches(FILE *f);

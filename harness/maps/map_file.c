@@ -76,11 +76,11 @@ static int by_id(const void *a, const void *b)
     return strcmp(((const struct named_row *)a)->id, ((const struct named_row *)b)->id);
 }
 
-/* The row of an id in an HDF5 file, or NO_ROW, TWO_ROWS. */
+/* The row of an id in an HDF5 file, or NO_ROW or TWO_ROWS. */
 static int64_t find_row(const struct map_file *m, const char *id)
 {
     size_t low = 0, high = m->rows;
-    while (low < high) { /* the first that is not before it */
+    while (low < high) { /* the first row whose id is not smaller */
         size_t middle = low + (high - low) / 2;
         if (strcmp(m->named[middle].id, id) < 0)
             low = middle + 1;
@@ -194,7 +194,7 @@ static enum status read_row(struct map_file *m, const char *id, bool target, flo
 
 /* ---- a folder -------------------------------------------------------------------------------- */
 
-/* false: the id would lead out of the folder, or is too long. */
+/* Makes the path of an id. false: it would lead out of the folder, or is too long. */
 static bool path_of(const struct map_file *m, const char *id, bool target, char out[PATH_SIZE])
 {
     if (id[0] == '/' || strcmp(id, "..") == 0 || strncmp(id, "../", 3) == 0 ||
@@ -210,7 +210,7 @@ static bool is_there(const char *path)
     return stat(path, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-/* The first map that can be read says how large all are. */
+/* The first map that can be read determines the size of all. */
 static enum status find_side(struct map_file *m, const char *path, int image_size,
                              struct error *err)
 {
@@ -253,8 +253,8 @@ static enum status hash_maps(struct map_file *m, const char *const *ids, size_t 
     return OK;
 }
 
-/* In the order of the ids: the hash is the same whichever of them a run takes, in whatever order.
- */
+/* Ids are sorted first, so that the hash does not depend on which of them a run takes or in which
+ * order. */
 static enum status open_folder(struct map_file *m, const char *const *ids, size_t count,
                                int image_size, struct error *err)
 {

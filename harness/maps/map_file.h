@@ -1,4 +1,4 @@
-/* Heat maps that somebody else made, from a file: scored as any method's are.
+/* Heat maps that somebody else made, read from a file and scored as any method's maps are.
  *
  * An HDF5 file:  /id          strings [N]: ids of images, as in /images/id of a result file
  *                /map         floats [N, h, w]: larger is hotter
@@ -22,24 +22,24 @@ struct map_file;
 struct map_info {
     int rows, columns; /* of all maps: h and w, each 1 to image_size */
     int side;          /* what they are read as: h where h = w, else image_size */
-    bool has_target;   /* else a map is the same whichever class is explained */
-    char sha256[65];   /* of the file; of a folder: over the ids in their order, and their files */
+    bool has_target;   /* otherwise a map does not depend on the explained class */
+    char sha256[65];   /* of the file; for a folder, over the sorted ids and their files */
 };
 
-/* What the file has for a data set of `count` images with these ids, of a model whose images have
- * image_size pixels a side. E_IO; E_DATA: it is no such file, or its maps have no shape that would
- * do, which is named. */
+/* Opens the file for a data set of `count` images with these ids, and a model whose images have
+ * image_size pixels a side. E_IO; E_DATA: it is no such file, or its maps have a wrong shape, which
+ * is named. */
 enum status map_file_open(const char *path, int image_size, const char *const *ids, size_t count,
                           struct map_file **out, struct error *err);
 void map_file_close(struct map_file *); /* accepts NULL */
 const struct map_info *map_file_info(const struct map_file *);
 
-/* How many of these ids have no map, and how many more than one. */
+/* Counts the ids that have no map, and those that have more than one. */
 void map_file_count(const struct map_file *, const char *const *ids, size_t count, size_t *missing,
                     size_t *twice);
 
-/* The map of image `id`, or its target_map; out [side, side]. E_DATA: it has none,
+/* Reads the map of image `id`, or its target_map; out [side, side]. E_DATA: it has none,
  * or two, or one of another shape, or a value that is not finite; E_IO: it cannot be read. The
- * message names image and file. Only one thread at a time. */
+ * message names image and file. Not to be called from two threads at a time. */
 enum status map_file_read(struct map_file *, const char *id, bool target, float *out,
                           struct error *err);

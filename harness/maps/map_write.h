@@ -1,4 +1,4 @@
-/* Writing maps as map_file.h reads them. */
+/* Writes maps in the form that map_file.h reads. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,7 +6,8 @@
 
 #include "status.h"
 
-/* `count` maps [side, side]; target NULL, or as many of the label. Whole or not at all. E_IO. */
+/* Writes `count` maps [side, side]; `target` is NULL, or holds as many maps of the label. The file
+ * is complete or absent. E_IO. */
 enum status map_file_write(const char *path, const char *const *ids, size_t count, size_t side,
                            const float *map, const float *target, struct error *err);
 enum { MAP_PATH_SIZE = 4200 };

@@ -45,7 +45,7 @@ static bool parse(const char *text, struct header *h)
     return true;
 }
 
-/* Leaves the file at its first value. */
+/* Reads the header and leaves the file at its first value. */
 static bool read_header(FILE *f, struct header *h)
 {
     unsigned char start[PREFIX + 2];

@@ -38,7 +38,7 @@ static void print_duration(char *out, size_t size, double seconds)
         snprintf(out, size, "%lu:%02lu", s / 60, s % 60);
 }
 
-/* Whether it is time for a line. */
+/* Whether it is time for another line. */
 static bool is_due(struct progress *p, bool at_once)
 {
     const double every = p->terminal ? 0.2 : 10;

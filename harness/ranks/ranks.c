@@ -58,8 +58,9 @@ int ranks_sharers(const struct ranks *r)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* MPI's own waiting spins, which takes a whole processor from those that compute. From 50 us up to
- * a millisecond: far below what a shard takes, and too seldom to be felt. */
+/* MPI's own waiting spins, which takes a whole processor from those that compute. We sleep 50 us
+ * and up to a millisecond, which is far below the time of a shard and costs nothing that can be
+ * measured. */
 void ranks_rest(unsigned *pause)
 {
     *pause = *pause == 0 ? 50 : *pause >= 500 ? 1000 : 2 * *pause;
@@ -96,8 +97,8 @@ void ranks_await(struct ranks *r, enum message_kind kind, struct message *m)
 
 /* ---- agreeing -------------------------------------------------------------------------------- */
 
-/* A failure speaks before a signal, which may be no more than its consequence; among equals the
- * lowest rank. */
+/* A failure outranks a signal, which may be just its consequence; among equals the lowest rank
+ * counts. */
 void verdict_add(struct ranks_verdict *v, int rank, enum status code, const char *text)
 {
     bool worse = v->code == OK || (v->code == E_STOPPED && code != E_STOPPED);

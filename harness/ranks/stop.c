@@ -4,8 +4,9 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* Written by the handler: the one piece of global state that a signal leaves no way around. Atomic,
- * not just volatile: the handler may run on another thread than those that look. */
+/* Written by the handler. This is the one piece of global state, because a signal handler has no
+ * other means. It is atomic, not just volatile: the handler may run on another thread than the
+ * readers. */
 static atomic_int caught;
 #if ATOMIC_INT_LOCK_FREE != 2
 #error "a signal handler must not take a lock"
@@ -18,7 +19,7 @@ static void catch_signal(int number)
 
 void stop_listen(void)
 {
-    /* SA_RESETHAND: the second one has the default effect. SA_RESTART: no call in the middle of
+    /* SA_RESETHAND: a second signal has the default effect. SA_RESTART: no call in the middle of
      * writing a shard fails with EINTR. */
     struct sigaction action = { .sa_handler = catch_signal,
                                 .sa_flags = SA_RESTART | (int)SA_RESETHAND };

@@ -1,5 +1,5 @@
-/* SIGINT and SIGTERM ask the run to end; it does so between pieces of work. A second signal ends
- * the program at once, which loses no finished shard. */
+/* SIGINT and SIGTERM ask the run to end, which it does between two pieces of work. A second signal
+ * ends the program at once; no finished shard is lost. */
 #pragma once
 
 #include <stdbool.h>

@@ -22,7 +22,8 @@ static bool mpi_receive(struct transport *t, struct message *m, int *from)
     if (!there)
         return false;
     *from = status.MPI_SOURCE;
-    /* Of the one that was probed: another one's could be longer or shorter, never too long. */
+    /* Receives the message that was probed. Even if another one came first, no message is longer
+     * than the buffer. */
     MPI_Recv(m, (int)sizeof *m, MPI_BYTE, *from, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     return true;
 }
@@ -33,8 +34,8 @@ static void mpi_close(struct transport *t)
     MPI_Finalize();
 }
 
-/* Ranks of this machine whose processors are those of this rank: where mpirun or Slurm gave each
- * its own there are none but itself. */
+/* Counts the ranks of this machine that use this rank's processors: only itself, where mpirun or
+ * Slurm gave each rank its own. */
 static enum status count_sharers(struct transport *t, MPI_Comm machine, struct error *err)
 {
     int locals;
@@ -77,7 +78,8 @@ enum status transport_open(struct transport **out, struct error *err)
     if (!launched())
         return OK;
     int level = MPI_THREAD_SINGLE;
-    /* One thread at a time talks: rank 0's, while it hands out shards, is not its main one. */
+    /* One thread at a time uses MPI; on rank 0, while it hands out shards, that is not the main
+     * thread. */
     MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &level);
     struct transport *t = calloc(1, sizeof *t);
     enum status status = OK;

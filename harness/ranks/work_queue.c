@@ -9,20 +9,21 @@
 
 struct work_queue {
     struct ranks *ranks;
-    bool halted; /* others: rank 0 has said so */
+    bool halted; /* on other ranks: rank 0 has said so */
 
-    /* Rank 0's, under the lock: its main thread computes while its clerk serves the others. */
+    /* On rank 0, under the lock: its main thread computes while its clerk thread serves the
+     * others. */
     pthread_mutex_t lock;
     pthread_t clerk;
     bool has_clerk;
     const size_t *todo;
     size_t count, next;
     size_t own;  /* shards that rank 0 made itself */
-    bool closed; /* nothing more is handed out */
-    bool off;    /* the queue did not come to be */
+    bool closed; /* no more shards are handed out */
+    bool off;    /* the queue could not be opened */
     struct progress *progress;
     struct queue_tally tally;
-    /* The clerk's alone until it has ended. */
+    /* Used by the clerk thread alone until it has ended. */
     struct ranks_verdict verdict;
     int left;      /* of the others */
     bool *is_gone; /* [ranks] */
@@ -76,7 +77,7 @@ static void serve(struct work_queue *q, int from, const struct message *m)
         if (m->code != OK)
             close_queue(q);
         break;
-    default: /* no other kind is sent while a queue is open */
+    default: /* no other kind of message is sent while a queue is open */
         break;
     }
 }
@@ -152,8 +153,8 @@ enum status queue_open(struct ranks *ranks, const size_t *todo, size_t count,
     q->count = count;
     q->progress = progress;
     pthread_mutex_init(&q->lock, NULL);
-    /* The clerk stands ready before the others hear that it does, and listens only then: it takes
-     * every message for one of the queue's. */
+    /* The clerk thread starts before the others are told, and listens only after that, because it
+     * takes every message for one of the queue's. */
     pthread_mutex_lock(&q->lock);
     if (ranks_lead(ranks))
         status = start_clerk(q, err);
@@ -229,7 +230,7 @@ void queue_passed(struct work_queue *q, size_t passes, size_t images, size_t mos
     pthread_mutex_unlock(&q->lock);
 }
 
-/* Rank 0 waits for its clerk, who waits for all others. */
+/* Rank 0 waits for its clerk thread, which waits for all others. */
 static enum status close_lead(struct work_queue *q, enum status mine, struct queue_tally *tally,
                               struct error *err)
 {
@@ -256,7 +257,7 @@ enum status queue_close(struct work_queue *q, enum status mine, struct queue_tal
     enum status status;
     *tally = (struct queue_tally){ 0 };
     if (mine == E_STOPPED && !stop_requested())
-        mine = OK; /* told to, by a rank that says why */
+        mine = OK; /* ended by another rank, which says why */
     if (ranks_lead(q->ranks))
         status = close_lead(q, mine, tally, err);
     else

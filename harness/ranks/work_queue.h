@@ -1,5 +1,6 @@
-/* Who does which shard: ranks take them one by one as they become free, so that a slow one holds up
- * nobody. Rank 0 hands them out from a thread of its own while it computes like all others. */
+/* The queue of shards: ranks take one after the other as they become free, so that a slow rank
+ * holds up nobody. Rank 0 hands them out from a separate thread while it computes like all
+ * others. */
 #pragma once
 
 #include "progress.h"
@@ -7,20 +8,20 @@
 
 struct work_queue;
 
-/* Rank 0: shards todo[0 .. count), in this order (borrowed until queue_close), and the progress
- * that hears of all ranks' images. The other ranks' arguments are not looked at. */
+/* Rank 0 passes the shards todo[0 .. count), in this order (borrowed until queue_close), and the
+ * progress to which all ranks' images are added. The arguments of the other ranks are ignored. */
 enum status queue_open(struct ranks *, const size_t *todo, size_t count, struct progress *,
                        struct work_queue **out, struct error *err);
 
-/* The next shard for this rank; false: none is left, or another rank has failed. */
+/* Takes the next shard for this rank; false: none is left, or another rank has failed. */
 bool queue_take(struct work_queue *, size_t *shard);
-/* This rank's shard is in the store. */
+/* Says that this rank's shard is in the store. */
 void queue_done(struct work_queue *, size_t shard);
-/* This rank has seen `images` more; a runner_progress. false: drop what is in hand, and
- * queue_close. */
+/* Adds `images` that this rank has done; a runner_progress. false: give up the current shard and
+ * call queue_close. */
 bool queue_add_images(void *queue, size_t images);
 
-/* Rank 0: as progress_passes. On other ranks nothing. */
+/* On rank 0 the same as progress_passes, elsewhere nothing. */
 void queue_passed(struct work_queue *, size_t passes, size_t images, size_t most);
 
 struct queue_tally {

@@ -94,7 +94,7 @@ char *quote_copy(const char *message)
 
 /* ---- a stream -------------------------------------------------------------------------------- */
 
-struct stream {
+struct quote_input {
     int fd;
     char begun[3]; /* a character that came in two pieces */
     size_t begun_length;
@@ -130,7 +130,7 @@ static bool write_all(int fd, const char *text, size_t length)
 /* 0 tells stdio of an error. */
 static ssize_t put_stream(void *cookie, const char *bytes, size_t size)
 {
-    struct stream *s = cookie;
+    struct quote_input *s = cookie;
     size_t length = s->begun_length + size, room = 4 * length + 8;
     char *all = malloc(length + room);
     if (all == NULL)
@@ -148,7 +148,7 @@ static ssize_t put_stream(void *cookie, const char *bytes, size_t size)
 
 static int close_stream(void *cookie)
 {
-    struct stream *s = cookie;
+    struct quote_input *s = cookie;
     char end[4 * sizeof s->begun + 4];
     put_quoted(end, sizeof end, s->begun, s->begun_length, true);
     bool good = write_all(s->fd, end, strlen(end));
@@ -158,7 +158,7 @@ static int close_stream(void *cookie)
 
 FILE *quote_stream(int fd)
 {
-    struct stream *s = calloc(1, sizeof *s);
+    struct quote_input *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
     s->fd = fd;

@@ -136,7 +136,7 @@ size_t net_workspace_bytes(const struct net *net)
 }
 
 /* From the patches of a lane to its logits: what is the same for any views. */
-struct pass {
+struct net_pass {
     struct net *net;
     struct lane *lane;
     int n;
@@ -144,7 +144,7 @@ struct pass {
 
 static void run_pass(void *context)
 {
-    const struct pass *p = context;
+    const struct net_pass *p = context;
     const struct net *net = p->net;
     const struct arch_type *type = net->model->type;
     const struct geometry *g = &net->model->geo;
@@ -158,7 +158,7 @@ static void forward_chunk(struct net *net, struct lane *l, const struct view *vi
 {
     size_t step = (size_t)net->lane_batch, count = n - at < step ? n - at : step;
     const struct geometry *g = &net->model->geo;
-    struct pass pass = { net, l, (int)count };
+    struct net_pass pass = { net, l, (int)count };
     const struct pass_key key = { net, (int)(l - net->lane), (int)count };
     stem_patches(g, net->be, &l->stem, &net->format, views + at, (int)count);
     be_repeat(net->be, &key, run_pass, &pass);

@@ -7,14 +7,16 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 . "$here/sources.sh"
 
 # Better: style, picture, panel, key or override, reported, thread, take, select, reason, title.
-words='look|scene|sheet|setting|told|aside|admit|pick|because|subject'
+words='scene|sheet|setting|told|aside|admit|pick|because|subject' # nowhere in an identifier
+whole='look'                                                     # as a name of its own
 
 code=$(mktemp)
 trap 'rm -f "$code"' EXIT
 # shellcheck disable=SC2046 # no file name has a space in it
 in_root "awk -v want=code -f $here/c_text.awk" $(sources c h cu cuh) >"$code" || exit 1
-found=$(grep -niE "[^:]*:[0-9]*:.*(^|[^a-z])($words)([^a-z]|\$)" "$code" | sed 's/^[0-9]*://' |
-    grep -E "^[^:]*:[0-9]*:.*(^|[^A-Za-z0-9])($words|$(echo "$words" | tr a-z A-Z))([^A-Za-z0-9]|\$)")
+capitals=$(echo "$words|$whole" | tr a-z A-Z)
+found=$(grep -E "^[^:]*:[0-9]*:.*(^|[^A-Za-z0-9])($words|$capitals)([^A-Za-z0-9]|\$)" "$code"
+    grep -E "^[^:]*:[0-9]*:.*(^|[^A-Za-z0-9_])($whole)([^A-Za-z0-9_]|\$)" "$code")
 doubles=$(grep -E '^(kernels|model|datasets|harness)/' "$code" |
     sed -nE 's/^([^:]*):([0-9]*):(static |const )*struct ([a-z_0-9]+) \{.*/\4 \1:\2/p' | awk '{
         if (places[$1] != "")

@@ -15,17 +15,17 @@
 #include "log.h"
 #include "said.h"
 
-enum { POLL_MS = 100 /* milliseconds between looks at `stopped` and at the process */ };
+enum { POLL_MS = 100 /* milliseconds between checks of `stopped` and of the process */ };
 
 struct worker_process {
-    struct worker_start start; /* texts are borrowed until worker_spawn returns, but: */
+    struct worker_start start; /* texts are borrowed until worker_spawn returns, except: */
     char *command;
     pid_t pid;   /* 0: it has been reaped */
-    int in, out; /* our ends of its standard input and output; -1: closed */
+    int in, out; /* our ends of the pipes to its standard input and output; -1: closed */
     struct worker_stderr said;
-    char *line;    /* [WORKER_LINE + 1] what has been read of its standard output */
+    char *line;    /* [WORKER_LINE + 1] read from its standard output so far */
     size_t filled; /* bytes in `line` */
-    size_t taken;  /* of these, bytes of the last reply and its newline */
+    size_t taken;  /* of these, the bytes of the last reply with its newline */
 };
 
 static double now(void)
@@ -44,8 +44,8 @@ static void close_fd(int *fd)
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
-/* The command as the shell is to see it. A simple one takes the shell's place, so that its end and
- * its signals are those of our child; a list or a pipeline cannot. */
+/* The command for the shell. A simple command replaces the shell (exec), so that its end and its
+ * signals are those of our child; a list or a pipeline cannot. */
 static char *shell_command(const char *command)
 {
     char *whole = NULL;
@@ -56,7 +56,7 @@ static char *shell_command(const char *command)
     return asprintf(&whole, "%s%s", simple ? "exec " : "", command) < 0 ? NULL : whole;
 }
 
-/* In the child: nothing here may take memory or a lock. */
+/* Runs in the child, where nothing may allocate memory or take a lock. */
 static void become(const char *command, const int ends[3], char **environment, pid_t parent)
 {
     char sh[] = "sh", c[] = "-c";
@@ -66,7 +66,7 @@ static void become(const char *command, const int ends[3], char **environment, p
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     setpgid(0, 0);
-    /* Ours may be killed without a word; a worker that then hangs would stay. */
+    /* Our process may be killed at any moment; a worker that hangs then would remain. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
@@ -77,7 +77,7 @@ static void become(const char *command, const int ends[3], char **environment, p
     _exit(127);
 }
 
-/* Ours, with `more` added, in one block of memory; NULL: there is none. */
+/* Our environment with `more` added, in one block of memory; NULL: out of memory. */
 static char **environment_with(const char *const *more)
 {
     size_t count = 0, extra = 0;
@@ -88,14 +88,14 @@ static char **environment_with(const char *const *more)
     char **all = calloc(count + extra + 1, sizeof *all);
     if (all == NULL)
         return NULL;
-    for (size_t i = 0; i < extra; i++) /* the first of a name is what getenv finds */
+    for (size_t i = 0; i < extra; i++) /* getenv finds the first entry of a name */
         all[i] = (char *)(size_t)more[i];
     memcpy(all + extra, environ, count * sizeof *all);
     return all;
 }
 
-/* Pipes' ends of the child, [0 .. 2], and ours. All at 3 or above: what stands at 0 to 2 would be
- * overwritten while the child puts its ends there. */
+/* The child's ends of the pipes, [0 .. 2], and ours. All are 3 or above: descriptors 0 to 2 are
+ * overwritten while the child moves its ends there. */
 static bool open_pipes(int theirs[3], int ours[3])
 {
     for (int i = 0; i < 3; i++) {
@@ -121,7 +121,8 @@ static enum status launch(struct worker_process *p, struct error *err)
     char **environment = environment_with(p->start.environment);
     pid_t parent = getpid();
     bool ready = environment != NULL && open_pipes(theirs, ours);
-    /* What a worker has started and left behind becomes ours to wait for. */
+    /* Processes that a worker started and left behind become our children, so that we can wait for
+     * them. */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     p->pid = ready ? fork() : -1;
     if (p->pid == 0)
@@ -164,7 +165,8 @@ enum status worker_spawn(const struct worker_start *start, struct worker_process
 
 /* ---- ending ---------------------------------------------------------------------------------- */
 
-/* It has ended; it stays a zombie, so that its number and its group's are no one else's. */
+/* Whether the process has ended. It stays a zombie, so that its number and that of its group are
+ * not used again. */
 static bool has_ended(const struct worker_process *p, siginfo_t *how)
 {
     *how = (siginfo_t){ 0 };
@@ -172,7 +174,8 @@ static bool has_ended(const struct worker_process *p, siginfo_t *how)
            how->si_pid == p->pid;
 }
 
-/* Waits so many seconds for it to end; what it writes meanwhile is read, lest it block. */
+/* Waits this many seconds for the process to end, and reads what it writes meanwhile, so that it
+ * does not block. */
 static bool await_end(struct worker_process *p, double seconds, siginfo_t *how)
 {
     double until = now() + seconds;
@@ -189,7 +192,7 @@ static bool await_end(struct worker_process *p, double seconds, siginfo_t *how)
     return true;
 }
 
-/* The whole group, then the process itself. */
+/* Kills the whole group, then the process itself. */
 static void destroy(struct worker_process *p)
 {
     if (p->pid > 0) {
@@ -233,7 +236,7 @@ enum status worker_blame(struct worker_process *p, struct error *err)
     return err->code;
 }
 
-/* The process has ended, or will not say another word. */
+/* The process has ended, or has closed its output. */
 static enum status tell_end(struct worker_process *p, const char *what, struct error *err)
 {
     siginfo_t how;
@@ -257,7 +260,7 @@ static enum status tell_end(struct worker_process *p, const char *what, struct e
 
 /* ---- talking --------------------------------------------------------------------------------- */
 
-/* write() that returns EPIPE where nobody reads, whatever SIGPIPE is set to do. */
+/* A write() that returns EPIPE where nobody reads, whatever the disposition of SIGPIPE. */
 static ssize_t write_quietly(int fd, const char *bytes, size_t count)
 {
     static const struct timespec at_once = { 0, 0 };
@@ -275,8 +278,8 @@ static ssize_t write_quietly(int fd, const char *bytes, size_t count)
     return written;
 }
 
-/* False: nobody reads, or nobody does until `until`. What the process writes to standard error is
- * read meanwhile. */
+/* Writes all bytes. False: nobody reads them by the time `until`. Meanwhile reads what the process
+ * writes to standard error. */
 static bool write_line(struct worker_process *p, const char *line, double until)
 {
     size_t length = strlen(line), done = 0;
@@ -298,7 +301,7 @@ static bool write_line(struct worker_process *p, const char *line, double until)
     return true;
 }
 
-/* Reads what is there. False: the end of its standard output. */
+/* Reads what is available. False: the end of its standard output. */
 static bool read_some(struct worker_process *p)
 {
     while (p->filled < WORKER_LINE) {
@@ -325,7 +328,7 @@ static enum status tell_unasked(struct worker_process *p, const char *bytes, siz
     return worker_blame(p, err);
 }
 
-/* Length of the line that has been read, without its newline; -1: it is not whole. */
+/* Length of the line that has been read, without its newline; -1: it is not complete. */
 static long line_length(const struct worker_process *p)
 {
     const char *end = memchr(p->line, '\n', p->filled);
@@ -352,7 +355,7 @@ static enum status await_line(struct worker_process *p, const char *what, struct
             return worker_blame(p, err);
         }
         if (!open || has_ended(p, &how)) {
-            read_some(p); /* its last words, where it ended just now */
+            read_some(p); /* the last output of a process that has just ended */
             return line_length(p) >= 0 ? OK : tell_end(p, what, err);
         }
         if (p->start.stopped != NULL && p->start.stopped()) {
@@ -388,7 +391,7 @@ enum status worker_ask(struct worker_process *p, const char *line, const char *w
     TRY(await_line(p, what, err));
     long length = line_length(p);
     p->line[length] = '\0';
-    p->taken = (size_t)length + 1; /* what follows is looked at before the next request */
+    p->taken = (size_t)length + 1; /* bytes behind the reply are checked before the next request */
     if (strlen(p->line) < (size_t)length) {
         fail(err, E_DEVICE, "the worker answered '%s' with a line that holds a NUL byte", what);
         return worker_blame(p, err);

@@ -1,4 +1,4 @@
-/* What a worker says, checked. Nothing of it is trusted. */
+/* Reads and checks a worker's replies. Nothing in them is trusted. */
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "worker.h"
 
-/* A value as a person would look for it. */
+/* A value as text, as a person would search for it. */
 static const char *show(const cJSON *item, char *out, size_t size)
 {
     if (item == NULL) {

@@ -26,7 +26,7 @@ static void pass_on(struct worker_stderr *s, const char *bytes, size_t count)
     for (size_t done = 0; done < part;) {
         ssize_t n = write(STDERR_FILENO, bytes + done, part - done);
         if (n < 0 && errno != EINTR)
-            break; /* ours is closed: there is nobody to tell */
+            break; /* our standard error is closed */
         done += n > 0 ? (size_t)n : 0;
     }
     s->passed += part;
@@ -39,7 +39,7 @@ static void pass_on(struct worker_stderr *s, const char *bytes, size_t count)
 
 void worker_stderr_take(struct worker_stderr *s)
 {
-    enum { AT_ONCE = 4 << 20 }; /* then others are looked at */
+    enum { AT_ONCE = 4 << 20 }; /* then the other descriptors have their turn */
     char bytes[1 << 16];
     for (size_t taken = 0; s->fd >= 0 && taken < AT_ONCE;) {
         ssize_t n = read(s->fd, bytes, sizeof bytes);
@@ -116,7 +116,7 @@ void worker_stderr_quote(const struct worker_stderr *s, struct error *err)
     size_t used = strlen(err->text) + PREFIX, cost = sizeof lead;
     size_t room = used < sizeof err->text ? sizeof err->text - used : 0;
     int count = 0;
-    /* From the last line upwards, as many as there is room for. */
+    /* Takes as many lines as fit, from the last one upwards. */
     for (const char *end = s->tail + s->filled; count < LINES && end > s->tail;) {
         const char *start = end - 1;
         while (start > s->tail && start[-1] != '\n' && start[-1] != '\r')

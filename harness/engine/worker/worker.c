@@ -14,7 +14,7 @@
 
 enum { ALIGN = 64 /* bytes: offsets are multiples of it */ };
 
-/* NaNs that arithmetic does not give: what still holds them was not written. */
+/* NaNs that arithmetic does not produce: values that still hold them were not written. */
 #define UNWRITTEN 0x7fc0dea1u
 
 /* Sends `request`, which is deleted here; *reply is its answer, with ok = true. */
@@ -67,7 +67,8 @@ enum status worker_open(const struct worker_start *start, int threads, int devic
     snprintf(version, sizeof version, "EVALH_WORKER=%d", WORKER_PROTOCOL);
     snprintf(thread, sizeof thread, "EVALH_THREADS=%d", threads);
     snprintf(place, sizeof place, "EVALH_DEVICE=%d", device);
-    /* It and we take turns on the same cores: threads that spin would take them from each other. */
+    /* The worker and we take turns on the same cores: spinning threads would take them from each
+     * other. */
     static const char passive[] = "OMP_WAIT_POLICY=passive";
     bool theirs = getenv("OMP_WAIT_POLICY") != NULL;
     const char *const environment[] = { version, thread, place, theirs ? NULL : passive, NULL };
@@ -116,8 +117,8 @@ static bool count_bytes(struct worker *w, size_t n)
     return size_add(w->answers, round_up(answers, ALIGN), &w->bytes);
 }
 
-/* Memory without a name, which is gone with the last process that has it, in a size that nobody can
- * change: a worker that cut it short would end us with SIGBUS. */
+/* Anonymous memory, which vanishes with the last process that maps it. Its size is sealed: a worker
+ * that shortened it would end us with SIGBUS. */
 static enum status make_memory(struct worker *w, struct error *err)
 {
     double mib = (double)w->bytes / 1048576.0;
@@ -176,7 +177,7 @@ static void mark_unwritten(struct worker *w, size_t count)
         at[i] = UNWRITTEN;
 }
 
-/* of: "logits", or "maps of METHOD"; `each` values an image. */
+/* of: "logits", or "maps of METHOD"; `each`: values per image. */
 static enum status check_finite(struct worker *w, const char *of, int n, size_t each,
                                 struct error *err)
 {
@@ -196,7 +197,7 @@ static enum status check_finite(struct worker *w, const char *of, int n, size_t 
     return OK;
 }
 
-/* Adds what both requests have, asks, and checks the answer [n, a] or [n, a, b]. */
+/* Adds the keys that both requests share, asks, and checks the answer [n, a] or [n, a, b]. */
 static enum status compute(struct worker *w, cJSON *request, const char *what, const char *of,
                            const char *key, int n, int a, int b, struct error *err)
 {
