@@ -93,7 +93,7 @@ static void look_at_variants(struct doctor *d, const struct options *o)
     const struct run_words words = { .files = (const char *const *)&o->config,
                                      .file_count = 1,
                                      .settings = o->settings.text,
-                                     .setting_count = o->settings.count,
+                                     .override_count = o->settings.count,
                                      .limit = "" };
     struct run_list all = { 0 };
     struct store_found found;

@@ -42,7 +42,7 @@ static void put_word(FILE *f, const char *word)
 }
 
 char *run_again(const char *const *configs, size_t config_count, const char *const *settings,
-                size_t setting_count, const char *limit)
+                size_t override_count, const char *limit)
 {
     char *text = NULL;
     size_t size;
@@ -52,7 +52,7 @@ char *run_again(const char *const *configs, size_t config_count, const char *con
     fputs("evalh run", f);
     for (size_t i = 0; i < config_count; i++)
         put_word(f, configs[i]);
-    for (size_t i = 0; i < setting_count; i++) {
+    for (size_t i = 0; i < override_count; i++) {
         fputs(" -s", f);
         put_word(f, settings[i]);
     }

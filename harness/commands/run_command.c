@@ -171,7 +171,7 @@ static enum status read_runs(const struct arguments *a, struct run_list *all, st
     const struct run_words words = { .files = a->files.text,
                                      .file_count = a->files.count,
                                      .settings = a->settings.text,
-                                     .setting_count = a->settings.count,
+                                     .override_count = a->settings.count,
                                      .limit = limit };
     return run_list_read(&words, all, err);
 }

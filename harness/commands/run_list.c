@@ -107,7 +107,7 @@ static enum status read_config(const struct origin *o, struct config **out, stru
     const struct run_words *w = o->words;
     TRY(config_new(out, err));
     TRY(config_read(*out, o->path, err));
-    for (size_t i = 0; i < w->setting_count; i++)
+    for (size_t i = 0; i < w->override_count; i++)
         TRY(config_set(*out, w->settings[i], err));
     return w->limit[0] != '\0' ? config_set(*out, w->limit, err) : OK;
 }

@@ -23,7 +23,7 @@ struct run_words {
     const char *const *files; /* configs and checkpoints, in any order */
     size_t file_count;
     const char *const *settings; /* "section.key=value", over what a config says */
-    size_t setting_count;
+    size_t override_count;
     const char *limit; /* one more setting, or "" */
 };
 

@@ -1,4 +1,4 @@
-/* What a report says and in which order; how it looks is up to a style. */
+/* The content and order of a report; its form is up to a style. */
 #include "document.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static void top1_item(const struct writer *w, const struct run *run)
     }
     if (run->doubt[0] != '\0')
         say(w, w->style->item, "DOUBTFUL: %s", run->doubt);
-    /* that of ImageNet; on other data it would say nothing */
+    /* the published top-1 is ImageNet's, and says nothing about other data */
     if (!isnan(f->published) && strncmp(run->result->attribute[ATTR_DATASET], "imagenet", 8) == 0)
         snprintf(published, sizeof published,
                  "; the released weights: %.1f %% (whole validation set, eval preprocessing)",
@@ -38,7 +38,7 @@ static void top1_item(const struct writer *w, const struct run *run)
         run->labelled, published);
 }
 
-/* Why nothing published stands beside a run on the data set that the published figures are of. */
+/* Says why a run on the data set of the published figures has none of them beside it. */
 static void published_item(const struct writer *w, const struct run *run, const char *kind,
                            const struct comparability *s)
 {
@@ -84,7 +84,7 @@ static void run_items(const struct writer *w, const struct run *run)
         say(w, item, "DAMAGED: in %zu images `hit` is not (predicted = label)", run->inconsistent);
 }
 
-/* The line below a table that says what its published column means; `any`: it has one. */
+/* Writes the line below a table that explains its published column; `any`: the table has one. */
 static void published_note(const struct writer *w, const struct comparability *s, bool any,
                            const char *where)
 {
@@ -146,7 +146,7 @@ static size_t stratum_size(const struct run *run, enum stratum stratum)
     return 0;
 }
 
-/* Where all answers are right, or all wrong, this would be the same figures once more. */
+/* Where all predictions are right, or all are wrong, this would repeat the same figures. */
 static void strata_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
@@ -190,7 +190,7 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
         for (int m = 0; m < SEGMENTATION_METRICS; m++)
             figure_cells(&g, &row->figure[m]);
     }
-    /* the first row is of all images */
+    /* the first row is that of all images */
     if (stratum != STRATUM_ALL && (images == 0 || images == run->segmentation[0].images)) {
         grid_end(&g);
         return;
@@ -200,7 +200,7 @@ static void segmentation_table(const struct writer *w, const struct run *run, en
               title, run->result->attribute[ATTR_PROTOCOL], images);
 }
 
-/* Where the class was given away by a patch, a faithful method must point at it. */
+/* Where a planted patch gives the class away, a faithful method must point at it. */
 static void shortcut_table(const struct writer *w, const struct run *run, bool *failed)
 {
     struct grid g;
@@ -306,7 +306,7 @@ static enum status write_run(const struct writer *all, const struct report *repo
     return style->run_end ? style->run_end(w->f, report, index, err) : OK;
 }
 
-/* What is wrong with the first of the runs with which anything is; false: nothing. */
+/* Describes what is wrong with the first run that is in doubt; false: none is. */
 static bool any_doubt(const struct report *report, char *out, size_t size)
 {
     for (size_t i = 0; i < report->runs; i++) {

@@ -1,4 +1,4 @@
-/* Shared by the parts of a report for reading: document.c (a section a run), paper.c (the paper's
+/* Shared by the parts of a report: document.c (one section per run), paper.c (the paper's
  * tables). */
 #pragma once
 
@@ -15,18 +15,18 @@ struct writer {
 
 typedef void (*block)(FILE *, const char *text);
 
-/* A formatted text through one of the style's blocks. */
+/* Writes a formatted text through one of the style's blocks. */
 void say(const struct writer *, block, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 void number_cell(struct grid *, double value); /* two decimals, or a dash for NaN */
 void interval_cell(struct grid *, struct interval);
 void difference_cell(struct grid *, double difference); /* with its sign, or a dash */
-/* Four cells: ours, its interval, the published figure (marked where the setting is another), and
- * the difference where it is the same. */
+/* Adds four cells: our figure, its interval, the published figure (marked where its conditions
+ * differ), and the difference (where they do not). */
 void figure_cells(struct grid *, const struct figure *);
 
-/* One row stands for both classes of a method that does not look at the class. */
+/* Whether one row stands for both classes, because the method does not depend on the class. */
 bool row_hidden(enum explained, bool agnostic);
 void name_cells(struct grid *, const char *method, enum explained, bool agnostic);
 
@@ -43,11 +43,11 @@ const char *base_name(const char *path);
 /* "demo_vim.h5: vim_tiny on demo", cut to size. */
 void run_title(const struct run *, char *out, size_t size);
 
-/* Which method came first, by how much, how surely, and on what. E_NOMEM. */
+/* Writes which method came first, by how much, with what certainty, and on which data. E_NOMEM. */
 enum status in_short(const struct writer *, const struct report *, bool *failed, struct error *err);
 /* Whether a run's maps can be trusted. */
 void maps_table(const struct writer *, const struct run *, bool *failed);
-/* The models of several runs in one table; nothing where report->models has none. */
+/* Writes the models of several runs as one table; nothing where report->models is empty. */
 void models_tables(const struct writer *, const struct report *, bool *failed);
 /* Constant maps, ties, and what maps leave out. */
 void maps_table(const struct writer *, const struct run *, bool *failed);
@@ -59,5 +59,5 @@ void score_tables(const struct writer *, const struct score_table *, bool *faile
 void randomisation_tables(const struct writer *, const struct randomised *, bool *failed);
 /* What each switch changes; the report has a ledger. */
 void ledger_table(const struct writer *, const struct report *, bool *failed);
-/* Tables 1, 2, 5 and 6 of the paper from whichever runs have their rows. */
+/* Writes the paper's Tables 1, 2, 5 and 6 from the runs that have their rows. */
 void paper_write(const struct writer *, const struct report *, bool *failed);

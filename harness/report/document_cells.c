@@ -48,8 +48,8 @@ void difference_cell(struct grid *g, double difference)
     grid_cell(g, "%s", decimal_signed(text, difference, 2));
 }
 
-/* Ours, its interval, the published figure (marked where the conditions are others),
- * and the difference where they are the same. */
+/* Our figure, its interval, the published figure (marked where its conditions differ), and the
+ * difference (where they do not). */
 void figure_cells(struct grid *g, const struct figure *f)
 {
     char text[DECIMAL_SIZE];
@@ -62,7 +62,7 @@ void figure_cells(struct grid *g, const struct figure *f)
     difference_cell(g, f->same_conditions ? f->value - f->published : NAN);
 }
 
-/* One row stands for both classes of a method that does not look at the class. */
+/* Whether one row stands for both classes, because the method does not depend on the class. */
 bool row_hidden(enum explained explained, bool agnostic)
 {
     return agnostic && explained == EXPLAINED_TARGET;
@@ -80,8 +80,8 @@ void header_cells(struct grid *g, const char *const *names, size_t count)
         grid_cell(g, "%s", names[i]);
 }
 
-/* Columns that say nothing in any row: published figures where nothing was published. They would be
- * in the way; the note below the table says why there are none. */
+/* Hides columns that are empty in every row, such as published figures where nothing was published;
+ * the note below the table says why there are none. */
 static bool column_empty(const struct grid *g, size_t column)
 {
     const char *head = grid_at(g, 0, column);

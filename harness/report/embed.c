@@ -1,5 +1,5 @@
-/* embed OUT.c NAME FILE... NAME FILE...: texts (a NAME has no dot in it) as C strings, for what a
- * page carries with it. Run while building. */
+/* embed OUT.c NAME FILE... NAME FILE...: writes texts as C strings (a NAME has no dot in it), for
+ * the files that a page embeds. Runs while building. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@ static void die(const char *what)
     exit(1);
 }
 
-/* A line of C for every line of text. */
+/* Writes a line of C for every line of text. */
 static void put_file(FILE *out, const char *path)
 {
     FILE *in = fopen(path, "r");

@@ -1,4 +1,5 @@
-/* Report formats: a const table, one file each. Adding one is a file and a line in formats.c. */
+/* Report formats: one const table and one file each. A new one is a file and a line in
+ * formats.c. */
 #pragma once
 
 #include <stdio.h>
@@ -16,18 +17,17 @@ const struct format *format_find(const char *name); /* NULL: unknown */
 
 extern const struct format format_md, format_csv, format_latex, format_json, format_html;
 
-/* A report for reading is a sequence of blocks, the same in every format; a style writes them.
- * Texts are plain UTF-8, escaped by the style. */
+/* A report for readers is a sequence of blocks, the same in every format, which a style writes.
+ * Texts are plain UTF-8; the style escapes them. */
 struct style {
     void (*begin)(FILE *, const struct report *);
     void (*heading)(FILE *, int level, const char *text); /* level 1, 2 */
-    void (*item)(FILE *, const char *text); /* of a list; consecutive ones belong together */
+    void (*item)(FILE *, const char *text); /* an item of a list; consecutive ones form one list */
     void (*paragraph)(FILE *, const char *text);
     void (*table)(FILE *, const char *caption, const struct grid *);
     void (*end)(FILE *);
-    /* What one format alone has, or NULL: around the summary; before the ledger's table; between
-     * what is said of all runs and of each; before a run's blocks, before its tables, after them.
-     */
+    /* Additions of one format, or NULL: around the summary; before the ledger's table; between the
+     * parts on all runs and on each run; before a run's blocks, before its tables, after them. */
     void (*rank_figures)(FILE *, const struct report *); /* first of all; there are scores */
     void (*summary_begin)(FILE *);
     void (*summary_end)(FILE *);

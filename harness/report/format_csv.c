@@ -1,4 +1,4 @@
-/* Tidy CSV: one number a line, with everything that tells which it is. Stable columns. Lines of the
+/* Tidy CSV: one number per line, with all that identifies it. Columns are stable. Lines of the
  * task "ledger" hold differences from the run in column `base`; `variant` is the switch. Lines of
  * the task "models" say in column `best` whether no other model or method has a better figure.
  * `doubt` says why the run's numbers look wrong, where they do. */
@@ -17,7 +17,7 @@ struct line {
     size_t images;
     struct figure figure;
     const char *variant,
-        *base;        /* of the ledger: the switch, the file that it is held to; else NULL */
+        *base;        /* of the ledger: the switch, and the file it is compared with; else NULL */
     const char *best; /* of the task "models": yes or no; else NULL */
 };
 
@@ -197,14 +197,14 @@ static void write_trust(FILE *f, const struct run *run)
     }
 }
 
-/* Names of the ledger's figures, as metric and direction of the other lines. */
+/* Splits the names of the ledger's figures into metric and direction, as in the other lines. */
 static const char *const keys[LEDGER_FIGURES][2] = { { "auc", "positive" },
                                                      { "auc", "negative" },
                                                      { "pixel_accuracy", "" },
                                                      { "map", "" },
                                                      { "miou", "" } };
 
-/* Models side by side: the figures once more, and whether none in the table is better. */
+/* Models in one table: the figures again, and whether any in the table is better. */
 static void write_models(FILE *f, const struct report *report)
 {
     const struct models *models = report->models;
@@ -230,7 +230,7 @@ static void write_models(FILE *f, const struct report *report)
     }
 }
 
-/* What each switch changes: differences from the base, paired over the same images. */
+/* The effect of each switch: differences from the base, paired over the same images. */
 static void write_ledger(FILE *f, const struct report *report)
 {
     const struct ledger *ledger = report->ledger;
@@ -289,7 +289,7 @@ static void write_randomisation(FILE *f, const struct run *run)
     }
 }
 
-/* Values as the task "scores"; ranks of explanations as its metric KEY.rank. */
+/* Writes values as the task "scores", and ranks of explanations as its metric KEY.rank. */
 static void write_scores(FILE *f, const struct run *run, const struct score_table *t)
 {
     int all = t->methods + t->controls;

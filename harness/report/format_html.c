@@ -1,5 +1,6 @@
-/* One page that holds everything it shows: no network; a script that only eases reading. Blocks are
- * document.c's; figures, pictures and the config are added to each run. */
+/* A page that embeds everything it shows: it needs no network, and its script only makes reading
+ * easier. Its blocks come from document.c; figures, pictures and the config are added to each
+ * run. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 /* --- blocks ---------------------------------------------------------------------------------- */
 
-/* Whatever a text on the page might say, nothing is loaded from anywhere. */
+/* Whatever a text on the page contains, nothing is loaded from elsewhere. */
 static const char policy[] = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
                              "script-src 'unsafe-inline'";
 
@@ -71,7 +72,7 @@ static void heading(FILE *f, int level, const char *text)
     html_element(f, level == 1 ? "<h2>" : "<h3>", level == 1 ? "</h2>\n" : "</h3>\n", "%s", text);
 }
 
-/* "Model: vim_tiny, ..." : a term and what is said of it. Shouted ones are warnings. */
+/* "Model: vim_tiny, ...": a term and its description. Terms in capitals are warnings. */
 static void item(FILE *f, const char *text)
 {
     static const char shout[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ ";
@@ -107,7 +108,7 @@ static void cell(FILE *f, const struct grid *g, size_t row, size_t column)
     fprintf(f, "%s</%s>", strong ? "</b>" : "", tag);
 }
 
-/* A wide table scrolls by itself, its first column staying in place. */
+/* A wide table scrolls on its own while its first column stays in place. */
 static void table(FILE *f, const char *caption, const struct grid *g)
 {
     html_element(f, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"",

@@ -35,7 +35,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* cJSON prints NaN as null, and answers NULL when memory runs out: the whole is checked at the end.
+/* cJSON prints NaN as null, and returns NULL when memory runs out, which is checked at the end.
  */
 static void add_number(cJSON *to, const char *key, double value)
 {
@@ -303,7 +303,7 @@ static void add_ledger(cJSON *top, const struct report *report)
     }
 }
 
-/* Models side by side: a table for each group of runs that go together. */
+/* Models in one table for each group of comparable runs. */
 static void add_models(cJSON *top, const struct report *report)
 {
     const struct models *m = report->models;

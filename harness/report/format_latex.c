@@ -1,6 +1,6 @@
-/* LaTeX with booktabs: tables that a paper takes with \input, or a document that compiles on its
- * own (pdflatex or any other engine). What is no table is a comment in the first, but for what
- * explains a mark in a table. */
+/* LaTeX with booktabs: either tables that a paper takes with \input, or a document that compiles on
+ * its own (pdflatex or any other engine). In the former, everything but tables and the explanations
+ * of their marks is a comment. */
 #include "format.h"
 
 #include <stdbool.h>
@@ -54,8 +54,8 @@ static void escaped(FILE *f, const char *text)
 static const char needs[] = "% Made by evalh report. The tables need booktabs, graphicx and "
                             "textcomp; long ones longtable.\n";
 
-/* In this document a table stands where it is written, beside its notes; pasted into another one it
- * is a float as any. */
+/* In the standalone document a table stays where it is written, beside its notes; in another
+ * document it is an ordinary float. */
 static void begin(FILE *f, const struct report *report)
 {
     (void)report;
@@ -89,7 +89,7 @@ static void heading(FILE *f, int level, const char *text)
     command(f, level == 1 ? "section*" : "subsection*", text, "\n");
 }
 
-/* A paragraph each: no list environment has to be kept open. */
+/* Each item is a paragraph, so that no list environment has to be kept open. */
 static void item(FILE *f, const char *text)
 {
     fputs("\n\\noindent\\textbullet{} ", f);
@@ -115,7 +115,7 @@ static void table_row(FILE *f, const struct grid *g, size_t row)
     fputs(row == 0 ? " \\\\\n\\midrule\n" : " \\\\\n", f);
 }
 
-/* More rows than a page holds: the header again on every page. */
+/* A table with more rows than a page holds; it repeats the header on every page. */
 static void long_table(FILE *f, const char *caption, const struct grid *g)
 {
     fprintf(f, "\n\\begingroup\\small\n\\begin{longtable}{%s}", g->align);
@@ -168,7 +168,7 @@ static void end_tables(FILE *f)
     (void)f;
 }
 
-/* Every line of it: the text of a config may have several. */
+/* Comments out every line, since the text of a config may have several. */
 static void comment(FILE *f, const char *text)
 {
     char *safe = quote_copy(text), *rest = safe;

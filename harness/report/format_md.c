@@ -1,4 +1,4 @@
-/* Markdown, with columns aligned so that it also reads well in a terminal. */
+/* Markdown whose columns are aligned, so that it also reads well in a terminal. */
 #include "format.h"
 
 #include <stdlib.h>

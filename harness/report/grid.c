@@ -124,7 +124,7 @@ static size_t markdown_width(const struct grid *g, size_t row, size_t column)
 
 static size_t column_width(const struct grid *g, size_t column)
 {
-    size_t width = 3; /* the rule below the header needs that much */
+    size_t width = 3; /* the rule below the header needs this width */
     for (size_t row = 0; row < grid_rows(g); row++) {
         size_t here = markdown_width(g, row, column);
         width = here > width ? here : width;

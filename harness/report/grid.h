@@ -1,4 +1,4 @@
-/* A table of texts: filled cell by cell, row by row, the first row being the header. */
+/* A table of texts. It is filled cell by cell and row by row; the first row is the header. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@ struct grid {
     char **cell;
     bool *strong; /* [strong_room]; cells beyond it are not */
     size_t strong_room;
-    bool failed; /* out of memory somewhere: nothing more is added */
+    bool failed; /* memory ran out; nothing more is added */
 };
 
 void grid_begin(struct grid *, const char *align); /* at most GRID_COLUMNS */
@@ -25,9 +25,9 @@ size_t grid_rows(const struct grid *); /* with the header */
 const char *grid_at(const struct grid *, size_t row, size_t column);
 bool grid_is_strong(const struct grid *, size_t row, size_t column);
 void grid_drop_column(struct grid *, size_t column);
-/* Columns of the terminal that a UTF-8 text takes: one a code point. */
+/* Terminal columns that a UTF-8 text takes: one per code point. */
 size_t text_width(const char *text);
-/* As a Markdown table with aligned columns. */
+/* Writes a Markdown table with aligned columns. */
 void grid_markdown(const struct grid *, FILE *);
 void grid_csv(const struct grid *, FILE *);
 void grid_end(struct grid *);

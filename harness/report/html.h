@@ -11,7 +11,7 @@
 #include "report.h"
 #include "result_classes.h"
 
-/* What the page carries with it, from the folder page/. */
+/* The files of the folder page/, which the page embeds. */
 extern const char page_css[], page_script[];
 
 /* "vim_tiny on demo, protocol released, predicted class, n = 197", escaped. */
@@ -27,21 +27,21 @@ void html_ranks(FILE *, const struct report *);
 /* Similarity by layer; nothing where the run has no such records. */
 void html_randomisation(FILE *, const struct run *);
 
-/* The figures of one run: perturbation curves, segmentation bars; and precision and recall where
- * there are masks and the data set is at hand (elsewhere a line says why not). */
+/* Writes the figures of one run: perturbation curves, segmentation bars, and precision and recall
+ * where there are masks and the data set can be read (a line says why not where it cannot). */
 enum status html_figures(FILE *, const struct run *, const struct pictures *, struct error *err);
 
-/* What every protocol switch does to every score. The report has a ledger. */
+/* Draws the effect of every protocol switch on every score. The report has a ledger. */
 void html_ledger(FILE *, const struct report *);
 
-/* The images that the methods explain best and worst, with their heat maps; and all others, to be
- * browsed. `index`: of the run. */
+/* Writes the images that the methods explain best and worst, with their heat maps, and all others
+ * for browsing. `index`: of the run. */
 enum status html_images(FILE *, const struct report *, size_t index, const struct pictures *,
                         struct error *err);
-/* What is browsed: pictures and masks (once, where this is the first run with them), as
- * <image id="pRUN-IMAGE">, "...-mask"; records and maps as JSON for the page's script. */
+/* Writes the data for browsing: pictures and masks as <image id="pRUN-IMAGE"> and "...-mask" (only
+ * for the first run that has them), and records and maps as JSON for the page's script. */
 enum status html_image_data(FILE *, const struct report *, size_t index, const struct pictures *,
                             const struct carried *, const struct shown_maps *,
                             const struct class_list *, struct error *err);
-/* The colours of heat, for the script. */
+/* Writes the colours of heat for the script. */
 void html_colours(FILE *);

@@ -1,5 +1,5 @@
-/* What the page's script browses: pictures and masks as elements of the page, records and maps as
- * JSON. */
+/* The data that the page's script browses: pictures and masks as elements of the page, records and
+ * maps as JSON. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +12,12 @@
 enum {
     SIDE = 224,     /* pixels of a picture */
     QUALITY = 80,   /* of its JPEG */
-    MOST_CELLS = 64 /* patches a side of a map: finer ones are averaged */
+    MOST_CELLS = 64 /* patches per side of a map; finer maps are averaged */
 };
 
 /* --- JSON ------------------------------------------------------------------------------------ */
 
-/* Within <script> nothing may look like a tag. */
+/* Within <script> no text may look like a tag. */
 static void json_text(FILE *f, const char *text)
 {
     char quoted[MARKUP_QUOTED];
@@ -56,7 +56,7 @@ static enum status put_image(FILE *f, const char *id, bool mask, struct image *i
     return OK;
 }
 
-/* One that cannot be read is no reason to give up the page. */
+/* A picture that cannot be read does not stop the page. */
 static enum status put_picture(FILE *f, const struct pictures *p, size_t run, size_t image,
                                uint8_t *rgb, int8_t *labels, struct error *err)
 {
@@ -92,8 +92,8 @@ static enum status put_pictures(FILE *f, const struct pictures *p, size_t run,
 
 /* --- maps ------------------------------------------------------------------------------------ */
 
-/* The means of map [from, from] over the cells of a grid that is no finer: pixels fall to the cell
- * that holds their centre. cells: [to, to], then as many counts. */
+/* Means of map [from, from] over the cells of a grid that is not finer. A pixel counts for the cell
+ * that holds its centre. cells: [to, to], then as many counts. */
 static void coarsen(const float *map, int from, int to, double *cells)
 {
     int all = to * to;
@@ -108,7 +108,7 @@ static void coarsen(const float *map, int from, int to, double *cells)
         cells[i] /= cells[all + i];
 }
 
-/* A byte a patch, from the map's lowest value to its highest. */
+/* Writes one byte per patch, scaled from the map's lowest value to its highest. */
 static void put_bytes(const float *map, int from, int to, double *cells, uint8_t *out)
 {
     double low = INFINITY, high = -INFINITY;
@@ -162,7 +162,7 @@ static void put_methods(FILE *f, const struct result *r, const struct shown_maps
     fputc(']', f);
 }
 
-/* Measures that the run has, for any method and image. */
+/* The measures that the run has for any method and image. */
 static size_t list_measures(const struct run *run, const struct shown_maps *m,
                             const struct image_measure *found[IMAGE_MEASURES])
 {
@@ -203,7 +203,7 @@ static void put_rows(FILE *f, const struct run *run, const struct carried *c,
     fputc(']', f);
 }
 
-/* The rows of the images that the page carries. */
+/* Writes the rows of the images that the page embeds. */
 static void put_shown(FILE *f, const struct carried *c)
 {
     size_t at = 0;

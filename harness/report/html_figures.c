@@ -18,8 +18,8 @@ void html_run_title(FILE *f, const struct run *run, enum explained explained, si
                 run->result->attribute[ATTR_PROTOCOL], explained_names[explained], images);
 }
 
-void html_legend(FILE *f, const struct line_style *style, bool bar, const char *method, double value,
-                 int digits)
+void html_legend(FILE *f, const struct line_style *style, bool bar, const char *method,
+                 double value, int digits)
 {
     char text[DECIMAL_SIZE];
     html_element(f, "<li data-name=\"", "\">", "%s", method);
@@ -39,7 +39,7 @@ static void legend_item(FILE *f, const struct line_style *style, bool bar, const
     html_legend(f, style, bar, method, value, 1);
 }
 
-/* "raw, mIoU: 40.2 [39.6, 40.8]": what a bar says when it is pointed at. */
+/* Makes "raw, mIoU: 40.2 [39.6, 40.8]", the text that a bar shows under the pointer. */
 static void bar_says(char *out, size_t size, const char *method, const char *figure,
                      const struct figure *x)
 {
@@ -99,7 +99,7 @@ static void perturbation_panel(FILE *f, const struct run *run, enum explained ex
     size_t rows = 0;
     for (size_t i = 0; i < run->perturbations; i++)
         rows += shown_perturbation(&run->perturbation[i], explained);
-    double faint = fmin(0.15, 0.35 / (double)rows); /* many bands over one another stay readable */
+    double faint = fmin(0.15, 0.35 / (double)rows); /* overlapping bands stay readable */
     fprintf(f, "<div class=\"panel\"><h4>%s</h4>\n", names[d]);
     chart_begin(&c, names[d]);
     chart_x_axis(&c, 10, "pixels removed, %");
@@ -284,7 +284,7 @@ static void recall_panel(FILE *f, const struct run *run, const struct recall *r,
             points[i][0] = 100 * curve->recall[i];
             points[i][1] = 100 * curve->precision[i];
         }
-        if (recall_shown(curve, explained)) /* marked: told apart without colour */
+        if (recall_shown(curve, explained)) /* marked, to be distinguishable without colour */
             chart_series(&c, curve->method, &style, (const double(*)[2])points, NULL, curve->levels,
                          curve->levels / 16, 1 + curve->levels / 8);
     }

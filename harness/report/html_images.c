@@ -1,5 +1,5 @@
-/* The images that a run's methods explain best and worst, with their heat maps, as they are
- * printed; and the place where all of them are browsed. */
+/* The images that a run's methods explain best and worst, with their heat maps, in the printed
+ * form; and the place where all images are browsed. */
 #include "html.h"
 
 #include <math.h>
@@ -32,7 +32,7 @@ struct gallery {
 
 /* --- tiles ----------------------------------------------------------------------------------- */
 
-/* A tile's caption, which ends the tile. */
+/* Writes a tile's caption and ends the tile. */
 static void tile_end(struct gallery *g, const char *name, const char *unit, double score)
 {
     char text[DECIMAL_SIZE];
@@ -42,7 +42,7 @@ static void tile_end(struct gallery *g, const char *name, const char *unit, doub
     fputs("</figcaption></figure>\n", g->f);
 }
 
-/* What html_data.c put on the page once, for all that show it. */
+/* Refers to a picture that html_data.c wrote into the page once. */
 static void picture_tile(struct gallery *g, size_t image, bool mask)
 {
     char key[64];
@@ -109,7 +109,8 @@ static void card_head(struct gallery *g, const struct image_place *at)
     fputs("</p>\n", g->f);
 }
 
-/* The tiles in rows of equal length, none of which is left with a single one. */
+/* The number of columns that makes rows of nearly equal length, so that no row has a single
+ * tile. */
 static void begin_tiles(struct gallery *g, size_t tiles)
 {
     size_t rows = (tiles + MOST_ACROSS - 1) / MOST_ACROSS;
@@ -129,7 +130,7 @@ static enum status heat_tiles(struct gallery *g, size_t image, const uint8_t *rg
     return OK;
 }
 
-/* A picture that cannot be read is no reason to give up the page. */
+/* A picture that cannot be read does not stop the page. */
 static enum status image_card(struct gallery *g, const struct image_place *at)
 {
     struct error why = { 0 };

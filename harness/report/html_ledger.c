@@ -1,4 +1,4 @@
-/* The ledger of protocol differences as a chart: a row a switch, a dot a method. */
+/* The ledger of protocol differences as a chart: one row per switch, one dot per method. */
 #include "html.h"
 
 #include <math.h>
@@ -27,7 +27,7 @@ static size_t list_methods(const struct ledger *l, const char *figure, enum expl
     return count;
 }
 
-/* Widest end of an interval from 0, so that 0 is in every chart. */
+/* The largest distance of an interval's end from 0, so that every chart contains 0. */
 static void span(const struct ledger *l, const char *figure, enum explained explained, double x[2])
 {
     x[0] = x[1] = 0;
@@ -61,7 +61,7 @@ static void entry_row(const struct chart *c, const struct ledger_entry *e, const
     for (size_t m = 0; m < count; m++) {
         const struct paired_row *row = ledger_row(e, methods[m], explained, figure);
         struct line_style style = line_style_of(methods[m], m);
-        double y = place - 20 - 12 * (double)m; /* in points below the row's head */
+        double y = place - 20 - 12 * (double)m; /* points below the top of the row */
         if (!row)
             continue;
         chart_whisker(c, row->difference.low, y, row->difference.high, y, &style);

@@ -6,9 +6,9 @@
 #include "image_scores.h"
 
 enum {
-    MOST_PICTURES = 400, /* of a page: with those of ImageNet it stays below 10 MB */
-    ENDS = 8,            /* of the best and of the worst by each measure, carried in any case */
-    MOST_ROWS = 6000,    /* records, of all runs of a page together */
+    MOST_PICTURES = 400, /* per page, which with ImageNet's stays below 10 MB */
+    ENDS = 8,            /* of the best and of the worst by each measure, embedded in any case */
+    MOST_ROWS = 6000,    /* records, summed over all runs of a page */
     MOST_PATCHES = 256
 };
 
@@ -40,7 +40,7 @@ static enum status mark_ends(const struct run *run, uint8_t *wanted, struct erro
     return OK;
 }
 
-/* Every n-th image besides, so that there are `most` in all. */
+/* Adds every n-th image, up to `most` in all. */
 static void mark_spread(const struct result *r, size_t most, uint8_t *wanted)
 {
     size_t marked = 0, free_ones = 0, taken = 0, seen = 0;
@@ -73,7 +73,7 @@ static size_t count_sets(const struct report *report)
     return sets;
 }
 
-/* Indices of what is wanted, ascending, malloc'ed; NULL: no memory. */
+/* Returns the indices of the wanted images, ascending, malloc'ed; NULL: out of memory. */
 static size_t *list_wanted(const uint8_t *wanted, size_t images, size_t *count)
 {
     size_t *list = calloc(images + 1, sizeof *list);
@@ -84,7 +84,7 @@ static size_t *list_wanted(const uint8_t *wanted, size_t images, size_t *count)
     return list;
 }
 
-/* What could not be read has a row too, where there is room. */
+/* Images that could not be read get a row too, where there is room. */
 static void mark_rows(const struct result *r, size_t most, uint8_t *wanted)
 {
     if (r->images <= most)

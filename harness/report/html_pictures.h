@@ -1,5 +1,5 @@
-/* Which images a page carries, with their pictures and maps: all where they are few, else a choice.
- * Runs on the same images in the same cut share one set of pictures. */
+/* The images that a page embeds, with their pictures and maps: all where they are few, else a
+ * selection. Runs on the same images and crops share one set of pictures. */
 #pragma once
 
 #include "pictures.h"
@@ -9,17 +9,16 @@ struct carried {
     size_t leader; /* the first run with these images: its section holds the pictures */
     size_t *image; /* [count] ascending */
     size_t count;
-    size_t
-        *row; /* [rows] ascending, those above among them: images whose scores the page carries */
+    size_t *row; /* [rows] ascending, including those above: images whose scores the page embeds */
     size_t rows;
 };
 
-/* For the run of this index. E_NOMEM. */
+/* Selects the images of the run with this index. E_NOMEM. */
 enum status carried_choose(const struct report *, size_t index, struct carried *out,
                            struct error *err);
 void carried_free(struct carried *);
 
-/* The maps of the predicted class (of the target where there is no other), read whole. */
+/* Reads the maps of the predicted class, or of the target where there are no others. */
 struct shown_maps {
     enum explained explained;
     size_t *map;    /* [count] indices in result->map, in the tables' order */

@@ -1,5 +1,5 @@
-/* The block that a report begins with: which method came first, by how much, how surely, and on
- * what. */
+/* The first block of a report: which method came first, by how much, with what certainty, and on
+ * which data. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,11 +9,11 @@
 #include "document.h"
 #include "verdict.h"
 
-enum { MOST_SENTENCES = 6 }; /* runs that get sentences beside their rows of the table */
+enum { MOST_SENTENCES = 6 }; /* number of runs that get sentences beside their rows of the table */
 
 struct line {
     char text[1400];
-    size_t parts; /* of an enumeration so far */
+    size_t parts; /* number of items of an enumeration so far */
 };
 
 static void add(struct line *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -27,7 +27,7 @@ static void add(struct line *l, const char *format, ...)
     va_end(arguments);
 }
 
-/* Before every part of an enumeration. */
+/* Writes what separates the items of an enumeration. */
 static void next_part(struct line *l)
 {
     add(l, "%s", l->parts++ > 0 ? "; " : "");
@@ -50,7 +50,7 @@ static void on_what(const struct writer *w, const struct run *run, const struct 
     w->style->item(w->f, l.text);
 }
 
-/* Is this the first figure that its method comes first in? */
+/* Whether this is the first figure in which its method comes first. */
 static bool is_new(const struct verdicts *all, size_t at)
 {
     for (size_t i = 0; i < at; i++)
@@ -106,7 +106,7 @@ static void lead(struct line *l, const struct verdict *v)
     add(l, "%s", v->lead == 0 ? "" : ")");
 }
 
-/* Leads whose interval leaves out 0; then those whose does not. */
+/* First the leads whose interval excludes 0, then the others. */
 static void how_surely(const struct writer *w, const struct verdicts *all)
 {
     for (int settled = 1; settled >= 0; settled--) {

@@ -1,4 +1,4 @@
-/* Several models side by side: the best figure of every column is strong. */
+/* Several models in one table; the best figure of every column is in bold. */
 #include "document.h"
 
 #include "models.h"

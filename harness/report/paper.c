@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The paper's two models. The published rows are read as the small ones (results/published). */
+/* The paper's two models. Its rows are taken to be those of the small models
+ * (results/published). */
 static const struct family {
     const char *label, *published, *prefix[2];
 } families[] = { { "Mamba (Vim)", "vim_small", { "vim", "vim" } },
@@ -13,7 +14,7 @@ enum { FAMILIES = sizeof families / sizeof *families };
 static const char *const paper_methods[] = { "raw", "rollout", "attribution" };
 enum { PAPER_METHODS = sizeof paper_methods / sizeof *paper_methods, MOST_METHODS = 64 };
 
-/* The paper's tables are of ImageNet: a run on anything else, as on the demo set, is in none. */
+/* The paper's tables are of ImageNet; a run on other data, such as the demo set, is in none. */
 static bool in_family(const struct run *run, const struct family *f, const char *kind)
 {
     const char *arch = run->result->attribute[ATTR_ARCH];
@@ -121,11 +122,11 @@ static void from_cell(struct grid *g, const struct run *run, const char *model, 
         grid_cell(g, "no run");
 }
 
-/* A gap: nothing of ours, beside what was published. */
+/* A row without a figure of ours beside the published one. */
 static void gap_cells(struct grid *g, double published)
 {
     struct figure gap = { .value = NAN, .ci = { NAN, NAN }, .published = published };
-    gap.same_conditions = true; /* no mark: there are no conditions of ours */
+    gap.same_conditions = true; /* no mark, since we have no run to compare conditions */
     figure_cells(g, &gap);
 }
 

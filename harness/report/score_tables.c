@@ -1,4 +1,4 @@
-/* Methods by metrics: values and ranks, then what the ranks say together. */
+/* Tables of methods by metrics: values and ranks, then the agreement of the ranks. */
 #include "document.h"
 
 #include <math.h>

@@ -25,13 +25,13 @@ static void add_reason(struct comparability *s, const char *format, ...)
 
 /* --- the config ------------------------------------------------------------------------------ */
 
-/* Every key that shapes results must be at its default, but for those that are judged elsewhere or
- * change no figure that was published; and for switches of [explain] at a value that says what the
- * protocol does, or that have published figures of their own: their rows say so. */
+/* Every key that shapes results must have its default. Exceptions are keys that are judged
+ * elsewhere or change no published figure, and switches of [explain] whose value is what the
+ * protocol does or has published figures of its own, as their rows say. */
 static const struct {
     const char *section, *name;
 } judged_elsewhere[] = {
-    { "run", "protocol" },  { "run", "seed" }, /* of the controls and of random tie orders */
+    { "run", "protocol" },  { "run", "seed" }, /* seed of the controls and of random tie orders */
     { "run", "limit" },     { "model", "image_size" }, { "model", "heads" },
     { "data", "kind" },     { "data", "preprocess" },  { "explain", "methods" },
     { "explain", "class" }, { "task", "kind" },        { "task", "directions" },
@@ -39,7 +39,7 @@ static const struct {
 
 struct reading {
     struct comparability *to;
-    const char *arch; /* of the published model; "" where it is none */
+    const char *arch; /* of the published model; "": not a published one */
 };
 
 static const struct config_key *find_key(const char *section, const char *name)
@@ -110,8 +110,8 @@ static long validation_number(const char *id)
     return end - at == (long)sizeof stem - 1 + 8 && number <= VALIDATION_IMAGES ? number : 0;
 }
 
-/* Whether the records are of ImageNet's validation images, each once, 50 in each class: no other
- * list of so many pictures is. */
+/* Whether the records are those of ImageNet's validation images, each once, 50 per class. No other
+ * list of this many pictures has that form. */
 static bool is_validation_set(const struct result *r)
 {
     if (r->images != VALIDATION_IMAGES)
@@ -175,7 +175,7 @@ static size_t count_labelled(const struct result *r)
     return count;
 }
 
-/* Which published model the checkpoint is; never by its shapes. */
+/* Finds out which published model the checkpoint is, never by its shapes. */
 static const struct published_entry *judge_weights(const struct result *r,
                                                    const struct published *p, double top1,
                                                    struct comparability *s)

@@ -31,7 +31,7 @@ enum status difference_keep(struct comparing *c, const struct difference *d)
     return OK;
 }
 
-/* Records of `width` whole numbers or classes a row: equal or not. `size`: of one element. */
+/* Compares rows of `width` whole numbers or classes for equality. `size`: of one element. */
 static enum status compare_exact(struct comparing *c, const char *what, const void *a,
                                  const void *b, size_t width, size_t size)
 {
@@ -51,7 +51,8 @@ double number_distance(double a, double b)
     return a == b ? 0 : fabs(a - b);
 }
 
-/* stride: from one image to the next. relative: distances are of the largest |a| of the image. */
+/* stride: from one image to the next. relative: distances are divided by the image's largest
+ * |a|. */
 static enum status compare_floats(struct comparing *c, const char *what, const float *a,
                                   const float *b, size_t width, size_t stride, bool relative)
 {
@@ -138,7 +139,7 @@ static enum status compare_curve(struct comparing *c, const struct result_curve 
     TRY(compare_exact(c, what, a->predicted, b->predicted, points, sizeof *a->predicted));
     snprintf(what, sizeof what, "%s/prob", at);
     TRY(compare_floats(c, what, a->prob, b->prob, points, points, false));
-    /* Schema 1 has neither of these, which is no difference. */
+    /* Schema 1 has neither of these, which does not count as a difference. */
     const float *more[2][2] = { { a->prob_class, b->prob_class },
                                 { a->logit_class, b->logit_class } };
     static const char *const names[] = { "prob_class", "logit_class" };
@@ -175,7 +176,7 @@ static enum status compare_scores(struct comparing *c, const struct result_segme
     return compare_floats(c, what, a->shortcut_share, b->shortcut_share, 1, 1, false);
 }
 
-/* Every entry of A with its partner in B; `other` only looks for entries that A lacks. */
+/* Compares every entry of A with its partner in B; `other` only finds entries that A lacks. */
 static enum status compare_entries(struct comparing *c)
 {
     for (int side = 0; side < 2; side++) {

@@ -1,5 +1,5 @@
-/* Two result files, record by record: what differs, in how many images, and where it begins; and
- * the two as samples of the same images: paired bootstrap, McNemar. */
+/* Compares two result files record by record: what differs, in how many images, and from which
+ * image on. Also compares them as samples of the same images: paired bootstrap, McNemar. */
 #pragma once
 
 #include "result.h"
@@ -14,17 +14,17 @@ struct difference {
 };
 
 struct comparison {
-    bool same_images;         /* ids and their order; else nothing else was compared */
+    bool same_images;         /* same ids in the same order; otherwise nothing else was compared */
     size_t first_other;       /* index of the first id that differs, where !same_images */
     struct difference *found; /* what differs by more than the tolerance */
     size_t founds;
     size_t compared; /* datasets looked at: all that both files hold */
-    char **lonely;   /* entries that only one of the two has: "only A: explain/raw/target" */
+    char **lonely;   /* entries that only one of the files has: "only A: explain/raw/target" */
     size_t lonelies;
     double seconds[2]; /* per image; NaN where the file does not say */
 };
 
-/* E_DATA where both have curves, with other points. */
+/* E_DATA where both have curves but at different points. */
 enum status compare_axes(const struct result *a, const struct result *b, struct error *err);
 
 /* tolerance: for float records (maps relative, the others absolute); counts, classes and hits must
@@ -33,14 +33,14 @@ enum status compare_results(const struct result *a, const struct result *b, doub
                             struct comparison *out, struct error *err);
 void comparison_free(struct comparison *);
 
-struct paired_row { /* a figure of both runs on the images that both scored */
+struct paired_row { /* the figure of both runs, on the images that both scored */
     const char *method;
     enum explained explained;
     const char *figure;         /* "positive AUC", "mIoU" ... */
     double value[2];            /* percent */
     struct interval difference; /* of B - A, paired bootstrap */
     double p;                   /* McNemar on the hits at 50 % removed; NaN for segmentation */
-    bool untouched;             /* the records are the same in every image */
+    bool untouched;             /* the records are equal in every image */
     /* Of the images' own AUCs, positive where B is better; NaN for segmentation, whose figures are
      * totals. p of sign flips, and by Holm over all rows. */
     double p_signs, p_holm;
@@ -55,7 +55,7 @@ struct paired {
     size_t rows;
 };
 
-/* The images must be the same (compare_results says so). `weigh`: tests and effect sizes of the
+/* The images must be the same, which compare_results checks. `weigh`: tests and effect sizes of the
  * images' differences, too, which take longer than all the rest. */
 enum status pair_results(const struct result *a, const struct result *b,
                          const struct bootstrap_options *, bool weigh, struct paired *out,

@@ -1,4 +1,4 @@
-/* Datasets: checked for kind, type and shape before memory is taken. */
+/* Reading datasets: kind, type and shape are checked before memory is allocated. */
 #include "h5_read.h"
 
 #include <stdint.h>
@@ -36,7 +36,7 @@ static bool type_is(hid_t dataset, enum h5_type want)
     return same;
 }
 
-/* "float32 [200, 14, 14]" or "a group"-like words for messages. */
+/* Describes an object for messages: "float32 [200, 14, 14]" or "a group". */
 static void describe(hid_t dataset, char *out, size_t size)
 {
     hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
@@ -61,7 +61,7 @@ static void describe(hid_t dataset, char *out, size_t size)
     H5Sclose(space);
 }
 
-/* rank < 0: no simple extent. */
+/* rank < 0: the dataset has no simple extent. */
 static int extent(hid_t dataset, hsize_t dims[H5S_MAX_RANK])
 {
     hid_t space = H5Dget_space(dataset);
@@ -82,7 +82,7 @@ static enum status open_dataset(const struct h5_file *f, const char *path, const
                 f->path, path, want);
 }
 
-/* Reads all of a dataset that has been found to be of the right type and shape. */
+/* Reads a whole dataset whose type and shape have been checked. */
 static enum status read_values(const struct h5_file *f, const char *path, hid_t dataset,
                                enum h5_type type, size_t count, void **out, struct error *err)
 {
@@ -219,7 +219,7 @@ static bool copy_variable(char *const *all, size_t count, char **out)
     return true;
 }
 
-/* Both kinds go through one buffer of `count` elements of the file's own type. */
+/* Reads both kinds of string through one buffer of `count` elements of the file's type. */
 static bool read_strings(hid_t dataset, hid_t type, size_t count, char **out)
 {
     size_t width = H5Tget_size(type), bytes;

@@ -105,8 +105,8 @@ void h5_names_free(struct h5_names *names)
 
 /* --- attributes ------------------------------------------------------------------------------ */
 
-/* An attribute of the root that holds one value; H5I_INVALID_HID without an error: there is none.
- */
+/* Opens an attribute of the root that holds one value; H5I_INVALID_HID without an error where there
+ * is none. */
 static enum status open_attribute(const struct h5_file *f, const char *name, hid_t *out,
                                   struct error *err)
 {
@@ -152,7 +152,7 @@ enum status h5_number_attribute(const struct h5_file *f, const char *name, doubl
     return good ? OK : fail(err, E_DATA, "%s: attribute %s: a number is expected", f->path, name);
 }
 
-/* A text from an HDF5 value of string type `type`; reading is left to the caller's `read`. */
+/* Makes a text from an HDF5 value of string type `type`, which the caller's `read` reads. */
 enum { TEXT_MAX = 16 << 20 };
 
 enum status h5_text_attribute(const struct h5_file *f, const char *name, char **out,
@@ -170,7 +170,7 @@ enum status h5_text_attribute(const struct h5_file *f, const char *name, char **
         char *text = NULL;
         good = H5Aread(attribute, type, &text) >= 0;
         *out = good && text ? strdup(text) : NULL;
-        if (good && !text) /* HDF5 gives NULL for an empty text */
+        if (good && !text) /* HDF5 returns NULL for an empty text */
             *out = strdup("");
         H5free_memory(text);
     } else if (good) {

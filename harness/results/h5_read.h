@@ -1,4 +1,4 @@
-/* The few things a result file needs of HDF5, each checked: kind of object, type, shape, size.
+/* The few HDF5 reads that a result file needs, each checked: kind of object, type, shape, size.
  * Errors read "FILE: /path: what it is: what would be right". */
 #pragma once
 
@@ -15,9 +15,10 @@ struct h5_file {
     hid_t id;
 };
 
-/* Is it HDF5, by content? (A user block before the signature, as MATLAB's, does not matter.) */
+/* Whether a file is HDF5, by its content. (A user block before the signature, as MATLAB's, does not
+ * matter.) */
 bool h5_is_hdf5(const char *path);
-/* Silences HDF5's own printing. E_IO: missing, unreadable or not HDF5. */
+/* Opens a file and silences HDF5's own messages. E_IO: missing, unreadable or not HDF5. */
 enum status h5_open(struct h5_file *, const char *path, struct error *err);
 void h5_close(struct h5_file *);
 
@@ -27,7 +28,7 @@ enum status h5_join(const struct h5_file *, char *out, struct error *err, const 
 
 bool h5_exists(const struct h5_file *, const char *path);
 
-/* Two names of one object: a hard link. */
+/* Whether two names are hard links to one object. */
 bool h5_same_object(const struct h5_file *, const char *a, const char *b);
 
 struct h5_names {
@@ -48,7 +49,8 @@ enum status h5_text_attribute(const struct h5_file *, const char *name, char **o
 
 enum h5_type { H5_UINT8, H5_INT32, H5_FLOAT32 };
 
-/* group/name as a malloc'ed array [rows] (columns = 1) or [rows, columns] of that very type. */
+/* Reads group/name as a malloc'ed array [rows] (columns = 1) or [rows, columns], which must have
+ * this type. */
 enum status h5_dataset(const struct h5_file *, const char *group, const char *name, enum h5_type,
                        size_t rows, size_t columns, void **out, struct error *err);
 /* The same; NULL, and OK, where there is none. */
@@ -58,8 +60,8 @@ enum status h5_optional(const struct h5_file *, const char *group, const char *n
 /* Length of dimension `dimension` of a dataset; 0 where there is none. */
 size_t h5_length(const struct h5_file *, const char *path, int dimension);
 
-/* A one-dimensional dataset of strings, fixed or variable: malloc'ed array of malloc'ed texts. On
- * failure nothing is kept. */
+/* Reads a one-dimensional dataset of strings of fixed or variable length as a malloc'ed array of
+ * malloc'ed texts. On failure nothing stays allocated. */
 enum status h5_strings(const struct h5_file *, const char *path, size_t most, char ***out,
                        size_t *count, struct error *err);
 

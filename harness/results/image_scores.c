@@ -49,7 +49,8 @@ static int by_score(const void *a, const void *b)
     return order ? order : (x->image > y->image) - (x->image < y->image);
 }
 
-/* Mean over the methods, controls left out unless there is nothing else. */
+/* The mean over the methods without the controls, or over the controls where there is nothing
+ * else. */
 static double mean_score(const struct run *run, const struct image_measure *m, size_t image)
 {
     double sum[2] = { 0 };

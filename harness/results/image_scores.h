@@ -1,4 +1,4 @@
-/* What one image's explanations are worth, and the order of the images by it. */
+/* Scores of one image's explanations, and the order of the images by these scores. */
 #pragma once
 
 #include "report.h"
@@ -9,7 +9,7 @@ struct image_measure {
     double (*score)(const struct run *, const char *method, enum explained, size_t image);
 };
 
-enum { IMAGE_MEASURES = 2 }; /* of the perturbation test, of the segmentation test */
+enum { IMAGE_MEASURES = 2 }; /* records of the perturbation test or of the segmentation test */
 extern const struct image_measure image_measures[IMAGE_MEASURES];
 
 struct image_place {
@@ -17,6 +17,6 @@ struct image_place {
     double score;
 };
 
-/* The images that have a score, best first, into out [images]; by the mean over the methods, of the
- * predicted class. Returns how many. */
+/* Writes the images that have a score, best first, into out [images], ordered by the mean over the
+ * methods for the predicted class. Returns how many there are. */
 size_t image_rank(const struct run *, const struct image_measure *, struct image_place *out);

@@ -52,7 +52,8 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* The one key in which they differ, or config_key_count where it is none or several. */
+/* The single key in which two runs differ, or config_key_count where there is none or more than
+ * one. */
 static size_t one_key(const struct values *a, const struct values *b)
 {
     size_t found = config_key_count;
@@ -66,7 +67,7 @@ static size_t one_key(const struct values *a, const struct values *b)
     return found;
 }
 
-/* The same weights on the same images: what differs is the protocol alone. */
+/* Whether two runs have the same weights and images, so that only the protocol differs. */
 static bool same_inputs(const struct result *a, const struct result *b)
 {
     static const enum result_attribute same[] = { ATTR_CHECKPOINT_SHA256, ATTR_DATASET_FINGERPRINT,
@@ -88,7 +89,7 @@ static bool differs_once(const struct report *report, const struct values *v, si
            same_inputs(report->run[a].result, report->run[b].result);
 }
 
-/* The order of files on a command line is the shell's, so the base is not simply the first. */
+/* The shell decides the order of the files, so the base is not simply the first one. */
 static size_t find_base(const struct report *report, const struct values *v, size_t *most)
 {
     size_t base = 0;
@@ -105,8 +106,8 @@ static size_t find_base(const struct report *report, const struct values *v, siz
     return base;
 }
 
-/* A row of the target class that says what the predicted one's says: it was the target throughout.
- */
+/* Whether a row of the target class repeats that of the predicted class, because every prediction
+ * was right. */
 static bool repeats(const struct paired *p, const struct paired_row *row)
 {
     for (size_t i = 0; row->explained == EXPLAINED_TARGET && i < p->rows; i++) {
@@ -120,7 +121,7 @@ static bool repeats(const struct paired *p, const struct paired_row *row)
     return false;
 }
 
-/* What a switch does not touch, or touches twice alike, is no row. */
+/* Rows that a switch does not change, or that repeat another row, are dropped. */
 static void drop_rows(struct paired *p)
 {
     size_t kept = 0;

@@ -27,6 +27,6 @@ enum { LEDGER_FIGURES = 5 };
 /* Names of the figures in struct paired_row: positive AUC ... mIoU. */
 extern const char *const ledger_figures[LEDGER_FIGURES];
 
-/* NULL: that run has no such row. */
+/* NULL where this run has no such row. */
 const struct paired_row *ledger_row(const struct ledger_entry *, const char *method, enum explained,
                                     const char *figure);

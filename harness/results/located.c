@@ -14,11 +14,11 @@ const char *const located_names[LOCATED_SCORES] = { "pointing0", "pointing15", "
 struct walk {
     const struct pixels *pixels;
     struct located_table *table;
-    size_t *next;    /* [maps] the image whose turn it is */
+    size_t *next;    /* [maps] the next image of each map */
     float *positive; /* [side, side] */
 };
 
-/* Scored images come in order, and each with every map. */
+/* Images come in their order, and each comes with every map. */
 static size_t take_image(struct walk *w, size_t map)
 {
     while (w->pixels->result->status[w->next[map]] != 0)

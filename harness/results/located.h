@@ -1,5 +1,5 @@
 /* Localisation scores (SPEC 15) and statistics of the map (SPEC 16) from the stored maps and the
- * data set's masks: for results of runs that had no such task. */
+ * data set's masks: for results of runs without these tasks. */
 #pragma once
 
 #include "result.h"
@@ -21,7 +21,7 @@ struct located_row {
     const char *method; /* the result's */
     enum explained explained;
     bool agnostic;
-    double mean[LOCATED_SCORES]; /* 0-1, over the images where it is defined; NaN: nowhere */
+    double mean[LOCATED_SCORES]; /* 0-1, mean over the images where it is defined; NaN: nowhere */
     size_t defined[LOCATED_SCORES];
 };
 
@@ -30,6 +30,6 @@ struct located_table {
     size_t rows, images;
 };
 
-/* E_DATA: no masks can be had, and why; E_NOMEM, E_IO. */
+/* E_DATA: the masks cannot be read, and why; E_NOMEM, E_IO. */
 enum status located_build(const struct result *, struct located_table *out, struct error *err);
 void located_free(struct located_table *);

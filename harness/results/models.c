@@ -36,7 +36,7 @@ static bool go_together(const struct run *a, const struct run *b)
            r->axis.steps == s->axis.steps && r->axis.upto == s->axis.upto;
 }
 
-/* The first run that this one goes together with, itself at the latest. */
+/* The first run that is comparable with this one, which may be itself. */
 static size_t group_of(const struct report *report, size_t run)
 {
     size_t first = 0;
@@ -66,7 +66,7 @@ static bool has_figures(const struct run *run, enum explained explained)
     return false;
 }
 
-/* A row of the table for the method; one more where it has none yet. */
+/* The table's row for a method, added where there is none yet. */
 static struct models_row *row_of(struct models_table *t, size_t first,
                                  const struct models_row *like)
 {
@@ -101,7 +101,8 @@ static void add_rows(struct models_table *t, const struct run *run, const struct
     }
 }
 
-/* The model, and the file where that does not tell it from the others of its table. */
+/* The model's name, followed by the file where the name alone does not distinguish it in its
+ * table. */
 static void name_run(const struct report *report, size_t group, size_t run, char out[MODELS_NAME])
 {
     char other[MODELS_NAME];
@@ -120,7 +121,7 @@ static void name_run(const struct report *report, size_t group, size_t run, char
     }
 }
 
-/* As a reader sees it: what looks the same is the same. */
+/* Rounds as the table does, so that figures that look equal are equal. */
 static double displayed(double value)
 {
     char text[DECIMAL_SIZE];

@@ -54,7 +54,7 @@ static void total(const double *rows, size_t n, size_t columns, double *sums)
             sums[c] += rows[i * columns + c];
 }
 
-/* The first point at which half of the pixels are gone. */
+/* The first point at which half of the pixels are removed. */
 static size_t half_way(const struct curve_axis *axis)
 {
     int k = 0;
@@ -81,7 +81,7 @@ static void no_weight(struct paired_row *row)
     row->effect = (struct effect){ 0, NAN, NAN, NAN, NAN };
 }
 
-/* Of the differences of images; p->sums [used, 2] holds both sides. */
+/* Tests the images' differences; p->sums [used, 2] holds the values of A and B. */
 static enum status weigh_images(struct pairing *p, size_t used, bool lower_is_better,
                                 struct paired_row *row)
 {
@@ -101,7 +101,7 @@ static enum status weigh_images(struct pairing *p, size_t used, bool lower_is_be
     return status;
 }
 
-/* Holm's correction over everything that the one table compares. */
+/* Applies Holm's correction over all comparisons of the table. */
 static enum status correct_rows(struct pairing *p)
 {
     struct paired *out = p->out;
@@ -190,7 +190,7 @@ static enum status pair_scores(struct pairing *p, const struct result_segmentati
     return OK;
 }
 
-/* Images that both scored, and top-1 on the labelled ones. */
+/* Counts the images that both scored, and top-1 on the labelled ones. */
 static void pair_images(struct pairing *p)
 {
     const struct result *a = p->side[0], *b = p->side[1];

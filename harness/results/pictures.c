@@ -22,8 +22,8 @@ static bool preprocess_find(const char *name, enum preprocess *out)
     return false;
 }
 
-/* Narrows the data set to the result's images, which are in its order; false where it is another
- * set by now. */
+/* Narrows the data set to the result's images, which have the same order; false where the set has
+ * changed since. */
 static bool take_images(const struct result *r, struct dataset **data)
 {
     size_t *indices = calloc(r->images + 1, sizeof *indices), found = 0;
@@ -49,7 +49,7 @@ static void open_data(const struct result *r, const struct config_values *v, str
     struct error err;
     if (!options.kind || !options.path) {
         snprintf(out->why, sizeof out->why, "the stored config has no data.kind or data.path");
-    } else if (access(options.path, R_OK) != 0) { /* the demo set would be written anew */
+    } else if (access(options.path, R_OK) != 0) { /* opening would write the demo set again */
         snprintf(out->why, sizeof out->why, "%.300s (data.path) is not there", options.path);
     } else if (!preprocess_find(r->attribute[ATTR_PREPROCESS], &out->preprocess)) {
         snprintf(out->why, sizeof out->why, "the preprocessing is not known: %.100s",

@@ -23,9 +23,9 @@ static enum status read_maps(struct pixels *p, struct error *err)
     return OK;
 }
 
-/* S of the run. Files from before version 0.2 do not say it; there every pixel of some image must
- * have a label, and their number is S x S. Where pixels are left out in all images, S cannot be
- * known, and is not guessed. */
+/* The side S of the run's images. Files from before version 0.2 do not store it; then it follows
+ * from an image all of whose S x S pixels have a label. Where every image leaves pixels out, S is
+ * unknown and is not guessed. */
 static enum status find_side(const struct result *r, int *side, struct error *err)
 {
     int32_t most = 0;

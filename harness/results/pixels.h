@@ -1,13 +1,13 @@
 /* The pixels behind the scores: heat from the stored maps, labels from the data set's masks. Result
- * files hold scores an image, so whatever looks at pixels once more walks over them here; no model
- * is needed. */
+ * files hold scores per image; code that needs the pixels again walks over them here. No model is
+ * needed. */
 #pragma once
 
 #include "pictures.h"
 #include "result.h"
 
 struct pixel_map {
-    const struct result_map *map; /* with a /segmentation entry, and records of its own */
+    const struct result_map *map; /* with a /segmentation entry, and separate records */
     float *values;                /* [images, g, g] */
 };
 
@@ -22,10 +22,11 @@ struct pixels {
 enum status pixels_open(const struct result *, struct pixels *out, struct error *err);
 void pixels_close(struct pixels *);
 
-/* Heat [side, side] of map `map` in [0, 1] (NaN: a damaged file), labels [side, side]. */
+/* Called with the heat [side, side] of map `map` in [0, 1] (NaN: a damaged file) and labels [side,
+ * side]. */
 typedef enum status pixel_visit(void *context, size_t map, const float *heat, const int8_t *labels,
                                 size_t pixels, struct error *err);
-/* Every scored image, and every map of it. The pictures must be open and have masks. *images: that
- * were looked at. */
+/* Visits every map of every scored image. The pictures must be open and have masks. *images: how
+ * many images were visited. */
 enum status pixels_walk(const struct pixels *, const struct pictures *, pixel_visit *visit,
                         void *context, size_t *images, struct error *err);

@@ -7,7 +7,7 @@
 
 struct counter {
     const struct result_map *map;
-    uint64_t count[2][RECALL_LEVELS]; /* pixels of background, foreground by level of heat */
+    uint64_t count[2][RECALL_LEVELS]; /* pixels of background and of foreground, by level of heat */
 };
 
 static enum status count_pixels(void *context, size_t map, const float *heat, const int8_t *labels,
@@ -25,7 +25,7 @@ static enum status count_pixels(void *context, size_t map, const float *heat, co
     return OK;
 }
 
-/* From the hottest level downwards: foreground is heat >= level. */
+/* Sums from the hottest level downwards: foreground is heat >= level. */
 static void finish_curve(const struct counter *c, struct recall_curve *out)
 {
     uint64_t all = 0, hit = 0, taken = 0;
@@ -95,7 +95,7 @@ static bool same_curve(const struct recall_curve *a, const struct recall_curve *
            memcmp(a->recall, b->recall, bytes) == 0;
 }
 
-/* Where the predicted class is the target in every image, the curves of both are the same. */
+/* Where every prediction is right, the curves of both classes are the same. */
 static bool repeats(const struct recall *r, const struct recall_curve *c)
 {
     for (size_t k = 0; c->explained == EXPLAINED_TARGET && k < r->curves; k++)

@@ -25,12 +25,12 @@ struct recall {
                           nothing */
 };
 
-/* All pixels of all scored images pooled; those labelled -1 are in no count. The pictures must be
+/* Pools all pixels of all scored images, except those labelled -1. The pictures must be
  * open and have masks. E_NOMEM, E_DATA, E_IO. */
 enum status recall_build(const struct run *, const struct pictures *, struct recall *out,
                          struct error *err);
-/* Does a class's figure show the curve; is there a figure of that class, and does it show what the
- * predicted class's does not? */
+/* Whether the figure of a class shows the curve; and whether a class has a figure that shows more
+ * than the predicted class's. */
 bool recall_shown(const struct recall_curve *, enum explained);
 bool recall_has(const struct recall *, enum explained);
 void recall_free(struct recall *);

@@ -14,8 +14,8 @@
 
 static const char *const files[] = { "models.ini", "perturbation.ini", "segmentation.ini" };
 
-/* The folder that lies where an installation has it, seen from the running program: so that an
- * installed tree may be moved, or stand in a package's DESTDIR. NULL: there is none. */
+/* The folder of an installation, located relative to the running program, so that an installed tree
+ * may be moved or lie in a package's DESTDIR. NULL: there is none. */
 static const char *beside_program(char *path, size_t size)
 {
     char program[PATH_MAX];

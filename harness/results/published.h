@@ -8,19 +8,19 @@
 
 struct published_entry {
     char kind[16];             /* "perturbation", "segmentation", "model", "dataset" */
-    char name[32];             /* arch, or kind of data set */
+    char name[32];             /* architecture, or kind of data set */
     char method[32];           /* "" for models and data sets */
     char variant[32];          /* "" or the one [explain] key that differs, "aggregate=max" */
-    int table;                 /* of the paper; 0: none */
-    double positive, negative; /* AUC, percent; NaN where not given, as all below */
+    int table;                 /* number of the paper's table; 0: none */
+    double positive, negative; /* AUC, percent; NaN where not given, like all values below */
     double pixel_accuracy, map, miou; /* percent */
     double top1;                      /* percent */
     double images;                    /* of the whole data set */
     char file[64];                    /* part of the released checkpoint's file name */
-    char sha256[65];                  /* first digits of its hash; "": its release names none */
+    char sha256[65];                  /* first digits of its hash; "": none was published */
     char arch[8];                     /* of a model: "vim", "vit" */
-    char norm[12];   /* mean and std of its training: "imagenet", "half", "clip" or "none" */
-    char resize[32]; /* of the published accuracy: "256 to 224 bicubic" */
+    char norm[12];   /* mean and std in training: "imagenet", "half", "clip" or "none" */
+    char resize[32]; /* preprocessing of the published accuracy: "256 to 224 bicubic" */
 };
 
 struct published {
@@ -30,8 +30,8 @@ struct published {
 
 enum { PUBLISHED_PATH = 4096 };
 
-/* The directory of the figures: EVALH_PUBLISHED, else where they were installed (seen from the
- * program, then by the prefix), else the source tree. Never NULL; may use `path` for it. */
+/* The directory of the figures: EVALH_PUBLISHED, else the installed one (relative to the program,
+ * then by the prefix), else the source tree's. Never NULL; may use `path` as memory. */
 const char *published_directory(char path[PUBLISHED_PATH]);
 
 /* E_CONFIG names file and line. */
@@ -43,15 +43,15 @@ const struct published_entry *published_find(const struct published *, const cha
                                              const char *name, const char *method,
                                              const char *variant);
 
-/* How a checkpoint's file is known to be a published one. */
+/* How a checkpoint was recognised as a published one. */
 enum weights_known {
     WEIGHTS_UNKNOWN,
     WEIGHTS_BY_NAME, /* by its file name alone: the release names no hash */
     WEIGHTS_BY_HASH
 };
 
-/* The published checkpoint that a file is, by the SHA-256 of its bytes (hex), or by its name where
- * no hash was published; never by its shapes. `file`: a path or a name. NULL: none of them. */
+/* Finds the published checkpoint with this file's SHA-256 (hex), or with its name where no hash was
+ * published; shapes never decide. `file`: a path or a name. NULL: it is none of them. */
 const struct published_entry *published_weights(const struct published *, const char *sha256,
                                                 const char *file, enum weights_known *how);
 

@@ -84,7 +84,7 @@ static enum status build_maps(struct build *b, struct run *run)
     return OK;
 }
 
-/* hit, predicted and label say the same thing twice. */
+/* hit is redundant: it must equal predicted = label. */
 static size_t count_inconsistent(const struct result *r)
 {
     size_t images = 0, points = (size_t)r->axis.steps + 1;

@@ -1,4 +1,5 @@
-/* What a report says, as plain data: computed once from result files, printed by any format. */
+/* The content of a report as plain data: computed once from result files, and printed by every
+ * format. */
 #pragma once
 
 #include "published.h"
@@ -31,7 +32,7 @@ struct perturbation_row {
     bool control;       /* what explanations are compared with */
     enum explained explained;
     enum stratum stratum;
-    bool agnostic; /* both classes have the very same records: the method does not look at the class
+    bool agnostic; /* both classes share their records: the method does not depend on the class
                     */
     size_t images; /* labelled images in it */
     struct direction_scores direction[REMOVALS];
@@ -53,11 +54,11 @@ struct segmentation_row {
     size_t shortcut_images; /* with a shortcut, and heat; 0: nothing was planted */
 };
 
-struct map_row { /* can the maps be trusted? -1 or NaN where the file does not say */
+struct map_row { /* checks of the maps; -1 or NaN where the file does not say */
     const char *method;
     enum explained explained;
     bool agnostic;
-    long constant; /* images; those that are not finite are among them */
+    long constant; /* number of images, including those whose map is not finite */
     long not_finite;
     double largest_tie; /* mean over images, pixels */
     double sum_error;   /* largest: how far the method's terms miss the score, by their size; NaN
@@ -89,8 +90,8 @@ struct report {
     size_t runs;
     struct bootstrap_options bootstrap;
     const struct published *published;
-    bool paper;                       /* print the paper's tables instead of a section a run */
-    bool standalone;                  /* latex: a document of its own, not tables for another one */
+    bool paper;                       /* print the paper's tables instead of one section per run */
+    bool standalone;                  /* latex: a standalone document, not tables for \input */
     const struct ledger *ledger;      /* the caller's; NULL: not wanted (ledger.h) */
     const struct models *models;      /* the same (models.h) */
     const struct score_table *scores; /* [runs] the same (score_table.h) */

@@ -40,7 +40,7 @@ static bool same_curve(const struct result *r, const struct result_curve *a,
            memcmp(a->prob, b->prob, values * sizeof *a->prob) == 0;
 }
 
-/* Do the two explained classes have the same records, all of them? Hard links in the file. */
+/* Whether the two explained classes share all their records (hard links in the file). */
 static bool curves_agnostic(const struct result *r, const char *method)
 {
     bool any = false;
@@ -58,7 +58,7 @@ static bool curves_agnostic(const struct result *r, const char *method)
     return any;
 }
 
-/* Everything but what was published. */
+/* Fills everything but the published figures. */
 static void copy_scores(struct direction_scores *to, const struct direction_scores *from)
 {
     struct figure auc = to->auc;
@@ -111,7 +111,7 @@ enum status report_perturbation(struct build *b, struct run *run)
     for (int s = 0; s < STRATA; s++)
         for (size_t i = 0; i < r->curves; i++) {
             const struct result_curve *c = &r->curve[i], *before = i > 0 ? c - 1 : NULL;
-            /* the directions of a method and class stand together, and make one row */
+            /* both directions of a method and class are neighbours, and form one row */
             if (before && before->explained == c->explained &&
                 strcmp(before->method, c->method) == 0)
                 continue;

@@ -11,7 +11,7 @@
 const char *const segmentation_keys[SEGMENTATION_METRICS] = { "pixel_accuracy", "map", "miou" };
 
 enum {
-    SHORTCUT = SCORE_SUMS, /* beside the scores: shares of heat, and how many there are */
+    SHORTCUT = SCORE_SUMS, /* after the scores: shares of heat, and their number */
     SHORTCUT_IMAGES,
     SCORE_COLUMNS,
     SCORE_FIGURES = SCORE_SUM_FIGURES + 1
@@ -39,7 +39,7 @@ static void score_columns(const struct result *r, const struct result_segmentati
     row[SHORTCUT] = report_has_share(r, s, i) ? (double)s->shortcut_share[i] : 0;
 }
 
-/* The mean share of the images in use, and the mean area of the same. */
+/* The mean share and the mean area of the images in use. */
 static void build_shortcut(const struct build *b, const struct result *r,
                            const struct result_segmentation *s, struct interval ci,
                            struct segmentation_row *row)

@@ -2,7 +2,7 @@
  * group, dataset, type and shape is checked before memory is taken, and an error names the file,
  * what is wrong in it and what would be right.
  *
- * HDF5 is called without a lock: for the report commands, which have one thread. */
+ * HDF5 is called without a lock, since the report commands have one thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 #include "status.h"
 #include "words.h"
 
-#define RESULT_MAX_IMAGES 10000000 /* more is taken for a damaged file */
+#define RESULT_MAX_IMAGES 10000000 /* a larger value means a damaged file */
 #define RESULT_MAX_SIDE 4096       /* pixels */
 #define RESULT_MAX_CLASSES 1000000
 
@@ -28,7 +28,7 @@ struct result_map { /* /explain/METHOD/CLASS */
     bool control; /* no explanation, but what explanations are compared with */
     enum explained explained;
     bool agnostic;        /* both classes are one object in the file */
-    int grid;             /* patches a side; the maps themselves: result_read_maps */
+    int grid;             /* patches per side; result_read_maps reads the maps */
     float *sum_error;     /* [images] of a method whose terms add up to the score; or NULL */
     uint8_t *constant;    /* [images] enum map_state, or NULL where the file does not say */
     int32_t *largest_tie; /* [images] pixels, or NULL */
@@ -47,9 +47,9 @@ struct result_curve { /* /perturbation/METHOD/CLASS/DIRECTION */
     float *logit_class; /* the same; NULL in schema 1 */
 };
 
-/* The fully filled image, 100 % removed: one for all, or one an image. */
+/* The fully filled image (100 % removed): one for the run, or one for each image. */
 struct result_blank {
-    size_t classes;     /* of `prob`; 0: it has an entry an image */
+    size_t classes;     /* length of `prob`; 0: it has an entry per image */
     float *prob;        /* [classes], or [images] of the label; NULL: the file has no such point */
     float *prob_class;  /* [images] of the predicted class; NULL where `classes` > 0 */
     int32_t *predicted; /* the same */
@@ -78,10 +78,10 @@ enum result_attribute {
     ATTR_DEVICE,
     ATTR_PRECISION,
     ATTR_CREATED_UTC,
-    ATTR_CHECKPOINT,         /* from here on optional: "" where the file has none */
+    ATTR_CHECKPOINT,         /* optional from here on: "" where the file has none */
     ATTR_MODEL,              /* what the model is, in words */
-    ATTR_CONTROLS,           /* names of the methods that are controls, ", " between */
-    ATTR_WORKER_FINGERPRINT, /* of a model in another process: what it calls itself, */
+    ATTR_CONTROLS,           /* names of the methods that are controls, separated by ", " */
+    ATTR_WORKER_FINGERPRINT, /* of a model in another process: its name, */
     ATTR_WORKER_COMMAND,     /* and what starts it */
     ATTR_DOUBT,              /* what is wrong with top-1, in a sentence */
     RESULT_ATTRIBUTES
@@ -90,8 +90,8 @@ extern const char *const attribute_names[RESULT_ATTRIBUTES];
 
 struct result {
     char *path;     /* as it is shown */
-    char *file;     /* what is read; another one than `path` where an unfinished run is shown */
-    char *progress; /* of an unfinished run: "in progress, 3 of 8 shards"; NULL: nothing is known */
+    char *file;     /* the file that is read; differs from `path` for an unfinished run */
+    char *progress; /* of an unfinished run: "in progress, 3 of 8 shards"; NULL: unknown */
     char *attribute[RESULT_ATTRIBUTES]; /* texts, never NULL */
     bool complete;
     double seconds; /* of the run; NaN where the file does not say */
@@ -117,19 +117,19 @@ struct result {
     size_t maps, curves, segmentations;
 };
 
-/* E_IO: not there or not HDF5; E_DATA: of no schema that is known; E_NOMEM. */
+/* E_IO: missing or not HDF5; E_DATA: unknown schema; E_NOMEM. */
 enum status result_open(const char *path, struct result **out, struct error *err);
 void result_close(struct result *);
 
-/* What the figures are of, for titles: "vim_small on imagenet_seg", "vit (vit_shortcut) on demo
- * (shortcut split)". Where the geometry is none of the published ones the checkpoint tells models
- * apart. */
+/* Model and data of the figures, for titles: "vim_small on imagenet_seg", "vit (vit_shortcut) on
+ * demo (shortcut split)". The checkpoint's name distinguishes models whose geometry is not a
+ * published one. */
 enum { RESULT_TITLE_SIZE = 200 };
 void result_title(const struct result *, char *out, size_t size);
 /* The first part of it: "vim_small", "vit (vit_shortcut)". */
 void result_model(const struct result *, char *out, size_t size);
 
-/* The maps [images, g, g] of one /explain entry, malloc'ed. Reads the file again. */
+/* Reads the maps [images, g, g] of one /explain entry from the file, malloc'ed. */
 enum status result_read_maps(const struct result *, const struct result_map *, float **out,
                              struct error *err);
 
@@ -145,8 +145,9 @@ const struct result_map *result_find_map(const struct result *, const char *meth
 double result_blank_prob(const struct result *, size_t image);
 double result_blank_class(const struct result *, enum explained, size_t image);
 
-/* Order of rows: the paper's methods, others by name, controls last. As strcmp. */
+/* Compares methods for the order of rows, as strcmp does: the paper's methods, others by name,
+ * controls last. */
 int method_order(const char *a, bool a_is_control, const char *b, bool b_is_control);
-/* Whether the run's methods of that name are controls: as the file says; files from before version
- * 0.2 do not, and had the controls random, center and randomised. */
+/* Whether a method is a control, as the file says. Files from before version 0.2 do not say so, and
+ * had the controls random, center and randomised. */
 bool result_is_control(const struct result *, const char *method);

@@ -8,7 +8,7 @@ static int on_key(void *context, const char *section, const char *name, const ch
 {
     struct config *config = context;
     char assignment[4600];
-    struct error ignored; /* a key that this evalh does not know says nothing about the data */
+    struct error ignored; /* keys that this version does not know do not concern the data */
     bool wanted = strcmp(section, "data") == 0 || strcmp(section, "model") == 0;
     int length = snprintf(assignment, sizeof assignment, "%s.%s=%s", section, name, value);
     if (wanted && length > 0 && (size_t)length < sizeof assignment)

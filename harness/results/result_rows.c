@@ -68,7 +68,7 @@ static int name_index(const char *name, const char *const *names, int count)
     return -1;
 }
 
-/* Makes room for one more element of `size` bytes, zeroed, and returns it. */
+/* Adds a zeroed element of `size` bytes and returns it. */
 static void *append(void **array, size_t *count, size_t size)
 {
     char *grown = realloc(*array, (*count + 1) * size);
@@ -217,7 +217,7 @@ static enum status read_classes(struct result *r, const struct h5_file *f, const
     return status;
 }
 
-/* Every METHOD/CLASS below `top`; a file need not have it. */
+/* Reads every METHOD/CLASS below `top`, which a file need not have. */
 static enum status read_methods(struct result *r, const struct h5_file *f, const char *top,
                                 class_reader read, struct error *err)
 {
@@ -232,7 +232,7 @@ static enum status read_methods(struct result *r, const struct h5_file *f, const
     return status;
 }
 
-/* Points of the curves, from their coordinates; schema 1 had no others than the published ones. */
+/* Reads the points of the curves from their coordinates; schema 1 only had the published points. */
 static enum status read_axis(struct result *r, const struct h5_file *f, struct error *err)
 {
     size_t points = h5_length(f, "/removed", 0);

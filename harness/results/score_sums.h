@@ -1,4 +1,4 @@
-/* Segmentation scores as sums over images: what the bootstrap resamples. */
+/* Segmentation scores as sums over images, which the bootstrap resamples. */
 #pragma once
 
 #include <stddef.h>
@@ -16,7 +16,7 @@ enum score_sum {
 };
 enum { SCORE_SUM_FIGURES = 3 }; /* pixel accuracy, mAP, mIoU, percent */
 
-/* What one image adds, into row [SCORE_SUMS]. */
+/* Writes what one image contributes into row [SCORE_SUMS]. */
 void score_sums(const struct segmentation_score *, double *row);
-/* The figures of a sum over images, as segmentation_totals has them. */
+/* The figures of a sum over images, as segmentation_totals computes them. */
 void score_sum_figures(const double *sums, double figures[SCORE_SUM_FIGURES]);

@@ -8,7 +8,7 @@
 #include "score_values.h"
 #include "significance.h"
 
-/* Everything while the table is made. */
+/* The state while the table is made. */
 struct building {
     struct scoring scoring;
     struct score_table *out;
@@ -45,7 +45,7 @@ static double *bottom_of(const struct building *b, int metric)
     return b->bottom + (size_t)metric * b->scoring.result->images;
 }
 
-/* One metric into row out->metrics; it stays if every method has it. */
+/* Adds a metric as row out->metrics; it stays if every method has it. */
 static enum status fill_metric(struct building *b, const struct score_kind *kind, int method,
                                bool *found)
 {
@@ -60,8 +60,8 @@ static enum status fill_metric(struct building *b, const struct score_kind *kind
     return OK;
 }
 
-/* Maps are read once a method, so methods are the outer loop: first which metrics there are, by the
- * first method, then the values of the others. */
+/* Maps are read once per method, so methods are the outer loop: the first method determines which
+ * metrics there are, then the others add their values. */
 static enum status fill_method(struct building *b, int method, bool *has)
 {
     struct scoring *s = &b->scoring;
@@ -137,7 +137,8 @@ static int find_random(const struct score_table *t)
     return -1;
 }
 
-/* Which metrics know a method from noise; the first of each question that does has a vote. */
+/* Decides which metrics can distinguish a method from noise; the first such metric of each question
+ * has a vote. */
 static enum status choose_votes(struct building *b)
 {
     struct score_table *t = b->out;
@@ -170,7 +171,7 @@ static enum status choose_votes(struct building *b)
     return status;
 }
 
-/* Ranks, agreement and their intervals, of the explanations alone. */
+/* Ranks, agreement and their intervals for the explanations, without controls. */
 static enum status agree(struct building *b)
 {
     struct score_table *t = b->out;

@@ -13,7 +13,7 @@ struct score_metric {
     bool higher_is_better;
     bool tells;   /* some method is better than `random`: p < .05 by Holm over the methods; without
                      `random` all do */
-    bool votes;   /* the first of its question that tells */
+    bool votes;   /* the first metric of its question that discriminates */
     double truth; /* Kendall's tau-b between the methods' order by it and by the heat in the
                      planted shortcut, controls among them; NaN where none was planted */
     size_t undefined; /* values, over images and methods, that are not defined */
@@ -29,8 +29,8 @@ struct score_table {
     struct agreement_result agreement;       /* of the explanations alone: [metrics, methods] */
 };
 
-/* Of the predicted class, or of the target where that alone was explained. Reads the file again.
- * metrics = 0: it holds nothing to score, or no explanation beside controls. E_NOMEM, E_DATA. */
+/* Scores the predicted class, or the target where only that was explained. Reads the file again.
+ * metrics = 0: the file holds nothing to score, or only controls. E_NOMEM, E_DATA. */
 enum status score_table_build(const struct result *, const struct bootstrap_options *,
                               struct score_table *out, struct error *err);
 /* The metric in row `place` of the figures: those that vote come first. */

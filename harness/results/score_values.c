@@ -16,8 +16,8 @@ static void undefined(const struct scoring *s, double *value)
 
 /* ---- parts --------------------------------------------------------------------------------- */
 
-/* heat and drop [parts] of every image, from the records' [parts + 1] of which the first is whole.
- */
+/* heat and drop [parts] of every image, from records [parts + 1] whose first entry is the whole
+ * image. */
 typedef enum status part_score(const double *heat, const double *drop, int parts, double *out,
                                struct error *err);
 
@@ -83,7 +83,7 @@ static enum status estimate(struct scoring *s, const char *method, double *value
     return fill_groups(s, method, score_pearson, value, found);
 }
 
-/* The logits of the class below /TABLE, of which every image has some. */
+/* Reads the logits of the class below /TABLE. */
 static enum status part_logits(struct scoring *s, const char *table, size_t *parts, float **left)
 {
     char at[H5_NAME_MAX], path[H5_NAME_MAX];

@@ -24,7 +24,7 @@ struct scoring {
 typedef enum status score_fill(struct scoring *, const char *method, double *value, bool *found);
 
 struct score_kind {
-    struct score_metric metric; /* what does not depend on the result */
+    struct score_metric metric; /* the parts that do not depend on the result */
     score_fill *fill;
 };
 extern const struct score_kind score_kinds[];

@@ -52,7 +52,7 @@ static double fixed_level(int k) /* 0 ... FIXED_LEVELS - 1 */
     return (k + 1) / 100.0;
 }
 
-/* How many of the fixed levels lie below x. */
+/* The number of fixed levels below x. */
 static int levels_below(double x)
 {
     int k = x > 0 ? (int)(x * 100) : 0; /* one too many or too few where x is near a level */
@@ -67,7 +67,7 @@ static int levels_below(double x)
 static void add_fixed(struct threshold_counts *c, const float *heat, const int8_t *labels,
                       size_t pixels)
 {
-    int64_t count[2][FIXED_LEVELS + 1] = { { 0 } }; /* pixels above exactly so many levels */
+    int64_t count[2][FIXED_LEVELS + 1] = { { 0 } }; /* pixels above exactly this many levels */
     int64_t above[2] = { 0 }, all[2] = { 0 };
     for (size_t i = 0; i < pixels; i++)
         if (labels[i] >= 0) {
@@ -191,7 +191,7 @@ static enum status walk(const struct pixels *p, struct threshold_table *out, str
         pictures.data ? pixels_walk(p, &pictures, visit, out, &out->images, &why) : E_DATA;
     if (status != OK) {
         snprintf(out->why, sizeof out->why, "%.390s", pictures.data ? why.text : pictures.why);
-        for (size_t k = 0; k < out->rows; k++) /* half a data set has no scores */
+        for (size_t k = 0; k < out->rows; k++) /* a data set that was read in part has no scores */
             memset(out->row[k].counts, 0, sizeof out->row[k].counts);
     }
     pictures_close(&pictures);

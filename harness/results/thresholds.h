@@ -9,7 +9,7 @@ enum threshold {
     THRESHOLD_MEAN,   /* of the map's heat: SPEC 8, the published one, from the records */
     THRESHOLD_MEDIAN, /* the lower one: at most half of the pixels are foreground */
     THRESHOLD_OTSU,   /* the level that parts the heat into the two tightest classes */
-    THRESHOLD_LEVELS, /* from here on fixed levels, the same for every image: 0.01 ... 0.99 */
+    THRESHOLD_LEVELS, /* fixed levels from here on, the same for every image: 0.01 ... 0.99 */
     FIXED_LEVELS = 99,
     THRESHOLDS = THRESHOLD_LEVELS + FIXED_LEVELS
 };
@@ -22,7 +22,7 @@ struct threshold_counts { /* of a data set, as segmentation_totals sums them */
 double counts_accuracy(const struct threshold_counts *);
 double counts_miou(const struct threshold_counts *);
 
-/* Adds one image at every threshold but the mean. heat [pixels] in [0, 1] (NaN counts as cold),
+/* Adds an image at every threshold except the mean. heat [pixels] in [0, 1] (NaN counts as cold),
  * labels: 0, 1, -1 left out. E_NOMEM. */
 enum status thresholds_add(struct threshold_counts counts[THRESHOLDS], const float *heat,
                            const int8_t *labels, size_t pixels, struct error *err);
@@ -41,7 +41,7 @@ struct threshold_row {
 struct threshold_table {
     struct threshold_row *row;
     size_t rows, images;
-    char why[400]; /* not empty: the data set cannot be had, and all but the mean is empty */
+    char why[400]; /* not empty: the data set cannot be read, and all but the mean is empty */
 };
 
 /* E_NOMEM, E_DATA, E_IO: of the result file; a data set that is not there is no failure. */

@@ -49,7 +49,7 @@ static void share_figure(const double *sums, size_t n, double *figure)
 
 /* A method's records; NULL: it has none. */
 typedef const void *(*find_records)(const struct result *, const char *method, enum explained);
-/* What is summed of an image. */
+/* The columns that are summed over images. */
 typedef void (*sum_records)(const struct result *, const void *records, size_t image, double *row);
 
 static const void *find_hottest(const struct result *r, const char *method, enum explained of)
@@ -164,8 +164,8 @@ static double better_by(const struct race *race, double a, double b)
     return race->lower_better ? b - a : a - b;
 }
 
-/* The best of the methods, or of the controls, but for `besides`; NULL: none. Of equal ones the
- * first in the order of tables. */
+/* The best of the methods, or of the controls, except `besides`; NULL: there is none. Of equal ones
+ * it is the first in the order of tables. */
 static const struct entrant *best(const struct racing *r, bool control,
                                   const struct entrant *besides)
 {
@@ -179,7 +179,7 @@ static const struct entrant *best(const struct racing *r, bool control,
     return found;
 }
 
-/* Of a's lead over b; of a alone where b is NULL. */
+/* Fills the columns of a's lead over b, or of a alone where b is NULL. */
 static struct interval lead_interval(struct racing *r, const struct entrant *a,
                                      const struct entrant *b)
 {
@@ -260,7 +260,7 @@ static enum status hold(struct racing *r, struct verdicts *out)
     return status;
 }
 
-/* The predicted class is what is published; a run may have explained the other alone. */
+/* Published figures are of the predicted class; a run may have explained only the target. */
 static enum explained main_class(const struct result *r)
 {
     for (size_t i = 0; i < r->maps; i++)

@@ -1,4 +1,4 @@
-/* Which method came first in a run, by how much, and how surely: a line a figure. */
+/* Which method came first in a run, by how much, and with what certainty: one line per figure. */
 #pragma once
 
 #include "report.h"
@@ -13,8 +13,9 @@ struct verdict {
     const char *first, *second, *control;
     double value, second_value, control_value; /* percent */
     struct interval ci;                        /* of value */
-    /* How much better the first is than the next, and than the control: points, negative where the
-     * control is better; paired bootstrap, on the same images. NaN without. */
+    /* How much better the first is than the next one, and than the control, in points (negative
+     * where the control is better); paired bootstrap on the same images. NaN where there is
+     * none. */
     double lead, over_control;
     struct interval lead_ci, over_control_ci;
     double stays; /* share of the resamples in which no other method is better, 0-1 */
@@ -22,13 +23,13 @@ struct verdict {
 
 struct verdicts {
     struct verdict *of;
-    size_t count; /* figures that the run has, for some method that is no control */
+    size_t count; /* figures that the run has for some method other than controls */
 };
 
 /* E_NOMEM. */
 enum status verdicts_build(const struct run *, const struct bootstrap_options *,
                            struct verdicts *out, struct error *err);
 void verdicts_free(struct verdicts *);
-/* Is the order of the first two settled by these images: does the interval of the lead leave out 0?
+/* Whether these images settle the order of the first two: the interval of the lead excludes 0.
  */
 bool verdict_settled(const struct verdict *);
