@@ -1,5 +1,5 @@
-/* ROAD (Rong 2022): removed pixels become what their neighbours suggest, plus a little noise, so
- * that the shape of the hole does not give the class away (SPEC 14).
+/* ROAD (Rong 2022): removed pixels are interpolated from their neighbours, plus a little noise, so
+ * that the shape of the hole does not reveal the class (SPEC 14).
  *
  * For every removed pixel i, over its at most 8 neighbours j in the image, w = 1/6 beside and 1/12
  * diagonal: Σ_j w_ij (x_i - x_j) = 0, x_j given outside the hole. */
@@ -32,6 +32,6 @@ size_t road_scratch(int side);
 /* out [side, side, 3]: rgb / 255 outside the hole; inside the solution by conjugate gradients with
  * a Jacobi preconditioner, then noise. Not clipped: noise may leave [0, 1]. Sums have a fixed
  * order, and one thread does it all: run images side by side. With tolerance 1e-6 pixels come out
- * within 1e-4 of the direct solution. E_DATA: nothing is left to go by, or no convergence. */
+ * within 1e-4 of the direct solution. E_DATA: no pixel is left, or no convergence. */
 enum status road_impute(const struct road *, double *scratch, float *out, struct road_report *,
                         struct error *err);

@@ -1,4 +1,5 @@
-/* Blurred copies of an image: what removed pixels take with task.fill = blur and rise_blur. */
+/* Blurred copies of an image, from which removed pixels are taken with task.fill = blur and
+ * rise_blur. */
 #pragma once
 
 #include <stddef.h>

@@ -177,6 +177,6 @@ void columns_note(struct records *r, int patch_grid)
         if (c->ndim == 2 && !c->once && c->dim[0] != patch_grid)
             c->note.axis[1] = c->note.axis[2] = NULL; /* a map of pixels */
         if (c->note.axis[0] == NULL && !c->once && c->note.what != NULL)
-            c->note.axis[0] = "image"; /* /blank/prob is of the run, or of each image */
+            c->note.axis[0] = "image"; /* /blank/prob belongs to the run, or to each image */
     }
 }

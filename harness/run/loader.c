@@ -52,8 +52,8 @@ enum status loader_one(const struct plan *plan, size_t index, uint8_t *rgb, int8
     return status;
 }
 
-/* After an image that could not be read: looks at others, spread over the whole set. Where more
- * than one in eight cannot be read either, it is not the image. */
+/* After an image could not be read, tries others, spread over the whole set. Where more than one in
+ * eight of them cannot be read either, the data set is at fault and not the image. */
 static enum status probe_others(const struct plan *plan, const struct error *reason,
                                 struct error *err)
 {

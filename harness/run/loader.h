@@ -11,7 +11,7 @@ struct loaded {
     int8_t *shortcuts; /* [batch, S, S]: 1 where planted; NULL without them, or without masks */
     uint8_t *status;   /* [batch] IMAGE_... */
 
-    /* The load that was begun last. */
+    /* The load that was started last. */
     const struct plan *plan;
     size_t first;
     int n;
@@ -26,7 +26,7 @@ enum {
     IMAGE_OK = 0,
     IMAGE_BROKEN = 1 /* its content */,
     IMAGE_UNREADABLE = 2 /* not to be had */,
-    IMAGE_WITHOUT_MAP = 3 /* a method's file has none that would do */
+    IMAGE_WITHOUT_MAP = 3 /* a method's file has no usable map of it */
 };
 
 /* One image [S, S, 3] and, where not NULL, its masks [S, S]. E_DATA: broken; E_IO: unreadable. */
@@ -40,6 +40,6 @@ void loaded_close(struct loaded *);
  * costs nothing on a machine whose GPU does the work. One that is broken or cannot be read is
  * logged and gets its status. */
 void loader_begin(const struct plan *, size_t first, int n, bool threaded, struct loaded *);
-/* Waits for it. A second call gives the same answer. E_IO where other images cannot be read either:
- * a data set that has shrunk or gone gives no numbers. */
+/* Waits for the load. A second call gives the same answer. E_IO where other images cannot be read
+ * either, because results on a data set that has partly vanished would be wrong. */
 enum status loader_end(struct loaded *, struct error *err);

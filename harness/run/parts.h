@@ -1,14 +1,14 @@
-/* Masked images of which one part is gone at a time: what the tasks of SPEC 13 classify. */
+/* Images with one part removed at a time, which the tasks of SPEC 13 classify. */
 #pragma once
 
 #include "task.h"
 
-/* A fill of one colour for every image, [S, S, 3] in engine memory; freed with engine_free. NULL
- * where memory ran out. The mean colour of the model's input, rounded to 8 bits. */
+/* Makes a fill in the mean colour of the model's input, rounded to 8 bits, for every image: [S, S,
+ * 3] in engine memory, to be freed with engine_free. NULL where memory ran out. */
 uint8_t *parts_mean_fill(const struct plan *);
 
-/* Columns prob and logit [parts + 1] of each class asked for, below PREFIX/CLASS; the first entry
- * is the unmasked image's. */
+/* Adds columns prob and logit [parts + 1] for each class asked for, below PREFIX/CLASS; the first
+ * entry is that of the unmasked image. */
 struct part_columns {
     int prob[CLASS_CHOICES], logit[CLASS_CHOICES];
 };
@@ -16,8 +16,8 @@ enum status parts_columns(const struct plan *, struct records *, const char *pre
                           struct part_columns *, struct error *);
 
 /* Parts that are the same for all images, e.g. tiles: rank [parts, S*S] in engine memory is 0 in
- * the part and 1 outside. Classifies every image of the visit without each of them, and stores.
- * views [slice], logits [slice, classes]: room. */
+ * the part and 1 outside. Classifies every image of the visit without each of these parts, and
+ * stores the outputs. views [slice] and logits [slice, classes] are scratch memory. */
 struct part_room {
     uint32_t *rank;
     uint8_t *fill;

@@ -231,7 +231,7 @@ enum {
 };
 #define AFTER(step) (1u << STEP_##step)
 
-/* In this order; `needs` says which of them must have gone well before. */
+/* Steps run in this order; `needs` says which earlier steps must have succeeded. */
 static const struct step {
     const char *name;
     enum status (*run)(struct plan *, struct error *);

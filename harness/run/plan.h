@@ -1,5 +1,5 @@
-/* A run before it runs: everything that it needs, opened and checked. What can go wrong goes wrong
- * here, before any work. */
+/* A plan: everything that a run needs, opened and checked, so that errors appear before any work is
+ * done. */
 #pragma once
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ enum { PLAN_METHODS = 64, PLAN_TASKS = 16 };
 
 struct task;
 
-/* Where a process stands among those of its machine, which share processors and GPUs. */
+/* A process among those of its machine, which share processors and GPUs. */
 struct plan_place {
     int device;  /* GPU number, taken modulo the number of GPUs of the machine */
     int sharers; /* processes that share the processors, this one included; at least 1 */
@@ -25,15 +25,15 @@ struct plan {
     struct config *config; /* borrowed */
     const struct config_values *v;
     struct dataset *data;
-    size_t images;  /* the run takes: the first so many of `data` */
+    size_t images;  /* the number of images that the run takes, from the beginning of `data` */
     size_t total;   /* images of the data set */
-    char order[64]; /* of `data`: "natural", or what data.subset asks for where run.limit counts */
-    const size_t *indices; /* [total] where `data` has them from; NULL: in natural order */
+    char order[64]; /* order of `data`: "natural", or that of data.subset where run.limit applies */
+    const size_t *indices; /* [total] original index of each image of `data`; NULL: natural order */
     struct engine *engine; /* classifies, explains; images, masks and heat lie in its memory */
     const char *wanted[PLAN_METHODS];                  /* names of explain.methods */
     const struct engine_method *methods[PLAN_METHODS]; /* the same, once the engine is open */
     int engine_index[PLAN_METHODS];       /* among those that the engine was prepared for; -1: */
-    struct map_file *files[PLAN_METHODS]; /* its maps are in this file; else NULL */
+    struct map_file *files[PLAN_METHODS]; /* its maps come from this file; else NULL */
     struct engine_method from_file[PLAN_METHODS]; /* what `methods` points to then */
     int method_count;
     bool classes[CLASS_CHOICES];
@@ -50,33 +50,34 @@ enum status plan_open_at(struct config *, const struct plan_place *, struct plan
                          struct error *err);
 void plan_close(struct plan *); /* accepts NULL */
 
-/* The same, going on after a step that fails with all those that do not need it. `listener` hears
- * how each step went. *out holds what could be opened, NULL elsewhere. Returns the first failure.
- */
+/* The same, but after a step that fails it goes on with all steps that do not need it. `listener`
+ * hears how each step went. *out holds what could be opened, NULL elsewhere. Returns the first
+ * failure. */
 typedef void plan_listener(void *context, const char *step, enum status, const struct error *);
 enum status plan_examine(struct config *, plan_listener *listener, void *context, struct plan **out,
                          struct error *err);
 
-/* Turns `data`, in natural order, into this order of its images: that of a shorter run which this
- * one goes on with. E_CONFIG: no such order is known. */
+/* Puts the images of `data`, which are in natural order, into this order: that of a shorter run
+ * that this one continues. E_CONFIG: the order is unknown. */
 enum status plan_set_order(struct plan *, const char *order, struct error *err);
 
-/* Forward passes that classify views of one image, at most. */
+/* The most forward passes that classify views of one image. */
 size_t plan_forwards(const struct plan *);
 
 /* Reads every map of [maps] that the run would take. E_DATA: more images than data.max_unreadable
  * allows would be left out; E_IO: a file cannot be read. */
 enum status plan_check_maps(const struct plan *, struct error *err);
 
-/* What was loaded, and what is going to be done with it, by so many ranks. */
+/* Prints what was loaded, and what this many ranks will do with it. */
 void plan_print(const struct plan *, int ranks, FILE *);
 
-/* Images per shard for so many ranks: run.shard_size, or what serves the engine. On a GPU a batch
- * ends with its shard, and the next one is loaded ahead within a shard: it is several batches, as
- * long as every rank has shards enough to be done when the others are. */
+/* Images per shard for this many ranks: run.shard_size, or a size that suits the engine. On a GPU a
+ * batch ends with its shard, and the next batch is loaded ahead only within a shard. A shard is
+ * therefore several batches, as long as every rank has enough shards to finish at about the same
+ * time as the others. */
 size_t plan_shard_size(const struct plan *, int ranks);
 
-/* Method m's class c has a map of its own, not a link to the first class asked for. */
+/* Whether method m's class c has a separate map, and not a link to the first class asked for. */
 bool plan_has_own(const struct plan *, int method, enum class_choice c);
 /* The first class asked for. */
 enum class_choice plan_first_class(const struct plan *);

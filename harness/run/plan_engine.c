@@ -1,4 +1,4 @@
-/* The part of a plan that computes: model, device, explanations. */
+/* The computing part of a plan: model, device, explanations. */
 #include "plan_internal.h"
 
 #include <string.h>
@@ -43,7 +43,7 @@ const char *const *plan_method_names(const struct plan *p)
     return engine_method_names(&options);
 }
 
-/* Mean and standard deviation of the input; a worker says its own. */
+/* Mean and standard deviation of the input; a worker brings its own. */
 static enum status read_colours(const struct plan *p, bool worker, struct engine_options *o,
                                 struct error *err)
 {
@@ -56,7 +56,7 @@ static enum status read_colours(const struct plan *p, bool worker, struct engine
     return config_colour(p->config, fields[1], o->std, err);
 }
 
-/* Known weights were trained with an input of their own. */
+/* Known weights were trained with a certain mean and standard deviation. */
 static void tell_colours(const struct plan *p)
 {
     const struct published_entry *known = &p->engine->info.weights.published;
@@ -113,7 +113,7 @@ enum status plan_open_model(struct plan *p, struct error *err)
     return status;
 }
 
-/* Where the machine cannot do what compute.precision asks for. */
+/* Reports that the machine cannot do what compute.precision asks for. */
 static void tell_precision(const struct plan *p)
 {
     enum precision wanted = (enum precision)p->v->compute.precision;
@@ -130,7 +130,7 @@ static void tell_precision(const struct plan *p)
 enum status plan_open_engine(struct plan *p, struct error *err)
 {
     enum status status = engine_start(p->engine, err);
-    /* memory that runs out says itself what would fit */
+    /* the error of missing memory already says what would fit */
     if (status != OK && status != E_NOMEM)
         config_blame(p->config, &p->v->compute.device, err);
     if (status == OK)
@@ -166,7 +166,7 @@ enum status plan_open_explainer(struct plan *p, struct error *err)
 
 size_t plan_shard_size(const struct plan *p, int ranks)
 {
-    enum { HOST = 32, BATCHES = 4, EACH = 16 /* shards of a rank, at least */ };
+    enum { HOST = 32, BATCHES = 4, EACH = 16 /* the least number of shards for a rank */ };
     if (p->v->run.shard_size > 0)
         return (size_t)p->v->run.shard_size;
     if (p->engine == NULL || p->engine->info.on_host || p->engine->info.batch == 0)

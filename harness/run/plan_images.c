@@ -1,4 +1,4 @@
-/* Which images of its data set a plan takes, and in which order. */
+/* The images of its data set that a plan takes, and their order. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

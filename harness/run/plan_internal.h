@@ -1,20 +1,20 @@
-/* Shared by the files of the plan: its steps that live in a file of their own. */
+/* Shared by the files of the plan: steps that have separate files. */
 #pragma once
 
 #include "plan.h"
 
-/* The model: what it is, and which methods it has. */
+/* Opens the model, which makes its methods known. */
 enum status plan_open_model(struct plan *, struct error *err);
-/* After the model: the device, and memory for a batch. */
+/* After the model: opens the device and allocates memory for a batch. */
 enum status plan_open_engine(struct plan *, struct error *err);
 enum status plan_open_explainer(struct plan *, struct error *err);
-/* After the model and the data set: the maps that lie in files. */
+/* After the model and the data set: opens the files of maps. */
 enum status plan_open_maps(struct plan *, struct error *err);
 /* After the explainer: the images that methods begin at, where one does. */
 enum status plan_take_references(struct plan *, struct error *err);
-/* Index in [maps] of a method by this name; -1: it is none of those. */
+/* Index in [maps] of a method with this name; -1: there is none. */
 int plan_find_map(const struct plan *, const char *name);
-/* Names that explain.methods may hold before the model is open; NULL: any. */
+/* Names that explain.methods may hold, before the model is open; NULL: any. */
 const char *const *plan_method_names(const struct plan *);
-/* After the data set: run.limit and data.subset. */
+/* After the data set: applies run.limit and data.subset. */
 enum status plan_take_images(struct plan *, struct error *err);

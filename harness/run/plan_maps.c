@@ -16,7 +16,7 @@ int plan_find_map(const struct plan *p, const char *name)
     return -1;
 }
 
-/* A map that no method asks for is a slip of the pen. */
+/* An entry of [maps] that explain.methods does not name is a mistake. */
 static enum status check_names(const struct plan *p, struct error *err)
 {
     for (size_t i = 0; i < p->v->maps.count; i++) {
@@ -34,7 +34,7 @@ static enum status check_names(const struct plan *p, struct error *err)
     return OK;
 }
 
-/* A task that changes images and explains them anew asks for maps that no file has. */
+/* A task that explains changed images would need maps that no file has. */
 static enum status check_tasks(const struct plan *p, const char *name, struct error *err)
 {
     for (int i = 0; i < p->task_count; i++)

@@ -28,7 +28,7 @@ static void print_model(const struct plan *p, FILE *to)
         fprintf(to, "  %s %s\n", i == 0 ? "assumed   " : "          ", info->notes->line[i]);
 }
 
-/* What the tensors do not say of the input. */
+/* Prints what the tensors do not determine about the input. */
 static void print_input(const struct plan *p, FILE *to)
 {
     const struct input_format *f = &p->engine->info.format;

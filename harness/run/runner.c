@@ -17,7 +17,7 @@ static uint64_t hash_id(const char *id)
     return h;
 }
 
-/* What the removed pixels of image k take. */
+/* Makes the fill of the removed pixels of image k. */
 static void upload_fill(struct runner *r, int k, const uint8_t *rgb)
 {
     struct engine *e = r->plan->engine;
@@ -37,7 +37,7 @@ static size_t map_cells(const struct plan *p, int method)
     return side * side;
 }
 
-/* Where the visit has a map: among those that the engine made, or from a file. */
+/* The place of a map in the visit: among those that the engine made, or from a file. */
 static float *map_of(const struct runner *r, int image, int method, enum class_choice c)
 {
     const struct plan *p = r->plan;
@@ -47,8 +47,8 @@ static float *map_of(const struct runner *r, int image, int method, enum class_c
            (size_t)c * map_cells(p, method);
 }
 
-/* The maps of image `index` that lie in files, into place k of the visit. One that will not do is
- * told, and leaves the image out: methods are compared on the same images. */
+/* Reads the maps of image `index` from files, into place k of the visit. An unusable map is
+ * reported and the image left out, because methods are compared on the same images. */
 static enum status take_maps(struct runner *r, size_t index, size_t row, int k, bool *whole,
                              struct error *err)
 {
@@ -76,8 +76,8 @@ static enum status take_maps(struct runner *r, size_t index, size_t row, int k, 
     return OK;
 }
 
-/* Rows of n loaded images from `from` on, the first of all in row `row`; those that decoded become
- * the visit: *visited of them. */
+/* Fills the rows of n loaded images from `from` on, the first of all in row `row`. The *visited
+ * images that were decoded become the visit. */
 static enum status take_images(struct runner *r, const struct loaded *l, int from, int n,
                                size_t row, int *visited, struct error *err)
 {
@@ -119,7 +119,8 @@ static enum status take_images(struct runner *r, const struct loaded *l, int fro
     return OK;
 }
 
-/* The 0 % image: its top class is the prediction, and the class that is explained. */
+/* Classifies the unmasked (0 %) image: its top class is the prediction, and the class that is
+ * explained. */
 static enum status classify(struct runner *r, int n, struct error *err)
 {
     int classes = r->plan->engine->info.classes;
@@ -156,7 +157,7 @@ static enum status explain(struct runner *r, int n, struct error *err)
     return OK;
 }
 
-/* The distinct maps of one image by one method, and for which classes each stands. */
+/* Lists the distinct maps of one image by one method, with the classes that each stands for. */
 static int list_maps_of(struct runner *r, int image, int method, int count)
 {
     const struct plan *p = r->plan;
@@ -172,7 +173,7 @@ static int list_maps_of(struct runner *r, int image, int method, int count)
         shared = count;
         r->maps[count] = (struct visit_map){ .image = image, .method = method };
         r->maps[count].classes[c] = true;
-        /* Odd multiples keep run.seed and the id from cancelling. */
+        /* Odd multiples prevent run.seed and the id from cancelling each other. */
         r->seeds[count] =
             r->images[image].id_hash ^ ((uint64_t)p->v->run.seed * 0x9e3779b97f4a7c15u);
         memcpy(r->map_values + r->map_at[count], map_of(r, image, method, (enum class_choice)c),
@@ -183,7 +184,7 @@ static int list_maps_of(struct runner *r, int image, int method, int count)
     return count;
 }
 
-/* The least side of a method's maps above `above`; 0: there is none. */
+/* The smallest side of a method's maps that is larger than `above`; 0: there is none. */
 static int next_side(const struct plan *p, int above)
 {
     int next = 0;
@@ -195,7 +196,8 @@ static int next_side(const struct plan *p, int above)
     return next;
 }
 
-/* All of the visit's distinct maps. Maps of one side lie together: they become heat in one go. */
+/* Collects the visit's distinct maps. Maps of one side are neighbours, so that one call turns them
+ * into heat. */
 static int list_maps(struct runner *r, int n)
 {
     const struct plan *p = r->plan;
@@ -209,8 +211,8 @@ static int list_maps(struct runner *r, int n)
     return count;
 }
 
-/* What a map is before it becomes heat. One that is not finite is stored as it is, and counts as
- * constant from here on. */
+/* Classifies a map before it becomes heat. A map that is not finite is stored unchanged, and counts
+ * as constant from here on. */
 static uint8_t inspect_map(const float *map, size_t cells)
 {
     bool same = true;
@@ -259,7 +261,7 @@ static enum status make_heat(struct runner *r, int count, struct error *err)
     return engine_sync(e, err);
 }
 
-/* By sorting the heat maps; for a run none of whose tasks does that anyway. */
+/* Counts ties by sorting the heat maps, for runs none of whose tasks sorts them. */
 static enum status count_ties(struct runner *r, int count, struct error *err)
 {
     enum status status = OK;
@@ -310,7 +312,8 @@ static enum status visit_batch(struct runner *r, int n, struct error *err)
     return OK;
 }
 
-/* All loaded images: in one visit, or in two where memory ran out and the batch is halved. */
+/* Visits all loaded images: in one visit, or in two where memory ran out and the batch was
+ * halved. */
 static enum status visit_loaded(struct runner *r, const struct loaded *l, size_t row,
                                 struct error *err)
 {

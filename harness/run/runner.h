@@ -1,4 +1,4 @@
-/* The runner: one visit an image; everything that is asked about it rides on that visit. */
+/* The runner visits each image once, and all measurements share that visit. */
 #pragma once
 
 #include "plan.h"
@@ -9,11 +9,12 @@ struct runner;
 /* Lays out the columns of all tasks and takes the memory for a batch. The plan must outlive it. */
 enum status runner_open(struct plan *, size_t shard_rows, struct runner **out, struct error *err);
 void runner_close(struct runner *); /* accepts NULL */
-/* Bytes of the records of an image, and of what the run has once. Opens nothing. */
+/* Bytes of an image's records, and of the columns that the run has once. Opens nothing. */
 enum status runner_row_bytes(const struct plan *, size_t *row, size_t *once, struct error *err);
 struct records *runner_records(struct runner *);
 
-/* Hears of every batch: `images` more are through. false asks the runner to stop. */
+/* Called after every batch, with the number of images done. Returning false asks the runner to
+ * stop. */
 typedef bool runner_progress(void *context, size_t images);
 
 /* Fills the first `count` rows of the records from images [first, first + count). E_STOPPED when a

@@ -9,7 +9,7 @@ struct runner {
     struct plan *plan;
     struct records records;
     void *state[PLAN_TASKS];
-    struct loaded loaded[2]; /* the batch at hand; where it is ahead, the next */
+    struct loaded loaded[2]; /* the current batch and, where it is loaded ahead, the next one */
     bool ahead;              /* the next batch is loaded while the GPU works on this one */
     size_t pixels;           /* S*S */
     int largest_side;        /* of any method's maps */
@@ -46,8 +46,8 @@ struct runner {
     float *flat_map;                 /* [largest_side²] of 0 */
     int32_t *ties;                   /* [maps] */
     bool own_ties;                   /* no task counts them */
-    bool reads_heat;                 /* a task does, on the host */
-    float *heat;                     /* [maps, S*S]; NULL where nothing on the host looks at it */
+    bool reads_heat;                 /* a task reads the heat on the host */
+    float *heat;                     /* [maps, S*S]; NULL where nothing on the host reads it */
     float *map_device, *heat_device; /* as map_values; [maps, S*S] */
     float *fill_scratch;
     uint8_t *fill_host;

@@ -64,7 +64,7 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
     return OK;
 }
 
-/* What the tasks need, and the columns that a run has once. */
+/* Adds what the tasks need, and the columns that a run has once. */
 static enum status open_tasks(struct runner *r, struct error *err)
 {
     const struct plan *p = r->plan;

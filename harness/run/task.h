@@ -1,5 +1,5 @@
-/* Tasks: what is measured of an explanation. A const table, one file each; a task declares columns
- * of records and fills them for a batch of visited images. */
+/* Tasks: measurements of an explanation. A const table, and one file for each task. A task declares
+ * columns of the records and fills them for a batch of visited images. */
 #pragma once
 
 #include "curves.h"
@@ -10,22 +10,22 @@
 struct visit_map {
     int image;                   /* index in the visit */
     int method;                  /* index in the plan */
-    bool classes[CLASS_CHOICES]; /* whose it is: both where target = predicted */
+    bool classes[CLASS_CHOICES]; /* the classes it belongs to: both where target = predicted */
 };
 
-/* A batch of images that could be decoded, explained. */
+/* A batch of images that were decoded and explained. */
 struct visit {
     int n;
     const size_t *row;                  /* [n] in the records */
     const int32_t *label;               /* [n] */
     const int32_t *predicted;           /* [n] */
-    const struct explain_image *images; /* [n] as they were explained */
+    const struct explain_image *images; /* [n] in the form in which they were explained */
     const uint8_t *const *rgb;          /* [n] device memory, [S, S, 3] */
     const uint8_t *const *rgb_host;     /* [n] host memory */
     const uint8_t *const *fill; /* [n] device memory: what removed pixels take; NULL: one colour for
                                    all, or a fill by the mask */
     const int8_t *masks;        /* [n, S, S], host; NULL without */
-    const int8_t *shortcuts;    /* the same: 1 where one was planted; NULL without */
+    const int8_t *shortcuts;    /* the same for shortcuts: 1 where one was planted; NULL without */
     const float *logits;        /* [n, classes], host, of the unmasked images */
     int map_count;
     const struct visit_map *maps;
@@ -42,31 +42,33 @@ struct task {
     bool needs_labels, needs_masks;
     bool reads_heat;    /* on the host */
     bool without_model; /* asks for no prediction: maps from files can be scored alone */
-    bool counts_ties;   /* of every map, which ranking the pixels does on the way */
+    bool counts_ties;   /* counts the ties of every map, since it ranks the pixels anyway */
     size_t state_size;
-    /* E_CONFIG where the settings do not go together; NULL: they always do. The plan's engine is
-     * open, its device not yet taken. */
+    /* E_CONFIG where values of keys contradict each other; NULL: they cannot. The plan's engine is
+     * open, but its device is not. */
     enum status (*check)(const struct plan *, struct error *);
-    /* Adds the task's columns. `state` is zeroed. */
+    /* Adds the task's columns. `state` is zeroed before. */
     enum status (*columns)(void *state, const struct plan *, struct records *, struct error *);
-    /* Takes memory; close also after a failure. NULL: needs none. */
+    /* Allocates memory; close is called after a failure, too. NULL: the task needs none. */
     enum status (*open)(void *state, const struct plan *, struct error *);
-    /* Fills the columns of the run, of which the records now have the memory. NULL: has none. */
+    /* Fills the columns of the run, whose memory the records have by then. NULL: the task has
+     * none. */
     enum status (*begin)(void *state, const struct plan *, struct records *, struct error *);
     void (*close)(void *state, const struct plan *);
     /* E_STOPPED when a signal asks to end. */
     enum status (*run)(void *state, const struct plan *, const struct visit *, struct records *,
                        struct error *);
-    /* Most images classified, and explained, for each image: for the estimate of work. NULL: none.
-     */
+    /* The most images that are classified, and explained, for each image, for the estimate of work.
+     * NULL: none. */
     size_t (*forwards)(const struct plan *);
     size_t (*explanations)(const struct plan *);
 };
 
 extern const struct task *const tasks[]; /* NULL-terminated */
 
-/* A column for every method and class, PATH formatted with both: "perturbation/%s/%s/hit". A class
- * that shares its records with the first is a link. index [method][class]. */
+/* Adds a column for every method and class, with both formatted into PATH:
+ * "perturbation/%s/%s/hit". A class that shares its records with the first becomes a link. index
+ * [method][class]. */
 enum status task_columns(const struct plan *, struct records *, enum column_type, int d0, int d1,
                          const char *prefix, const char *suffix,
                          int index[PLAN_METHODS][CLASS_CHOICES], struct error *);
@@ -87,7 +89,7 @@ void task_result_close(struct explain_result *);
 
 /* S*S, of the model's input. */
 size_t pixel_count(const struct plan *);
-/* Distinct maps of an image, at most; the axis of curves; the number of the calling thread. */
+/* The most distinct maps of an image; the axis of curves; the number of the calling thread. */
 size_t task_maps(const struct plan *);
 struct curve_axis task_axis(const struct plan *);
 int task_thread(void);

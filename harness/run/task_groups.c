@@ -22,8 +22,8 @@ struct groups {
     size_t slice;         /* a multiple of K */
 };
 
-/* The probability is of the explained class, so each class has its own, though the map be shared.
- */
+/* The probability is that of the explained class, so each class has its own even where the map is
+ * shared. */
 static enum status group_columns(void *state, const struct plan *plan, struct records *r,
                                  struct error *err)
 {
@@ -91,8 +91,8 @@ static void upload_fills(struct groups *s, const struct plan *plan, const struct
     }
 }
 
-/* The views of map `map` without each of its groups, at `at` of the slice; stores the groups' heat.
- */
+/* Makes the views of map `map` without each of its groups, from place `at` of the slice on; stores
+ * the groups' heat. */
 static enum status add_map(struct groups *s, const struct plan *plan, const struct visit *visit,
                            struct records *r, int map, size_t at, struct error *err)
 {
@@ -107,7 +107,7 @@ static enum status add_map(struct groups *s, const struct plan *plan, const stru
         uint32_t begin = (uint32_t)group_begin(pixels, s->count, g);
         uint32_t end = (uint32_t)group_begin(pixels, s->count, g + 1);
         uint32_t *to = s->shifted + (at + (size_t)g) * pixels;
-        for (size_t i = 0; i < pixels; i++) /* those before the group wrap round to the end */
+        for (size_t i = 0; i < pixels; i++) /* ranks before the group wrap around to the end */
             s->shift_host[i] = s->rank_host[i] - begin;
         engine_upload(plan->engine, to, s->shift_host, pixels * sizeof *to);
         s->views[at + (size_t)g] = (struct view){ .rgb = visit->rgb[m->image],
@@ -121,7 +121,8 @@ static enum status add_map(struct groups *s, const struct plan *plan, const stru
     return OK;
 }
 
-/* Of every class that the map stands for; of a method that does not look at the class, of all. */
+/* Stores for every class that the map stands for; for a method that does not depend on the class,
+ * for all. */
 static void store_group(const struct groups *s, const struct plan *plan, const struct visit *visit,
                         struct records *r, int map, int point, const float *logits)
 {

@@ -1,5 +1,5 @@
-/* Localisation (SPEC 15): does the hottest heat lie on the object? From heat, maps and masks; no
- * pass of the model. */
+/* Localisation (SPEC 15): does the hottest heat lie on the object? It needs heat, maps and masks,
+ * and no pass of the model. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* Perturbation test (SPEC 7, 12): does the class go when the hot pixels go, and stay when the cold
- * ones do? */
+/* Perturbation test (SPEC 7, 12): is the class lost when hot pixels are removed, and kept when cold
+ * ones are? */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ struct perturbation {
     struct view *views;                     /* [maps, views_each], and room for a batch */
     float *logits;                          /* [slice, classes] */
     float *blank;                  /* [classes], or [batch, classes] with a fill an image */
-    size_t slice;                  /* views classified between two looks at the signals */
+    size_t slice;                  /* views classified between two checks for signals */
     struct imputation *imputation; /* task.fill = linear; else NULL */
 };
 
@@ -46,7 +46,7 @@ static bool linear(const struct plan *plan)
     return plan->v->task.fill == FILL_LINEAR;
 }
 
-/* Does every image have a fully filled one of its own? */
+/* Whether every image has its own fully filled image. */
 static bool blank_each(const struct plan *plan)
 {
     return plan->v->task.fill == FILL_BLUR || plan->v->task.fill == FILL_RISE_BLUR;
@@ -63,7 +63,8 @@ static enum status check_perturbation(const struct plan *plan, struct error *err
 
 /* ---- columns ------------------------------------------------------------------------------ */
 
-/* The probability of the explained class: of the target it is the label's, stored already. */
+/* Whether the probability of the explained class needs a column: the target's is the label's, which
+ * is stored already. */
 static enum status class_columns(const struct plan *plan, struct records *r, const char *order,
                                  struct curve_columns *c, int points, struct error *err)
 {
@@ -156,7 +157,7 @@ static void close_perturbation(void *state, const struct plan *plan)
     free(s->blank);
 }
 
-/* The axis, and the fully filled image where it is the same for all. */
+/* Fills the axis, and the fully filled image where it is the same for all. */
 static enum status begin_perturbation(void *state, const struct plan *plan, struct records *r,
                                       struct error *err)
 {
@@ -184,8 +185,8 @@ static enum status begin_perturbation(void *state, const struct plan *plan, stru
 
 /* ---- one visit ---------------------------------------------------------------------------- */
 
-/* One point of the curves of every class that the map stands for. A method that does not look at
- * the class has one record for both, but for the logit of the class. */
+/* Stores one point of the curves of every class that the map stands for. A method that does not
+ * depend on the class has one record for both, except for the logit of the class. */
 static void store_point(const struct perturbation *s, const struct plan *plan,
                         const struct visit *visit, struct records *r, const struct visit_map *map,
                         int order, int point, const float *logits)
@@ -229,8 +230,8 @@ static void lay_out_views(struct perturbation *s, const struct plan *plan,
         }
 }
 
-/* The ends of all curves: the 0 % image is the unmasked one; where the axis reaches 100 %, the last
- * is the fully filled one. */
+/* Stores the ends of all curves: the 0 % image is the unmasked one and, where the axis reaches 100
+ * %, the last one is the fully filled one. */
 static void store_ends(const struct perturbation *s, const struct plan *plan,
                        const struct visit *visit, struct records *r, int order)
 {
@@ -278,7 +279,7 @@ static enum status run_order(struct perturbation *s, const struct plan *plan,
     return OK;
 }
 
-/* The fully filled images of the visit, where each has its own. */
+/* Classifies the fully filled images of the visit, where each image has its own. */
 static enum status classify_blank(struct perturbation *s, const struct plan *plan,
                                   const struct visit *visit, struct records *r, struct error *err)
 {
@@ -306,7 +307,7 @@ static enum status run_perturbation(void *state, const struct plan *plan, const 
     for (int order = 0; order < ORDERS; order++)
         if (asked(plan, order))
             TRY(run_order(s, plan, visit, r, order, err));
-    /* The same in both orders. */
+    /* The same for both orders of removal. */
     engine_download(plan->engine, visit->largest_tie, s->ties,
                     (size_t)visit->map_count * sizeof *visit->largest_tie);
     return engine_sync(plan->engine, err);

@@ -1,4 +1,4 @@
-/* Robustness (SPEC 18): how far does a map move when noise that nobody sees is added to the image?
+/* Robustness (SPEC 18): how far does a map move when invisible noise is added to the image?
  * The explained class stays. Noise is uniform in ±radius per value, in [0, 1]; the noisy image goes
  * through 8 bits, as all images do. */
 #include <math.h>
@@ -27,7 +27,8 @@ static enum status robustness_columns(void *state, const struct plan *plan, stru
     s->changed = -1;
     TRY(task_columns(plan, r, COLUMN_F32, s->samples, 0, "robustness", "distance", s->distance,
                      err));
-    /* Whether the prediction changed is of the image: one column, by every name. */
+    /* Whether the prediction changed is a property of the image: one column, linked under every
+     * name. */
     for (int m = 0; m < plan->method_count; m++)
         for (int c = 0; c < CLASS_CHOICES; c++) {
             const char *method = plan->methods[m]->name, *of = class_choice_names[c];
@@ -68,7 +69,7 @@ static void close_robustness(void *state, const struct plan *plan)
     task_result_close(&s->result);
 }
 
-/* Noise that depends on the run's seed, the image's name and the number of the sample. */
+/* Adds noise that depends on the run's seed, the image's name and the number of the sample. */
 static void add_noise(const struct plan *plan, const uint8_t *rgb, uint64_t id_hash, int sample,
                       uint8_t *out)
 {

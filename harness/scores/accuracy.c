@@ -45,8 +45,8 @@ static double at_least(size_t k, size_t n, double p)
     return sum;
 }
 
-/* As near to chance as a model that knows nothing: within what sampling explains, and below a fifth
- * of the way to 100 %; or within a fiftieth of that way, however many images there are. */
+/* Whether accuracy is at chance: within what sampling explains and below a fifth of the way from
+ * chance to 100 %, or within a fiftieth of that way for any number of images. */
 static bool is_chance(const struct accuracy_counts *c)
 {
     double n = (double)c->images, chance = 1.0 / c->classes;

@@ -87,7 +87,7 @@ double kendalls_w_p(const double *rank, int metrics, int methods, uint64_t seed,
 
 /* ---- resamples of the images ---------------------------------------------------------------- */
 
-/* One draw of the images, and what it says. */
+/* One resample of the images and its result. */
 struct draw {
     double *value, *rank; /* [metrics, methods] */
     double *mean;         /* [methods] */
@@ -139,7 +139,7 @@ static void judge(const struct agreement *a, double *front, struct draw *d)
     d->w = kendalls_w(front, d->ranking, a->methods);
 }
 
-/* What the resamples leave: ranks, mean ranks and W of each, [resamples, cells + methods + 1]. */
+/* Results of the resamples: ranks, mean ranks and W of each, [resamples, cells + methods + 1]. */
 static enum status draw_all(const struct agreement *a, double *kept, struct error *err)
 {
     size_t width = cells(a) + (size_t)a->methods + 1;
@@ -235,7 +235,7 @@ static enum status resample(const struct agreement *a, struct agreement_result *
 enum status agreement_build(const struct agreement *a, struct agreement_result *out,
                             struct error *err)
 {
-    enum { DRAWS = 9999 }; /* of the null of W */
+    enum { DRAWS = 9999 }; /* draws under the null hypothesis of W */
     size_t count = cells(a), k = (size_t)a->methods;
     *out = (struct agreement_result){ .w = NAN };
     if (a->methods < 1 || a->metrics < 1 || a->methods > AGREEMENT_MOST ||

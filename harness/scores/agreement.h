@@ -1,5 +1,5 @@
-/* Which method is best when several metrics vote, and how surely (SPEC 19)? A metric's value for a
- * method is a mean, a ratio of totals, or a mean of such ratios over images. */
+/* Which method is best when several metrics vote, and with what certainty (SPEC 19). A metric's
+ * value for a method is a mean, a ratio of totals, or a mean of such ratios over images. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +21,8 @@ double kendalls_w(const double *rank, int metrics, int methods);
 /* Σ over metrics / metrics: Borda's order, since Σ (methods - rank) falls as it rises. out
  * [methods] */
 void mean_ranks(const double *rank, int metrics, int methods, double *out);
-/* P of a W as large if each metric ordered the methods at random: (1 + #) / (draws + 1). */
+/* The probability of a W this large if each metric ordered the methods at random: (1 + #) / (draws
+ * + 1). */
 double kendalls_w_p(const double *rank, int metrics, int methods, uint64_t seed, int draws);
 
 /* One metric's value for one method, image by image: mean over its terms of Σ top / Σ bottom. A
@@ -32,7 +33,7 @@ struct agreement {
     int metrics, methods, terms;  /* terms: of each metric, e.g. 2 for an mIoU */
     const double *top, *bottom;   /* [images, metrics, methods, terms] */
     const bool *higher_is_better; /* [metrics] */
-    const bool *votes;            /* [metrics] has a say in mean ranks and W; NULL: all */
+    const bool *votes;            /* [metrics] counts in mean ranks and W; NULL: all do */
     uint64_t seed;
     int resamples;
     double level;
@@ -51,7 +52,7 @@ struct agreement_result {
     struct interval w_interval;
 };
 
-/* One resample of the images serves all metrics and methods. E_NOMEM. */
+/* All metrics and methods share the resamples of the images. E_NOMEM. */
 enum status agreement_build(const struct agreement *, struct agreement_result *out,
                             struct error *err);
 void agreement_free(struct agreement_result *);

@@ -17,9 +17,9 @@ enum status average_ranks(const double *x, size_t n, double *rank, struct error 
 double pearson(const double *x, const double *y, size_t n);
 /* Pearson's of the average ranks. E_NOMEM. */
 enum status spearman(const double *x, const double *y, size_t n, double *out, struct error *err);
-/* tau-b, which knows ties: (concordant - discordant) / sqrt of (pairs untied in x) (in y). n²
- * steps: for rankings of methods, not for pixels. */
+/* Kendall's tau-b, which allows for ties: (concordant - discordant) / sqrt of (pairs untied in x)
+ * (in y). n² steps: for rankings of methods, not for pixels. */
 double kendall_tau_b(const double *x, const double *y, size_t n);
 
-/* Is every number finite, and at least one unlike the first? */
+/* Whether every number is finite and at least one differs from the first. */
 bool varies(const double *x, size_t n);

@@ -95,7 +95,7 @@ static double clip(double x)
     return x < 0 ? 0 : x > 1 ? 1 : x; /* NaN stays */
 }
 
-/* The response, made monotonous and held against the share of heat that moved. */
+/* The response, made monotonic and compared with the share of heat that was moved. */
 static void mas_response(const double *p, const double *moved, int points, bool insertion,
                          double *out)
 {
@@ -142,7 +142,8 @@ void heat_moved(const float *heat, const unsigned *rank, size_t n, const struct 
         moved[k] = 0;
     for (size_t i = 0; i < n; i++) {
         double h = fabs((double)heat[i]);
-        /* The first point at which the pixel is gone: rank < the number removed there. */
+        /* The first point at which the pixel is removed: its rank is below the number removed
+         * there. */
         int k = (int)((double)rank[i] / (double)n * 100.0 * axis->steps / axis->upto);
         k = k < 1 ? 1 : k;
         while (k > 1 && rank[i] < (unsigned)((double)n * curve_share(axis, k - 1)))

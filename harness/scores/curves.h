@@ -37,8 +37,8 @@ double curve_aopc(const double *p, int steps, enum aopc);
  * odds. Lower is better in positive order. */
 double curve_log_odds(const double *p, int steps);
 
-/* What lies between the orders of removal; higher is better. Areas over the same axis;
- * `random` the mean of both directions of the random control, NaN without one. */
+/* Differences between the orders of removal; higher is better. All areas are over the same axis;
+ * `random` is the mean of both directions of the random control, NaN without one. */
 struct curve_gaps {
     double srg; /* A(negative) - A(positive) */
     double mrg; /* A(random) - A(positive) */
@@ -52,7 +52,8 @@ struct curve_gaps curve_gaps(double positive, double negative, double random);
 void curve_relative(const double *p, int points, double *out);
 void curve_ranged(const double *p, int points, double p_blank, double *out);
 
-/* Sums over images, from which a ratio of means comes: small p[0] dominate a mean of ratios. */
+/* Sums over images for a ratio of means, because images with small p[0] would dominate a mean of
+ * ratios. */
 struct curve_sums {
     double area, first, blank; /* Σ curve_area, Σ p[0], Σ p_blank */
     double images;

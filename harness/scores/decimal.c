@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* The nearest number of this many places. What lies within 1e-9 of a half is one: scores are sums
- * of some tens of thousands of terms at most, whose rounding is far below. */
+/* The nearest number with this many places. A value within 1e-9 of a half counts as a half: scores
+ * are sums of at most some tens of thousands of terms, whose rounding errors are far smaller. */
 static double rounded(double value, int places)
 {
     double unit = pow(10, places), size = fabs(value) * unit, whole = floor(size);

@@ -1,11 +1,11 @@
-/* Numbers as people write them, so that columns of a table agree with one another. */
+/* Decimal numbers for tables, rounded so that columns agree with one another. */
 #pragma once
 
 enum { DECIMAL_SIZE = 64 };
 
-/* With this many places (0 to 6), rounded as the decimal number is that a sum was meant to
- * be: 24.05 and 33.05, whichever side of it their binary neighbours lie on, become 24.1 and 33.1.
- * Halves go away from 0; nothing becomes "-0.0". NaN: a dash. Returns out. */
+/* Writes x with this many places (0 to 6), rounded as its intended decimal value: 24.05 and 33.05
+ * become 24.1 and 33.1, although their binary neighbours may lie below. Halves round away from 0;
+ * "-0.0" never appears. NaN becomes a dash. Returns out. */
 const char *decimal(char out[DECIMAL_SIZE], double value, int places);
 /* The same with its sign: "+0.50", "-0.50", "+0.00". */
 const char *decimal_signed(char out[DECIMAL_SIZE], double value, int places);

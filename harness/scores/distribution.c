@@ -44,7 +44,7 @@ static double incomplete_beta(double x, double a, double b)
 
 double student_cdf(double x, double freedom)
 {
-    if (x * x < 1) { /* near the centre the tail is 1/2 but for what rounding eats */
+    if (x * x < 1) { /* near the centre the tail is 1/2 up to rounding */
         double half = 0.5 * incomplete_beta(x * x / (freedom + x * x), 0.5, freedom / 2);
         return x > 0 ? 0.5 + half : 0.5 - half;
     }
@@ -52,8 +52,8 @@ double student_cdf(double x, double freedom)
     return x > 0 ? 1 - tail : tail;
 }
 
-/* Where a rising function of x (and a parameter) reaches p, between bounds that are doubled until
- * they hold it. */
+/* Solves f(x, parameter) = p for a rising f, between bounds that are doubled until they contain the
+ * solution. */
 static double invert(double (*cdf)(double, double), double parameter, double p)
 {
     double low = -1, high = 1;
@@ -78,7 +78,7 @@ static double normal(double x, double unused)
 
 double normal_quantile(double p)
 {
-    /* From the lower tail, where the distances between doubles are small. */
+    /* Computed in the lower tail, where doubles lie close together. */
     return p > 0.5 ? -invert(normal, 0, 1 - p) : invert(normal, 0, p);
 }
 

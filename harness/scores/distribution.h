@@ -1,4 +1,4 @@
-/* The two distributions that intervals need, to 1e-12 or better, in plain double arithmetic. */
+/* The two distributions that intervals need, accurate to 1e-12 or better, in double arithmetic. */
 #pragma once
 
 double normal_cdf(double x);

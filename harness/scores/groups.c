@@ -53,7 +53,7 @@ void tile_heat(const float *heat, int side, int q, double *out)
             out[y / width * q + x / width] += (double)heat[(size_t)y * (size_t)side + (size_t)x];
 }
 
-/* weight [q, grid]: what each row of the grid adds to the pixels of each row of tiles. */
+/* weight [q, grid]: the contribution of each row of the grid to the pixels of each row of tiles. */
 static void tile_weights(int grid, int side, int q, double *weight)
 {
     int width = side / q;

@@ -1,6 +1,6 @@
-/* Does the model's answer drop where a part of the heat is taken away, one part at a time, and as
- * far as the part is hot (SPEC 13)? Parts are groups of pixels of like heat (they depend on the
- * map), tiles, or random sets of patches (the same for all maps).
+/* Whether the model's output drops when one part at a time is removed, and in proportion to the
+ * part's heat (SPEC 13). Parts are groups of pixels of like heat (they depend on the map), tiles,
+ * or random sets of patches (the same for all maps).
  *
  * heat of a part: the sum over it. drop of a part: the model's output for the whole image, less
  * that without the part. NaN wherever a score is not defined. */
@@ -20,7 +20,7 @@ void group_heat(const float *heat, const uint32_t *rank, size_t n, int groups, d
 
 /* SaCo (Wu 2024), in [-1, 1], higher is better: Σ over pairs i < j of ±(heat_i - heat_j), + where
  * drop_i >= drop_j, over Σ |heat_i - heat_j|. Parts in descending order of heat. NaN where all heat
- * is equal. A model that never reacts scores 1: a control has to stand beside it. */
+ * is equal. A model that never reacts scores 1, so a control is needed beside it. */
 double saco(const double *heat, const double *drop, int parts);
 
 /* Faithfulness estimate (Alvarez-Melis 2018): Pearson(heat, drop). Higher is better. */
@@ -31,12 +31,12 @@ double faithfulness_estimate(const double *heat, const double *drop, int parts);
 /* out [q, q]: Σ heat in each tile of ⌊side / q⌋² pixels; pixels beyond the last tile are in none.
  */
 void tile_heat(const float *heat, int side, int q, double *out);
-/* The same of a map [grid, grid] scaled up bilinearly to [side, side], up to the affine step to [0,
- * 1], which no rank correlation sees. Rounded to float, so that tiles of a symmetric map tie.
- * E_NOMEM. */
+/* The same for a map [grid, grid] scaled up bilinearly to [side, side], without the affine step to
+ * [0, 1], to which rank correlations are blind. Rounded to float, so that tiles of a symmetric map
+ * tie. E_NOMEM. */
 enum status map_tile_heat(const float *map, int grid, int side, int q, double *out,
                           struct error *err);
-/* rank [side, side] of tile `tile` alone: 0 inside, 1 outside, so that it goes when one is removed.
+/* rank [side, side] for tile `tile`: 0 inside, 1 outside, so that the tile is removed first.
  */
 void tile_rank(int side, int q, int tile, uint32_t *rank);
 /* Single deletion (IDSDS): Spearman(heat, drop of the logit). Higher is better. E_NOMEM. */

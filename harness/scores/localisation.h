@@ -1,5 +1,5 @@
-/* Does the heat lie on the object? From heat and a mask, without a model (SPEC 15). All scores are
- * in [0, 1], higher is better, NaN where they are not defined.
+/* Whether the heat lies on the object, computed from heat and a mask without a model (SPEC 15). All
+ * scores are in [0, 1], higher is better, NaN where they are not defined.
  *
  * labels: 0 background, 1 object, -1 left out of heat and object before anything else. */
 #pragma once
@@ -27,8 +27,8 @@ enum status localisation_scores(const float *heat, const int8_t *labels, int sid
 
 /* Σ positive heat on the object / Σ positive heat: the energy-based pointing game. NaN where there
  * is no object pixel or no positive heat. Meant for the upsampled positive part of a map, since
- * heat that was min-max normalised depends on the map's minimum. Knows nothing: the mask's share.
- */
+ * heat that was min-max normalised depends on the map's minimum. Heat that knows nothing scores the
+ * mask's share of the pixels. */
 double mass_accuracy(const float *heat, const int8_t *labels, size_t pixels);
 /* Share of the labelled pixels that are the object's; NaN where none is labelled. */
 double mask_share(const int8_t *labels, size_t pixels);

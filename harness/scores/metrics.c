@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A score and what belongs to it, in one word: the order-preserving bits of the float above, the
+/* A score and its payload in one word: the order-preserving bits of the float above, the
  * payload below. Sorting moves one array, and 50,176 entries take well under a millisecond. */
 typedef uint64_t ranked;
 
@@ -194,8 +194,8 @@ enum status segmentation_score(const float *heat, const int8_t *labels, size_t p
         if (labels[i] >= 0)
             items[m++] = rank_of(heat[i], (uint32_t)labels[i]);
     rank_sort(items, items + pixels, m);
-    /* A map without contrast is one score for all: its heat of 0 says nothing of the background.
-     * Every pixel is then positive in one half of the concatenation. */
+    /* A map without contrast gives all pixels one score: its heat of 0 says nothing about the
+     * background. Every pixel is then positive in one half of the concatenation. */
     out->ap = m == 0 ? NAN : flat ? 0.5f : (float)ap_of_both(items, m);
     free(items);
     return OK;

@@ -1,4 +1,4 @@
-/* Scores: pure functions on arrays (SPEC 6-8). Nothing here knows a model, a file or a table.
+/* Scores: pure functions on arrays (SPEC 6-8). Nothing here depends on a model, a file or a table.
  *
  * Curves and counts are exact; ratios come as doubles. Everything named "percent" is 0-100. */
 #pragma once
@@ -17,8 +17,8 @@
 enum status average_precision(const float *score, const uint8_t *positive, size_t n, double *out,
                               struct error *err);
 
-/* What a map was before it became heat, as a result's /explain/METHOD/CLASS/constant holds it: only
- * one that varies has heat above 0. */
+/* The state of a map before it became heat, as stored in /explain/METHOD/CLASS/constant of a
+ * result: only a map that varies has heat above 0. */
 enum map_state { MAP_VARIES, MAP_CONSTANT, MAP_NOT_FINITE };
 
 /* How many entries share the most frequent value of a heat map [n] (-0 equals 0). SPEC 6. E_NOMEM.
@@ -58,7 +58,7 @@ void segmentation_totals(const struct segmentation_score *, const uint8_t *use, 
 /* Share of the positive heat that lies where inside[i] != 0, in [0, 1]: Σ inside / Σ everywhere,
  * in double. NaN where no heat is positive (a constant map). */
 double heat_share(const float *heat, const int8_t *inside, size_t pixels);
-/* Share of the pixels with inside[i] != 0: what heat that knows nothing gets. */
+/* Share of the pixels with inside[i] != 0, which is the score of heat that knows nothing. */
 double area_share(const int8_t *inside, size_t pixels);
 
 /* --- perturbation (SPEC 7) ------------------------------------------------------------------- */
@@ -79,7 +79,7 @@ extern const char *const auc_names[AUC_CONVENTIONS]; /* "trapezoid", ... stable 
 
 /* curve [steps + 1], percent. */
 double curve_auc(const struct curve_axis *, const double *curve, enum auc_convention);
-/* Of a curve that stays at 1. */
+/* The value for a curve that stays at 1. */
 double auc_highest(const struct curve_axis *, enum auc_convention);
 /* AUC_TRAPEZOID of one image's hits or probabilities [steps + 1]; their means over images are the
  * figures of the mean curves. */

@@ -14,7 +14,7 @@ struct rng rng_stream(uint64_t seed, uint64_t stream);
 uint64_t rng_next(struct rng *);
 /* 0 ... n-1 by multiply-shift; the bias is below n / 2^64. */
 size_t rng_below(struct rng *, size_t n);
-/* In (0, 1), never an end of it. */
+/* A number in (0, 1), without the ends. */
 double rng_uniform(struct rng *);
 /* n draws with replacement of 0 ... n-1, as how often each was drawn: counts [n]. */
 void rng_resample(struct rng *, size_t n, uint32_t *counts);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A key and an index in one word, so that sorting moves one array. */
+/* A key and an index in one word, so that sorting moves only one array. */
 typedef uint64_t keyed;
 
 enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };

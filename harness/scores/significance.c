@@ -107,7 +107,7 @@ enum status holm(const double *p, size_t tests, double *out, struct error *err)
     return OK;
 }
 
-/* Matched pairs: what share of the ranks of |d| speaks for B, less what speaks for A. */
+/* Matched pairs: the share of the ranks of |d| in favour of B, less the share in favour of A. */
 static enum status rank_biserial(const double *d, size_t n, double *out, struct error *err)
 {
     double *size = malloc((2 * n + 1) * sizeof *size), balance = 0, all = 0;

@@ -1,12 +1,14 @@
-/* How alike two maps are, of a model and of the same model with random weights (SPEC 17); how far a
- * map moves when the input does (SPEC 18). NaN where a map is constant or not finite. */
+/* The similarity of two maps, of a model and of the same model with random weights (SPEC 17), and
+ * the distance that a map moves when the input is changed (SPEC 18). NaN where a map is constant or
+ * not finite. */
 #pragma once
 
 #include <stddef.h>
 
 #include "status.h"
 
-/* Of maps a and b [cells]. Lower is better between a model and a randomised one. E_NOMEM. */
+/* Spearman's correlation of maps a and b [cells]. Between a model and a randomised one, lower is
+ * better. E_NOMEM. */
 enum status map_spearman(const float *a, const float *b, size_t cells, double *out,
                          struct error *err);
 /* The same of |a| and |b|. */

@@ -1,6 +1,6 @@
-/* How concentrated a map is (SPEC 16): of |m|, m being the stored map. They describe; a map with
- * one bright patch is the "best", wherever the patch is. NaN where a value is not finite or all are
- * 0. */
+/* How concentrated a map is (SPEC 16), computed on |m| of the stored map m. These figures are
+ * descriptive only: a map with one bright patch is the "best", wherever the patch lies. NaN where a
+ * value is not finite or all are 0. */
 #pragma once
 
 #include <stddef.h>

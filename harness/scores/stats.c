@@ -34,7 +34,8 @@ static void resample(const struct resampling *r, int index, uint32_t *counts, do
 
     rng_resample(&rng, r->n, counts);
     memset(sums, 0, columns * sizeof *sums);
-    /* no test for a count of 0: a third of them are, at random, and a branch would cost more */
+    /* no test for a count of 0: a third of the counts are 0, at random places, and a branch would
+     * cost more */
     for (size_t i = 0; i < r->n; i++)
         for (size_t c = 0; c < columns; c++)
             sums[c] += counts[i] * r->rows[i * columns + c];
@@ -90,7 +91,7 @@ enum status bootstrap_left_out(const double *rows, size_t n, int columns,
     return OK;
 }
 
-/* Do all images say the same, up to rounding? x [n] */
+/* Whether all images agree up to rounding; x [n]. */
 static bool agree(const double *x, size_t n)
 {
     double low = INFINITY, high = -INFINITY;

@@ -1,6 +1,6 @@
-/* Uncertainty: bootstrap intervals over images, and McNemar's test on paired hits. Seeded; the same
- * seed and n draw the same resamples on every machine and thread count, so intervals of two methods
- * on the same images are paired. */
+/* Uncertainty: bootstrap intervals over images, and McNemar's test on paired hits. The same seed
+ * and n draw the same resamples on every machine and with every number of threads, so intervals of
+ * two methods on the same images are paired. */
 #pragma once
 
 #include <stddef.h>
@@ -20,8 +20,8 @@ struct interval {
     double low, high;
 };
 
-/* From the sums over images of each column to the figures of interest. `n`: images summed. Must be
- * safe to call from several threads. */
+/* Computes the figures of interest from the sums over images of each column. `n`: images summed.
+ * Must be safe to call from several threads. */
 typedef void (*bootstrap_statistic)(const double *sums, size_t n, double *figures);
 
 /* Intervals of figures(sum of rows). rows [n, columns]: what is summed per image, so that a mean, a
@@ -56,7 +56,7 @@ struct mcnemar {
     double p_exact; /* two-sided binomial on the discordant pairs; 1 without any */
 };
 
-/* Hits of two runs on the same images; entries a[i * stride]. Only where use[i] != 0 (NULL: all).
- */
+/* Compares the hits of two runs on the same images; entries are a[i * stride], where use[i] != 0
+ * (NULL: all). */
 void mcnemar_test(const uint8_t *a, const uint8_t *b, size_t stride, const uint8_t *use, size_t n,
                   struct mcnemar *out);

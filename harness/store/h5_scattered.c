@@ -1,4 +1,4 @@
-/* Rows of a column that do not lie together. */
+/* Reading and writing rows of a column that are not neighbours. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ static void scattered_close(struct scattered *s)
     free(s->bytes);
 }
 
-/* HDF5 takes the selected rows in the file's order, neighbours as one block. */
+/* HDF5 transfers the selected rows in the file's order, with neighbours as one block. */
 static bool select_rows(const struct scattered *s, const hsize_t shape[3])
 {
     hsize_t start[3] = { 0 }, extent[3] = { 0, shape[1], shape[2] };

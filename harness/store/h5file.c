@@ -78,7 +78,7 @@ enum status h5_put_real(hid_t at, const char *name, double value, struct error *
     return put(at, name, H5T_NATIVE_DOUBLE, &value, err);
 }
 
-/* The attribute, if it is a scalar of this class; else negative. */
+/* Opens the attribute if it is a scalar of this class; else negative. */
 static hid_t open_scalar(hid_t at, const char *name, H5T_class_t class, hid_t *type)
 {
     hid_t attribute = H5Aexists(at, name) > 0 ? H5Aopen(at, name, H5P_DEFAULT) : -1;
@@ -293,7 +293,7 @@ enum status rename_synced(const char *from, const char *to, struct error *err)
     if (slash != NULL)
         slash[slash == folder] = '\0';
     int fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* Some file systems cannot sync a folder (EINVAL); that is not ours to mend. */
+    /* Some file systems cannot sync a folder (EINVAL), which is no error of ours. */
     int bad = fd < 0 || (fsync(fd) != 0 && errno != EINVAL);
     int reason = errno;
     if (fd >= 0)

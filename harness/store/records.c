@@ -74,7 +74,7 @@ enum status records_link(struct records *r, int of, struct error *err, const cha
     return status;
 }
 
-/* "No value", all over one row. */
+/* Fills one row with "no value". */
 static void blank(const struct column *c, void *at)
 {
     size_t n = c->row_bytes / element_bytes[c->type];

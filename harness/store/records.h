@@ -1,5 +1,5 @@
-/* What is kept per image: named columns, one row an image. Tasks declare columns and fill rows; the
- * store writes them, shard by shard, and joins them, without knowing what any of them means. */
+/* Records: named columns with one row per image. Tasks declare columns and fill rows; the store
+ * writes them shard by shard and joins them, without knowing what they mean. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +10,12 @@
 
 enum column_type { COLUMN_F32, COLUMN_I32, COLUMN_U8, COLUMN_TEXT };
 
-/* What a reader of the file is told of a column, in attributes and dimension scales. Texts are
- * static; NULL: nothing. */
+/* The description of a column for readers of the file, in attributes and dimension scales. Texts
+ * are static; NULL: none. */
 struct column_note {
     const char *units, *what; /* "1", "probability of the label" */
-    const char *axis[3]; /* of each dimension of the dataset: its name, and path of its scale */
-    bool scale;          /* is one itself: the coordinates along a dimension */
+    const char *axis[3];      /* name of each dimension of the dataset, and path of its scale */
+    bool scale;               /* the column is a scale itself: the coordinates along a dimension */
 };
 
 struct column {
@@ -41,15 +41,15 @@ struct records {
 enum status records_add(struct records *, enum column_type, int d0, int d1, int *index,
                         struct error *err, const char *path, ...)
     __attribute__((format(printf, 7, 8)));
-/* The same for what a whole run has in common; every process must fill it with the same bytes. */
+/* Adds a column of the whole run; every process must fill it with the same bytes. */
 enum status records_add_once(struct records *, enum column_type, int d0, int d1, int *index,
                              struct error *err, const char *path, ...)
     __attribute__((format(printf, 7, 8)));
-/* A second name of column `of`. */
+/* Adds a second name for column `of`. */
 enum status records_link(struct records *, int of, struct error *err, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Memory for `rows` rows, each at its "no value": NaN, -1, 0, "". E_NOMEM. */
+/* Allocates `rows` rows, filled with "no value": NaN, -1, 0, "". E_NOMEM. */
 enum status records_alloc(struct records *, size_t rows, struct error *err);
 /* Sets row `row` of every column of images to "no value". */
 void records_blank(struct records *, size_t row);
@@ -62,7 +62,7 @@ float *records_f32(const struct records *, int column, size_t row);
 int32_t *records_i32(const struct records *, int column, size_t row);
 uint8_t *records_u8(const struct records *, int column, size_t row);
 char *records_text(const struct records *, int column, size_t row);
-/* Bytes that an image adds to the file, and those of the columns of the run. */
+/* Bytes of the file for each image, and those of the columns of the run. */
 size_t records_row_bytes(const struct records *, size_t *once);
-/* Index of a column by path (a link's is that of its data), or -1. */
+/* Index of a column by its path (for a link, that of its data), or -1. */
 int records_find(const struct records *, const char *path);

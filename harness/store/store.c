@@ -90,7 +90,7 @@ void store_remove_folder(const char *path)
     rmdir(path);
 }
 
-/* How many shards there are follows from their size; none is looked for yet. */
+/* Computes the number of shards from their size; does not look for any yet. */
 static enum status number_shards(struct store *s, struct error *err)
 {
     s->shards = (s->id.images + s->id.shard_size - 1) / s->id.shard_size;
@@ -110,7 +110,8 @@ static void count_shards(struct store *s)
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* Whether `fd` is still what `path` names: a run that ends removes its lock and its folder. */
+/* Whether `path` still names the open file `fd`: a run that ends removes its lock and its
+ * folder. */
 static bool is_at(int fd, const char *path)
 {
     struct stat ours, there;
@@ -146,7 +147,7 @@ static enum status take_lock(struct store *s, struct error *err)
     return fail(err, E_CONFIG, "%s: cannot write: the folder is no sooner made than gone", path);
 }
 
-/* Names and identity; nothing is touched. */
+/* Sets names and identity; touches no file. */
 static enum status new_store(const char *output, const struct store_identity *id,
                              struct store **out, struct error *err)
 {
@@ -183,7 +184,7 @@ static enum status take_hold(struct store *s, bool fresh, struct error *err)
     TRY(take_lock(s, err));
     sweep(s->parts, is_stale);
     snprintf(done, sizeof done, "%s.done", s->parts);
-    store_remove_folder(done); /* of a run that was killed while tidying up */
+    store_remove_folder(done); /* left by a run that was killed while it cleaned up */
     TRY(fresh ? begin_anew(s, err) : store_look_around(s, true, err));
     TRY(number_shards(s, err));
     count_shards(s);
@@ -202,7 +203,7 @@ static enum status take_part(struct store *s, const char *run_id, struct error *
     return number_shards(s, err);
 }
 
-/* A store that could not be opened is none. */
+/* A store that could not be opened is closed at once. */
 static enum status opened(enum status status, struct store **out)
 {
     if (status != OK) {
@@ -264,7 +265,7 @@ enum status store_await(struct store *s, struct error *err)
     for (size_t i = 0; i < s->shards; i++) {
         store_shard_path(s, i, path);
         for (int seconds = 0; access(path, F_OK) != 0; seconds++) {
-            /* Opening a folder makes NFS look at it anew. */
+            /* Opening a folder makes NFS read it again. */
             DIR *d = opendir(s->parts);
             if (d != NULL)
                 closedir(d);
@@ -285,7 +286,7 @@ void store_close(struct store *s)
         return;
     store_unlock(s);
     if (s->lock >= 0 && s->done == 0) {
-        /* Nothing to come back to: leave no empty folder behind. */
+        /* There is nothing to continue, so no empty folder is left behind. */
         char path[STORE_PATH];
         snprintf(path, sizeof path, "%s/lock", s->parts);
         unlink(path);

@@ -2,17 +2,16 @@
  *
  * A shard holds a block of images and is the unit of work and of crash recovery: it is written
  * under a temporary name (host, pid), synced, renamed, its folder synced. Every shard says which
- * run it belongs to, so what was computed with another config, checkpoint or data set is never
- * mixed in.
+ * run it belongs to, so results of another config, checkpoint or data set are never mixed in.
  *
  *     OUTPUT.parts/shard-000012.h5   rows of all columns, identity as attributes
  *     OUTPUT.parts/shard-000012-7.h5 the same, cut short to 7 rows by run.limit
  *     OUTPUT                         schema 1, once every shard is there; the parts are then
  * removed
  *
- * A run works through its images in some order, of which it takes the first so many; a longer run
- * in the same order goes on with what a shorter one left, be it shards or an OUTPUT. The rows of
- * OUTPUT are in the data set's own order, whatever the order of work. */
+ * A run works through its images in some order, and run.limit takes the first ones; a longer run in
+ * the same order continues what a shorter one left, whether shards or an OUTPUT. The rows of OUTPUT
+ * are in the data set's own order, whatever the order of work. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,10 +20,10 @@
 #include "config.h"
 #include "records.h"
 
-/* Something that a run works on, and an attribute that tells it from others. */
+/* Something that a run works on, and an attribute that identifies it. */
 struct store_source {
     const char *name, *text; /* "checkpoint_sha256", 64 digits */
-    const char *noun;        /* what it tells apart, for messages: "checkpoint" */
+    const char *noun;        /* what it identifies, for messages: "checkpoint" */
 };
 enum { STORE_SOURCES = 80 };
 
@@ -33,7 +32,7 @@ struct store_identity {
     const struct config *config;
     struct store_source source[STORE_SOURCES];
     int source_count;
-    const char *device; /* of the engine that computes: another one rounds differently */
+    const char *device; /* of the engine that computes; engines round differently */
     size_t images, shard_size;
     size_t total;      /* images of the whole data set; 0: `images` */
     const char *order; /* "natural" or NULL: the data set's own; else its name (subset.h) */
@@ -41,17 +40,17 @@ struct store_identity {
 
 struct store;
 
-/* Takes hold of OUTPUT and its parts; no second run may have them. Continues with the shards that
- * are there, in their size. E_CONFIG: they belong to another run (what differs is said), another
- * run is at work, or the folder cannot be written. With `fresh` shards that are there are removed,
- * unless an interrupted run with `fresh` and of the same identity left them, and OUTPUT is replaced
- * once the run is done. */
+/* Locks OUTPUT and its parts against other runs. Continues with existing shards, in their size.
+ * E_CONFIG: they belong to another run (what differs is said), another run is at work, or the
+ * folder cannot be written. With `fresh` shards that are there are removed, unless an interrupted
+ * run with `fresh` and of the same identity left them, and OUTPUT is replaced once the run is
+ * done. */
 enum status store_open(const char *output, const struct store_identity *, bool fresh,
                        struct store **out, struct error *err);
 void store_close(struct store *); /* accepts NULL */
 
 struct store_found {
-    bool complete;       /* OUTPUT is there and belongs to this very run */
+    bool complete;       /* OUTPUT exists and belongs to this run */
     size_t shards, done; /* of them are there; 0 where it starts over */
     size_t extendable;   /* images of an OUTPUT that is a shorter run's */
 };
@@ -77,21 +76,21 @@ void store_set_order(struct store *, const size_t *order);
  * of them, as far as they fill any. `layout` as for store_merge. */
 size_t store_extendable(const struct store *);
 enum status store_extend(struct store *, struct records *layout, struct error *err);
-/* Another process has put this shard. */
+/* Records that another process has written this shard. */
 void store_note(struct store *, size_t shard);
-/* Waits until the file system shows all shards that other machines have put, which may take a
- * network file system its time. E_IO names one that does not appear. */
+/* Waits until the file system shows all shards that other machines have written, which may take
+ * time on a network file system. E_IO names one that does not appear. */
 enum status store_await(struct store *, struct error *err);
 
-/* Of a run that is not done: what it has so far. */
+/* The progress of an unfinished run. */
 struct store_progress {
     size_t shards_done, images_done;
-    size_t shards, images; /* of the whole run; 0: the shards do not say (before version 0.2) */
-    bool at_work;          /* a process holds the store; else the run was interrupted */
+    size_t shards, images; /* of the whole run; 0: unknown, in shards from before version 0.2 */
+    bool at_work;          /* a process has locked the store; else the run was interrupted */
 };
-/* Whether OUTPUT is not there, and a folder of its shards is. */
+/* Whether OUTPUT is missing and a folder of its shards exists. */
 bool store_is_unfinished(const char *output);
-/* Joins the shards that are there into a result file at `to` with complete = 0, its rows in the
+/* Joins the existing shards into a result file at `to` with complete = 0, its rows in the
  * order of work. Changes nothing beside OUTPUT and takes no lock that a run would wait for. E_DATA:
  * no shard yet, or a damaged one, which is named; E_IO. */
 enum status store_collect(const char *output, const char *to, struct store_progress *,
@@ -114,15 +113,15 @@ void store_range(const struct store *, size_t shard, size_t *first, size_t *coun
 /* Writes the first `count` rows of r as shard `shard`. E_IO: nothing of it remains. */
 enum status store_put(struct store *, size_t shard, const struct records *r, struct error *err);
 
-/* An attribute of the result file's root. */
+/* Writes an attribute of the result file's root. */
 struct store_attribute {
     const char *name, *text; /* text NULL: number */
     double number;
     bool whole;
 };
 
-/* What else every shard is to say of the run, so that a reader of an unfinished one knows it.
- * Borrowed for as long as shards are put. */
+/* Sets further attributes of the run for every shard, so that readers of an unfinished run know
+ * them. Borrowed for as long as shards are put. */
 void store_describe(struct store *, const struct store_attribute *, size_t count);
 
 /* Joins all shards into OUTPUT: columns as in `layout` (allocated for a shard's rows; used as

@@ -1,4 +1,4 @@
-/* What an unfinished run has so far: its shards, joined without its config, for readers. */
+/* Joins the shards of an unfinished run, without its config, for readers. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,9 +14,9 @@ enum { COLLECT_DATASETS = 4096 };
 
 struct collected {
     char *path;
-    haddr_t address; /* in the first shard: a second name of one object has the same */
+    haddr_t address; /* address in the first shard; a second name of an object has the same */
     hid_t to;
-    hsize_t rest[3]; /* its shape behind the images */
+    hsize_t rest[3]; /* its shape without the images' dimension */
     int ndim;
 };
 
@@ -92,7 +92,7 @@ static enum status create_dataset(struct collecting *c, struct collected *d)
     enum status status = OK;
     H5Pset_create_intermediate_group(links, 1);
     d->ndim = H5Sget_simple_extent_ndims(space);
-    if (H5Aexists(from, "once") > 0) { /* of the run: as it is */
+    if (H5Aexists(from, "once") > 0) { /* of the run: copied unchanged */
         d->ndim = 0;
         if (H5Ocopy(c->from, d->path, c->to, d->path, H5P_DEFAULT, links) < 0)
             status = h5_fail(c->err, "/%s", d->path);
@@ -147,7 +147,7 @@ static herr_t lay_out(hid_t group, const char *name, const H5L_info_t *info, voi
     return c->status == OK ? 0 : -1;
 }
 
-/* The shard's rows of one dataset, behind those of the shards before it. */
+/* Copies the shard's rows of one dataset behind those of earlier shards. */
 static enum status append(struct collecting *c, const struct collected *d, hsize_t rows)
 {
     hsize_t shape[3] = { 0 }, start[3] = { c->rows, 0, 0 };
@@ -211,7 +211,7 @@ static enum status open_shard(struct collecting *c, const char *parts, const cha
     return *rows > 0 ? OK : fail(c->err, E_DATA, "has no images");
 }
 
-/* What the first shard says of the run: how many images and shards it will have. */
+/* Reads from the first shard how many images and shards the run will have. */
 static void read_extent_of_run(hid_t shard, struct store_progress *out)
 {
     int64_t images = 0, size = 0;
@@ -226,7 +226,7 @@ static enum status take_shards(struct collecting *c, const char *parts, struct d
                                int count, struct store_progress *out)
 {
     enum status status = OK;
-    for (int pass = 0; pass < 2; pass++) /* first how many rows there are, then the rows */
+    for (int pass = 0; pass < 2; pass++) /* first the number of rows, then the rows */
         for (int i = 0; i < count && status == OK; i++) {
             hsize_t rows = 0;
             status = open_shard(c, parts, names[i]->d_name, &rows);

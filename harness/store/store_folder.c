@@ -1,4 +1,4 @@
-/* The folder that a result is to lie in. */
+/* The folder of a result file. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ enum status store_check(const char *output, struct error *err)
         return fail(err, E_CONFIG, "a path longer than 4096 characters");
     TRY(check_lengths(output, err));
     folder_of(output, folder);
-    while (stat(folder, &about) != 0) {                    /* what is missing will be made */
+    while (stat(folder, &about) != 0) {                    /* missing folders will be made */
         if (errno != ENOENT || lstat(folder, &about) == 0) /* a link to nowhere */
             return fail(err, E_CONFIG, "cannot write there: folder '%s': %s", folder,
                         strerror(errno));

@@ -7,17 +7,17 @@
 struct store {
     char *output, *parts;
     struct store_identity id;
-    char run_id[65]; /* SHA-256 over everything two runs must share */
+    char run_id[65]; /* SHA-256 over all that two runs must share */
     size_t shards, done;
     bool *have; /* [shards] */
     bool complete;
     const struct store_attribute *described; /* [described_count] for every shard. Borrowed */
     size_t described_count;
-    size_t extendable;   /* images of OUTPUT, where it is a shorter run's */
+    size_t extendable;   /* images of OUTPUT, where a shorter run made it */
     char order_name[64]; /* "natural", or another */
     const size_t *order; /* [id.total] image in each place; NULL: natural. Borrowed */
     int lock;            /* descriptor of parts/lock; -1 */
-    bool owns;           /* parts/owner, which stands in where there are no locks */
+    bool owns;           /* parts/owner, which replaces locks where there are none */
 };
 
 enum { STORE_PATH = 4400, STORE_PATIENCE = 60 /* s */ };
@@ -30,12 +30,12 @@ void store_temporary_path(const struct store *, const char *name, char out[STORE
 enum status store_rank(const struct store *, size_t images, size_t **ranks, struct error *err);
 
 bool store_is_natural(const struct store *);
-/* Takes over the order of what is there; store_run_id follows. */
+/* Adopts the order of existing results; store_run_id changes with it. */
 void store_adopt_order(struct store *, const char *name);
-/* The order that a file's attribute tells, and how many images its rows are; 1 or more, or 0 where
- * they cannot be read. */
+/* Reads the order from a file's attribute, and the number of images in its rows: 1 or more, or 0
+ * where it cannot be read. */
 size_t store_read_extent(hid_t file, char order[64]);
-/* What a shard's name says; false where it is no finished shard's. */
+/* Parses a shard's name; false where it is not the name of a finished shard. */
 bool store_parse_shard(const struct store *, const char *name, size_t *shard, size_t *count);
 
 /* Decides what becomes of what lies there. Shards speak first: where there are some, OUTPUT is what
@@ -53,7 +53,7 @@ enum status store_mark_anew(const struct store *, struct error *err);
 /* What is there is damaged: the next run that starts over does so from nothing. */
 void store_unmark(const struct store *);
 
-/* The folders that OUTPUT is to lie in, as far as they are missing. E_CONFIG. */
+/* Makes the missing folders of OUTPUT. E_CONFIG. */
 enum status store_make_folders(const char *output, struct error *err);
 /* Locks the file open at `fd`, whose path is for messages, or, where the file system has no locks,
  * makes parts/owner. E_CONFIG: another run has it. store_unlock removes what store_lock made. */
@@ -63,15 +63,15 @@ void store_unlock(struct store *);
 enum status store_look_at_lock(const struct store *, struct error *err);
 bool store_is_at_work(const char *parts);
 
-/* A folder of ours with all files in it. */
+/* Removes a folder of ours with all files in it. */
 void store_remove_folder(const char *path);
 
 enum status store_put_attributes(hid_t file, const struct store_attribute *, size_t count,
                                  struct error *err);
-/* A second name of the column that `c` is the same as. */
+/* Adds a second name for the column that `c` links to. */
 enum status store_link(hid_t file, const struct records *, const struct column *c,
                        struct error *err);
-/* Identity attributes on an open file. */
+/* Writes the identity as attributes of an open file. */
 enum status store_put_identity(const struct store *, hid_t file, struct error *err);
 /* Whether the file's attributes are this run's; else E_CONFIG saying what differs, E_DATA where
  * they cannot be read. Adopts its shard size. */

@@ -18,7 +18,8 @@ struct merge {
     size_t *rows;    /* [images] where each place's row goes; NULL: where it is */
 };
 
-/* Space for the whole file, so that a full disk shows before HDF5 has anything in its caches. */
+/* Reserves space for the whole file, so that a full disk is noticed before HDF5 has data in its
+ * caches. */
 static enum status reserve(const struct store *s, const struct records *r, const char *path,
                            struct error *err)
 {
@@ -39,12 +40,12 @@ static enum status reserve(const struct store *s, const struct records *r, const
     return OK;
 }
 
-/* HDF5 1.10 crashes where memory runs out while it opens a file: asked before it is, whether there
- * is what its caches take of it. */
+/* HDF5 1.10 crashes where memory runs out while it opens a file. So we check first whether its
+ * caches' memory is available. */
 static enum status check_memory(struct error *err)
 {
     enum { CACHES = 16 << 20 };
-    void *volatile p = malloc(CACHES); /* volatile: else the compiler knows better than to ask */
+    void *volatile p = malloc(CACHES); /* volatile, or the compiler removes the allocation */
     free(p);
     return p != NULL ? OK : fail(err, E_NOMEM, "out of memory merging the shards");
 }
@@ -60,11 +61,11 @@ static enum status put_attributes(const struct merge *m, const struct store_attr
         TRY(h5_put_int(m->file, "dataset_images", (int64_t)m->store->id.total, err));
     }
     TRY(store_put_attributes(m->file, a, count, err));
-    /* The file takes its name only when it is whole. */
+    /* The file gets its name only when it is complete. */
     return h5_put_int(m->file, "complete", 1, err);
 }
 
-/* Units and words of every column, then the scales of its dimensions. */
+/* Writes units and texts of every column, then the scales of its dimensions. */
 static enum status note_datasets(const struct merge *m, struct error *err)
 {
     const struct records *r = m->layout;
@@ -126,7 +127,8 @@ static enum status read_once(const struct merge *m, hid_t file, int column, stru
     return status;
 }
 
-/* Rows of one shard into the layout's memory, after checking that it is this run's. */
+/* Reads the rows of one shard into the layout's memory, after checking that it belongs to this
+ * run. */
 static enum status read_shard(const struct merge *m, hid_t file, size_t shard, size_t first,
                               size_t count, struct error *err)
 {
@@ -205,8 +207,8 @@ static enum status sync_file(const char *path, struct error *err)
     return bad ? fail(err, E_IO, "%s: cannot sync: %s", path, strerror(reason)) : OK;
 }
 
-/* OUTPUT is there; its shards go. Renamed first, so that no half of them is ever taken for an
- * interrupted run. */
+/* Removes the shards once OUTPUT exists. The folder is renamed first, so that a part of them is
+ * never taken for an interrupted run. */
 static void remove_parts(struct store *s)
 {
     char done[STORE_PATH];

@@ -1,5 +1,5 @@
-/* The order of a run's images, and how a longer run takes over what a shorter one in the same order
- * has done. */
+/* The order of a run's images, and how a longer run adopts the results of a shorter one in the same
+ * order. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

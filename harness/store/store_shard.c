@@ -1,4 +1,4 @@
-/* Identity of a run, and the writing of one shard. */
+/* The identity of a run, and writing a shard. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,8 +70,7 @@ void store_describe(struct store *s, const struct store_attribute *a, size_t cou
     s->described_count = count;
 }
 
-/* The text that config_text() made, back into a config. Not the way that a file goes, whose lines
- * have a limit. */
+/* Parses the text of config_text() into a config; lines may be longer than those of a file. */
 static void read_stored(struct config *c, char *text)
 {
     char section[64] = "", *rest = text;
@@ -88,7 +87,7 @@ static void read_stored(struct config *c, char *text)
     }
 }
 
-/* "config_hash" differs: says in which keys, by reading the config that was stored. */
+/* Where "config_hash" differs, says in which keys, by reading the stored config. */
 static enum status refuse_config(const struct store *s, const char *path, char *stored,
                                  struct error *err)
 {
@@ -176,7 +175,7 @@ static enum status fill_shard(const struct store *s, size_t shard, const struct 
         if (dataset < 0)
             return E_IO;
         enum status status = h5_write_rows(dataset, c, 0, count, c->data, err);
-        if (status == OK && c->once) /* its first dimension may be as long as that of images */
+        if (status == OK && c->once) /* its first dimension may have the length of the images' */
             status = h5_put_int(dataset, "once", 1, err);
         H5Dclose(dataset);
         TRY(status);
@@ -187,8 +186,8 @@ static enum status fill_shard(const struct store *s, size_t shard, const struct 
     return OK;
 }
 
-/* The shard's bytes. Built in memory, so that a full disk is an error of write(), which can be told
- * and undone, and not one inside HDF5's caches. */
+/* Builds the shard's bytes in memory, so that a full disk is an error of write(), which can be
+ * reported and undone, and not one inside HDF5's caches. */
 static enum status shard_image(const struct store *s, size_t shard, const struct records *r,
                                void **bytes, size_t *size, struct error *err)
 {

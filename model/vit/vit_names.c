@@ -172,7 +172,7 @@ static enum status rename_all(struct checkpoint *ck, struct notes *notes, struct
 }
 
 /* Whether any name holds `part`. */
-static bool told_by_name(const struct checkpoint *ck, const char *part)
+static bool any_name_holds(const struct checkpoint *ck, const char *part)
 {
     for (size_t i = 0; i < ck->count; i++)
         if (strstr(ck->tensors[i].name, part) != NULL)
@@ -183,7 +183,7 @@ static bool told_by_name(const struct checkpoint *ck, const char *part)
 enum status vit_adopt(struct checkpoint *ck, struct geometry *g, struct notes *notes,
                       struct error *err)
 {
-    bool hugging_face = told_by_name(ck, ".layernorm_before.");
+    bool hugging_face = any_name_holds(ck, ".layernorm_before.");
     bool interleaved = checkpoint_find(ck, "linear.weight") != NULL;
     TRY(rename_all(ck, notes, err));
     if (hugging_face)
