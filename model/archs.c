@@ -1,4 +1,4 @@
-/* The architectures that there are. */
+/* The list of all architectures. */
 #include "vim.h"
 #include "vit.h"
 

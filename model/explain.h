@@ -1,6 +1,6 @@
 /* Explanations: heat per patch, g×g, for a model, an image and a class (SPEC 5).
  *
- * Methods are a const table; each method is one file. The harness knows none by name. */
+ * Methods are a const table with one file for each method. The harness knows no method by name. */
 #pragma once
 
 #include "explain_options.h"
@@ -12,7 +12,7 @@ struct explain_method {
     bool class_agnostic; /* the map does not depend on the class */
     bool needs_double;   /* with precision auto */
     bool adds_up;        /* its terms should add up to the score: explain_result.sum_error */
-    bool control;        /* no explanation, but what explanations are compared with (SPEC 5.6) */
+    bool control;        /* not an explanation; explanations are compared with it (SPEC 5.6) */
 };
 
 extern const struct explain_method *const explain_methods[]; /* NULL-terminated */
@@ -21,12 +21,12 @@ const struct explain_method *explain_find(const char *name); /* NULL: unknown */
 bool explain_supports(const struct explain_method *, const struct model *);
 /* Whether it runs in double on this model while explain.precision is auto. */
 bool explain_in_double(const struct explain_method *, const struct model *);
-/* Values a side of the method's map on this model: the patch grid's, or the image's. */
+/* The side of the method's map on this model: that of the patch grid, or of the image. */
 int explain_map_side(const struct explain_method *, const struct model *,
                      const struct explain_options *);
-/* Controls that look at no model: they compare with the maps of any. */
+/* Controls that need no model, and can be compared with the maps of any model. */
 bool explain_needs_no_model(const struct explain_method *);
-/* Of such a one: fills map [side, side], the same that explainer_run gives where g = side. */
+/* Fills map [side, side] of such a control, as explainer_run does where g = side. */
 void explain_without_model(const struct explain_method *, int side, uint64_t seed, uint64_t id_hash,
                            float *map);
 
@@ -40,9 +40,9 @@ enum status explainer_open(const struct model *, const char *backend,
                            const struct explain_method *const *methods, int method_count,
                            const bool classes[CLASS_CHOICES], int batch, struct explainer **out,
                            struct error *err);
-/* The same beside a net of this model on this backend, which must outlive the explainer: what is
- * computed as the net computes, in fp32, takes the net's backend and weights in place of its own.
- * Not while the net runs. */
+/* The same beside a net of this model on this backend, which must outlive the explainer: passes
+ * that compute as the net does, in fp32, borrow the net's backend and weights. Do not call it while
+ * the net runs. */
 enum status explainer_open_beside(struct net *, const struct model *, const char *backend,
                                   const struct backend_options *, const struct input_format *,
                                   const struct explain_options *,
@@ -51,9 +51,9 @@ enum status explainer_open_beside(struct net *, const struct model *, const char
                                   struct explainer **out, struct error *err);
 void explainer_close(struct explainer *);
 
-/* How maps lie in explain_result: images one behind the other, in an image methods in the order
- * given to explainer_open, of a method its CLASS_CHOICES, each [side, side] with the method's side.
- * Where all methods have the patch grid's side that is [n, methods, CLASS_CHOICES, g, g]. */
+/* The layout of maps in explain_result: images in order; within an image the methods in the order
+ * given to explainer_open; of each method CLASS_CHOICES maps [side, side] with the method's side.
+ * Where all methods have the patch grid's side, this is [n, methods, CLASS_CHOICES, g, g]. */
 size_t explainer_map_values(const struct explainer *); /* of one image */
 size_t explainer_map_at(const struct explainer *, int image, int method, enum class_choice);
 int explainer_side(const struct explainer *, int method);
@@ -84,7 +84,7 @@ enum status explainer_plan(const struct explainer *, int method, struct explain_
 /* Made so far, of all images together; `once` is among the forward ones. */
 struct explain_passes explainer_passes(const struct explainer *);
 
-/* Bytes of device memory that it holds: weights and workspaces of all its passes. */
+/* Bytes of device memory that the explainer holds: weights and workspaces of all its passes. */
 size_t explainer_bytes(const struct explainer *);
 
 struct explain_image {

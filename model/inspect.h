@@ -1,16 +1,16 @@
-/* Looking at attention itself: hidden attention of a Vim (SPEC 4), attention maps of a ViT. */
+/* Inspection of attention itself: hidden attention of a Vim (SPEC 4), attention maps of a ViT. */
 #pragma once
 
 #include "explain.h"
 
-/* What attention is on an architecture. */
+/* Describes attention on an architecture. */
 struct attention_kind {
-    const char *unit;    /* what has a matrix of its own: "head", "channel" */
+    const char *unit;    /* the unit that has a matrix: "head", "channel" */
     const char *counted; /* matrices of a layer in words: "attention matrices (H, one a head)" */
     const char *what;    /* a matrix, in a few words, for files: [channel, row, column] */
     const char *drawn;   /* how it is drawn, for the note of a figure */
     bool probabilities;  /* entries are positive, rows sum to 1; else they have signs */
-    int directions;      /* passes over the tokens, each with matrices of its own */
+    int directions;      /* passes over the tokens, each with separate matrices */
 };
 
 /* NULL: the architecture has none. */
@@ -27,7 +27,7 @@ enum status inspect_open(const struct model *, const char *backend, const struct
                          const struct input_format *, struct inspector **out, struct error *err);
 void inspect_close(struct inspector *); /* accepts NULL */
 
-/* Runs the model on rgb [S, S, 3] (host) up to `layer`; what follows refers to it. */
+/* Runs the model on rgb [S, S, 3] (host) up to `layer`, to which the functions below refer. */
 enum status inspect_layer(struct inspector *, const uint8_t *rgb, int layer, struct error *err);
 /* The same, and the relevance of this layer's attention maps for class k. E_CONFIG
  * where the architecture has none. */
@@ -36,9 +36,9 @@ enum status inspect_relevance(struct inspector *, const uint8_t *rgb, int layer,
                               struct error *err);
 
 /* The complete row c of every matrix in one direction, out [count, L]. E_CONFIG where the
- * architecture has matrices alone. */
+ * architecture only has whole matrices. */
 enum status inspect_cls_row(struct inspector *, int direction, float *out, struct error *err);
-/* One matrix, out [L, L]: of a channel or head, all directions added; -1: the mean. */
+/* One matrix, out [L, L]: that of a channel or head, summed over directions; -1: the mean. */
 enum status inspect_matrix(struct inspector *, int which, float *out, struct error *err);
 /* Row c, both directions: mean over the matrices of |a| and of a, [L] each. */
 enum status inspect_influence(struct inspector *, double *absolute, double *mean,

@@ -66,8 +66,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct tensor_spec *)a)->name, ((const struct tensor_spec *)b)->name);
 }
 
-/* A counter that training leaves behind: a single whole number (num_batches_tracked, n_averaged).
- */
+/* Whether a tensor is a counter of the training code: a single whole number (num_batches_tracked,
+ * n_averaged). */
 static bool is_counter(const struct tensor *t)
 {
     return t->ndim == 0 && t->whole;
@@ -82,7 +82,7 @@ static bool is_listed(const struct tensor_list *list, const char *name)
     return bsearch(&key, list->specs, list->count, sizeof key, by_name) != NULL;
 }
 
-/* Every tensor that should be there is, with its shape, and nothing else is; counters are left out.
+/* Checks that all tensors are there with their shapes, and no others; counters are ignored.
  */
 static enum status account(struct checkpoint *ck, const struct arch_type *type,
                            const struct geometry *geo, struct notes *notes, struct error *err)
@@ -139,7 +139,8 @@ static int size_at(const struct geometry *g, size_t offset)
     return *(const int *)(const void *)((const char *)g + offset);
 }
 
-/* What differs between two geometries of an architecture: NULL, or its name and the two values. */
+/* Finds the first size in which two geometries of an architecture differ: its name and both values,
+ * or NULL. */
 static const char *first_difference(const struct arch_type *type, const struct geometry *a,
                                     const struct geometry *b, int values[2])
 {

@@ -6,7 +6,7 @@
 #include "backend.h"
 #include "checkpoint.h"
 
-/* What of the last layer's tokens meets the head. */
+/* Which of the last layer's tokens the head reads. */
 enum readout {
     READ_TOKEN,     /* one token: cls_at */
     READ_TWO_HEADS, /* the first two others, each with a head of its own; the mean of the logits */
@@ -57,8 +57,8 @@ static inline bool geometry_stem_goes_on(const struct geometry *g)
     return g->norm_pre || g->rope;
 }
 
-/* What each token weighs in the read-out, w [L], sum 1: explanations begin with it where those of
- * one token begin with a unit vector. */
+/* Writes the weight of each token in the read-out, w [L], with sum 1. Explanations begin with it;
+ * for a read-out of one token it is a unit vector. */
 void geometry_readout(const struct geometry *, double *w);
 
 struct arch_type; /* one per architecture, in a folder of its own: vim/, vit/ */
@@ -78,15 +78,15 @@ struct model_options {
     int image_size;  /* 0: from the checkpoint's shapes */
     int heads;       /* 0: width / 64 as in DeiT */
     double eps;      /* of the norms; 0: the architecture's */
-    const char *cls; /* Vim, where its one CLS stands: "middle", "first", "last"; NULL: middle */
+    const char *cls; /* Vim: position of its only CLS: "middle", "first", "last"; NULL: middle */
     bool undivided;  /* Vim: the sum of both directions is not halved */
     const char *pool;   /* what meets the head: "cls", "mean", "all"; NULL: told by the tensors */
-    const char *prefix; /* of the tensors' names that are meant, where two models stand; or NULL */
+    const char *prefix; /* prefix of the tensors to use, where a file holds two models; or NULL */
     bool heads_if_any;  /* an architecture without heads ignores `heads`; else it is an error */
 };
 
-/* Takes the checkpoint over, also on failure. E_DATA names the tensor that is missing, left over or
- * of the wrong shape, and the shape that would be right; E_CONFIG names the option. */
+/* Takes ownership of the checkpoint, also on failure. E_DATA names the tensor that is missing, left
+ * over or of the wrong shape, and the shape that would be right; E_CONFIG names the option. */
 enum status model_open(struct checkpoint *, const struct model_options *, struct model **out,
                        struct error *err);
 void model_close(struct model *);
@@ -120,15 +120,15 @@ enum status net_open(const struct model *, struct backend *, const struct input_
                      struct net **out, struct error *err);
 void net_close(struct net *);
 const struct backend *net_backend(const struct net *);
-/* The net's backend and weights, for other passes over the same model between its own: the weights
- * are bound anew where they do not serve `uses` (WEIGHT_...). Valid until net_close. */
+/* Lends the net's backend and weights for other passes over the same model, between its own. The
+ * weights are made again where they do not support `uses` (WEIGHT_...). Valid until net_close. */
 enum status net_lend(struct net *, unsigned uses, struct backend **be, void **weights,
                      struct error *err);
 /* Bytes of device memory the net holds: weights, workspace. */
 size_t net_weight_bytes(const struct net *);
 size_t net_workspace_bytes(const struct net *);
 
-/* logits [n, classes] on the host, any n (it is cut into batches). views' arrays in device memory.
- */
+/* Computes logits [n, classes] on the host, for any n (in batches). The views' arrays lie in device
+ * memory. */
 enum status net_forward(struct net *, const struct view *views, size_t n, float *logits,
                         struct error *err);

@@ -1,5 +1,6 @@
-/* What an architecture gives to the rest of model/: its names, geometry, tensors, weights, passes.
- * Internal to model/; an architecture is a folder with an arch_type, and one line in archs.c. */
+/* The interface of an architecture to the rest of model/: its names, geometry, tensors, weights and
+ * passes. Internal to model/. An architecture is a folder with an arch_type, and one line in
+ * archs.c. */
 #pragma once
 
 #include "bump.h"
@@ -25,13 +26,13 @@ void tensor_list_add(struct tensor_list *, int64_t d0, int64_t d1, int64_t d2, i
 struct stem;
 struct arch_explain; /* explain/sweep.h */
 
-/* A published geometry; what follows from its sizes is left to arch_type.complete. */
+/* A published geometry; arch_type.complete computes what follows from its sizes. */
 struct published_model {
     const char *name; /* "vim_small" */
     struct geometry geo;
 };
 
-/* A size that only this architecture has, and that tells its published geometries apart. */
+/* A size that only this architecture has, and that distinguishes its published geometries. */
 struct own_size {
     const char *word; /* "heads" */
     size_t offset;    /* of the int in struct geometry */
@@ -40,9 +41,9 @@ struct own_size {
 struct arch_type {
     const char *name;  /* "vim": what model.arch takes and results hold */
     const char *title; /* "Vim": in sentences */
-    /* Ends of the patch projection's name, its weight, as various code calls it; ends with NULL. */
+    /* Endings of the name of the patch projection's weight, in various code; ends with NULL. */
     const char *const *stems;
-    /* Tensors that only this architecture has, one of which tells it; ends with NULL. */
+    /* Tensors that only this architecture has; any one of them identifies it. Ends with NULL. */
     const char *const *marks;
     const char *layers; /* tensors of layer 3 begin with this and "3." ("blocks.") */
 
@@ -50,30 +51,31 @@ struct arch_type {
     const struct own_size *own_sizes;        /* ends with a NULL word; NULL: none */
     void (*complete)(struct geometry *);     /* CLS and own sizes, from those of `published` */
 
-    /* Makes the tensors those that list_tensors lists, where other code names or shapes them
-     * otherwise, and fills in what the other code is known to compute with (eps); says so in the
-     * notes. NULL: nothing is to be done. */
+    /* Converts the tensors of other code, with other names or shapes, to those that list_tensors
+     * lists, and fills in constants of that code (eps); says so in the notes. NULL: nothing needs
+     * to be converted. */
     enum status (*adopt)(struct checkpoint *, struct geometry *, struct notes *, struct error *);
-    /* What the tensors do not settle goes into the notes, with the key that does. */
+    /* Writes into the notes what the tensors do not determine, with the key that does. */
     enum status (*read_geometry)(const struct checkpoint *, const struct model_options *,
                                  struct geometry *, struct notes *, struct error *);
     void (*list_tensors)(const struct geometry *, struct tensor_list *);
-    /* Its own sizes in words: "3 heads" for a line among others (may be empty), or all of them. */
+    /* Describes its own sizes: "3 heads" for a line among others (may be empty), or all of them. */
     void (*describe)(const struct geometry *, bool all, char *text, size_t size);
-    /* Fresh values for a tensor that is initialised in a way of its own; false: it is not. NULL:
-     * none is. */
+    /* Fresh values for a tensor with a special initialisation; false: this tensor has none. NULL:
+     * no tensor has one. */
     bool (*initialise)(struct tensor *, uint64_t *random);
     /* After fresh values: tensors that stand for others, or for none, take theirs again. NULL:
      * there are no such tensors. */
     void (*tie)(struct checkpoint *, const struct geometry *);
 
-    /* Weights on a backend; `uses` as in weight_new, for every linear layer, and of bind_use. NULL:
-     * out of memory. */
+    /* Makes weights on a backend; `uses` as in weight_new, for every linear layer, and bits of
+     * bind_use. NULL: out of memory. */
     void *(*bind)(const struct model *, struct backend *, unsigned uses);
     void (*unbind)(void *weights, struct backend *); /* accepts NULL */
     const struct stem *(*stem)(const void *weights);
 
-    /* Arrays of the classifying forward pass for n images; measures while b->base is NULL. */
+    /* Lays out the arrays of the classifying forward pass for n images; only measures while b->base
+     * is NULL. */
     size_t ws_size; /* of the struct that layout fills in */
     void (*layout)(const struct geometry *, const struct backend *, int n, struct bump *b,
                    void *ws);
@@ -84,8 +86,8 @@ struct arch_type {
     const struct arch_explain *explain; /* NULL: only methods that need no model apply */
 };
 
-/* All of them, ending with NULL: archs.c. (Alone in its file, so that a test can link another
- * list.) */
+/* All architectures, ending with NULL: archs.c. The list is alone in its file, so that a test can
+ * link another one. */
 extern const struct arch_type *const arch_types[];
 
 /* A checkpoint in memory with every tensor of a geometry, all zero. NULL: out of memory. */
@@ -96,9 +98,9 @@ struct checkpoint *checkpoint_blank(const struct arch_type *, const struct geome
 /* Shape lookups for read_geometry. E_DATA names the tensor. */
 enum status need_tensor(const struct checkpoint *, const char *name, int ndim,
                         const struct tensor **out, struct error *err);
-/* Grid, stride and image size from the number of positions, g->others of which are no patches (SPEC
- * 2). The size is model.image_size, else `size` where whole patches fit it (0: no such size), else
- * that of patches side by side. */
+/* Computes grid, stride and image size from the number of positions, g->others of which are no
+ * patches (SPEC 2). The size is model.image_size, else `size` where whole patches fit it (0: no
+ * such size), else that of adjacent patches. */
 enum status place_patches(struct geometry *, int64_t positions, int size,
                           const struct model_options *, struct error *err);
 
@@ -111,7 +113,7 @@ struct stem {
     struct rotation *rotation; /* rotate.h, with geometry.rope; or NULL */
 };
 /* `others`: the tensors of the tokens that are no patches, in the order of geometry.other_at; those
- * that the checkpoint does not have are passed over. Ends with NULL. */
+ * that the checkpoint lacks are skipped. Ends with NULL. */
 bool stem_bind(struct stem *, const struct model *, struct backend *, const char *const *others);
 void stem_unbind(struct stem *, struct backend *);
 struct stem_ws {
@@ -132,18 +134,18 @@ void stem_forward(const struct geometry *, struct backend *, const struct stem *
                   const struct stem_ws *, const struct input_format *, const struct view *views,
                   int n, real *tokens);
 
-/* What else a linear layer is wanted for; beside the bits of weight_use. */
+/* Further uses of a linear layer, beside the bits of weight_use. */
 enum bind_use {
     BIND_SIGNED = 1 << 8,   /* W⁺ and W⁻ apart */
     BIND_ABSOLUTE = 1 << 9, /* |W| and |b| */
     BIND_USES = BIND_SIGNED | BIND_ABSOLUTE
 };
 
-/* W with `f` applied to each element, both ways through it. */
+/* W with `f` applied to each element, for products in both directions. */
 struct weight *bind_weight_of(const struct model *, struct backend *, float (*f)(float),
                               const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Uploads a tensor that is known to be there. */
+/* Uploads a tensor that is known to exist. */
 real *bind_array(const struct model *, struct backend *, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same transposed: [rows, cols] -> [cols, rows]; `f` (or NULL) is applied to each element. */

@@ -1,4 +1,4 @@
-/* Lists of tensors, and checkpoints that were never in a file: for synthetic models and tests. */
+/* Lists of tensors, and checkpoints without a file, for synthetic models and tests. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

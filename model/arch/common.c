@@ -1,4 +1,4 @@
-/* What both architectures share: shapes, the stem, uploading weights. */
+/* Shared by the architectures: shapes, the stem, uploading weights. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 #include "names.h"
 #include "quote.h"
 
-/* A family is told by a name that holds `part`, where `also` is not NULL beside one that holds
- * that. */
+/* A family is recognised by a tensor name that contains `part` and, where `also` is not NULL,
+ * another one that contains `also`. */
 static const struct family {
     const char *part, *also, *what;
 } families[] = {

@@ -62,7 +62,7 @@ bool checkpoint_add_zeros(struct checkpoint *ck, const char *name, int ndim, con
 
 /* ---- the prefix ---- */
 
-/* The length of what stands before a stem in this name; -1: it is no stem's. */
+/* The length of the prefix before a stem in this name; -1: the name is no stem's. */
 static int prefix_of_stem(const char *name)
 {
     for (int i = 0; arch_types[i] != NULL; i++)
@@ -77,7 +77,7 @@ static int prefix_of_stem(const char *name)
     return -1;
 }
 
-/* The one stem, or of several the one under model.prefix. NULL: there is none. */
+/* The only stem, or the one of several that model.prefix names. NULL: there is none. */
 static enum status find_stem(const struct checkpoint *ck, const char *wanted,
                              const struct tensor **out, struct error *err)
 {
@@ -105,7 +105,7 @@ static enum status find_stem(const struct checkpoint *ck, const char *wanted,
         ck->path, quote(found->name).text, quote(second->name).text);
 }
 
-/* A class head may stand beside the model that it was put on. */
+/* A class head may lie beside the model for which it was made. */
 static bool is_head(const char *name)
 {
     static const char *const heads[] = { "head.",           "head_dist.",

@@ -1,4 +1,4 @@
-/* Tensors' names as other code writes them, made those that the architectures list. */
+/* Converts tensor names of other code to those that the architectures list. */
 #pragma once
 
 #include "arch.h"
@@ -13,9 +13,9 @@ bool tensor_rename(struct tensor *, const char *name);
 /* Appends a tensor of zeros. False: out of memory, or the name is there already. */
 bool checkpoint_add_zeros(struct checkpoint *, const char *name, int ndim, const int64_t *shape);
 
-/* The tensors of the vision model lose the prefix under which they stand, which the one stem that
- * an architecture knows (arch_type.stems) tells; a class head beside them keeps its name. E_DATA:
- * two stems (both named), tensors left over beside the prefix. E_CONFIG: model.prefix fits none. */
+/* Removes the common prefix of the vision model's tensors, which is found by the stem of an
+ * architecture (arch_type.stems); a class head beside them keeps its name. E_DATA: two stems (both
+ * named), tensors left over beside the prefix. E_CONFIG: model.prefix fits none. */
 enum status names_strip_prefix(struct checkpoint *, const struct model_options *, struct notes *,
                                struct error *err);
 /* E_DATA with the family's name where the tensors are those of a family that is not supported. */

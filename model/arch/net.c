@@ -1,4 +1,4 @@
-/* A model bound to a backend, and forward passes cut into lanes. */
+/* A model bound to a backend, and forward passes that are divided into lanes. */
 #include <omp.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@ const struct input_format input_imagenet = {
     .std = { 0.229f, 0.224f, 0.225f },
 };
 
-struct lane {     /* one part of the batch, with memory of its own */
+struct lane {     /* one part of the batch, with separate memory */
     real *tokens; /* [n, L, D] */
     real *logits; /* [n, classes] */
     struct stem_ws stem;
@@ -135,7 +135,7 @@ size_t net_workspace_bytes(const struct net *net)
     return net->bytes;
 }
 
-/* From the patches of a lane to its logits: what is the same for any views. */
+/* Computes a lane's logits from its patches: the part that is the same for all views. */
 struct net_pass {
     struct net *net;
     struct lane *lane;
@@ -152,7 +152,7 @@ static void run_pass(void *context)
     type->forward(g, net->be, net->weights, p->lane->ws, p->n, p->lane->tokens, p->lane->logits);
 }
 
-/* Images from `at` on, as many as a lane takes of the n. */
+/* Runs the images from `at` on, as many of the n as a lane takes. */
 static void forward_chunk(struct net *net, struct lane *l, const struct view *views, size_t n,
                           size_t at, float *logits)
 {
@@ -162,7 +162,7 @@ static void forward_chunk(struct net *net, struct lane *l, const struct view *vi
     const struct pass_key key = { net, (int)(l - net->lane), (int)count };
     stem_patches(g, net->be, &l->stem, &net->format, views + at, (int)count);
     be_repeat(net->be, &key, run_pass, &pass);
-    /* Not waited for: the next chunk follows on the device at once. */
+    /* We do not wait here, so that the next chunk follows on the device at once. */
     if (net->be->real_size == sizeof *logits)
         net->be->download(net->be, logits + at * (size_t)g->classes, l->logits,
                           count * (size_t)g->classes * sizeof *logits);

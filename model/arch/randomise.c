@@ -1,4 +1,4 @@
-/* Fresh weights as the published code initialises them; with them the model-randomisation control
+/* Fresh weights, initialised as the published code does, for the model-randomisation control
  * (Adebayo et al. 2018; SPEC 5.6). */
 #include "randomise.h"
 
@@ -45,7 +45,7 @@ void tensor_initialise(const struct arch_type *type, struct tensor *t, uint64_t 
         fill_normal(t, state, 0.02); /* the linear layers of every architecture so far */
 }
 
-/* Which layer a tensor belongs to, -1 for none. */
+/* The layer to which a tensor belongs, or -1. */
 static int layer_of(const struct arch_type *type, const char *name)
 {
     size_t prefix = strlen(type->layers);

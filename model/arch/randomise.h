@@ -3,7 +3,7 @@
 
 #include "arch.h"
 
-/* As the published code initialises this tensor. */
+/* Initialises this tensor as the published code does. */
 void tensor_initialise(const struct arch_type *, struct tensor *, uint64_t *state);
 /* For arch_type.initialise: */
 void fill_constant(struct tensor *, float value);

@@ -1,5 +1,5 @@
-/* Rules that take the signs of a linear layer's weights apart: which weights they need, and
- * AttnLRP's γ rule (Achtibat et al. 2024) in place of a linear layer's gradient. */
+/* Rules that treat positive and negative weights of a linear layer separately: the weights they
+ * need, and AttnLRP's γ rule (Achtibat et al. 2024), which replaces a linear layer's gradient. */
 #pragma once
 
 #include "arch.h"

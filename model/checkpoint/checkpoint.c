@@ -22,7 +22,7 @@ static bool begins(const uint8_t *bytes, size_t size, const char *magic, size_t 
     return size >= n && memcmp(bytes, magic, n) == 0;
 }
 
-/* What a file that is no checkpoint is, so that the message helps. */
+/* Recognises what a file is if it is not a checkpoint, for a helpful message. */
 static enum status not_a_checkpoint(const uint8_t *bytes, size_t size, struct error *err)
 {
     static const char due[] = "a .pth (torch.save) or .safetensors file is due";
@@ -66,8 +66,8 @@ static enum status read_any(struct checkpoint *c, const uint8_t *bytes, size_t s
         return pth_zip_read(c, bytes, size, o, err);
     if (pth_stream_detect(bytes, size))
         return pth_stream_read(c, bytes, size, o, err);
-    /* A text would have to begin with eight characters and a brace, whose length is absurd: seven
-     * zero bytes would not be text. */
+    /* A safetensors file begins with 8 bytes of length and a brace. A text that begins like that
+     * would state an absurd length, as no text contains zero bytes. */
     if (size > 8 && bytes[8] == '{' && bytes[7] == 0)
         return safetensors_read(c, bytes, size, err);
     return not_a_checkpoint(bytes, size, err);
@@ -163,8 +163,8 @@ enum status checkpoint_parse(const char *path, const uint8_t *bytes, size_t size
     return OK;
 }
 
-/* The whole file into memory: so what is hashed is what is parsed, and a file that shrinks under us
- * (a network share) is an error rather than a SIGBUS. */
+/* Reads the whole file into memory, so that the bytes that are hashed are those that are parsed,
+ * and a file that shrinks meanwhile (on a network share) is an error and not a SIGBUS. */
 static enum status slurp(const char *path, int fd, uint8_t **out, size_t *size, struct error *err)
 {
     struct stat st;
@@ -232,7 +232,7 @@ void checkpoint_close(struct checkpoint *c)
 
 const struct tensor *checkpoint_find(const struct checkpoint *c, const char *name)
 {
-    /* bsearch hands the key through as it is; only its name is looked at. */
+    /* bsearch passes the key through; only its name is used. */
     struct tensor key = { .name = (char *)(uintptr_t)name };
     return bsearch(&key, c->tensors, c->count, sizeof *c->tensors, by_name);
 }

@@ -22,7 +22,7 @@ enum dtype {
     DTYPE_U16,
     DTYPE_U8,
     DTYPE_BOOL,
-    /* Below: only the size is known, so that a stream can be walked past them. */
+    /* For the types below only the size is known, so that a stream can be read past them. */
     DTYPE_C64,
     DTYPE_C128,
     DTYPE_QI8,
@@ -38,7 +38,7 @@ const char *dtype_name(enum dtype);
 bool dtype_is_read(enum dtype);  /* can become fp32 */
 bool dtype_is_whole(enum dtype); /* integers */
 bool dtype_of_safetensors(const char *name, enum dtype *out);
-/* By the class torch names in a persistent id: "FloatStorage". */
+/* Finds a type by the class that torch names in a persistent id: "FloatStorage". */
 bool dtype_of_storage(const char *name, size_t size, enum dtype *out);
 
 struct strided_view {
@@ -54,7 +54,8 @@ struct strided_view {
 enum status view_check(const struct strided_view *, int64_t elements, size_t *count,
                        struct error *err);
 
-/* Row-major into out[count]; `swap` where the storage is big-endian. The view must be checked. */
+/* Reads a view row-major into out[count]; `swap` where the storage is big-endian. The view must
+ * have been checked. */
 void view_read(const struct strided_view *, const uint8_t *storage, bool swap, float *out);
 
 /* Round to nearest even; infinite beyond 65504 (and for an infinite or NaN input). */

@@ -1,5 +1,5 @@
-/* The pickle machine's state, shared by its operations (pickle.c) and by what torch's own globals
- * mean (torch_globals.c). */
+/* The pickle machine's state, shared by its operations (pickle.c) and by the meanings of torch's
+ * globals (torch_globals.c). */
 #pragma once
 
 #include "pickle.h"
@@ -25,13 +25,14 @@ enum status machine_fail(struct machine *, const char *format, ...)
 /* E_DATA: the heap's limit, which an honest checkpoint never meets, or no memory. */
 enum status machine_full(struct machine *);
 
-/* The next n bytes; a little-endian number of `width` bytes; up to a newline, which is taken too.
- */
+/* Take the next n bytes; a little-endian number of `width` bytes; the bytes up to a newline, which
+ * is consumed too. */
 enum status machine_take(struct machine *, size_t n, const uint8_t **out);
 enum status machine_take_uint(struct machine *, size_t width, uint64_t *out);
 enum status machine_take_line(struct machine *, struct bytes *out);
 
-/* The stack above the last mark. machine_push(NULL) is machine_full: for what value_new gave. */
+/* Work on the stack above the last mark. machine_push(NULL) is machine_full, so that the result of
+ * value_new can be passed unchecked. */
 enum status machine_push(struct machine *, struct value *);
 enum status machine_pop(struct machine *, struct value **out);
 enum status machine_top(struct machine *, struct value **out);
@@ -51,7 +52,7 @@ enum status op_number_line(struct machine *, int op);
 enum status op_text(struct machine *, int op);
 enum status op_text_line(struct machine *, int op);
 
-/* What calling `callable` with the tuple `args` makes. */
+/* The result of calling `callable` with the tuple `args`. */
 enum status torch_call(struct machine *, struct value *callable, struct value *args,
                        struct value **out);
 /* What a persistent id stands for: a storage. */

@@ -1,4 +1,5 @@
-/* What a reader assumed or left out: lines for people, printed by the plan of a run. */
+/* Notes: lines for people about what a reader assumed or left out, printed with the plan of a
+ * run. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* What the readers of one format each share with checkpoint.c. */
+/* Shared by checkpoint.c and the readers of the formats. */
 #pragma once
 
 #include "checkpoint.h"
@@ -8,11 +8,11 @@
 #define MAX_TENSORS ((size_t)1 << 17)
 #define MAX_NAME 500
 
-/* Most bytes that a file of this size may unfold to (storages, and again tensors): generous for
- * weights, which hardly compress, and small for a bomb. */
+/* The most bytes to which a file of this size may expand (storages, and again tensors): generous
+ * for weights, which hardly compress, and small against decompression bombs. */
 size_t memory_budget(size_t file_size);
 
-/* Takes c->tensors[count], zeroed; checkpoint_close frees them in any state. */
+/* Allocates c->tensors[count], zeroed; checkpoint_close frees them in any state. */
 enum status tensors_reserve(struct checkpoint *c, size_t count, struct error *err);
 /* Checks the name and the view, and fills in all of *t but its data. */
 enum status tensor_plan(struct tensor *t, const char *name, size_t name_size,

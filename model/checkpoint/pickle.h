@@ -1,9 +1,9 @@
 /* A restricted reader of Python pickles, as torch.save writes them (protocols 0 to 5).
  *
- * It builds containers, numbers, strings, storages and tensor views. Any other global is an inert
- * placeholder that swallows what a pickle would do to it. Nothing is imported, called or executed.
- * Values live in a heap and are freed with it; cycles are possible, so nobody walks them blindly.
- */
+ * It builds containers, numbers, strings, storages and tensor views. Any other global becomes an
+ * inert placeholder that ignores whatever a pickle would do with it. Nothing is imported, called or
+ * executed. Values live in a heap and are freed with it; cycles are possible, so code must not
+ * follow references without a limit. */
 #pragma once
 
 #include <stdbool.h>
@@ -36,14 +36,14 @@ struct bytes {
     size_t size;
 };
 
-/* For "%s" in a message; quoted, as it comes from the file. */
+/* Text for "%s" in a message; quoted, because it comes from the file. */
 #define BYTES_SHOWN(b) (quote_n((b).at, (b).at == NULL ? 0 : (b).size).text)
 
 struct storage {
     struct bytes key;
     enum dtype dtype;
     int64_t elements;     /* of the whole storage in the file */
-    int64_t base, length; /* the part that is meant (views of the stream format) */
+    int64_t base, length; /* the part to use (views of the stream format) */
     const uint8_t *data;  /* for the reader of the stream format; NULL until found */
     struct storage *next; /* all storages that any pickle of the heap named */
 };

@@ -1,10 +1,10 @@
-/* From an unpickled object to tensors: the same for both containers of a .pth. */
+/* Makes tensors of an unpickled object, for both containers of a .pth. */
 #pragma once
 
 #include "parts.h"
 #include "pickle.h"
 
-/* Where the bytes of a storage come from. fetch's *bytes hold storage->elements elements and stay
+/* A source of a storage's bytes. fetch's *bytes hold storage->elements elements and stay
  * valid until the next fetch. */
 struct storage_source {
     enum status (*fetch)(void *self, const struct storage *, const uint8_t **bytes,
@@ -20,5 +20,5 @@ enum status pth_load(struct checkpoint *c, const struct value *root, size_t file
 
 /* Orders storages by key (struct storage *const *). */
 int storage_by_key(const void *a, const void *b);
-/* Two mentions of one key must agree. */
+/* Checks that two mentions of one key agree. */
 enum status storage_check_same(const struct storage *a, const struct storage *b, struct error *err);

@@ -36,7 +36,7 @@ static enum status read_all(struct archive *a, zip_uint64_t index, const char *n
         return fail(err, E_DATA, "zip member %s: %s", quote(name).text, zip_strerror(a->zip));
     while (at < size && (n = zip_fread(f, out + at, size - at)) > 0)
         at += (uint64_t)n;
-    /* One more read: libzip compares the checksum when it meets the end. */
+    /* One more read is needed, since libzip compares the checksum at the end of the member. */
     n = at == size ? zip_fread(f, &beyond, 1) : -1;
     enum status s = OK;
     if (n != 0)

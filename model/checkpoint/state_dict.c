@@ -50,8 +50,8 @@ static bool search_keys(const struct value *v, const char *const *keys, int dept
     return false;
 }
 
-/* A dict that holds more than tensors counts only where no wrapper in it does: a tensor `loss`
- * beside the weights makes no state dict. */
+/* A dict that also holds other values counts only where no wrapper in it qualifies: a tensor `loss`
+ * beside the weights does not make a state dict. */
 static bool search(const struct value *v, int depth, const char *path, struct found *out)
 {
     bool pure;
@@ -114,7 +114,8 @@ static enum status no_state_dict(const struct value *root, struct error *err)
                 root->as.list.count / 2, keys);
 }
 
-/* The dict that model.prefix leads to: as many of its dotted parts as are keys of dicts. */
+/* Finds the dict to which model.prefix leads, following as many of its dotted parts as are keys of
+ * dicts. */
 static bool follow_prefix(const struct value *root, const char *prefix, struct found *out)
 {
     *out = (struct found){ .dict = root };

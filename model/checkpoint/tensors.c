@@ -1,4 +1,4 @@
-/* Tensors on their way in: planned first, so that sizes are known before memory is taken. */
+/* Reading tensors: they are planned first, so that sizes are known before memory is allocated. */
 #include <stdlib.h>
 #include <string.h>
 

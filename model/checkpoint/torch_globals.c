@@ -1,4 +1,4 @@
-/* The few globals of a checkpoint that mean something to us; every other one is inert. */
+/* The few globals of a checkpoint that we interpret; all others are inert. */
 #include "machine.h"
 
 static bool is_torch_utils(const struct value *v, const char *name)
@@ -33,8 +33,8 @@ static enum status opaque(struct machine *m, const struct value *from, struct va
 }
 
 /* _rebuild_tensor(storage, offset, size, stride) and _rebuild_tensor_v2(... the same, then
- * requires_grad, hooks, metadata). Sizes are checked where a tensor is used, not here: what an
- * optimizer holds is none of our business. */
+ * requires_grad, hooks, metadata). Sizes are checked where a tensor is used and not here, since an
+ * optimizer's tensors do not matter. */
 static enum status rebuild_tensor(struct machine *m, const struct value *callable,
                                   const struct value *args, struct value **out)
 {

@@ -117,7 +117,8 @@ static enum status plan_jobs(struct explainer *ex, const struct explain_options 
     return share_double(ex, err);
 }
 
-/* The net's backend and weights, if it computes as the pass does; else of the pass's own. */
+/* Takes the net's backend and weights where it computes as the pass does; else opens separate
+ * ones. */
 static enum status open_weights(struct explainer *ex, struct pass *p, int index, const char *name,
                                 const struct backend_options *options, struct error *err)
 {

@@ -1,4 +1,5 @@
-/* From the gradient at the tokens to maps: products with the input at tokens, patches or pixels. */
+/* Makes maps from the gradient at the tokens: products with the input at tokens, patches or
+ * pixels. */
 #pragma once
 
 #include "sweep.h"
@@ -36,7 +37,7 @@ struct input {
 
 /* Whether a method's map is made from patches or pixels. */
 bool input_wanted(const struct rules *);
-/* For those of the jobs that want it; *out stays as it is where none does. */
+/* Makes it for the jobs that need it; *out is unchanged where none does. */
 enum status input_bind_for(struct input_weights **out, const struct model *, struct backend *,
                            const struct job *, int count, struct error *);
 void input_unbind(struct input_weights *, struct backend *); /* accepts NULL */
@@ -46,8 +47,9 @@ bool input_open(struct sweep *);
 void input_close(struct sweep *);
 void input_layout(struct sweep *, struct bump *);
 
-/* x ⊙ gradient at the method's level: Σ_D at the tokens, patch by patch, or at the pixels, their
- * channels put together by its rule. x is what the model saw. For a layer_fn at the bottom. */
+/* Computes x ⊙ gradient at the method's level: summed over D at the tokens, by patches, or at the
+ * pixels with their channels combined by the method's rule. x is the model's input. To be called by
+ * a layer_fn at the bottom. */
 void input_times_gradient(struct layer_view *, const struct rules *, struct track *);
 /* How far Σ x ⊙ gradient, over all tokens of the first layer's input, and what the biases took miss
  * the score: the tracks' sum_error. For a layer_fn at the bottom of a method with `bias`. */
@@ -55,9 +57,10 @@ void input_sum_error(struct layer_view *, struct track *);
 
 /* ---- pieces, for other rules at the pixels; of view->g_tokens and view->patches ---- */
 
-/* The patches' rows of all tokens' [n, L, D]. */
+/* Extracts the patches' rows from those of all tokens [n, L, D]. */
 void input_patch_rows(struct layer_view *, const real *tokens, real *rows);
-/* in->patch_gradient, a value for every value of a patch, to maps of pixels or patches. */
+/* Turns in->patch_gradient, which has a value for every value of a patch, into maps of pixels or
+ * patches. */
 void input_finish(struct layer_view *, const struct rules *, struct track *);
 /* tracks += weight x ⊙ gradient. */
 void input_add_products(struct layer_view *, const struct rules *, double weight, struct track *);
@@ -79,6 +82,6 @@ void input_put_pixels(struct layer_view *, const struct rules *, const real *val
 bool input_box_open(struct input_box *, int n);
 void input_box_close(struct input_box *);
 void input_box_layout(struct sweep *, struct bump *);
-/* Relevance of the tokens to the pixels, by the z^B rule (Transformer-Explainability): its sum over
- * the colours. For a layer_fn at the bottom; view->relevance is used up. */
+/* Propagates the tokens' relevance to the pixels by the z^B rule (Transformer-Explainability),
+ * summed over the colours. To be called by a layer_fn at the bottom; overwrites view->relevance. */
 void input_box_relevance(struct layer_view *, const struct rules *, struct track *);

@@ -14,7 +14,8 @@ struct inspector {
     uint8_t *rgb;        /* device memory */
 };
 
-/* What the sweep is asked for on behalf of nobody: whole matrices; gradient and relevance. */
+/* A method that is not public: it makes the sweep compute whole matrices, or gradient and
+ * relevance. */
 static void on_layer(struct layer_view *view, const struct rules *r, struct track *tracks)
 {
     (void)view;

@@ -1,4 +1,4 @@
-/* Looking methods up: by name, and what they do on an architecture. */
+/* Finds methods by name, and their functions for an architecture. */
 #include "method.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What an explanation method is, and what it sees of a layer.
+/* The interface of an explanation method, and its view of a layer.
  *
  * A method NAME is one file, methods/method_NAME.c, with a `const struct method method_NAME`, and
  * one line in methods/meson.build.
@@ -14,7 +14,7 @@
 #include "explain.h"
 #include "random.h"
 
-/* A backward pass from the score of a class, by its rules. Architectures say which they have
+/* A backward pass from the score of a class, under certain rules. Architectures say which they have
  * (arch_explain.gradients); methods that ask for the same one share it. */
 enum gradient_kind {
     GRADIENT_NONE,
@@ -51,7 +51,7 @@ struct rules {
     enum noise_mean variant;
 };
 
-/* One map in the making: one image, one method, one class. */
+/* A map while it is made, for one image, one method and one class. */
 struct track {
     double *v; /* the method's own: a rollout's row or a running sum over tokens, [L]; of a map at
                   the pixels the map itself, [S, S] */
@@ -65,7 +65,7 @@ struct sampler; /* sampling.h */
 
 typedef void layer_fn(struct layer_view *, const struct rules *, struct track *tracks);
 
-/* What a method does on an architecture. At least one of the two functions is there. */
+/* A method's functions for an architecture. At least one of them is set. */
 struct method_functions {
     layer_fn *layer;  /* called for layers >= rules.start, top down, with the gradient at the
                          layer's output and at its attention */
@@ -76,14 +76,14 @@ struct method_functions {
     bool relevance;   /* needs the relevance of the attention maps (arch_explain.relevance) */
 };
 
-/* The functions for an architecture by its name; "" stands for every architecture. */
+/* The functions for the architecture of this name; "" stands for every architecture. */
 struct method_on {
     const char *arch;
     struct method_functions f;
 };
 
-/* An architecture's own functions for a method by its name: how an architecture that comes later
- * brings what a method needs without touching it. */
+/* An architecture's own functions for the method of this name: a new architecture can so support a
+ * method without changing the method's file. */
 struct arch_method {
     const char *method;
     struct method_functions f;
@@ -114,13 +114,14 @@ struct method {
 
 /* ---- method.c ---- */
 
-/* What a method does on an architecture: its own functions for it, else the architecture's for it,
- * else the method's for every one. NULL: it is not defined there, or needs a gradient or a
- * relevance that the architecture does not have. */
+/* The functions of a method for an architecture: the method's own for it, else the architecture's
+ * for the method, else the method's for every architecture. NULL: the method is not defined there,
+ * or needs a gradient or a relevance that the architecture lacks. */
 const struct method_functions *method_functions(const struct method *, const struct arch_type *);
-/* Values a side of a map at the pixels; 0: it lies on the patch grid, made of v [L]. */
+/* The side of a map at the pixels; 0: the map lies on the patch grid and is made from v [L]. */
 int method_pixel_side(const struct geometry *, const struct rules *);
-/* The method behind a public one; of a control that re-initialises, the one that it runs. */
+/* The method behind a public one; for a control that re-initialises the model, the method that it
+ * runs. */
 const struct method *method_of(const struct explain_method *);
 const struct method *method_run_by(const struct method *);
 
@@ -130,10 +131,10 @@ const struct method *method_run_by(const struct method *);
 enum status rules_settle(const struct explain_options *, const struct method *,
                          const struct model *, struct rules *out, struct error *err);
 
-/* For method.settle: of a map that goes the whole way down and whose sign means something. */
+/* For method.settle of a map that is made at the bottom and whose sign matters. */
 enum status settle_signed(const struct geometry *, struct rules *, struct error *);
-/* Of one that looks at the last layer's attention of the one token that meets the head. E_CONFIG:
- * the head reads several. */
+/* For method.settle of a map made from the last layer's attention of the token that the head reads.
+ * E_CONFIG: the head reads several tokens. */
 enum status settle_last_token(const struct geometry *, struct rules *, struct error *);
 
 /* ---- rollout.c: arithmetic of rollouts on the host, in double ---- */

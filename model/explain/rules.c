@@ -1,4 +1,4 @@
-/* The two protocols as sets of switches, and what a config may change (SPEC 5.1, 5.2). */
+/* The two protocols as sets of switches, and the changes that a config may make (SPEC 5.1, 5.2). */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ static void list_users(enum explain_switch key, char *text, size_t size)
     }
 }
 
-/* A key that is set although it means nothing to this architecture. */
+/* Refuses a key that is set although this architecture has no use for it. */
 static enum status refuse_idle(const struct explain_options *o, const struct arch_type *type,
                                struct error *err)
 {
@@ -60,8 +60,8 @@ static void take_switches(const struct explain_options *o, struct rules *out)
     EXPLAIN_SWITCHES(ELSEWHERE, ELSEWHERE, ELSEWHERE, SETTLE)
 }
 
-/* What a method from elsewhere leaves open. A level that it does not have leaves it at its own: the
- * key is one for all methods of a run. */
+/* Settles what a method from outside the paper leaves open. Where it lacks the level asked for, it
+ * keeps its own, because one key applies to all methods of a run. */
 static void settle_method(const struct explain_options *o, const struct method *m,
                           struct rules *out)
 {

@@ -1,4 +1,5 @@
-/* What is explained: the logit of a class or its probability, and the gradient to begin with. */
+/* The explained score (the logit of a class or its probability) and its gradient, with which
+ * backward passes begin. */
 #include <math.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* One pass over a model for n images, forward with a tape and then from the
- * top layer down, with everything the asked methods need computed once per layer (method.h). */
+/* A sweep: one pass over a model for n images, forward with a tape and then from the top layer
+ * down. Everything that the requested methods need is computed once per layer (method.h). */
 #pragma once
 
 #include "inspect.h"
@@ -10,7 +10,7 @@ struct input_weights;
 struct sampling; /* sampling.h */
 struct at_sample;
 
-/* Rows of a rollout on the device; tracks take them when the sweep ends. */
+/* Rows of a rollout on the device; they are copied to the tracks when the sweep ends. */
 struct rolled {
     double *v;     /* [n, L] */
     uint8_t *zero; /* [n] */
@@ -49,7 +49,7 @@ struct job {                          /* one method for one class */
     real *sum;            /* [n, sampler.sum], or NULL */
 };
 
-struct stream {                    /* a gradient (and relevance) on its way down */
+struct stream {                    /* a gradient (and relevance) that is passed down */
     const struct sampler *sampler; /* where it is taken; NULL: at the image */
     enum gradient_kind kind;
     enum explained_score score;
@@ -71,7 +71,7 @@ struct stream {                    /* a gradient (and relevance) on its way down
 
 struct sweep;
 
-/* What an architecture adds to the sweep, and to what is said of explanations. */
+/* The functions and facts that an architecture contributes to the sweep. */
 struct arch_explain {
     const struct arch_method *methods; /* ends with a NULL method; NULL: none of its own */
     unsigned gradients;                /* bits 1 << gradient_kind: backward passes that it has */
@@ -110,7 +110,7 @@ struct arch_explain {
     const struct arch_attention *attention; /* NULL: it has no attention to look at */
 };
 
-/* Attention itself, for inspect.h; of the layer last recorded, first image. */
+/* The attention itself, for inspect.h: of the layer that was recorded last, first image. */
 struct arch_attention {
     struct attention_kind kind;
     int (*count)(const struct geometry *);            /* matrices of a layer (a direction) */

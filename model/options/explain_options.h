@@ -1,6 +1,6 @@
-/* The switches of the [explain] section. One row of EXPLAIN_SWITCHES is one switch: its field, its
- * values, those under which the published figures hold, its help. The config, the settling of
- * rules, comparability and the man page follow from the row. */
+/* The switches of the [explain] section. Each row of EXPLAIN_SWITCHES is a switch: its field, its
+ * values, those under which the published figures hold, and its help. The config, the rules,
+ * comparability and the man page all read the row. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 enum tristate { BY_PROTOCOL = -1, NO = 0, YES = 1 };
 enum explain_precision { EXPLAIN_AUTO, EXPLAIN_FP32, EXPLAIN_DOUBLE };
 
-/* What methods from elsewhere leave open. */
+/* What methods from outside the paper leave open. */
 enum explained_score { SCORE_LOGIT, SCORE_SOFTMAX };
 enum map_level { LEVEL_OF_METHOD = -1, LEVEL_TOKEN, LEVEL_PATCH, LEVEL_PIXEL };
 enum channel_rule { CHANNELS_OF_METHOD = -1, CHANNELS_SUM, CHANNELS_ABS, CHANNELS_MAX };
@@ -145,7 +145,7 @@ struct explain_options {
 /* `released`, everything else at its default. */
 extern const struct explain_options explain_defaults;
 
-/* A switch as readers of results need it. */
+/* A switch, for readers of results. */
 struct explain_switch_info {
     const char *key, *initial, *published;
     bool ablation;

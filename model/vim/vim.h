@@ -41,7 +41,8 @@ struct vim_weights {
     real *norm_neck;     /* [n D / k] */
 };
 
-/* One layer's activations for n images. What only explanations read is NULL in a plain forward. */
+/* One layer's activations for n images. Arrays that only explanations read are NULL in a plain
+ * forward pass. */
 struct vim_acts {
     real *xn;       /* [n, L, D]  RMSNorm(r) w */
     real *xz;       /* [n, L, 2E] columns x | z */
@@ -83,7 +84,7 @@ void vim_head(const struct geometry *, struct backend *, const struct vim_weight
 
 /* ---- backward (vim_back.c) ---- */
 
-/* What a backward pass changes for MambaLRP (SPEC 5.5); all false is the plain gradient. */
+/* Changes of a backward pass for MambaLRP (SPEC 5.5); all false is the plain gradient. */
 struct vim_back_rules {
     bool detach_norm, detach_scan, half_gate, silu_ratio;
 };

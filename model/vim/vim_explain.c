@@ -1,4 +1,4 @@
-/* What explanations of a Vim do by default, and its hidden attention to look at. */
+/* Defaults of explanations of a Vim, and its hidden attention for inspection. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* A Vim's sizes from its tensors, its list of tensors, its published models. */
+/* A Vim's sizes (read from its tensors), its list of tensors, and its published models. */
 #pragma once
 
 #include "vim.h"
@@ -23,7 +23,7 @@ extern const struct published_model vim_published[];
 extern const struct own_size vim_own_sizes[];
 void vim_complete(struct geometry *);
 
-/* What meets the head, in words. */
+/* Describes what the head reads. */
 const char *vim_readout_words(const struct geometry *);
 
 /* Where `count` registers stand among `patches` patches: register j at s + j (s + 1) with

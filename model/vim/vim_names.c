@@ -1,4 +1,4 @@
-/* A Vim's tensors as other code shapes them, made those that vim_geometry.c lists. */
+/* Converts a Vim's tensors from other code's shapes to those that vim_geometry.c lists. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static struct tensor *find(struct checkpoint *ck, const char *name)
     return (struct tensor *)(uintptr_t)checkpoint_find(ck, name);
 }
 
-/* What changes the forward pass in a way that is not here. */
+/* Tensors that stand for a forward pass that is not supported. */
 static enum status refuse(const struct checkpoint *ck, struct error *err)
 {
     static const struct {

@@ -1,5 +1,6 @@
-/* From the last layer's residual stream to the logits and back, where not just one token is read
- * (enum readout): tokens are read out by weights, or registers side by side through a neck. */
+/* From the last layer's residual stream to the logits and back, where the head reads more than one
+ * token (enum readout): either a weighted mean of tokens, or registers side by side through a
+ * neck. */
 #pragma once
 
 #include "vim.h"

@@ -1,5 +1,5 @@
-/* What methods take from a Vim's layer in a sweep. Host arrays stay valid until the layer changes;
- * [n, ...]. */
+/* Scores that methods read from a Vim's layer in a sweep. Host arrays stay valid until the layer
+ * changes; [n, ...]. */
 #pragma once
 
 #include "sweep.h"

@@ -36,8 +36,9 @@ struct vit_weights {
     real *read, *mean, *share;   /* vit_read.h; NULL where one token is read */
 };
 
-/* One block's activations for n images. Of the last block's output only the CLS token is read: from
- * its attention's output on, arrays hold the CLS rows alone, [n, ·] in place of [n, L, ·]. */
+/* One block's activations for n images. The head reads only the CLS token of the last block's
+ * output; so from its attention's output on, arrays hold only the CLS rows, [n, ·] in place of [n,
+ * L, ·]. */
 struct vit_acts {
     bool cls_only; /* this is the last block */
     real *y;       /* [n, L, D]  norm1(x); in a plain forward reused for norm2 */
@@ -64,7 +65,7 @@ static inline int vit_rows(const struct geometry *g, const struct vit_acts *a, i
     return a->cls_only ? n : n * g->tokens;
 }
 
-/* The widest that a block's arrays are. */
+/* The largest width of a block's arrays. */
 static inline size_t vit_widest(const struct geometry *g)
 {
     return (size_t)(g->mlp > 3 * g->width ? g->mlp : 3 * g->width);
@@ -72,7 +73,7 @@ static inline size_t vit_widest(const struct geometry *g)
 
 /* CLS rows [n, D] of all [n, L, D], which may begin at cls. */
 void vit_gather_cls(const struct geometry *, struct backend *, int n, const real *all, real *cls);
-/* The other way, among zeros; `finite` [n, L, D] is any array without NaN and infinity. */
+/* The inverse, with zeros elsewhere; `finite` [n, L, D] is any array without NaN and infinity. */
 void vit_spread_cls(const struct geometry *, struct backend *, int n, const real *finite,
                     const real *cls, real *all);
 
@@ -101,7 +102,7 @@ struct vit_grads { /* scratch for one block, n images */
     real *gamma;   /* of run_gamma_back, for any of the layers; or NULL */
 };
 
-/* What a backward pass changes; all zero is the plain gradient. */
+/* Changes of a backward pass; all zero is the plain gradient. */
 struct vit_back_rules {
     bool detach_norm;  /* LayerNorm's deviation is a constant */
     bool gelu_gate;    /* GELU(h) = h Φ(h) with Φ(h) a constant, SiLU likewise; and a gated MLP's
@@ -115,14 +116,14 @@ struct vit_back_rules {
                    token; under AttnLRP's rule what the bias takes */
 };
 
-/* A linear layer's arrays without gaps: x [rows, in], y [rows, out] = x Wᵀ + b. */
+/* A linear layer's contiguous arrays: x [rows, in], y [rows, out] = x Wᵀ + b. */
 struct vit_io {
     int rows;
     size_t in, out;
     const real *x, *y;
 };
 
-/* Where a layer's bias adds its share: of every row's one element, `ld` apart. */
+/* Where a layer's bias adds its share: one element for each row, `ld` apart. */
 struct vit_bias {
     real *p; /* NULL: nowhere */
     size_t ld;
@@ -130,7 +131,7 @@ struct vit_bias {
 
 void vit_grads_layout(const struct geometry *, const struct backend *, int n, bool gamma,
                       struct bump *, struct vit_grads *);
-/* gy [rows, out] -> gx [rows, in]; x and y are looked at where gamma > 0. */
+/* gy [rows, out] -> gx [rows, in]; x and y are read where gamma > 0. */
 void vit_linear_back(struct backend *, const struct vit_back_rules *, const struct vit_linear *,
                      double gamma, const struct vit_io *, struct vit_bias, const real *gy,
                      real *gx);

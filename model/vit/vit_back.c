@@ -83,7 +83,7 @@ void vit_linear_back(struct backend *be, const struct vit_back_rules *rules,
     vit_add_bias(be, bias, io->rows, out, a.s_abs, l->b_abs, gamma / 2);
 }
 
-/* The rows' own tokens: all, or CLS alone where there are n. */
+/* The tokens to which the rows belong: all, or only CLS where there are n rows. */
 static struct vit_bias bias_of(const struct geometry *g, const struct backend *be,
                                const struct vit_back_rules *rules, bool cls_only)
 {

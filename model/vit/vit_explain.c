@@ -1,4 +1,4 @@
-/* What explanations of a ViT do by default, and its attention to look at. */
+/* Defaults of explanations of a ViT, and its attention for inspection. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ static const real *matrix(struct sweep *s, int head)
     return vit_attention_map(&s->view);
 }
 
-/* Probabilities are positive: one row is both. */
+/* Probabilities are positive, so one row serves as both. */
 static enum status influence(struct sweep *s, double *absolute, double *mean, struct error *err)
 {
     const struct geometry *g = &s->model->geo;

@@ -148,7 +148,8 @@ const char *vit_readout_words(const struct geometry *g)
     }
 }
 
-/* What no tensor says, each with its key; what a config has set is no assumption. */
+/* Notes what no tensor determines, each with its key; values that a config has set are no
+ * assumptions. */
 static void note_assumptions(const struct model_options *o, const struct geometry *g,
                              struct notes *notes)
 {

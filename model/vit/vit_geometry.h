@@ -1,4 +1,4 @@
-/* A ViT's sizes from its tensors, its list of tensors, its published models. */
+/* A ViT's sizes (read from its tensors), its list of tensors, and its published models. */
 #pragma once
 
 #include "vit.h"
@@ -10,7 +10,7 @@ void vit_describe(const struct geometry *, bool all, char *text, size_t size);
 
 /* Tensors of the tokens before the patches, in their order; ends with NULL. */
 extern const char *const vit_others[];
-/* What meets the head, in words. */
+/* Describes what the head reads. */
 const char *vit_readout_words(const struct geometry *);
 /* "norm", or "fc_norm" where it comes after the mean. */
 const char *vit_final_norm_name(const struct geometry *);

@@ -3,12 +3,12 @@
 
 #include "vit.h"
 
-/* Maps that are worked on together: all of them, or one at a time where they should stay in a CPU's
- * cache from one operation to the next. Of the last block's maps the CLS token's row alone carries
- * gradient and relevance: the rest of what is made from them is 0. */
+/* A part of the maps that is processed together: all of them, or one at a time, so that it stays in
+ * a CPU's cache between operations. In the last block's maps only the CLS token's row carries
+ * gradient and relevance; all other results are 0. */
 struct maps_part {
     int image, images, head, heads;
-    int query, queries; /* rows of the maps that carry anything */
+    int query, queries; /* rows of the maps that are not 0 */
 };
 
 static inline int maps_parts(const struct geometry *g, const struct backend *be, int n)

@@ -154,7 +154,7 @@ void vit_read_forward(const struct geometry *g, struct backend *be, const struct
 
 /* ---- gradient ---- */
 
-/* Where the biases at one token take their shares. */
+/* The places where the biases at one token add their shares. */
 static struct vit_bias bias_at(const struct geometry *g, const struct backend *be,
                                const struct vit_back_rules *rules, int token)
 {
@@ -164,7 +164,8 @@ static struct vit_bias bias_at(const struct geometry *g, const struct backend *b
     return to;
 }
 
-/* What lies behind the mean belongs to all tokens by their shares of it: r->g_share gathers it. */
+/* Shares of biases after the mean belong to all tokens in proportion to their weights; r->g_share
+ * collects them. */
 static struct vit_bias bias_of_mean(struct backend *be, const struct vit_back_rules *rules, int n,
                                     const real *finite, const struct vit_read *r)
 {

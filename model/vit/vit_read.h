@@ -1,6 +1,6 @@
-/* From the last block's output to the logits and back, for every read-out (enum readout). The one
- * of a single token takes that token's rows alone, x [n, D]; all others take all tokens, x [n, L,
- * D]. */
+/* From the last block's output to the logits and back, for every read-out (enum readout). A
+ * read-out of a single token takes only that token's rows, x [n, D]; all others take all tokens, x
+ * [n, L, D]. */
 #pragma once
 
 #include "vit.h"
@@ -18,13 +18,13 @@ struct vit_read {  /* for n images */
     real *g_logits; /* [2, n, classes] */
 };
 
-/* Whether the last block's other tokens are of no use. */
+/* Whether the last block's other tokens are not needed. */
 static inline bool vit_reads_token(const struct geometry *g)
 {
     return g->readout == READ_TOKEN;
 }
 
-/* Tokens that meet the head side by side: 1 or 2. */
+/* Number of tokens that the head reads side by side: 1 or 2. */
 static inline int vit_read_width(const struct geometry *g)
 {
     return g->readout == READ_TOKEN_AND_MEAN ? 2 : 1;

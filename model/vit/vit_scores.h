@@ -1,4 +1,4 @@
-/* What methods take from a ViT's block in a sweep. */
+/* Maps that methods read from a ViT's block in a sweep. */
 #pragma once
 
 #include "sweep.h"

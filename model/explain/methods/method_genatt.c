@@ -1,5 +1,5 @@
 /* Generic attention explainability (Chefer et al., ICCV 2021): R <- R + A' R from the first block
- * on, A' the mean over heads of (∂A ⊙ A)⁺; row c. No row is normalised. */
+ * on, where A' is the mean over heads of (∂A ⊙ A)⁺; the map is row c. Rows are not normalised. */
 #include "vit_scores.h"
 
 static void vit_layer(struct layer_view *view, const struct rules *r, struct track *tracks)

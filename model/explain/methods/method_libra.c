@@ -3,7 +3,7 @@
  * and the biases alone add up to the logit. */
 #include "input.h"
 
-/* Adds what lies on the device, of all images. */
+/* Adds the sums on the device to all images' tracks. */
 static void add(const struct layer_view *view, struct track *tracks, const real *values)
 {
     size_t len = (size_t)view->geo->tokens;

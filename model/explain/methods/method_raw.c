@@ -5,7 +5,7 @@
 #include "vim_scores.h"
 #include "vit_scores.h"
 
-/* Of another read-out than a token: its weights times all rows of the mixing matrix. */
+/* For a read-out other than one token: its weights times all rows of the mixing matrix. */
 static void vim_all_rows(struct layer_view *view, const struct rules *r, struct track *tracks)
 {
     size_t len = (size_t)view->geo->tokens;
@@ -41,7 +41,7 @@ static void vim_layer(struct layer_view *view, const struct rules *r, struct tra
     }
 }
 
-/* Row c of the last block's maps; of another read-out, its weights times all rows. */
+/* Row c of the last block's maps; for another read-out, its weights times all rows. */
 static void vit_layer(struct layer_view *view, const struct rules *r, struct track *tracks)
 {
     const struct geometry *g = view->geo;

@@ -1,4 +1,4 @@
-/* The explanation methods that there are, in the order of the list in meson.build. */
+/* The list of all explanation methods, in the order of meson.build. */
 #include "method.h"
 #include "method_list.h"
 
