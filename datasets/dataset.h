@@ -8,9 +8,9 @@ extern const struct dataset_kind *const dataset_kinds[]; /* NULL-terminated */
 
 /* E_CONFIG names what is missing or wrong ("labels.txt:12: no such file 'val/x.JPEG' ..."). */
 enum status dataset_open(const struct dataset_options *, struct dataset **out, struct error *err);
-/* Whether the labels of images 0 to count - 1 can be those of a head of so many classes. E_CONFIG
- * names an image whose label is past it, or says that numbers are ILSVRC2012's and the head is
- * not. */
+/* Checks that the labels of images 0 to count - 1 suit a head with this number of classes. E_CONFIG
+ * names an image whose label is too large, or says that labels are ILSVRC2012's numbers and the
+ * head is not. */
 enum status dataset_check_labels(const struct dataset *, size_t count,
                                  const struct dataset_options *, int head_classes, struct error *);
 /* Names of the model's classes as far as they are known: as data.classes says, else the classes.txt

@@ -170,8 +170,8 @@ real *be_upload_floats(struct backend *be, const float *host, size_t n)
     return p;
 }
 
-/* The floats go where the upper half of the doubles will be: double i then only overwrites floats
- * that were taken already, and everything comes down at once. */
+/* The floats are downloaded at once into the upper half of the doubles' memory: double i then only
+ * overwrites floats that were converted already. */
 void be_read_doubles(struct backend *be, double *host, const real *from, size_t n)
 {
     if (be->real_size == sizeof(double)) {

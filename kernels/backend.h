@@ -32,9 +32,9 @@ struct backend_options {
 };
 
 /* A pass is a sequence of operations that is run again and again; its key identifies it within a
- * backend. Who uses one key twice promises the same operations with the same arguments in the same
- * order, until the memory that they use is freed. A pass that is called twice gives the same result
- * twice. It calls operations only: no copies, no sync. */
+ * backend. Code that uses a key twice promises the same operations with the same arguments in the
+ * same order, until the memory that they use is freed. A pass that is called twice gives the same
+ * result twice. It calls operations only: no copies, no sync. */
 struct pass_key {
     const void *of; /* an object that owns the arrays */
     int part, count;
@@ -53,7 +53,7 @@ struct backend {
     int threads; /* CPU threads in use; 1 for ref */
     bool narrow; /* accepts arrays that ops.h flags as narrow; see there */
 
-    /* Lanes: parts of a batch that may run at the same time, each with a workspace of its own. A
+    /* Lanes: parts of a batch that may run at the same time, each with a separate workspace. A
      * CPU has one lane per thread (operations called inside a lane are then serial); a GPU has
      * one lane for the whole batch. lane_images: the images that a lane computes at once;
      * 0 = all. */
@@ -68,7 +68,7 @@ struct backend {
     void (*upload)(struct backend *, void *to, const void *from_host, size_t bytes);
     void (*download)(struct backend *, void *to_host, const void *from, size_t bytes);
 
-    /* Bytes of device memory: free, and in all. NULL where device memory is the host's. */
+    /* Bytes of device memory: free, and in total. NULL where device memory is the host's. */
     void (*memory)(struct backend *, size_t *available, size_t *total);
 
     /* Waits for all work and returns the first error since the last sync. Operations themselves

@@ -1,5 +1,5 @@
-/* The backends of this build: adding one is one line here and a function open_NAME. Beside each
- * stands its sibling with double arrays. */
+/* The backends of this build: adding one is one line here and a function open_NAME. Each line also
+ * names the sibling with double arrays. */
 #pragma once
 
 #include "backend.h"

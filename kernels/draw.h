@@ -1,4 +1,4 @@
-/* Random draws that depend on what they are for alone, and not on the order they are made in:
+/* Random draws that depend only on their purpose, and not on the order in which they are made:
  * output `index` of the splitmix64 stream (Steele, Lea and Flood 2014) whose state is made of a
  * run's seed, an image's hash and the number of a sample. Compiled for host and device. */
 #pragma once

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-struct sized { /* a weight and its shape, which only its backend knows otherwise */
+struct sized { /* a weight and its shape, which otherwise only its backend knows */
     const struct weight *w;
     double out, in;
 };
@@ -121,7 +121,7 @@ static struct cost cost_patchify(const struct backend *be, const struct patchify
                           (double)be->real_size * values + 7.0 * a->n * a->side * a->side };
 }
 
-/* Operations whose cost nobody has asked for yet: only their time is kept. */
+/* Operations whose cost is not modelled: only their time is measured. */
 #define UNCOUNTED(name)                                                                            \
     static struct cost cost_##name(const struct backend *be, const void *a)                        \
     {                                                                                              \
@@ -173,7 +173,7 @@ static void add(struct profile_row *row, double seconds, struct cost c)
     row->bytes += c.bytes;
 }
 
-/* A device of its own returns before the work is done. */
+/* A separate device returns before the work is done. */
 static void finish(struct backend *be)
 {
     if (be->memory != NULL)
@@ -201,7 +201,7 @@ static struct weight *weight_new(struct backend *be, const float *w, int out, in
         size_t room = 2 * p->room + 64;
         struct sized *grown = realloc(p->weights, room * sizeof *grown);
         if (grown == NULL)
-            return made; /* its products then count no operations */
+            return made; /* products with it then count no operations */
         p->weights = grown;
         p->room = room;
     }

@@ -15,11 +15,12 @@ struct profile_row {
 enum { PROFILE_ROWS = 0 OP_LIST(PROFILE_COUNT_ONE) };
 #undef PROFILE_COUNT_ONE
 
-/* Puts the wrappers in; to be called before weights are made, whose sizes it notes. E_NOMEM. */
+/* Installs the wrappers. Call it before weights are made, because it records their sizes.
+ * E_NOMEM. */
 enum status profile_begin(struct backend *, struct error *err);
 /* The counts since profile_begin or profile_reset; rows [PROFILE_ROWS]. To be called only while no
  * operation runs. */
 void profile_read(const struct backend *, struct profile_row *rows);
 void profile_reset(struct backend *);
-/* Takes the wrappers out again; does nothing where there are none. */
+/* Removes the wrappers; does nothing where there are none. */
 void profile_end(struct backend *);

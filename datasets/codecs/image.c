@@ -29,7 +29,7 @@ enum status image_allocate(struct image *out, size_t width, size_t height, const
     return OK;
 }
 
-/* What else lies behind names like x.JPEG, by its first bytes. */
+/* Other formats that occur under names like x.JPEG, by their first bytes. */
 static const char *other_format(const uint8_t *bytes, size_t size)
 {
     static const struct {
@@ -84,12 +84,12 @@ enum status image_decode(const uint8_t *bytes, size_t size, const char *name, st
                 "%s: neither a JPEG (ff d8 ff) nor a PNG (89 P N G) by its first bytes", name);
 }
 
-/* The whole file in memory. A file that shrinks meanwhile comes out short, which its decoder then
- * finds. */
+/* Reads the whole file into memory. Of a file that shrinks meanwhile a part is read, which the
+ * decoder then refuses. */
 static enum status read_file(const char *path, uint8_t **bytes, size_t *size, struct error *err)
 {
     struct stat st;
-    /* A pipe of that name would make a plain open wait for its writer, for ever. */
+    /* If the name is a pipe, a plain open would wait for a writer, possibly for ever. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return fail(err, E_IO, "%s: cannot open: %s", path, strerror(errno));

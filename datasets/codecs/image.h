@@ -34,22 +34,22 @@ extern const char *const preprocess_names[]; /* "eval", "stretch", "notebook", N
 enum status image_preprocess(const struct image *, enum preprocess, int side, uint8_t *out,
                              struct error *err);
 
-/* How `eval` cuts: the shorter side becomes side / crop pixels (rounded down), of which the centre
- * is kept. */
+/* How `eval` crops: the shorter side becomes side / crop pixels (rounded down), and the centre is
+ * kept. */
 struct eval_cut {
     double crop; /* IMAGE_LEAST_CROP to 1 */
     enum filter filter;
 };
 #define IMAGE_LEAST_CROP 0.05
 extern const struct eval_cut eval_cut_default; /* 224 of 256 pixels, bicubic */
-/* The same with another cut for `eval`; the other preprocessings have none. */
+/* The same with another crop for `eval`; the other preprocessings have none. */
 enum status image_preprocess_cut(const struct image *, enum preprocess, const struct eval_cut *,
                                  int side, uint8_t *out, struct error *err);
 
 /* Nearest neighbour, Pillow's rule, of a label map [height, width] to [side, side] (SPEC 8). */
 void label_resize(const int8_t *labels, int width, int height, int side, int8_t *out);
 
-/* Encoders, for pages that hold their pictures: *bytes malloc'ed, the caller frees it. The JPEG is
+/* Encoders, for pages that embed their pictures: *bytes malloc'ed, the caller frees it. The JPEG is
  * baseline, 4:2:0, by libjpeg's defaults (ISLOW): the same bytes on one build of libjpeg. */
 enum status jpeg_encode(const struct image *, int quality, uint8_t **bytes, size_t *size,
                         struct error *err);

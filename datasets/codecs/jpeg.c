@@ -40,8 +40,8 @@ static _Noreturn void on_error(j_common_ptr info)
     leave(h, text);
 }
 
-/* Of the scan that was just found out of place: whether it refines (Ah > 0) a coefficient whose
- * earlier bits never came. The same DC refinement again changes nothing. */
+/* Whether the scan that was just found out of order refines (Ah > 0) a coefficient whose earlier
+ * bits are missing. A repeated DC refinement changes nothing. */
 static bool refines_nothing(const struct jpeg_decompress_struct *info)
 {
     const int *parameter = info->err->msg_parm.i; /* component, coefficient */
@@ -52,7 +52,8 @@ static bool refines_nothing(const struct jpeg_decompress_struct *info)
     return info->Ah > 0 && !again;
 }
 
-/* What libjpeg only warns of is decoded where the picture is whole, as Pillow has it, bit for bit:
+/* Files of which libjpeg only warns are decoded where the picture is complete, bit for bit as
+ * Pillow does:
  *
  *   NOT_SEQUENTIAL      a baseline scan with the parameters of a progressive one, as some phones
  *                       write it; they have no meaning there
@@ -119,7 +120,7 @@ static void cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, size_t pixels)
 
 /* Every 8x8 block costs at least one bit of a Huffman-coded file, so a short file that promises a
  * large picture is refused before memory is taken for it. Arithmetic coding, which no encoder in
- * use writes, can do with less, but not with 128 times less for any picture worth a look. */
+ * use writes, can need less, but not 128 times less for any real picture. */
 static void check_promise(struct handler *h, const struct jpeg_decompress_struct *info, size_t size)
 {
     size_t blocks = 0;
@@ -129,7 +130,7 @@ static void check_promise(struct handler *h, const struct jpeg_decompress_struct
         leave(h, "the file is too short for the size in its header");
 }
 
-/* After all scans of a progressive file. */
+/* Called after all scans of a progressive file. */
 static void check_scans(struct handler *h, const struct jpeg_decompress_struct *info)
 {
     for (int c = 0; info->coef_bits != NULL && c < info->num_components; c++)

@@ -40,7 +40,7 @@ static void on_read(png_structp png, png_bytep to, size_t count)
     s->at += count;
 }
 
-/* Has libpng hand out 8-bit RGB, or 16-bit grey (returns true). Pillow keeps the
+/* Makes libpng return 8-bit RGB, or 16-bit grey (then returns true). Pillow keeps the
  * high byte of 16-bit colour and of grey with alpha, drops alpha and ignores tRNS and gamma; but
  * 16-bit grey without alpha goes through its integer mode and is clipped at 255. */
 static bool choose_format(png_structp png, png_infop info)

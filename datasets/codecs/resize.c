@@ -9,7 +9,7 @@
 
 #define COEFFICIENT_BITS 22 /* fractional; 8 bits of pixel and 2 of overshoot fill an int32 */
 
-/* Rows that the horizontal pass takes at once, side by side, so that its innermost loop runs over
+/* Rows that the horizontal pass processes together, interleaved, so that its innermost loop reads
  * memory in order. */
 #define ROWS 16
 #define LANES (ROWS * 3)

@@ -7,13 +7,13 @@ struct window {
     int x, y, width, height; /* pixels */
 };
 
-/* What image_resize(image, width, height, filter) would give inside the window, without computing
- * the rest: out [window->height, window->width, 3]. */
+/* Computes the window of image_resize(image, width, height, filter), without the rest: out
+ * [window->height, window->width, 3]. */
 enum status image_resize_window(const struct image *image, int width, int height,
                                 enum filter filter, const struct window *window, uint8_t *out,
                                 struct error *err);
 
-/* Which of `in` pixels each of `out` takes under FILTER_NEAREST, in order. */
+/* The index among `in` pixels that each of `out` pixels takes under FILTER_NEAREST, in order. */
 struct nearest {
     int in;
     double position, step;

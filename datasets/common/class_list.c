@@ -11,7 +11,7 @@
 enum form { FORM_INDEX, FORM_WNID, FORM_NAME };
 enum { MAX_CLASSES = 1000000 };
 
-/* A line of the text: what it says of one class. */
+/* A line of the text, about one class. */
 struct class_line {
     long index;
     char *wnid, *name;
@@ -168,7 +168,7 @@ static enum status check_unique(const struct class_list *list, struct error *err
     return status;
 }
 
-/* Lines to their places: every index from 0 on, each once. */
+/* Puts lines in their places: every index from 0 on, each once. */
 static enum status place(struct reading *r, struct class_list *out, struct error *err)
 {
     if (r->count == 0)

@@ -1,4 +1,4 @@
-/* The classes that a model's head tells apart, in order of their index. */
+/* The classes of a model's head, in order of their index. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,13 +12,13 @@ struct class_list {
     char *source; /* where the list is from: a path, "ILSVRC2012"; for messages */
 };
 
-/* One class a line, in any of three forms, told by the first line:
+/* Reads one class per line, in one of three forms, which the first line determines:
  *     0 n01440764 tench      index, WordNet id, name; every index from 0 on once, in any order
  *     n01440764 tench        WordNet id, name; the index is the line's (synset_words.txt)
  *     tench                  the name; the index is the line's
  * E_CONFIG names file and line. */
 enum status class_list_read(const char *path, struct class_list *out, struct error *err);
-/* The same of text in memory, which is left as it is; `source` stands for the path. */
+/* The same for text in memory, which is not changed; `source` stands for the path. */
 enum status class_list_parse(const char *text, const char *source, struct class_list *out,
                              struct error *err);
 /* The same from "classes.txt" in a checkpoint's folder; count 0 where there is none. */
@@ -32,8 +32,8 @@ int class_list_find(const struct class_list *, const char *text);
 /* "tench", or "class 7" into `buffer` where there are no names (list NULL or empty). */
 const char *class_list_name(const struct class_list *, int k, char buffer[32]);
 
-/* The class that a path tells as ImageNet's do: its folder, or the beginning of its file name, is a
- * WordNet id ("n01484850/x.jpg", "n01484850_great_white_shark.jpg"). -1: it does not. */
+/* The class that a path names as ImageNet's paths do: its folder, or the beginning of its file
+ * name, is a WordNet id ("n01484850/x.jpg", "n01484850_great_white_shark.jpg"). -1: it does not. */
 int class_list_of_path(const struct class_list *, const char *path);
 
 /* nXXXXXXXX, and nothing after it. */

@@ -1,11 +1,12 @@
-/* What a data set is, and what one of its kinds does. datasets/dataset.h opens and loads them. */
+/* The interface of data sets and their kinds. datasets/dataset.h opens and loads them. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "image.h"
 
-/* How ImageNet-Segmentation's masks lie in their file: by columns, as MATLAB stores, or by rows. */
+/* The order of ImageNet-Segmentation's masks in their file: by columns, as MATLAB stores arrays, or
+ * by rows. */
 enum mask_order { MASK_ORDER_AUTO, MASK_ORDER_WH, MASK_ORDER_HW };
 extern const char *const mask_order_names[]; /* "auto", "wh", "hw", NULL */
 
@@ -22,7 +23,7 @@ struct dataset_options {
                                    what numbers mean: "index", "ilsvrc2012_id", "folders"; NULL:
                                    what is certain without a guess (class_index.h) */
     const char *checkpoint;     /* of the model, beside which classes.txt may lie; NULL: none */
-    int head_classes;           /* classes that the model's head tells apart; 0: not known */
+    int head_classes;           /* number of classes of the model's head; 0: unknown */
     int label_base;             /* what a list's numbers start from: 0 or 1 */
     const char *only;           /* classes, or a file of ids, that stay; NULL: all (only.h) */
     enum mask_order mask_order; /* of imagenet_seg */
@@ -43,8 +44,8 @@ struct dataset;
 struct dataset_kind {
     const char *name, *summary;
     enum status (*open)(const struct dataset_options *, struct dataset *, struct error *);
-    /* Safe to call from several threads. E_DATA or E_IO: this image cannot be had; the run records
-     * it and goes on. */
+    /* Safe to call from several threads. E_DATA or E_IO: this image cannot be read; the run records
+     * that and goes on. */
     enum status (*load)(struct dataset *, size_t index, struct sample *, struct error *);
     void (*close)(struct dataset *);
 };
@@ -56,7 +57,7 @@ struct dataset {
     char **ids;      /* [count] unique names, as stored in /images/id */
     int32_t *labels; /* [count] class index; -1: none */
     bool has_labels, has_masks, has_shortcuts;
-    bool labels_are_numbers; /* as a list has them, so that nothing says of which classes */
+    bool labels_are_numbers; /* plain numbers of a list, so that their classes are not known */
     char fingerprint[65]; /* hex SHA-256 over kind, ids, labels and file sizes: what the data set is
                            */
     void *impl;

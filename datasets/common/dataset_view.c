@@ -89,6 +89,6 @@ void dataset_free(struct dataset *dataset)
     free(dataset->labels);
     free(dataset->description);
     if (dataset->impl != NULL)
-        dataset->kind->close(dataset); /* a view's kind goes with it */
+        dataset->kind->close(dataset); /* the view owns its kind */
     free(dataset);
 }

@@ -8,17 +8,17 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* evalh writes new files and renames them, and has a lock of its own around a run: HDF5's would
- * only fail where a file system has none. Read by HDF5 when it begins; what the user has set stays.
- */
+/* evalh writes new files and renames them, and locks a whole run itself. HDF5's own locks would
+ * only fail on file systems that have none, so they are switched off. HDF5 reads the variable when
+ * it starts; a value that the user has set stays. */
 __attribute__((constructor)) static void choose_locking(void)
 {
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
 }
 
-/* Libraries do not print: HDF5's own error stack would go to stderr. And after a write that failed,
- * on a full disk, HDF5's tidying up when the program ends crashes it: files are closed by who
- * opened them. */
+/* Libraries do not print, but HDF5's error stack would go to stderr. And after a write that failed
+ * on a full disk, HDF5's clean-up at exit crashes the program; so it is switched off, and each file
+ * is closed by the code that opened it. */
 static void settle(void)
 {
     H5dont_atexit();

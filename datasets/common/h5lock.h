@@ -1,5 +1,5 @@
-/* HDF5 is not re-entrant as Debian builds it: every call into it, from a data set or the result
- * store, stands between these two. */
+/* Debian's HDF5 is not re-entrant: every call into it, from a data set or the result store, is made
+ * between these two. */
 #pragma once
 
 void h5_lock(void);

@@ -32,7 +32,8 @@ void image_list_free(struct image_list *list)
     *list = (struct image_list){ 0 };
 }
 
-/* Over the kind and, per image: id with its NUL, label and size in little-endian bytes. */
+/* Hashes the kind and, for each image, the id with its NUL, and label and size in little-endian
+ * bytes. */
 static void fingerprint(struct dataset *dataset, const struct image_list *list)
 {
     struct sha256 hash;

@@ -1,11 +1,11 @@
-/* The images of a data set while it opens: names, labels, and what its fingerprint needs. */
+/* The images of a data set while it opens: names, labels, and the input of its fingerprint. */
 #pragma once
 
 #include <stddef.h>
 
 #include "dataset_kind.h"
 
-/* One image as a kind finds it, while it opens. */
+/* An image as a kind finds it while it opens. */
 struct image_entry {
     char *id;        /* owned */
     int32_t label;   /* -1: none */
@@ -18,7 +18,7 @@ struct image_list {
     size_t count, room;
 };
 
-/* Takes over `id` (also when it fails; NULL is E_NOMEM). */
+/* Takes ownership of `id`, also when it fails; NULL is E_NOMEM. */
 enum status image_list_add(struct image_list *, char *id, int32_t label, uint64_t size,
                            struct error *err);
 void image_list_free(struct image_list *);

@@ -81,7 +81,8 @@ struct draw {
     size_t image;
 };
 
-/* FNV-1a of the name, then splitmix64 over it and the seed: no order of names shows. */
+/* FNV-1a of the name, then splitmix64 over that and the seed, so that the order of names has no
+ * influence. */
 static uint64_t draw_key(const char *id, uint64_t seed)
 {
     uint64_t h = 0xcbf29ce484222325u;

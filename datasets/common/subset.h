@@ -1,5 +1,5 @@
-/* Which images stand for a whole data set: an order of all of them, of which a run takes the first
- * so many. A longer part of an order holds the shorter ones, so that a run may grow. */
+/* Orders of a data set's images, of which a run takes the first ones as a sample. A longer part of
+ * an order contains the shorter ones, so that a run can be extended. */
 #pragma once
 
 #include "dataset_kind.h"

@@ -5,11 +5,11 @@
 
 #include "status.h"
 
-/* What is done with a line: trimmed, not empty; it may be changed. */
+/* Called for each line, which is trimmed and not empty, and may be changed. */
 typedef enum status (*line_taker)(void *context, char *line, size_t number, struct error *err);
 
-/* Hands every line of the file `path` to `take`, from 1, until one fails; blank lines are left out.
- * E_CONFIG names the file, the line, and what is `wanted` of such a file. */
+/* Calls `take` for every line of the file `path`, numbered from 1, until one fails; skips blank
+ * lines. E_CONFIG names the file, the line, and what is `wanted` in such a file. */
 enum status text_lines(const char *path, const char *wanted, line_taker take, void *context,
                        struct error *err);
 

@@ -59,7 +59,7 @@ static void paint_distractor(struct picture *p)
     textured_shape_paint(&t, p->side, p->rgb, NULL);
 }
 
-/* Darkens what lies beneath the object, to one side of it. */
+/* Draws the object's shadow to one side. */
 static void paint_shadow(struct picture *p, const struct textured_shape *object)
 {
     struct textured_shape shadow = *object;
@@ -87,8 +87,8 @@ static void paint_object(struct picture *p, int class_index)
         p->object[i] = 2 * p->coverage[i] >= COVERAGE_POINTS;
 }
 
-/* Something of no class in front of the object, in half the pictures; never over more than a
- * quarter of what is seen of it. */
+/* Draws an object without a class in front, in half of the pictures. It never covers more than a
+ * quarter of the visible object. */
 static void paint_occluder(struct picture *p)
 {
     if (rng_between(&p->rng, 0, 1) == 0)

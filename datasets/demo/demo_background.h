@@ -1,4 +1,4 @@
-/* What lies behind the things of a demo picture, and the light on all of it. */
+/* The background of a demo picture, and its light. */
 #pragma once
 
 #include <stdint.h>

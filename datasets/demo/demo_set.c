@@ -40,7 +40,7 @@ struct set_writer {
 
 static enum status write_failed(const char *path, struct error *err)
 {
-    /* A place that cannot be written to is the user's to change; a full disk is not. */
+    /* A folder without write permission is an error of the config; a full disk is not. */
     enum status status = errno == ENOSPC || errno == EIO || errno == EDQUOT ? E_IO : E_CONFIG;
     return fail(err, status, "%s: cannot write the demo set: %s", path, strerror(errno));
 }
@@ -82,8 +82,8 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
-/* Stores one picture: file, line of the list, entry of the .mat. The .mat holds what a reader of
- * the file will see. */
+/* Stores one picture: its file, a line of the list, and an entry of the .mat, which holds the
+ * pixels that a reader of the JPEG will see. */
 static enum status write_picture(struct set_writer *w, int index, struct error *err)
 {
     const int8_t *masks[] = { w->object, w->patch };
@@ -168,7 +168,7 @@ static enum status write_folder(const char *folder, const struct demo_spec *spec
     return status;
 }
 
-/* The whole file system at once: cheaper than hundreds of files one by one. */
+/* Syncs the whole file system, which is cheaper than hundreds of single files. */
 static void sync_folder(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -178,7 +178,7 @@ static void sync_folder(const char *folder)
     }
 }
 
-/* Whether the folder holds a finished set of this very stamp; *there: whether anything is there. */
+/* Whether the folder holds a finished set with this stamp; *there: whether the folder exists. */
 static bool is_written(const char *folder, const char *stamp, bool *there)
 {
     char text[512] = "";
@@ -205,7 +205,7 @@ static enum status write_and_rename(const char *folder, const struct demo_spec *
     enum status status = write_folder(temporary, spec, count, stamp, err);
     if (status == OK) {
         sync_folder(temporary);
-        /* Where another process was faster, its folder is as good as ours. */
+        /* Where another process was faster, its folder is equivalent to ours. */
         if (rename(temporary, folder) != 0 && !is_written(folder, stamp, &there))
             status = write_failed(folder, err);
     }

@@ -12,12 +12,12 @@
 #define DEMO_MAT "demo_gtsegs.mat"
 #define DEMO_STAMP "demo.txt"
 
-/* What storing the picture as JPEG and reading it back makes of it: rgb [side, side, 3], in place.
- */
+/* Replaces a picture by what it is after storing it as JPEG and reading it back: rgb [side, side,
+ * 3], in place. */
 enum status demo_through_jpeg(uint8_t *rgb, int side, struct error *err);
 
-/* Makes sure that the set is on disk under `path`, in a folder of its own whose name says what it
- * is; *folder is that, malloc'ed. Written under another name and renamed, so it is there whole or
- * not at all, also when several processes write it at once. */
+/* Makes sure that the set is on disk under `path`, in a folder whose name identifies it; *folder is
+ * that folder, malloc'ed. It is written under another name and renamed, so it is complete or
+ * absent, also when several processes write it at once. */
 enum status demo_set_write(const char *path, const struct demo_spec *spec, int count, char **folder,
                            struct error *err);

@@ -7,7 +7,7 @@
 #define GRID 4    /* points a side in a pixel */
 _Static_assert(GRID *GRID == COVERAGE_POINTS, "textured_shape_paint reports points");
 
-/* How far from its centre a thing reaches, in radii of 1/256: the star's tips. */
+/* How far a thing extends from its centre, in radii of 1/256; the star's tips reach farthest. */
 #define REACH 340
 
 #define MAX_LEAN (TURN / 24) /* 15 degrees, either way */
@@ -27,7 +27,7 @@ struct textured_shape textured_shape_draw(struct demo_rng *r, enum shape shape,
     struct textured_shape t = {
         .shape = shape, .texture = texture, .x = x, .y = y, .radius = radius, .period = period
     };
-    /* A class's shape stands upright but for a lean; what has no class lies as it will. */
+    /* A class's shape is upright up to a lean; shapes without a class have any orientation. */
     int lean = shape < CLASS_SHAPES ? MAX_LEAN : TURN / 2;
     int turn = rng_between(r, -lean, lean), grain = rng_between(r, 0, TURN - 1);
     t.sin = sine(turn);

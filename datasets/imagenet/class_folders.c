@@ -96,7 +96,7 @@ static bool are_range(const struct class_folders *f, int32_t first, size_t count
     return fit && distinct == count;
 }
 
-/* Numbers by the rule; folders without images may be called as they like. */
+/* Labels numeric folders by the rule; folders without images may have any name. */
 static enum status label_by_number(struct class_folders *f, const char *root, struct class_index *c,
                                    bool by_id, struct error *err)
 {
@@ -125,7 +125,8 @@ static enum status label_by_number(struct class_folders *f, const char *root, st
     return OK;
 }
 
-/* Folders 0 to N - 1 are indices, 1 to 1000 ILSVRC2012_IDs; of others nobody knows. */
+/* Folders 0 to N - 1 are indices, 1 to 1000 are ILSVRC2012_IDs; other numbers have no known
+ * meaning. */
 static enum status guess_no_numbers(struct class_folders *f, const char *root,
                                     struct class_index *c, struct error *err)
 {

@@ -15,7 +15,7 @@ struct class_folders {
     size_t count, room;
 };
 
-/* Takes over `name` (also when it fails; NULL is E_NOMEM). */
+/* Takes ownership of `name`, also when it fails; NULL is E_NOMEM. */
 enum status class_folders_add(struct class_folders *, char *name, size_t images, struct error *);
 void class_folders_free(struct class_folders *);
 

@@ -44,7 +44,7 @@ static enum status built_in(struct class_list *out, struct error *err)
     return class_list_parse(ilsvrc2012_classes, ILSVRC2012_SOURCE, out, err);
 }
 
-/* Fills *out by what options say; count 0 where nothing names the classes. */
+/* Fills *out from the options; count 0 where nothing names the classes. */
 static enum status find_list(const struct class_index *c, struct class_list *out, struct error *err)
 {
     const struct dataset_options *o = c->options;

@@ -1,6 +1,6 @@
 /* Which index of the model's head a class has that a data set names by a WordNet id, a folder or a
- * number. It is never told by what happens to lie on the disk: a list of the model's classes says
- * it, or the user (data.classes), or it is an error.
+ * number. It is never guessed from the files that happen to be there: a list of the model's classes
+ * determines it, or the user (data.classes), or it is an error.
  *
  * data.classes       what it says
  *   (not set)        classes.txt beside the checkpoint; else, for a head of 1,000, the classes of
@@ -32,7 +32,7 @@ struct class_index {
     struct class_list list; /* count 0 until it is wanted */
     struct synsets synsets; /* classes 0 until they are wanted */
     bool own_list;          /* of the model's classes, in an order that need not be the devkit's */
-    bool numbers;           /* a label was told by a number */
+    bool numbers;           /* a label was given by a number */
 };
 
 void class_index_open(const struct dataset_options *, struct class_index *out);

@@ -4,7 +4,7 @@
 #include "class_index.h"
 #include "image_list.h"
 
-/* Where an entry stands in its file. */
+/* The position of an entry in its file. */
 struct list_line {
     size_t number;
     bool bare;    /* the name may lack its suffix, as ImageId has it */

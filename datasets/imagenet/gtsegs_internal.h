@@ -1,4 +1,4 @@
-/* Shared by the readers of images and masks; nobody else looks inside. */
+/* Private to the readers of images and masks. */
 #pragma once
 
 #include <hdf5.h>
@@ -15,7 +15,7 @@ struct gtsegs {
     enum mask_order order;
 };
 
-/* What the file says of an array. */
+/* The file's description of an array. */
 struct stored_array {
     int rank;
     hsize_t dims[3];

@@ -7,7 +7,7 @@
 
 const char *const mask_order_names[] = { "auto", "wh", "hw", NULL };
 
-/* What a file's mask must fit: its image's sides, and how the file stores masks. */
+/* What a mask must match: its image's sides, and the file's order of masks. */
 struct mask_shape {
     size_t width, height;
     enum mask_order order;

@@ -12,7 +12,7 @@
 
 /* More images than any such file holds; their references are 8 bytes each. */
 #define MAX_COUNT ((hsize_t)10000000)
-/* Deflate shrinks at most 1032-fold: stored bytes that cannot make up an array are not waited for.
+/* Deflate compresses at most 1032-fold, so stored bytes that are too few for an array are refused.
  */
 #define MAX_SHRINK 1032
 

@@ -1,4 +1,4 @@
-/* Labels of images that lie in one folder or archive, where no class folder tells them (SPEC 9). */
+/* Labels of images in one folder or archive, without class folders (SPEC 9). */
 #pragma once
 
 #include "image_list.h"

@@ -1,5 +1,5 @@
-/* kind = imagenet: a folder of class folders, as the ImageNet validation set is handed around, or
- * the images in one folder, labelled by the devkit, a list or their names (SPEC 9). */
+/* kind = imagenet: a folder of class folders, as the ImageNet validation set is usually
+ * distributed, or images in one folder, labelled by the devkit, a list or their names (SPEC 9). */
 #include "imagenet_kinds.h"
 
 #include <dirent.h>
@@ -58,7 +58,8 @@ static void listing_free(struct listing *l)
     free(l->names);
 }
 
-/* What lies at `path`, through links. A link to nothing may have been a class. */
+/* stat() of `path`, following links. A dangling link is an error, because it may have been a
+ * class. */
 static enum status stat_path(const char *path, struct stat *st, struct error *err)
 {
     struct stat link;
@@ -149,7 +150,7 @@ static enum status find_folders(const char *root, struct image_list *list,
     return status;
 }
 
-/* Classes of the model without a folder: said, as a set may have lost them. "" where there are
+/* Lists the model's classes without a folder, since a set may have lost them. "" where there are
  * none, or where no list names the classes. */
 static void describe_missing(const struct class_folders *folders, const struct class_list *list,
                              char *out, size_t size)
@@ -219,7 +220,7 @@ static enum status open_flat(const struct dataset_options *options, struct datas
     return OK;
 }
 
-/* Class folders where there are images in any, else the images beside them. */
+/* Takes class folders where any of them has images, else the images beside them. */
 static enum status open_root(const struct dataset_options *options, struct dataset *dataset,
                              struct error *err)
 {

@@ -1,4 +1,4 @@
-/* The kinds of data set that read ImageNet as it is handed around. */
+/* The kinds of data set that read ImageNet in its usual forms. */
 #pragma once
 
 #include "dataset_kind.h"

@@ -74,7 +74,7 @@ static enum status tar_open(const struct dataset_options *options, struct datase
     if ((tar->path = strdup(options->path)) == NULL)
         return fail(err, E_NOMEM, "no memory for a path");
     TRY(open_file(tar, &size, err));
-    /* The headers lie an image apart: reading ahead would read it all. */
+    /* The headers lie an image apart, so reading ahead would read the whole file. */
     posix_fadvise(tar->fd, 0, 0, POSIX_FADV_RANDOM);
     enum status status = tar_index(tar->fd, tar->path, size, &list, &others, err);
     posix_fadvise(tar->fd, 0, 0, POSIX_FADV_NORMAL);

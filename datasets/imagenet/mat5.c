@@ -95,7 +95,7 @@ bool mat5_inflate(const struct mat5_element *packed, struct mat5_element *out, u
         return false;
     bool ok = inflate_part(&z, tag, sizeof tag);
     uint32_t type = (uint32_t)load(tag, 4), size = (uint32_t)load(tag + 4, 4);
-    /* Deflate shrinks at most 1032-fold: what a few bytes promise beyond that is not waited for. */
+    /* Deflate compresses at most 1032-fold, so a few bytes that promise more are refused. */
     ok = ok && type == MAT5_MATRIX && size <= MAX_INFLATED && size / 1032 <= packed->data.left;
     if (ok) {
         *memory = malloc(size > 0 ? size : 1);

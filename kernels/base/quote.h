@@ -12,10 +12,10 @@ struct quoted {
 };
 
 /* Copies `length` bytes to out [size >= 8] as printable UTF-8. What is no valid UTF-8, control
- * characters (C0, DEL, C1), and characters that turn or hide text (U+200B..200F, U+2028..202E,
- * U+2060..2069, U+FEFF) come out as \xNN, byte by byte, and a backslash as two, so that a quotation
- * tells exactly one text. What does not fit ends in "...", never within a character. Returns out.
- */
+ * characters (C0, DEL, C1), and characters that change the direction of text or hide it
+ * (U+200B..200F, U+2028..202E, U+2060..2069, U+FEFF) come out as \xNN, byte by byte, and a
+ * backslash as two, so that a quotation stands for exactly one text. What does not fit ends in
+ * "...", never within a character. Returns out. */
 char *quote_bytes(char *out, size_t size, const void *bytes, size_t length);
 
 /* The same for a finished message, which may quote already: backslashes, line ends and tabs stay.

@@ -1,4 +1,5 @@
-/* SHA-256 of files and texts: what a checkpoint, a data set, a config is. Computed by libcrypto. */
+/* SHA-256 of files and texts, which identifies checkpoints, data sets and configs. Computed by
+ * libcrypto. */
 #pragma once
 
 #include <stddef.h>
@@ -9,5 +10,5 @@ struct sha256 {
 
 void sha256_begin(struct sha256 *);
 void sha256_add(struct sha256 *, const void *data, size_t size);
-/* Writes 64 hex digits and a NUL. None of the three takes memory or can fail. */
+/* Writes 64 hex digits and a NUL. None of the three allocates memory or can fail. */
 void sha256_end(struct sha256 *, char hex[65]);

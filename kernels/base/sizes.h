@@ -1,5 +1,5 @@
-/* Sizes that are checked before memory is taken: every count that comes from a file goes through
- * these. */
+/* Sizes that are checked before memory is allocated: every count that comes from a file goes
+ * through these functions. */
 #pragma once
 
 #include <stdbool.h>

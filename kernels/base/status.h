@@ -1,4 +1,4 @@
-/* How every library of evalh reports failure: a code to act on, and one message to print.
+/* How every library of evalh reports failure: a code to act on, and a message to print.
  *
  * A function that can fail returns an enum status and takes a struct error * as its last argument.
  * On failure it fills in a message that names the file, line, key or tensor and says what would be
@@ -18,7 +18,7 @@ enum status {
 
 struct error {
     enum status code;
-    char key[48]; /* of the configuration, whose value is the trouble: "model.heads"; or "" */
+    char key[48]; /* the key of the configuration whose value is wrong: "model.heads"; or "" */
     char text[1024];
 };
 
@@ -27,9 +27,9 @@ struct error {
 enum status fail(struct error *err, enum status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same where the value of one key of the configuration is what is wrong. The message does not
- * say which key or value: whoever knows where it was set puts that in front (config_blame), and a
- * command the option that stands for it. */
+/* The same where the value of one key of the configuration is wrong. The message names neither key
+ * nor value: config_blame, which knows where the key was set, puts that in front, and a command
+ * puts the corresponding option in front. */
 enum status fail_key(struct error *err, enum status code, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

@@ -37,7 +37,7 @@ static bool machine_has_bf16(void)
 #endif
 }
 
-/* The machine's set, or the one asked for where that is less. */
+/* The machine's instruction set, or a lower one that was asked for. */
 static enum status choose_simd(const char *wish, enum cpu_simd *out, struct error *err)
 {
     static const char *const names[] = { "c", "avx2", "avx512" };
@@ -94,7 +94,7 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     be->precision = wide ? PRECISION_DOUBLE : PRECISION_FP32;
     if (!wide && options->precision == PRECISION_BF16) {
         self->cpu.bf16 = machine_has_bf16();
-        if (self->cpu.bf16) /* else fp32, as be->precision then tells */
+        if (self->cpu.bf16) /* else fp32, which be->precision then says */
             be->precision = PRECISION_BF16;
     }
     be->threads = options->threads > 0 ? options->threads : omp_get_num_procs();

@@ -1,4 +1,4 @@
-/* What the files of the CPU backends share. */
+/* Shared by the files of the CPU backends. */
 #pragma once
 
 #include <omp.h>
@@ -54,7 +54,7 @@ static inline const struct lrp_panels *cpu_lrp_panels(const struct weight *w)
     return (const struct lrp_panels *)(const void *)w;
 }
 
-/* From host [out, in]. False when memory ran out; what there is, is freed by lrp_free either way.
+/* Makes it from host [out, in]. False when memory ran out; lrp_free frees it in either case.
  */
 bool cpu_lrp_pack(struct lrp_panels *, const float *host);
 bool cpu_lrp_pack64(struct lrp_panels *, const float *host);

@@ -1,7 +1,7 @@
 /* linear and linear_back in float, through oneDNN: fp32, or bf16 with fp32 accumulation.
  *
- * Rows are cut into blocks whose size depends on the number of rows alone, and every block runs on
- * one thread. So the results do not depend on the number of threads, and a block's activations,
+ * Rows are divided into blocks whose size depends only on the number of rows, and every block runs
+ * on one thread. So the results do not depend on the number of threads, and a block's activations,
  * converted to bf16 where asked, stay in cache. */
 #include "cpu.h"
 

@@ -222,9 +222,9 @@ static bool reorder(struct pack *p, const float *plain, bool transposed)
 
 struct pack *pack_new(const float *host, int k, int n, bool transposed, bool bf16)
 {
-    /* oneDNN keeps primitives for the whole process and hands one that was made under other
-     * circumstances to whoever asks for its shape, which has given other bits. A pack keeps its
-     * own, so nothing is made twice without that cache. */
+    /* oneDNN caches primitives for the whole process, and reuses one that was made under other
+     * conditions for the same shape, which has given other bits. So its cache is off; a pack keeps
+     * its own primitives, and none is made twice. */
     dnnl_set_primitive_cache_capacity(0);
     struct pack *p = calloc(1, sizeof *p);
     if (!p)

@@ -51,8 +51,8 @@ static void matmul(struct backend *be, const struct matmul_args *a)
 
 void FILL(struct ops *op)
 {
-    /* Threads are ours to spread; inside OpenBLAS they would compete with the lanes. Process-wide,
-     * as OpenBLAS has it; nothing else in evalh uses the library. */
+    /* We distribute the work over threads ourselves; OpenBLAS' threads would compete with the
+     * lanes. The setting is process-wide; nothing else in evalh uses the library. */
     openblas_set_num_threads(1);
     op->matmul = matmul;
 }

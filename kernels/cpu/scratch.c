@@ -78,7 +78,7 @@ void cpu_fail(struct backend *be, enum status code, const char *format, ...)
         va_start(list, format);
         vsnprintf(be->failed.text, sizeof be->failed.text, format, list);
         va_end(list);
-        /* Last: who sees the code may read the text. */
+        /* The code is written last: a thread that sees it may read the text. */
         __atomic_store_n(&be->failed.code, code, __ATOMIC_RELEASE);
     }
     atomic_flag_clear(&cpu->failing);

@@ -66,7 +66,7 @@ static void ref_copy(struct backend *be, void *to, const void *from, size_t byte
         memcpy(to, from, bytes);
 }
 
-/* Lanes of the CPU's backend come here at the same time: as long as nothing fails they only read.
+/* Lanes of the CPU backend call this at the same time; as long as nothing fails they only read.
  */
 static enum status ref_sync(struct backend *be, struct error *err)
 {
@@ -98,7 +98,7 @@ static enum status ref_open(enum precision precision, const struct backend_optio
                             struct backend **out, struct error *err)
 {
     bool is_double = precision == PRECISION_DOUBLE;
-    /* PRECISION_FP32 is what zeroed options say: no wish. */
+    /* PRECISION_FP32 is the value of zeroed options, which ask for no precision. */
     if (options->precision != PRECISION_FP32 && options->precision != precision)
         return fail(err, E_CONFIG, "the reference backend %s computes in %s only",
                     is_double ? "ref64" : "ref", is_double ? "double" : "fp32");

@@ -66,8 +66,8 @@ static enum status read_any(struct checkpoint *c, const uint8_t *bytes, size_t s
         return pth_zip_read(c, bytes, size, o, err);
     if (pth_stream_detect(bytes, size))
         return pth_stream_read(c, bytes, size, o, err);
-    /* A safetensors file begins with 8 bytes of length and a brace. A text that begins like that
-     * would state an absurd length, as no text contains zero bytes. */
+    /* A safetensors file begins with 8 bytes of length, the last of which is 0 in every honest
+     * file, and a brace. No text has a zero byte. */
     if (size > 8 && bytes[8] == '{' && bytes[7] == 0)
         return safetensors_read(c, bytes, size, err);
     return not_a_checkpoint(bytes, size, err);
