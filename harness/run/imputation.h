@@ -1,13 +1,13 @@
-/* task.fill = linear: each masked image has a fill of its own, which follows from the pixels that
- * are left (SPEC 14, road.h). Solved where the images are, to a residual of 1e-6, and rounded to
- * 8 bits as every image is; the noise of an image is the same for all its maps and steps. */
+/* task.fill = linear: each masked image has its own fill, computed from the remaining pixels (SPEC
+ * 14, road.h). Solved where the images are, to a residual of 1e-6, and rounded to 8 bits as every
+ * image is; the noise of an image is the same for all its maps and steps. */
 #pragma once
 
 #include "task.h"
 
 struct imputation;
 
-/* For at most `slice` views at a time. E_NOMEM. */
+/* Allocates memory for at most `slice` views at a time. E_NOMEM. */
 enum status imputation_open(const struct plan *, size_t slice, struct imputation **out,
                             struct error *err);
 void imputation_close(struct imputation *); /* accepts NULL */
