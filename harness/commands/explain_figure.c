@@ -102,7 +102,7 @@ static enum status write_csv(const struct explain_figure *p, const char *stem, s
             fputs("model,method,class,row,column,relevance\n", f);
         for (int m = 0; m < p->method_count; m++) {
             const float *map = model->maps + engine_map_at(e, 0, m, CLASS_PREDICTED);
-            int width = e->prepared[m]->model;
+            int width = e->prepared[m]->side;
             for (int i = 0; i < width * width; i++) {
                 csv_field(f, e->info.title);
                 fprintf(f, ",%s,%d,%d,%d", p->methods[m], model->class, i / width, i % width);
