@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How a forward pass fares beside other work: `evalh bench` alone, then beside as many busy processes
-# as there are cores, then alone again (which says whether the machine was quiet).
+# How long a forward pass takes beside other work: `evalh bench` alone, then beside as many busy
+# processes as there are cores, then alone again (which says whether the machine was quiet).
 #   bench_busy.sh [EVALH] [MODEL] [BATCH]
 set -euo pipefail
 evalh=${1:-build/harness/evalh} model=${2:-deit_small} batch=${3:-1}

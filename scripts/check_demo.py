@@ -186,7 +186,7 @@ def check(args, path):
             for cls in result[f"explain/{method}"]:
                 if cls == "target" and f"{method}/predicted" in result["explain"] and \
                         result[f"explain/{method}/target"] == result[f"explain/{method}/predicted"]:
-                    continue  # class-agnostic: the very same records
+                    continue  # class-agnostic: the same records
                 check_method(result, table, (method, cls), own, (state, heads, x, labels, masks, patches))
     return table.bad
 

@@ -11,7 +11,7 @@ build=${BUILD:-build}
 echo "Building evalh; with its runs this takes 2 to 10 minutes on two cores."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# ninja's words are of use only where it fails
+# ninja's output is shown only where it fails
 ninja -C "$build" harness/evalh harness/docs/man1 >"$log" 2>&1 || {
     cat "$log"
     exit 1

@@ -82,7 +82,7 @@ def unified_row(kept, c, taps):
     decay = torch.exp((sums[:, -1:] - sums)[..., None] * A)  # of steps j+1 .. c
     a = ((decay * B[:, :, None] * C[:, c, None, None]).sum(-1) * step * torch.sigmoid(p)).transpose(1, 2)
     k = taps.shape[-1]
-    a = F.pad(a, (0, k - 1))  # columns beyond c hold nothing
+    a = F.pad(a, (0, k - 1))  # columns beyond c are 0
     return sum(taps[:, 0, i, None] * a[..., k - 1 - i:k - 1 - i + c + 1] for i in range(k))
 
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
-# Called by `meson dist`: a source archive says which commit it was made of, as there is no git in it.
+# Called by `meson dist`: records in a source archive, which has no git, from which commit it was
+# made.
 set -eu
 git -C "$MESON_SOURCE_ROOT" rev-parse HEAD >"$MESON_DIST_ROOT/COMMIT"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that wants an NVIDIA GPU, in one go, each figure judged by what issue 5 asks: checkops and
+# Every check that needs an NVIDIA GPU, with each figure compared with its bound: checkops and
 # the golden tests on cuda and cuda64, passes as CUDA graphs (tests); compute-sanitizer on every
 # operation and on replayed graphs (sanitize); the same perturbation run of the 200 photographs on CPU
 # and GPU (parity); forward passes beside PyTorch's and beside themselves without graphs, the scan
@@ -38,8 +38,8 @@ compile() {
     ninja -C "$build" "${programs[@]}" || die "the build failed"
 }
 
-# Libraries of the programs that another machine may lack: not glibc's, which fit only each other,
-# and not NVIDIA's.
+# The programs' libraries that another machine may lack, except those of glibc, which only fit each
+# other, and NVIDIA's.
 libraries() {
     ldd "${programs[@]/#/$build/}" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
         grep -vE '/(libc|libm|libpthread|libdl|librt|libresolv|ld-linux[^/]*)\.so|/libcu[^/]*\.so'
@@ -56,12 +56,12 @@ pack() {
     for l in $(libraries); do
         strip -o "$stage/lib/$(basename "$l")" "$l" 2>/dev/null || cp -L "$l" "$stage/lib/"
     done
-    # 31 MB of tables of characters, which libxml2 would want below libarchive; no test reads XML
+    # 31 MB of character tables, which libarchive's libxml2 needs; no test reads XML
     if [ -f "$stage/lib/libicudata.so.72" ]; then
         echo 'const char icudt72_dat[64];' | cc -shared -fPIC -x c - \
             -Wl,-soname,libicudata.so.72 -o "$stage/lib/libicudata.so.72" || die "libicudata"
     fi
-    # full-size checkpoints do not fit: the run leaves their models out, aloud
+    # full-size checkpoints do not fit; the run reports that their models are left out
     [ -d "$shared/golden" ] && find "$shared/golden" -mindepth 1 -maxdepth 1 -size -8000k \
         -exec cp -r {} "$stage/shared/golden/" \;
     [ -d "$shared/imagenet-samples" ] && cp -r "$shared/imagenet-samples" "$stage/shared/"
@@ -209,7 +209,7 @@ share_of_limit() { # NAME PERCENT BOUND NOTE
     fi
 }
 
-# Forward passes in bf16 at several batches: best_rate, best_batch; the logs stay.
+# Times forward passes in bf16 at several batches; sets best_rate and best_batch and keeps the logs.
 bench_model() { # MODEL
     local batch rate
     best_rate=0 best_batch=0
@@ -223,7 +223,8 @@ bench_model() { # MODEL
     done
 }
 
-# Graphs beside single launches: one image, a few, the best batch. They must not be slower.
+# Compares graphs with single launches for one image, a few, and the best batch. Graphs must not be
+# slower.
 bench_graphs() { # MODEL
     local batch log rate
     for batch in 1 8 "$best_batch"; do
@@ -247,7 +248,8 @@ bench_graphs() { # MODEL
     done
 }
 
-# cuDNN beside what the engine uses in its place; where it wins is for a person to read, no failure.
+# Times cuDNN beside what the engine uses instead. Where it wins, a person decides; that is no
+# failure.
 bench_cudnn() {
     local own
     own=$(awk -F'|' '$2 ~ /^ attention / { print $5 / $4 }' "$out/bench_deit_small_$best_batch.log")
@@ -394,7 +396,7 @@ run)
     export EVALH_SHARED=$unpacked/shared
     cublas=$(cublas_folders)
     [ -n "$cublas" ] || die "no libcublas.so.13 under /usr/local, /usr/lib, /opt"
-    python="env LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-} $python" # it has libraries of its own
+    python="env LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-} $python" # it brings its own libraries
     export LD_LIBRARY_PATH=$unpacked/lib:$cublas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     # $OUT is empty at every call there and takes a few files; what stages hand on lies in a folder that
     # git ignores and that the machine keeps, the logs go back as one file.

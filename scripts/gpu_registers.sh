@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Registers, stack and spills of every CUDA kernel, as ptxas tells them: a table of those that have a
-# stack frame or spill, and the largest of the others. Needs nvcc, no GPU.
+# Registers, stack and spills of every CUDA kernel, as ptxas reports them: a table of kernels that
+# have a stack frame or spill, and of the largest others. Needs nvcc, no GPU.
 #   scripts/gpu_registers.sh [ARCH...]     default: 80 90
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs configs, holds the results to a baseline, writes a report, and ends with a line that says it
-# all. Exit code 0: equal to the baseline; 1: numbers or speed differ, or a run failed; 2: not run.
+# Runs configs, compares the results with a baseline, writes a report, and ends with a line that
+# sums it up. Exit code 0: equal to the baseline; 1: numbers or speed differ, or a run failed; 2:
+# not run.
 #
 #   scripts/nightly.sh [CONFIG...]              default: configs/nightly_{vim,vit}.ini
 #   scripts/nightly.sh --baseline [CONFIG...]   makes today's results the baseline
@@ -10,7 +11,7 @@
 #   BUILD      build folder (default: build)
 #   BASELINE   folder of the baseline's result files (default: results/baseline)
 #   OUT        where this night's files go (default: results/runs/nightly-DATE)
-#   TOLERANCE  how far maps and probabilities may be apart (default 0: bit for bit). A baseline from
+#   TOLERANCE  how far maps and probabilities may differ (default 0: bit for bit). A baseline from
 #              another kind of CPU needs some; evalh-compare(1) says what it means.
 #   SLOWER     how many times the baseline's seconds an image may take (default 1.5)
 set -uo pipefail

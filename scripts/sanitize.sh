@@ -23,7 +23,7 @@ case $what in
         flags=address,undefined
         export CC=${CC:-gcc} CXX=${CXX:-g++}
         plants=(overflow undefined leak)
-        # gcc's two libraries share what they know of report files only where they are linked into one
+        # gcc's two libraries share the settings of report files only where both are linked into one
         # program; clang does that anyway.
         "$CC" --version | grep -q clang || link=(-static-libasan -static-libubsan)
         ;;
@@ -52,14 +52,14 @@ if [ "$what" = thread ]; then
     export TEST_TMPDIR=/nonexistent
 fi
 export OMP_WAIT_POLICY=passive
-# One thread has nobody to race with.
+# Programs with one thread have no races.
 [ "$(nproc)" -gt 1 ] || export OMP_NUM_THREADS=2
 
 found() {
     find "$reports" -name 'report*' -size +0 | wc -l
 }
 
-# Does the sanitizer see anything here, and nothing that is not there?
+# Checks that the sanitizer reports planted mistakes, and nothing else.
 planted=$reports/planted
 "$CC" -std=gnu17 -O1 -g -fopenmp -fsanitize="$flags" ${link[@]+"${link[@]}"} -o "$planted" \
     "$tests/planted.c"
@@ -90,7 +90,7 @@ total=$(wc -l <"$log.json")
 passed=$(count 'OK|EXPECTEDFAIL')
 skipped=$(count 'SKIP|IGNORED')
 findings=$(found)
-# What was said on stderr although it should have gone to a file.
+# Reports that went to stderr although they should have gone to a file.
 stray=$(grep -cE '(ERROR|WARNING): (Address|Leak|Thread|UndefinedBehavior)Sanitizer|: runtime error: ' \
     "$log.txt" || true)
 

@@ -42,8 +42,8 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root=(sudo)
 fi
 
-# What apt says goes to a log, which is shown where it fails. A machine that has just been started
-# may be at its own updates: then apt waits.
+# apt's output goes to a log, which is shown where it fails. A machine that has just been started
+# may be installing updates; apt then waits.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 apt_get() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What `meson test` has in short, at length: kills, killed ranks, every number of threads, ranks and
-# shards, a large tar. Prints figures; exit code 0 where all results are the same.
+# The long form of some tests of `meson test`: kills, killed ranks, all numbers of threads, ranks
+# and shards, a large tar. Prints figures; exit code 0 where all results are the same.
 #
 #   scripts/soak.sh [BUILD] [kills|ranks|tar]...      BUILD: build (the default); all parts
 #   KILLS=200 RANK_KILLS=30 MEGABYTES=1000 EVALH_SHARED=../shared
@@ -31,7 +31,8 @@ part() {
     [ $code -eq 0 ] || failed=1
 }
 
-# A tar of photographs: at flat memory; killed five times inside; those left out are those that are bad.
+# A tar of photographs: memory stays flat; the run is killed five times; only bad images are left
+# out.
 tar_part() (
     . "$tests/common.sh"
     samples=${EVALH_SHARED:-$top/../shared}/imagenet-samples

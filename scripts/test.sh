@@ -21,7 +21,7 @@ passed=$(count 'OK|EXPECTEDFAIL')
 skipped=$(count 'SKIP|IGNORED')
 total=$(wc -l <"$log")
 failed=$((total - passed - skipped))
-# Why: the first words of what a skipped test said, as often as they were said.
+# The reasons of skipped tests: the first words of their output, with their number.
 grep -E '"result": "(SKIP|IGNORED)"' "$log" | grep -oE 'SKIPPED[^:]*: [^\\":;(]*' |
     sed 's/^SKIPPED: //; s/ *$//' | sort | uniq -c | sort -rn | sed 's/^ *\([0-9]*\) /skipped, \1: /' || true
 echo "$passed passed, $failed failed, $skipped skipped"

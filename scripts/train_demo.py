@@ -25,9 +25,9 @@ from PIL import Image
 from demo_models import MEAN, PATCH, STD, ViT, Vim, check_scan, load_safetensors, save_safetensors
 
 CLASSES = 10
-CELLS = 4  # a patch's object mask is told in CELLS x CELLS cells
+CELLS = 4  # a patch's object mask is predicted in CELLS x CELLS cells
 CELL = PATCH // CELLS  # pixels; also the shift of the augmentation, each way
-SAID = CLASSES + 1 + CELLS * CELLS + 3  # what a patch is asked while training
+SAID = CLASSES + 1 + CELLS * CELLS + 3  # what is predicted for each patch while training
 
 
 def arguments():

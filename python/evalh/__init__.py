@@ -7,7 +7,8 @@ load, Result                    a result file as numpy arrays, pandas frames and
 
 from . import _channel
 
-# In a worker, before anything else can print: standard output is the protocol's.
+# In a worker, this must come before anything can print, because standard output carries the
+# protocol.
 _channel.claim_if_worker()
 
 from .maps import MapWriter, read_maps, write_maps  # noqa: E402

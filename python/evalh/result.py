@@ -20,7 +20,7 @@ Labels = tuple[str, ...]
 Axis = tuple[str, Union[Sequence[Any], np.ndarray, None]]
 
 SCHEMAS = (1, 2)
-# What the groups between a table and its columns stand for.
+# The meaning of the groups between a table and its columns.
 GROUPS: dict[str, Labels] = {
     "explain": ("method", "class"),
     "perturbation": ("method", "class", "direction"),

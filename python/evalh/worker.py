@@ -297,7 +297,7 @@ class Worker:
             return {**said, "ok": True, **do[op](request)}
         except _Refusal as e:
             return {**said, "ok": False, "error": str(e)}
-        except Exception as e:  # whatever a model raises is told, and ends the run
+        except Exception as e:  # whatever a model raises is reported, and ends the run
             traceback.print_exc()
             return {**said, "ok": False, "error": f"{type(e).__name__}: {e}"[:4000]}
 

@@ -1,4 +1,5 @@
-/* ../shared/cases: the inputs on which an earlier evalh went wrong; skipped aloud without them. */
+/* ../shared/cases: inputs on which an earlier evalh failed; skipped with a message where they are
+ * missing. */
 #include "fixtures.h"
 
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static void test_lists(void **state)
     assert_non_null(strstr(err.text, ":3: "));
 }
 
-/* The solution names files by their ids, which the pictures here do not bear. */
+/* The solution names files by their ids, which the pictures here do not have. */
 static void test_solution(void **state)
 {
     (void)state;

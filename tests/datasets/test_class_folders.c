@@ -1,4 +1,4 @@
-/* kind = imagenet: the index of a class is never told by which folders happen to be there. */
+/* kind = imagenet: the index of a class never depends on which folders happen to be there. */
 #include "fixtures.h"
 
 #include <stdio.h>
@@ -26,7 +26,7 @@ static int free_classes(void **state)
     return remove_test_folder(state);
 }
 
-/* A tree of its own; opening a set decodes nothing, so the images are but bytes. */
+/* Makes a new tree. Opening a set decodes nothing, so the images are arbitrary bytes. */
 static const char *new_tree(void)
 {
     static char paths[64][4096];
@@ -300,7 +300,7 @@ static void test_ids(void **state)
     check_refused(&part, "20 folders", "ilsvrc2012_id");
     part.classes = "ilsvrc2012_id";
     assert_int_equal(label_of(&part, "20"), 980);
-    /* Whose model has its classes in yet another order, which its classes.txt says. */
+    /* A model whose classes have yet another order, given by its classes.txt. */
     char *text = NULL;
     size_t size;
     FILE *f = open_memstream(&text, &size);

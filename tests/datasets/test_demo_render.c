@@ -1,4 +1,4 @@
-/* The demo pictures are the same bytes everywhere, and what they promise. */
+/* The demo pictures are the same bytes everywhere, and have the promised properties. */
 #include "fixtures.h"
 
 #include <stdlib.h>

@@ -37,7 +37,7 @@ static const char *set_folder(const char *split)
                    SIDE);
 }
 
-/* Masks are the generator's; pictures are too, but for what JPEG does to them. */
+/* Masks are those of the generator, and so are pictures up to JPEG's losses. */
 static void check_sample(struct dataset *d, size_t i, enum demo_split split)
 {
     struct demo_spec spec = { 9, DEMO_HELD_OUT, split, SIDE };

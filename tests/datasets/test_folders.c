@@ -1,4 +1,4 @@
-/* kind = imagenet and imagenet_list: what they find, and what they say when they do not. */
+/* kind = imagenet and imagenet_list: the images they find, and their errors. */
 #include "fixtures.h"
 
 #include <stdlib.h>
@@ -166,7 +166,7 @@ static void test_list_errors(void **state)
                  "/no/such/root", "root", NULL);
 }
 
-/* A file that goes bad after opening is that image's failure alone. */
+/* A file that is damaged after opening is an error of that image only. */
 static void test_bad_image(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Decoding of the awkward kinds, refusal of broken files, and the rules of resizing that resize.h5
- * does not cover. */
+/* Decoding of unusual kinds, refusal of broken files, and the rules of resizing that resize.h5 does
+ * not cover. */
 #include "fixtures.h"
 
 #include <stdio.h>
@@ -237,7 +237,7 @@ static void test_extraneous(void **state)
     remove_folder(top);
 }
 
-/* A header may promise anything; memory is taken only for what the file can hold. */
+/* A header may state any size; memory is allocated only for what the file can hold. */
 static void test_bombs(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* JPEGs of which libjpeg only warns: those that the wild is full of give the pixels of the sound
- * file, and those that lack a part of the picture are refused. */
+/* JPEGs of which libjpeg only warns: common ones give the pixels of the sound file, and those that
+ * lack a part of the picture are refused. */
 #include "fixtures.h"
 
 #include <stdio.h>

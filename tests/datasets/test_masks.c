@@ -1,5 +1,5 @@
-/* Masks of ImageNet-Segmentation as people store them: other types, ignored pixels, rows for
- * columns; read, or refused by the true value. */
+/* Masks of ImageNet-Segmentation in the forms in which people store them (other types, ignored
+ * pixels, rows for columns) are read correctly, or refused with a message that names the value. */
 #include "mat_fixtures.h"
 
 #include <math.h>
@@ -132,7 +132,7 @@ static void test_left_out(void **state)
     check_values(H5T_STD_U8LE, bytes, want);
     check_values(H5T_STD_U16LE, shorts, want);
     check_values(H5T_IEEE_F32LE, floats, want);
-    /* 255 may be the object: nothing says which */
+    /* 255 may be the object; it is ambiguous */
     static const uint8_t object[W * H] = { 0, 255, 255 };
     uint8_t all[W * H];
     memset(all, 255, sizeof all);
@@ -221,7 +221,7 @@ static void test_squares(void **state)
     dataset_close(d);
 }
 
-/* One file, two orders: which is wrong cannot be told, but that one is can. */
+/* A file with two orders: it is unknown which one is wrong, but certain that one is. */
 static void test_mixed(void **state)
 {
     (void)state;

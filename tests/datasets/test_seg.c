@@ -97,7 +97,7 @@ static void test_left_out(void **state)
     fill();
 }
 
-/* Errors of one image, which the run records and survives. */
+/* Errors of single images, which a run records before it goes on. */
 static void test_bad_entries(void **state)
 {
     (void)state;

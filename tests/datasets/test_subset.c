@@ -195,7 +195,7 @@ static void test_only_ids(void **state)
     assert_fails(err.code, E_CONFIG, &err, "ids.txt:2: ", "9.JPEG", NULL);
 }
 
-/* A view loads what it says it does. */
+/* A view loads the images that it names. */
 static void test_view(void **state)
 {
     (void)state;

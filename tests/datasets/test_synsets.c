@@ -1,4 +1,4 @@
-/* meta.mat: what it says, and every way in which it may be broken. */
+/* meta.mat: its content, and every way in which it may be damaged. */
 #include "fixtures.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 # Sourced by the end-to-end tests. $EVALH, $MAKE_MODEL, $SAME: programs; $work: a folder of our own.
 set -u
-# In memory where there is such a place: the tests sync hundreds of small files.
+# In memory where possible, because the tests sync hundreds of small files.
 place=${TMPDIR:-/tmp}
 [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || place=/dev/shm
 work=$(mktemp -d -p "$place")

@@ -34,7 +34,7 @@ for fill in black mean blur rise_blur linear; do
     done
 done
 
-# The dry run says what it will cost.
+# The dry run says what the run will cost.
 "$EVALH" run "$c" "${common[@]}" --set task.fill=blur --set task.steps=20 --set task.upto=100 --dry-run \
     >"$work/plan" 2>&1
 grep -q "bytes an image" "$work/plan" || fail "no bytes in the plan: $(cat "$work/plan")"

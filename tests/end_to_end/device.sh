@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Which device a run takes, and what it says when the GPU or its memory fails: on the emulated one.
+# The device that a run takes, and its messages when the GPU or its memory fails, tested on the
+# emulated GPU.
 . "$(dirname "$0")/common.sh"
 export EVALH_EMULATED=
 small=(--set data.images=5 --set explain.methods=raw,rollout)
@@ -31,7 +32,7 @@ done
     fail "linear: cpu and cuda differ: $(cat "$work/compared")"
 
 c=$work/vim.ini
-silent() { # TEXT: the last command did not say it
+silent() { # TEXT: the last command did not print it
     ! grep -qF -- "$1" "$work/stderr" || fail "says '$1': $(cat "$work/stderr")"
 }
 
@@ -59,8 +60,9 @@ EVALH_EMULATED=devices=0 expect 2 "no usable NVIDIA GPU" run "$c" "${small[@]}" 
 EVALH_EMULATED=launch=60 expect 1 "unspecified launch failure" run "$c" "${small[@]}" \
     --set compute.device=cuda --fresh
 
-# Memory that does not suffice: half of the batch, once; then an error that says what would fit. The
-# smallest memory that a run of each batch succeeds with is looked for, as nobody wants it typed here.
+# Too little memory: the batch is halved once; then comes an error that says what would fit. The
+# test searches the smallest memory with which a run of each batch succeeds, so that no number is
+# typed here.
 fits() { # MIB BATCH
     EVALH_EMULATED=memory=$1 "$EVALH" run "$c" "${small[@]}" --set data.images=13 --fresh \
         --set compute.device=cuda --set compute.batch="$2" >"$work/stdout" 2>"$work/stderr"

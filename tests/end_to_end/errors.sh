@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every mistake is told with its place and what would be right, with exit code 2 before anything ran.
+# Every mistake is reported with its place and what would be right, with exit code 2 before anything
+# runs.
 . "$(dirname "$0")/common.sh"
 c=$work/c.ini
 write_config "$c" vim
@@ -25,7 +26,7 @@ printf '[data]\npath = ${EVALH_UNSET}/x\n' >"$work/bad.ini"
 expect 2 "the environment has no variable EVALH_UNSET" run "$work/bad.ini"
 expect 2 "is the output of $c too" run "$c" "$c"
 
-# Names that tables know or do not.
+# Names that are in a table, or are not.
 expect 2 "there is no method 'rolout'; did you mean 'rollout'?" run "$c" --set explain.methods=rolout
 expect 2 "there is no task 'segment'" run "$c" --set task.kind=segment
 expect 2 "there is no method 'x'; known are raw, rollout, attribution" run "$c" -s explain.methods=x
@@ -105,6 +106,6 @@ expect 2 "--fresh" run "$c" --limit 2 --set run.output="$work/r.h5" --set explai
 expect 0 "is complete already" run "$c" --limit 2 --set run.output="$work/r.h5"
 expect 0 "images in" run "$c" --limit 2 --set run.output="$work/r.h5" --set explain.methods=raw --fresh
 
-# Nothing of all this left anything behind.
+# None of this has left any file behind.
 [ -z "$(find "$work" -name '*.parts')" ] || fail "a folder of shards is left: $(find "$work" -name '*.parts')"
 finish

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What can go wrong under a run: pictures, disks, folders, memory. Each is told clearly, ends with
-# exit code 1 (or goes on, where one picture is concerned), and loses nothing that was finished.
+# Faults during a run: pictures, disks, folders, memory. Each is reported clearly, ends with exit
+# code 1 (or the run goes on, where only one picture is concerned), and loses no finished work.
 . "$(dirname "$0")/common.sh"
 c=$work/vim.ini
 write_config "$c" vim
@@ -18,7 +18,7 @@ kept() {
     [ "${n:-0}" -ge "$1" ] || fail "fewer than $1 shards are kept: $(cat "$work/stderr")"
 }
 
-# mount_at FOLDER OPTION...; says aloud where that is not permitted.
+# mount_at FOLDER OPTION...; prints a message where that is not permitted.
 mounted=()
 mount_at() {
     mkdir -p "$1"
@@ -62,7 +62,7 @@ else
     expect 0 "image $third is left out: $work/tree/$third: cannot open: Permission denied" "${list2[@]}"
     grep -q "12 images scored, 1 skipped" "$work/stdout" || fail "the skipped image is not counted"
     rm -f "$work/open/list.h5"
-    # More than one in eight: not the pictures but the data set.
+    # More than one in eight images: the data set is at fault, not the pictures.
     interrupted "$work/open/list.h5" 2 "${list2[@]}"
     chmod a-r "$work/tree/$fifth"
     expect 1 "the data set cannot be read any more (nor can 2 of 13 other images that were tried)" "${list2[@]}"

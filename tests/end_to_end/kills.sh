@@ -11,7 +11,7 @@ began=$(date +%s%N)
 expect 0 "30 images in" run "$c" "${slow[@]}" --set run.output="$work/whole.h5" --fresh
 microseconds=$((($(date +%s%N) - began) / 1000)) # that a run takes, on this machine at this time
 
-# What a kill has met: no shard yet, some, all (merging), or a run that was over.
+# The state at a kill: no shard yet, some, all (merging), or a finished run.
 early=0 middle=0 merging=0 late=0 leftovers=0
 out=$work/killed.h5
 for round in $(seq "${ROUNDS:-4}"); do

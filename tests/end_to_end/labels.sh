@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Wrong labels are said by run, by report and by doctor; right ones are not. And a run that has
-# scored nothing, or lost too many images, has failed.
+# run, report and doctor report wrong labels, and are silent about right ones. A run that has scored
+# nothing, or has lost too many images, has failed.
 . "$(dirname "$0")/common.sh"
 top=$(cd "$(dirname "$0")/../.." && pwd)
 run=(-s model.checkpoint="$top/model/demo/vim_demo.safetensors" -s compute.device=cpu

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# File systems without flock (ENOLCK, ENOSYS): said, and the run goes its way; two runs on one output
-# are still refused; doctor says it.
+# File systems without flock (ENOLCK, ENOSYS): the run says so and goes on; two runs on one output
+# are still refused; doctor says so, too.
 . "$(dirname "$0")/common.sh"
 if [ "$SANITIZER" != none ]; then
     echo "SKIPPED: what is preloaded does not go with a sanitizer"

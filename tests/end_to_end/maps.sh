@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Maps from files: what a run exports and another one reads again gives the same scores, bit for bit;
-# files that do not do are refused, and images without a map are named, counted and left out.
+# unusable files are refused, and images without a map are named, counted and left out.
 . "$(dirname "$0")/common.sh"
 c=$work/vim.ini
 write_config "$c" vim

@@ -226,6 +226,32 @@ static void chosen_images(void **state)
     outcome_free(&page);
 }
 
+/* Controls, whatever their name, have no part in which images are best and worst. */
+static void controls_do_not_rank_images(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    struct result *r;
+    struct error err;
+    o.methods = "raw randomised noise";
+    o.controls = "randomised, noise";
+    if (result_open(made("controls.h5", &o), &r, &err) != OK)
+        fail_msg("%s", err.text);
+    const struct run run = { .result = r };
+    const struct image_measure *m = &image_measures[0];
+    struct image_place *ranked = calloc(r->images, sizeof *ranked);
+    size_t count = image_rank(&run, m, ranked), others = 0;
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        double raw = m->score(&run, "raw", EXPLAINED_PREDICTED, ranked[i].image);
+        assert_true(ranked[i].score == raw);
+        others += m->score(&run, "randomised", EXPLAINED_PREDICTED, ranked[i].image) != raw;
+    }
+    assert_true(others > 0); /* else the control could not show */
+    free(ranked);
+    result_close(r);
+}
+
 static void set_number(hid_t f, const char *name, int32_t value)
 {
     hid_t space = H5Screate(H5S_SCALAR);
@@ -341,11 +367,9 @@ static void precision_and_recall(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pictures),
-        cmocka_unit_test(shared_pictures),
-        cmocka_unit_test(chosen_images),
-        cmocka_unit_test(class_names),
-        cmocka_unit_test(precision_and_recall),
+        cmocka_unit_test(pictures),      cmocka_unit_test(shared_pictures),
+        cmocka_unit_test(chosen_images), cmocka_unit_test(controls_do_not_rank_images),
+        cmocka_unit_test(class_names),   cmocka_unit_test(precision_and_recall),
     };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
