@@ -170,7 +170,7 @@ static enum status explain_model(struct explained_model *model, int class, struc
             printf("  %-12s %.1f %% of the relevance is on tokens that are no patches\n",
                    s->engine->prepared[m]->name, share);
     }
-    return inference_heat(s, side->maps, CLASS_PREDICTED, side->heat, err);
+    return inference_heat(s, model->maps, CLASS_PREDICTED, model->heat, err);
 }
 
 /* Makes the path Makes the path FOLDER/NAME, and FOLDER/NAME-2 for the second image of that

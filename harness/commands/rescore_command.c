@@ -124,10 +124,10 @@ static void rows(struct grid *g, const struct result *r, const uint8_t *use, boo
 
 static void print_title(const struct result *r, size_t images, const char *what)
 {
-    char subject[RESULT_TITLE_SIZE];
-    result_title(r, subject, sizeof subject);
+    char title[RESULT_TITLE_SIZE];
+    result_title(r, title, sizeof title);
     const char *doubt = r->attribute[ATTR_DOUBT];
-    printf("\n%s: %s, %s, n = %zu%s%s%s\n\n", r->path, subject, what, images,
+    printf("\n%s: %s, %s, n = %zu%s%s%s\n\n", r->path, title, what, images,
            doubt[0] != '\0' ? " (DOUBTFUL: " : "", doubt, doubt[0] != '\0' ? ")" : "");
 }
 

@@ -77,7 +77,7 @@ static void put_panel(FILE *f, const struct figure_file *p, enum removal d)
             snprintf(legend, sizeof legend, "%s (%s)", row->method,
                      decimal(area, row->direction[d].auc.value, 1));
             fprintf(f, "using 1:2 with linespoints lc rgb '%s' dt %s pt %d lw 1.6 ps 0.8 title ",
-                    look.colour, look.dash, look.point);
+                    style.colour, style.dash, style.point);
             gnuplot_text(f, legend);
         }
     if (drawn == 0)

@@ -113,7 +113,7 @@ static void put_panel(FILE *f, const struct ledger_plot *l, enum explained expla
         fprintf(f,
                 "%s$dots_%d_%zu using 1:4:2:3 with xerrorbars lc rgb '%s' pt %d ps 0.8 lw 1.2 "
                 "title ",
-                m ? ", \\\n     " : "", k, m, look.colour, look.point);
+                m ? ", \\\n     " : "", k, m, style.colour, style.point);
         gnuplot_text(f, l->method[m]);
     }
     fputc('\n', f);

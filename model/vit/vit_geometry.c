@@ -83,7 +83,7 @@ static enum status read_pre_logits(const struct checkpoint *ck, const struct ten
     return OK;
 }
 
-static enum status told_readout(const struct checkpoint *ck, const struct tensor *head,
+static enum status read_readout(const struct checkpoint *ck, const struct tensor *head,
                                 struct geometry *g, struct error *err)
 {
     bool norm = checkpoint_find(ck, "norm.weight") != NULL;
@@ -211,7 +211,7 @@ enum status vit_read_geometry(const struct checkpoint *ck, const struct model_op
     TRY(read_heads(ck, o, g, err));
     TRY(read_others(ck, g, err));
     TRY(read_pre_logits(ck, &head, g, err));
-    TRY(told_readout(ck, head, g, err));
+    TRY(read_readout(ck, head, g, err));
     TRY(wanted_readout(ck, o->pool, g, err));
     if (o->eps > 0)
         g->eps = o->eps;
