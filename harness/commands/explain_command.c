@@ -46,7 +46,7 @@ static enum status choose_methods(struct explain_figure *p, const struct options
     const struct engine *first = p->models[0].inference.engine;
     if (o->methods == NULL) {
         for (int i = 0; i < first->method_count && p->method_count < EXPLAIN_METHODS; i++) {
-            bool all = !first->methods[i].control;
+            bool all = !first->methods[i].control && !first->methods[i].references;
             for (int k = 1; k < p->model_count; k++)
                 all &= engine_method(p->models[k].inference.engine, first->methods[i].name) != NULL;
             if (all)

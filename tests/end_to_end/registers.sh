@@ -17,6 +17,9 @@ image=$(find "$work/demo" -name '*.JPEG' | head -n 1)
 expect 0 "wrote" explain "$families/timm_registers.safetensors" --heads 2 -m raw,rollout "$image" --out "$work/out"
 [ "$(grep -c "of the relevance is on tokens that are no patches" "$work/stdout")" -eq 2 ] || fail "explain does not tell"
 
+# Without --methods: all but those that begin at images of a data set, which there is none of.
+expect 0 "wrote" explain "$work/vit.safetensors" --heads 2 "$image" --out "$work/all"
+
 # CLS alone is no news.
 write_config "$work/plain.ini" vit
 expect 0 "13 images in" run "$work/plain.ini" -s task.kind=segmentation -s explain.methods=raw
