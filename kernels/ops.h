@@ -145,6 +145,11 @@ struct layernorm_back_args {
     real *gx; /* may be gy, then without accumulate */
 };
 
+/* c and d of MAP_TANH_GELU, c of MAP_QUICK_GELU */
+#define TANH_GELU_C 1.59576912160573071175978
+#define TANH_GELU_D (0.044715 * TANH_GELU_C)
+#define QUICK_GELU_C 1.702
+
 enum map2 {
     MAP_ADD,       /* a + b */
     MAP_MUL,       /* a b */
@@ -154,6 +159,13 @@ enum map2 {
     MAP_GELU,      /* exact GELU of a */
     MAP_GELU_BACK, /* b * GELU'(a) */
     MAP_GELU_GATE, /* b * Φ(a): GELU(a) = a Φ(a) with Φ(a) a constant (LibraGrad, AttnLRP) */
+    /* The same of a σ(c a + d a³): GELU by tanh, c = 2 √(2/π) and d = 0.044715 c, */
+    MAP_TANH_GELU,
+    MAP_TANH_GELU_BACK,
+    MAP_TANH_GELU_GATE,
+    MAP_QUICK_GELU, /* and c = 1.702, d = 0 */
+    MAP_QUICK_GELU_BACK,
+    MAP_QUICK_GELU_GATE,
     MAP_SILU,      /* SiLU of a: a σ(a) */
     MAP_SILU_BACK, /* b * SiLU'(a) */
     MAP_SILU_GATE, /* b * σ(a): SiLU(a) = a σ(a) with σ(a) a constant */

@@ -17,6 +17,8 @@ enum readout {
     READ_TOKEN_AND_MEAN /* cls_at and the mean of the patches, side by side */
 };
 
+enum mlp_act { MLP_GELU, MLP_TANH_GELU, MLP_QUICK_GELU };
+
 struct geometry {
     int image_size, patch, stride, grid; /* grid: patches a side */
     int tokens;                          /* L: patches and others */
@@ -41,6 +43,7 @@ struct geometry {
     bool head_norm;      /* ViT: norms of q and of k in every head */
     int pre_logits;      /* ViT: width of a hidden layer before the head, tanh of it; 0: none */
     bool gated;          /* ViT: MLP = fc2(SiLU(fc1) ⊙ value) */
+    enum mlp_act act;    /* ViT that is not gated */
 };
 
 static inline bool geometry_is_patch(const struct geometry *g, int token)
@@ -80,7 +83,8 @@ struct model_options {
     double eps;      /* of the norms; 0: the architecture's */
     const char *cls; /* Vim: position of its only CLS: "middle", "first", "last"; NULL: middle */
     bool undivided;  /* Vim: the sum of both directions is not halved */
-    const char *pool;   /* what meets the head: "cls", "mean", "all"; NULL: told by the tensors */
+    const char *pool; /* what meets the head: "cls", "mean", "all"; NULL: told by the tensors */
+    const char *activation; /* ViT: "gelu", "tanh", "quick"; NULL: gelu */
     const char *prefix; /* prefix of the tensors to use, where a file holds two models; or NULL */
     bool heads_if_any;  /* an architecture without heads ignores `heads`; else it is an error */
 };

@@ -48,6 +48,7 @@ struct config_values {
         int weights;                        /* enum checkpoint_weights */
         int64_t image_size, heads, timeout; /* timeout: seconds, 0: off */
         int pool;                           /* "auto", "cls", "mean", "all" */
+        int activation;                     /* "auto", "gelu", "tanh", "quick" */
         int cls;                            /* "auto", "middle", "first", "last" */
         int divide;                         /* 0: no */
         double eps;                         /* 0: the family's */

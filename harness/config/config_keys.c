@@ -9,6 +9,7 @@ static const char *const fills[] = { "black", "mean", "blur", "rise_blur", "line
 static const char *const ends[] = { "90", "100", NULL };
 static const char *const cls_places[] = { "auto", "middle", "first", "last", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
+static const char *const activations[] = { "auto", "gelu", "tanh", "quick", NULL };
 static const char *const pools[] = { "auto", "cls", "mean", "all", NULL };
 static const char *const weight_copies[] = { "plain", "ema", NULL };
 static const char *const interpolations[] = { "bicubic", "bilinear", NULL };
@@ -121,6 +122,9 @@ const struct config_key config_keys[] = {
     CHOICE("model", "pool", model.pool, "auto", pools, 0, RESULT,
            "what the head of a ViT sees: the CLS token, the mean of the patches, the mean of all "
            "tokens; auto: told by the tensors"),
+    CHOICE("model", "activation", model.activation, "auto", activations, 0, RESULT,
+           "of a ViT's MLP: gelu (exact), tanh (GELU by tanh, as in SigLIP) or quick (x times "
+           "sigmoid(1.702 x), as in CLIP); auto: gelu, as no tensor says it"),
 
     TEXT("data", "kind", data.kind, NULL, RESULT,
          "kind of data set: imagenet, imagenet_list, imagenet_tar, imagenet_seg, demo, ..."),

@@ -12,6 +12,7 @@ static struct engine_options engine_section(const struct plan *p)
     static const char *const devices[] = {
         [DEVICE_AUTO] = "auto", [DEVICE_CPU] = "cpu", [DEVICE_CUDA] = "cuda", [DEVICE_REF] = "ref"
     };
+    static const char *const activations[] = { NULL, "gelu", "tanh", "quick" };
     static const char *const pools[] = { NULL, "cls", "mean", "all" };
     static const char *const places[] = { NULL, "middle", "first", "last" };
     const struct config_values *v = p->v;
@@ -25,7 +26,8 @@ static struct engine_options engine_section(const struct plan *p)
                                                .eps = v->model.eps,
                                                .cls = places[v->model.cls],
                                                .undivided = v->model.divide == 0,
-                                               .pool = pools[v->model.pool] },
+                                               .pool = pools[v->model.pool],
+                                               .activation = activations[v->model.activation] },
                                     .command = v->model.command,
                                     .timeout = (double)v->model.timeout,
                                     .stopped = stop_requested,

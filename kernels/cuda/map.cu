@@ -20,6 +20,18 @@ template <typename T> static __device__ __forceinline__ T map2_at(enum map2 f, T
         return b * gelu_slope(a);
     case MAP_GELU_GATE:
         return b * normal_share(a);
+    case MAP_TANH_GELU:
+        return a * curved_gate(a, T(TANH_GELU_C), T(TANH_GELU_D));
+    case MAP_TANH_GELU_BACK:
+        return b * curved_slope(a, T(TANH_GELU_C), T(TANH_GELU_D));
+    case MAP_TANH_GELU_GATE:
+        return b * curved_gate(a, T(TANH_GELU_C), T(TANH_GELU_D));
+    case MAP_QUICK_GELU:
+        return a * curved_gate(a, T(QUICK_GELU_C), T(0));
+    case MAP_QUICK_GELU_BACK:
+        return b * curved_slope(a, T(QUICK_GELU_C), T(0));
+    case MAP_QUICK_GELU_GATE:
+        return b * curved_gate(a, T(QUICK_GELU_C), T(0));
     case MAP_SILU:
         return silu(a);
     case MAP_SILU_BACK:

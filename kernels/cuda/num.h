@@ -131,6 +131,18 @@ template <typename T> __device__ __forceinline__ T gelu_slope(T x)
     return normal_share(x) + x * density;
 }
 
+/* σ(c x + d x³): the gates of GELU by tanh and of the quick one (ops.h) */
+template <typename T> __device__ __forceinline__ T curved_gate(T x, T c, T d)
+{
+    return sigmoid(x * (c + d * x * x));
+}
+
+template <typename T> __device__ __forceinline__ T curved_slope(T x, T c, T d)
+{
+    const T gate = curved_gate(x, c, d);
+    return gate + x * gate * (T(1) - gate) * (c + T(3) * d * x * x);
+}
+
 /* In double whatever the arrays hold: 1e-9 + b loses digits that LRP amplifies. */
 __device__ __forceinline__ double safe_ratio(double a, double b)
 {

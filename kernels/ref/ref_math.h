@@ -50,6 +50,17 @@ static inline double gelu_slope(double x)
     return normal_share(x) + x * density;
 }
 
+static inline double curved_gate(double x, double c, double d)
+{
+    return sigmoid(x * (c + d * x * x));
+}
+
+static inline double curved_slope(double x, double c, double d)
+{
+    double gate = curved_gate(x, c, d);
+    return gate + x * gate * (1 - gate) * (c + 3 * d * x * x);
+}
+
 /* S(a, b) of SPEC 5.4, to the letter of the released code: the denominator is
  * max(b, 1e-9) + min(b, 1e-9), which is b + 1e-9 for either sign. LRP amplifies the difference to
  * max(|b|, 1e-9) to 1e-3 of the first block's relevance on golden's deit_tiny. */

@@ -138,6 +138,18 @@ static double map2_at(enum map2 f, double a, double b)
         return b * gelu_slope(a);
     case MAP_GELU_GATE:
         return b * normal_share(a);
+    case MAP_TANH_GELU:
+        return a * curved_gate(a, TANH_GELU_C, TANH_GELU_D);
+    case MAP_TANH_GELU_BACK:
+        return b * curved_slope(a, TANH_GELU_C, TANH_GELU_D);
+    case MAP_TANH_GELU_GATE:
+        return b * curved_gate(a, TANH_GELU_C, TANH_GELU_D);
+    case MAP_QUICK_GELU:
+        return a * curved_gate(a, QUICK_GELU_C, 0);
+    case MAP_QUICK_GELU_BACK:
+        return b * curved_slope(a, QUICK_GELU_C, 0);
+    case MAP_QUICK_GELU_GATE:
+        return b * curved_gate(a, QUICK_GELU_C, 0);
     case MAP_SILU:
         return silu(a);
     case MAP_SILU_BACK:

@@ -87,6 +87,9 @@ static enum status refuse_options(const struct checkpoint *ck, const struct mode
     if (o->heads != 0 && !o->heads_if_any)
         return fail_key(err, E_CONFIG, "model.heads",
                         "%s is a Vim, which has no heads; leave it out", ck->path);
+    if (o->activation != NULL)
+        return fail_key(err, E_CONFIG, "model.activation",
+                        "%s is a Vim, whose activation is SiLU; leave it out", ck->path);
     if (o->pool == NULL)
         return OK;
     const char *is = g->readout == READ_TOKEN ? "cls" : g->readout == READ_MEAN ? "mean" : "";

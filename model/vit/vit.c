@@ -122,7 +122,8 @@ void vit_acts_layout(const struct geometry *g, const struct backend *be, int n, 
                      struct bump *b, struct vit_acts *a)
 {
     size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
-    bool narrow = be->narrow && !explained && !g->gated && !g->head_norm && g->pre_logits == 0;
+    bool narrow = be->narrow && !explained && !g->gated && g->act == MLP_GELU && !g->head_norm &&
+                  g->pre_logits == 0;
     size_t passing = be_size(be, narrow); /* of what goes from one operation to the next */
     size_t mlp = (size_t)g->mlp, len = (size_t)g->tokens;
     *a = (struct vit_acts){ .narrow = narrow };
@@ -282,12 +283,14 @@ void vit_block_forward(const struct geometry *g, struct backend *be, const struc
                                      .x = a->y,
                                      .ldx = d,
                                      .bias = w->fc1.b,
-                                     .act = ACT_GELU,
+                                     .act = g->act == MLP_GELU ? ACT_GELU : ACT_NONE,
                                      .y = a->mid,
                                      .ldy = mlp,
                                      .narrow_x = a->narrow,
                                      .narrow_y = a->narrow };
     be->op.linear(be, &fc1);
+    if (g->act != MLP_GELU)
+        run_map2(be, vit_act(g, MAP_GELU), a->mid, NULL, a->mid, (size_t)rows * mlp, 1.0);
     add_linear(be, &w->fc2, rows, a->mid, mlp, x, d, a->narrow);
 }
 
@@ -308,7 +311,7 @@ void vit_block_record(const struct geometry *g, struct backend *be, const struct
     if (g->gated)
         close_gate(be, w, a, rows, d, mlp, a->fc1, a->y2);
     else
-        run_map2(be, MAP_GELU, a->fc1, NULL, a->mid, (size_t)rows * mlp, 1.0);
+        run_map2(be, vit_act(g, MAP_GELU), a->fc1, NULL, a->mid, (size_t)rows * mlp, 1.0);
     run_linear(be, w->fc2.w, w->fc2.b, rows, a->mid, mlp, a->fc2, d);
 }
 

@@ -91,6 +91,12 @@ void vit_final_norm(const struct geometry *, struct backend *, const struct vit_
 void vit_head(const struct geometry *, struct backend *, const struct vit_weights *, int n,
               const real *x, real *normed, real *logits);
 
+/* MAP_GELU, _BACK or _GATE of this model's activation: they come in threes. */
+static inline enum map2 vit_act(const struct geometry *g, enum map2 of_gelu)
+{
+    return (enum map2)(of_gelu + (MAP_TANH_GELU - MAP_GELU) * (int)g->act);
+}
+
 /* ---- gradient (vit_back.c) ---- */
 
 struct vit_grads { /* scratch for one block, n images */

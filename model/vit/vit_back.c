@@ -105,8 +105,8 @@ static void mlp_back(const struct geometry *g, struct backend *be, const struct 
     const struct vit_io value = { rows, d, mlp, a->y2, a->value };
     double share = rules->gelu_gate ? 0.5 : 1.0;
     if (!g->gated) {
-        run_map2(be, rules->gelu_gate ? MAP_GELU_GATE : MAP_GELU_BACK, a->fc1, s->wide, s->wide,
-                 count, 1.0);
+        run_map2(be, vit_act(g, rules->gelu_gate ? MAP_GELU_GATE : MAP_GELU_BACK), a->fc1, s->wide,
+                 s->wide, count, 1.0);
         vit_linear_back(be, rules, &w->fc1, rules->gamma, &fc1, bias, s->wide, s->d1);
         return;
     }

@@ -148,6 +148,22 @@ const char *vit_readout_words(const struct geometry *g)
     }
 }
 
+static const char *const act_words[] = {
+    [MLP_GELU] = "gelu", [MLP_TANH_GELU] = "tanh", [MLP_QUICK_GELU] = "quick"
+};
+
+static enum status read_activation(const struct checkpoint *ck, const struct model_options *o,
+                                   struct geometry *g, struct error *err)
+{
+    if (o->activation != NULL && g->gated)
+        return fail_key(err, E_CONFIG, "model.activation",
+                        "%s: its MLP is gated, by SiLU; leave it out", ck->path);
+    for (int i = MLP_GELU; o->activation != NULL && i <= MLP_QUICK_GELU; i++)
+        if (strcmp(o->activation, act_words[i]) == 0)
+            g->act = (enum mlp_act)i;
+    return OK;
+}
+
 /* Notes what no tensor determines, each with its key; values that a config has set are no
  * assumptions. */
 static void note_assumptions(const struct model_options *o, const struct geometry *g,
@@ -162,6 +178,8 @@ static void note_assumptions(const struct model_options *o, const struct geometr
         note(notes,
              "norms: eps %g, as usual of tensors with these names; no tensor says it (model.eps)",
              g->eps);
+    if (o->activation == NULL && !g->gated)
+        note(notes, "activation: GELU, exact; no tensor says it (model.activation)");
     note(notes, "read-out: %s%s", vit_readout_words(g),
          o->pool == NULL && g->readout != READ_TWO_HEADS && g->readout != READ_TOKEN_AND_MEAN
              ? "; the tensors allow another one (model.pool)"
@@ -213,6 +231,7 @@ enum status vit_read_geometry(const struct checkpoint *ck, const struct model_op
     TRY(read_pre_logits(ck, &head, g, err));
     TRY(read_readout(ck, head, g, err));
     TRY(wanted_readout(ck, o->pool, g, err));
+    TRY(read_activation(ck, o, g, err));
     if (o->eps > 0)
         g->eps = o->eps;
     else if (g->eps <= 0)

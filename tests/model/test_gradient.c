@@ -201,10 +201,11 @@ static double dot(const double *a, const double *b, size_t count)
     return sum;
 }
 
-static void check_input_gradients(const struct micro *micro)
+static void check_input_gradients(const struct micro *micro, enum mlp_act act)
 {
     struct rig r;
     set_up(&r, micro);
+    r.model->geo.act = act;
     double *v = malloc(r.count * sizeof *v), *x = (double *)(void *)r.x;
     double *work = (double *)(void *)r.work;
     for (int layer = 0; layer <= r.model->geo.depth; layer++) {
@@ -260,19 +261,21 @@ static void check_family(const struct micro *base, const struct micro *more)
     m.rank = base->rank;
     m.heads = base->heads;
     m.mlp = base->mlp;
-    check_input_gradients(&m);
+    check_input_gradients(&m, MLP_GELU);
 }
 
 static void test_vim_input(void **state)
 {
     (void)state;
-    check_input_gradients(&vim);
+    check_input_gradients(&vim, MLP_GELU);
 }
 
 static void test_vit_input(void **state)
 {
     (void)state;
-    check_input_gradients(&vit);
+    check_input_gradients(&vit, MLP_GELU);
+    check_input_gradients(&vit, MLP_TANH_GELU);
+    check_input_gradients(&vit, MLP_QUICK_GELU);
 }
 
 /* What the families' heads read, and what is another in their blocks. */

@@ -45,6 +45,18 @@ INLINE vec apply(enum map2 f, vec a, vec b)
         return b * v_gelu_slope(a);
     case MAP_GELU_GATE:
         return b * v_normal_share(a);
+    case MAP_TANH_GELU:
+        return a * v_curved_gate(a, TANH_GELU_C, TANH_GELU_D);
+    case MAP_TANH_GELU_BACK:
+        return b * v_curved_slope(a, TANH_GELU_C, TANH_GELU_D);
+    case MAP_TANH_GELU_GATE:
+        return b * v_curved_gate(a, TANH_GELU_C, TANH_GELU_D);
+    case MAP_QUICK_GELU:
+        return a * v_curved_gate(a, QUICK_GELU_C, 0);
+    case MAP_QUICK_GELU_BACK:
+        return b * v_curved_slope(a, QUICK_GELU_C, 0);
+    case MAP_QUICK_GELU_GATE:
+        return b * v_curved_gate(a, QUICK_GELU_C, 0);
     case MAP_SILU:
         return v_silu(a);
     case MAP_SILU_BACK:
@@ -99,6 +111,12 @@ static void map2(struct backend *be, const struct map2_args *m)
             CASE(MAP_GELU)
             CASE(MAP_GELU_BACK)
             CASE(MAP_GELU_GATE)
+            CASE(MAP_TANH_GELU)
+            CASE(MAP_TANH_GELU_BACK)
+            CASE(MAP_TANH_GELU_GATE)
+            CASE(MAP_QUICK_GELU)
+            CASE(MAP_QUICK_GELU_BACK)
+            CASE(MAP_QUICK_GELU_GATE)
             CASE(MAP_SILU)
             CASE(MAP_SILU_BACK)
             CASE(MAP_SILU_GATE)

@@ -64,3 +64,16 @@ INLINE vec v_gelu_slope(vec x)
     vec density = v_exp(x * x * (scalar)-0.5) * inv_sqrt_2pi;
     return v_fma(x, density, (scalar)0.5 * (1 + v_erf(x * (scalar)SQRT_HALF)));
 }
+
+/* σ(c x + d x³): the gates of GELU by tanh and of the quick one (ops.h) */
+INLINE vec v_curved_gate(vec x, double c, double d)
+{
+    return v_sigmoid(x * ((scalar)c + (scalar)d * x * x));
+}
+
+/* of x σ(c x + d x³) */
+INLINE vec v_curved_slope(vec x, double c, double d)
+{
+    vec gate = v_curved_gate(x, c, d);
+    return gate + x * gate * (1 - gate) * ((scalar)c + (scalar)(3 * d) * x * x);
+}

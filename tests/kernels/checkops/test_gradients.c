@@ -146,31 +146,37 @@ enum { ELEMENTS = 24 };
 
 struct gelu_loss {
     struct backend *be;
+    enum map2 f;
     double *x, *y, *g;
 };
 
 static double gelu_loss(void *context)
 {
     struct gelu_loss *l = context;
-    l->be->op.map2(
-        l->be, &(struct map2_args){
-                   .f = MAP_GELU, .count = ELEMENTS, .a = R(l->x), .scale = 1, .out = R(l->y) });
+    l->be->op.map2(l->be,
+                   &(struct map2_args){
+                       .f = l->f, .count = ELEMENTS, .a = R(l->x), .scale = 1, .out = R(l->y) });
     return dot(l->y, l->g, ELEMENTS);
+}
+
+static void check_gelu_back(struct backend *be, enum map2 f, enum map2 back)
+{
+    struct gelu_loss l = { be, f, randoms(9, ELEMENTS, -4, 4), zeros(ELEMENTS),
+                           randoms(10, ELEMENTS, -1, 1) };
+    double *gx = zeros(ELEMENTS);
+    l.be->op.map2(
+        l.be,
+        &(struct map2_args){
+            .f = back, .count = ELEMENTS, .a = R(l.x), .b = R(l.g), .scale = 1, .out = R(gx) });
+    check_gradient("gx", l.x, ELEMENTS, gx, gelu_loss, &l);
+    free(l.x), free(l.y), free(l.g), free(gx);
 }
 
 static void test_gelu_back(void **state)
 {
-    struct gelu_loss l = { *state, randoms(9, ELEMENTS, -4, 4), zeros(ELEMENTS),
-                           randoms(10, ELEMENTS, -1, 1) };
-    double *gx = zeros(ELEMENTS);
-    l.be->op.map2(l.be, &(struct map2_args){ .f = MAP_GELU_BACK,
-                                             .count = ELEMENTS,
-                                             .a = R(l.x),
-                                             .b = R(l.g),
-                                             .scale = 1,
-                                             .out = R(gx) });
-    check_gradient("gx", l.x, ELEMENTS, gx, gelu_loss, &l);
-    free(l.x), free(l.y), free(l.g), free(gx);
+    check_gelu_back(*state, MAP_GELU, MAP_GELU_BACK);
+    check_gelu_back(*state, MAP_TANH_GELU, MAP_TANH_GELU_BACK);
+    check_gelu_back(*state, MAP_QUICK_GELU, MAP_QUICK_GELU_BACK);
 }
 
 enum { SOFT_ROWS = 3, SOFT_COLS = 7, SOFT_COUNT = SOFT_ROWS * SOFT_COLS };

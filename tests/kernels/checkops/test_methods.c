@@ -156,23 +156,45 @@ static double gate_loss(void *context)
     return sum;
 }
 
-static void test_gelu_gate(void **state)
+static void check_gelu_gate(struct backend *be, enum map2 act, enum map2 gate)
 {
-    struct backend *be = *state;
     struct frozen f = { randoms(6, COUNT, -4, 4), NULL, randoms(7, COUNT, -1, 1), { 0 } };
     double *gx = zeros(COUNT), *y = zeros(COUNT);
-    struct map2_args gelu = { .f = MAP_GELU, .count = COUNT, .a = R(f.x), .scale = 1, .out = R(y) };
+    struct map2_args gelu = { .f = act, .count = COUNT, .a = R(f.x), .scale = 1, .out = R(y) };
     be->op.map2(be, &gelu);
     for (int i = 0; i < COUNT; i++)
         f.scale[i] = y[i] / f.x[i];
-    be->op.map2(be, &(struct map2_args){ .f = MAP_GELU_GATE,
-                                         .count = COUNT,
-                                         .a = R(f.x),
-                                         .b = R(f.g),
-                                         .scale = 1,
-                                         .out = R(gx) });
+    be->op.map2(
+        be, &(struct map2_args){
+                .f = gate, .count = COUNT, .a = R(f.x), .b = R(f.g), .scale = 1, .out = R(gx) });
     check_gradient("gx", f.x, COUNT, gx, gate_loss, &f);
     free(f.x), free(f.g), free(gx), free(y);
+}
+
+static void test_gelu_gate(void **state)
+{
+    check_gelu_gate(*state, MAP_GELU, MAP_GELU_GATE);
+    check_gelu_gate(*state, MAP_TANH_GELU, MAP_TANH_GELU_GATE);
+    check_gelu_gate(*state, MAP_QUICK_GELU, MAP_QUICK_GELU_GATE);
+}
+
+/* As they are written elsewhere: GELU by its tanh (Hendrycks and Gimpel), CLIP's x σ(1.702 x). */
+static void test_other_gelus(void **state)
+{
+    struct backend *be = *state;
+    double *x = randoms(8, COUNT, -4, 4), *tanh_gelu = zeros(COUNT), *quick = zeros(COUNT);
+    be->op.map2(
+        be, &(struct map2_args){
+                .f = MAP_TANH_GELU, .count = COUNT, .a = R(x), .scale = 1, .out = R(tanh_gelu) });
+    be->op.map2(be,
+                &(struct map2_args){
+                    .f = MAP_QUICK_GELU, .count = COUNT, .a = R(x), .scale = 1, .out = R(quick) });
+    for (int i = 0; i < COUNT; i++) {
+        double inner = sqrt(2 / M_PI) * (x[i] + 0.044715 * x[i] * x[i] * x[i]);
+        assert_true(fabs(tanh_gelu[i] - 0.5 * x[i] * (1 + tanh(inner))) < 1e-14);
+        assert_true(fabs(quick[i] - x[i] / (1 + exp(-1.702 * x[i]))) < 1e-14);
+    }
+    free(x), free(tanh_gelu), free(quick);
 }
 
 /* ---- the gamma rule, with W⁺, W⁻, x⁺, x⁻ written out ---- */
@@ -349,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_layernorm_back_detached),
         cmocka_unit_test(test_gelu_gate),
+        cmocka_unit_test(test_other_gelus),
         cmocka_unit_test(test_gamma_rule),
         cmocka_unit_test(test_influence),
     };
