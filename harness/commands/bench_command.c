@@ -227,7 +227,8 @@ static enum status measure(struct bench *b, const struct arguments *a,
     struct bench_set sets[SETS];
     int count;
     TRY(find_sets(b->engine, a, sets, &count, err));
-    snprintf(what, sizeof what, "%.200s: %s, %s, batch %d, %d threads", a->model, info->device,
+    snprintf(what, sizeof what, "%.100s: %s%s%s, %s, batch %d, %d threads", a->model, info->device,
+             *info->kernels != '\0' ? " with kernels " : "", info->kernels,
              precision_names[info->precision], info->batch, info->threads);
     printf("# %s, %d repeats (medians)\n", what, a->repeats);
     TRY(bench_ceiling(b, &c, err));

@@ -94,6 +94,7 @@ enum status engine_open_backend(struct engine *e, struct error *err)
     struct engine_info *info = &e->info;
     int lanes = e->backend->lanes;
     info->threads = threads;
+    info->kernels = e->backend->kernels;
     info->precision = e->backend->precision;
     info->on_host = e->backend->lane_images > 0;
     /* On a CPU a lane takes one image, so the batch is large enough to keep all lanes busy. On a

@@ -81,7 +81,9 @@ struct engine_info {
     const struct notes *notes; /* what was assumed; NULL: nothing */
 
     /* After engine_start. */
-    const char *device; /* the device that was chosen: "cpu"; devices round differently */
+    const char *device;  /* the device that was chosen: "cpu"; devices round differently */
+    const char *kernels; /* of a GPU, where others than its first choice were asked for:
+                            "scan=single"; else "" */
     enum precision precision;
     int threads, batch;
     int busy;     /* fewest images that keep all of the device busy */

@@ -161,10 +161,11 @@ static void print_all(const struct plan *p, int ranks, FILE *to)
     print_maps(p, to);
     print_work(p, to);
     fprintf(to,
-            "  engine     %s, %d thread%s, %s, batch %d; %.1f MiB weights, %.1f MiB "
+            "  engine     %s%s%s, %d thread%s, %s, batch %d; %.1f MiB weights, %.1f MiB "
             "activations, %.1f MiB explanations\n",
-            info->device, p->threads, p->threads == 1 ? "" : "s", precision_names[info->precision],
-            info->batch, mebibytes(info->weight_bytes), mebibytes(info->workspace_bytes),
+            info->device, *info->kernels != '\0' ? " with kernels " : "", info->kernels, p->threads,
+            p->threads == 1 ? "" : "s", precision_names[info->precision], info->batch,
+            mebibytes(info->weight_bytes), mebibytes(info->workspace_bytes),
             mebibytes(info->explain_bytes));
     print_output(p, ranks, to);
 }

@@ -1,7 +1,7 @@
 /* softmax(scale q kᵀ) v, per head: two batched products with a softmax between. The maps go to
  * `probs`, or to scratch for as many images at a time as SCRATCH allows. Narrow arrays go through
  * flash.h where it has the width of a head. */
-#include "flash.h"
+#include "flash_head.h"
 #include "linear.h"
 
 enum { WARPS = 4, THREADS = 32 * WARPS };
@@ -94,17 +94,24 @@ template <typename T> static void attend_all(struct backend *be, const struct at
                   be_at(be, a->out, at * len * width));
 }
 
+#define FLASH_OF(kernel, dim)                                                                      \
+    ((dim) == 16 ? kernel<16> : (dim) == 32 ? kernel<32> : (dim) == 64 ? kernel<64> : NULL)
+
 /* False: no kernel for heads of this width. */
 static bool flash(struct backend *be, const struct attention_args *a)
 {
-    const dim3 grid(cu_blocks(a->len, FLASH_QUERIES), a->heads, a->n);
-    void (*kernel)(const struct attention_args) = a->dim == 16   ? flash_kernel<16>
-                                                  : a->dim == 32 ? flash_kernel<32>
-                                                  : a->dim == 64 ? flash_kernel<64>
-                                                                 : NULL;
-    if (kernel == NULL || (uintptr_t)a->qkv % 16 != 0)
+    typedef void (*flash_fn)(const struct attention_args);
+    const size_t shared = head_shared(a->len, a->dim);
+    const flash_fn flash_tiles = FLASH_OF(flash_kernel, a->dim),
+                   flash_head = FLASH_OF(flash_head_kernel, a->dim);
+    if (flash_tiles == NULL || (uintptr_t)a->qkv % 16 != 0)
         return false;
-    CU_LAUNCH(be, kernel, grid, FLASH_THREADS, 0, *a);
+    if (cu_of(be)->choice[CHOICE_ATTENTION] != 0 || shared > HEAD_SHARED)
+        CU_LAUNCH(be, flash_tiles, dim3(cu_blocks(a->len, FLASH_QUERIES), a->heads, a->n),
+                  FLASH_THREADS, 0, *a);
+    else if (CU_TRY(be, cudaFuncSetAttribute(
+                            flash_head, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared)))
+        CU_LAUNCH(be, flash_head, dim3(1, a->heads, a->n), HEAD_THREADS, shared, *a);
     return true;
 }
 

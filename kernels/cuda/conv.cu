@@ -1,8 +1,8 @@
 /* Depthwise causal convolution and SiLU, both directions (SPEC 2.2), its backward, and the row of
  * Zimerman et al. A thread takes one channel of RUN tokens; neighbours take neighbouring channels.
  */
-#include "num.h"
 #include "index.h"
+#include "pair.h"
 
 enum { THREADS = 128, RUN = 8, WINDOW_TAPS = 4 };
 
@@ -173,6 +173,55 @@ static __global__ void conv_silu_window(const __grid_constant__ struct conv_silu
     }
 }
 
+/* The same for two channels a thread; the last of an odd number has no place here (conv_pairs). */
+template <typename X>
+static __global__ void __launch_bounds__(THREADS)
+    conv_silu_pair(const __grid_constant__ struct conv_silu_args a)
+{
+    struct place at = place_of_thread(a.len);
+    at.chan *= 2;
+    if (at.chan >= a.chan)
+        return;
+    float window[2][RUN + 2 * REACH];
+    const X *x = rd<X>(a.x) + (at.row + at.token) * a.ldx + at.chan;
+#pragma unroll
+    for (int i = 0; i < RUN + 2 * REACH; i++) {
+        const int t = at.token + i - REACH;
+        typename pair_of<X>::type both = {};
+        if (t >= 0 && t < a.len)
+            both = *pair_at(x + (i - REACH) * (ptrdiff_t)a.ldx);
+        float v[2];
+        unpack(both, v);
+        window[0][i] = v[0];
+        window[1][i] = v[1];
+    }
+    const size_t first = (at.row + at.token) * a.chan + at.chan;
+    const int count = a.len - at.token;
+#pragma unroll
+    for (int dir = 0; dir < 2; dir++) {
+        const struct conv_dir *d = &a.dir[dir];
+        float w[2][WINDOW_TAPS];
+#pragma unroll
+        for (int c = 0; c < 2; c++)
+            load_taps(d->w, a.taps, a.chan, at.chan + c, w[c]);
+        const float bias[2] = { rd<float>(d->b)[at.chan], rd<float>(d->b)[at.chan + 1] };
+        X *u = wr<X>(d->u) + first;
+        float *pre = d->pre != NULL ? wr<float>(d->pre) + first : NULL;
+#pragma unroll
+        for (int i = 0; i < RUN; i++) {
+            if (i >= count)
+                break;
+            float p[2];
+#pragma unroll
+            for (int c = 0; c < 2; c++)
+                p[c] = conv_at<float>(w[c], bias[c], window[c], dir, i + REACH);
+            pack_into(pair_at(u + i * a.chan), silu_pair<X>(p[0]), silu_pair<X>(p[1]));
+            if (sizeof(X) == sizeof(float) && pre != NULL)
+                *pair_at(pre + i * a.chan) = make_float2(p[0], p[1]);
+        }
+    }
+}
+
 /* Direction 0: x[s] was read for t in [s, s + REACH], which read x back to s - REACH; direction 1
  * mirrored. So x in [first - REACH, first + RUN + REACH) covers both. */
 template <typename T>
@@ -245,16 +294,32 @@ static bool is_empty(int n, int len, int chan)
     return n <= 0 || len <= 0 || chan <= 0;
 }
 
+/* False: sizes for the kernels of one channel a thread. */
+static bool conv_pairs(struct backend *be, const struct conv_silu_args *a)
+{
+    const size_t pair = 2 * (a->narrow ? sizeof(uint16_t) : sizeof(float));
+    uintptr_t all = (uintptr_t)a->x;
+    for (int i = 0; i < 2; i++)
+        all |= (uintptr_t)a->dir[i].u | (uintptr_t)a->dir[i].pre;
+    if (cu_of(be)->choice[CHOICE_CONV] != 0 || a->taps > WINDOW_TAPS || a->chan % 2 != 0 ||
+        a->ldx % 2 != 0 || all % pair != 0)
+        return false;
+    const auto conv_pair = a->narrow ? conv_silu_pair<__nv_bfloat16> : conv_silu_pair<float>;
+    CU_LAUNCH(be, conv_pair, grid_of(a->n, a->len, a->chan / 2), THREADS, 0, *a);
+    return true;
+}
+
 template <typename T> static void conv_silu(struct backend *be, const struct conv_silu_args *a)
 {
-    if (is_empty(a->n, a->len, a->chan) || !cu_begin(be))
+    if (is_empty(a->n, a->len, a->chan) || !cu_begin(be) ||
+        (sizeof(T) == sizeof(float) && conv_pairs(be, a)))
         return;
     typedef typename narrow_of<T>::type N;
     const bool window = a->taps <= WINDOW_TAPS;
     const auto wide = window ? conv_silu_window<T, T> : conv_silu_any<T, T>;
     const auto narrow = window ? conv_silu_window<T, N> : conv_silu_any<T, N>;
-    const auto kernel = a->narrow ? narrow : wide;
-    CU_LAUNCH(be, kernel, grid_of(a->n, a->len, a->chan), THREADS, 0, *a);
+    const auto conv_single = a->narrow ? narrow : wide;
+    CU_LAUNCH(be, conv_single, grid_of(a->n, a->len, a->chan), THREADS, 0, *a);
 }
 
 template <typename T>

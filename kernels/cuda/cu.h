@@ -9,6 +9,7 @@
 
 extern "C" {
 #include "backend.h"
+#include "choice.h"
 #include "sizes.h"
 }
 
@@ -52,6 +53,7 @@ struct cu {
     struct cu_graph graph[CU_GRAPHS];
     uint64_t turn;
     bool recording;
+    int choice[CU_CHOICE_COUNT]; /* the word of each that is taken */
 };
 
 enum : size_t { CU_WORKSPACE = (size_t)32 << 20 }; /* what NVIDIA recommends for Hopper */

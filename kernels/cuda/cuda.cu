@@ -302,6 +302,11 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     be->name = wide ? "cuda64" : "cuda";
     be->impl = &self->cu;
     self->cu.device = device;
+    s = cu_choose(getenv("EVALH_KERNELS"), self->cu.choice, be->kernels, sizeof be->kernels, err);
+    if (s != OK) {
+        free(self);
+        return s;
+    }
     be->real_size = wide ? sizeof(double) : sizeof(float);
     be->precision = wide ? PRECISION_DOUBLE : options->precision;
     be->threads = 1;

@@ -144,6 +144,26 @@ __device__ __forceinline__ void flash_values(const float (&s)[FLASH_KEYS / 8][4]
     }
 }
 
+/* The two rows of a lane, over their sums. */
+template <int DIM>
+__device__ __forceinline__ void flash_store(const struct attention_args &a, int query, int lane,
+                                            const float (&sum)[2], const float (&out)[DIM / 8][4])
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const float inv = 1.0f / flash_sum(sum[half]);
+        const int token = query + 8 * half;
+        if (token >= a.len)
+            continue;
+        __nv_bfloat16 *to = wr<__nv_bfloat16>(a.out) +
+                            (((size_t)blockIdx.z * a.len + token) * a.heads + blockIdx.y) * DIM;
+#pragma unroll
+        for (int n = 0; n < DIM / 8; n++)
+            *reinterpret_cast<unsigned *>(to + n * 8 + lane % 4 * 2) =
+                pack_bf16(out[n][2 * half] * inv, out[n][2 * half + 1] * inv);
+    }
+}
+
 /* Grid: (blocks of queries, heads, images). d[n][i] of a product is row lane / 4 + 8 (i / 2). */
 template <int DIM>
 static __global__ void __launch_bounds__(FLASH_THREADS)
@@ -188,17 +208,5 @@ static __global__ void __launch_bounds__(FLASH_THREADS)
         }
         flash_values<DIM>(s, values, lane, out);
     }
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        const float inv = 1.0f / flash_sum(sum[half]);
-        const int token = query + 8 * half;
-        if (token >= a.len)
-            continue;
-        __nv_bfloat16 *to = wr<__nv_bfloat16>(a.out) +
-                            (((size_t)blockIdx.z * a.len + token) * a.heads + blockIdx.y) * DIM;
-#pragma unroll
-        for (int n = 0; n < DIM / 8; n++)
-            *reinterpret_cast<unsigned *>(to + n * 8 + lane % 4 * 2) =
-                pack_bf16(out[n][2 * half] * inv, out[n][2 * half + 1] * inv);
-    }
+    flash_store<DIM>(a, query, lane, sum, out);
 }

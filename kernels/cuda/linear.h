@@ -30,6 +30,8 @@ struct product {
     void *y;
     size_t ldy;
     bool narrow_x, narrow_y; /* bf16; a narrow y is not accumulated to */
+    bool gelu;               /* of the sum, in tanh's form; narrow arrays alone */
+    bool tf32;               /* float operands may be rounded to tf32 */
 };
 
 /* to [rows, ld] = from [rows, cols] with ldfrom, rounded to bf16; the padding is 0. */
@@ -38,6 +40,12 @@ void cu_narrow(struct backend *, const float *from, size_t ldfrom, __nv_bfloat16
 
 /* Runs a product of arrays of T, whichever way serves. */
 template <typename T> void cu_run_product(struct backend *, const struct product *);
+
+/* Runs a product of float arrays in fp32 as one of tf32 with the sum three times as long
+ * (linear_split.cu), where that is expected to be faster. Returns the rows that are done: all; 0
+ * where it is not, or failed (then recorded); or the first ones, after which the library had no
+ * algorithm. */
+int cu_split_run(struct backend *, const struct product *);
 
 /* Runs a product of float arrays through cuBLASLt, x and W in bf16 under PRECISION_BF16. False when
  * the library has no algorithm for it (nothing is recorded then). */

@@ -11,7 +11,7 @@ enum { PLANS = 256, THREADS = 128, PER_THREAD = 4 };
 
 /* What an algorithm depends on. Compared as bytes: cleared before it is filled in. */
 struct lt_key {
-    int rows, ins, outs, back, bias, narrow_y;
+    int rows, ins, outs, back, bias, narrow_y, gelu, tf32;
     int align_x, align_y, align_bias; /* bytes; W is as cudaMalloc gives it */
     size_t ldw, ldx, ldy;
 };
@@ -65,19 +65,26 @@ static bool set_desc(struct backend *be, cublasLtMatmulDesc_t desc,
     return CU_TRY_BLAS(be, cublasLtMatmulDescSetAttribute(desc, what, &value, sizeof value));
 }
 
+static cublasLtEpilogue_t epilogue_of(const struct product *p)
+{
+    if (p->gelu)
+        return p->bias != NULL ? CUBLASLT_EPILOGUE_GELU_BIAS : CUBLASLT_EPILOGUE_GELU;
+    return p->bias != NULL ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+}
+
 /* The column-major view: yᵀ [outs, rows] = op(W) xᵀ, W as stored being [in, out] with ldw. */
 static bool make_layouts(struct backend *be, const struct product *p, struct lt_plan *plan)
 {
     const bool bf16 = be->precision == PRECISION_BF16;
-    const cublasComputeType_t compute =
-        be->precision == PRECISION_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    const cublasComputeType_t compute = p->tf32 || be->precision == PRECISION_TF32
+                                            ? CUBLAS_COMPUTE_32F_FAST_TF32
+                                            : CUBLAS_COMPUTE_32F;
     const cudaDataType in = bf16 ? CUDA_R_16BF : CUDA_R_32F;
     const int w_rows = p->back ? p->outs : p->ins, w_cols = p->back ? p->ins : p->outs;
     return CU_TRY_BLAS(be, cublasLtMatmulDescCreate(&plan->desc, compute, CUDA_R_32F)) &&
            set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_TRANSA,
                     p->back ? CUBLAS_OP_N : CUBLAS_OP_T) &&
-           set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_EPILOGUE,
-                    p->bias != NULL ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT) &&
+           set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(p)) &&
            (p->bias == NULL || /* the heuristic looks at it, too */
             set_desc(be, plan->desc, CUBLASLT_MATMUL_DESC_BIAS_POINTER, p->bias)) &&
            CU_TRY_BLAS(be, cublasLtMatrixLayoutCreate(&plan->w, in, w_rows, w_cols, p->ldw)) &&
@@ -144,6 +151,8 @@ static struct lt_plan *plan_for(struct backend *be, const struct product *p)
     key.back = p->back;
     key.bias = p->bias != NULL;
     key.narrow_y = p->narrow_y;
+    key.gelu = p->gelu;
+    key.tf32 = p->tf32;
     key.align_x = alignment(p->x);
     key.align_y = alignment(p->y);
     key.align_bias = p->bias != NULL ? alignment(p->bias) : 256;

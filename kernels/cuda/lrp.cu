@@ -60,12 +60,12 @@ template <typename T> static void linear_lrp(struct backend *be, const struct li
         return;
     real *z = a->scratch, *part = be_at(be, z, zs); /* |x|, then Q W */
     CU_LAUNCH(be, abs_kernel<T>, cu_blocks(xs, THREADS * PER_THREAD), THREADS, 0, a->x, part, xs);
-    const struct product both = { a->rows, w->in, w->out, false, w->abs, w->ld, part,
-                                  in,      NULL,  false,  z,     out,    false, false };
+    const struct product both = { a->rows, w->in, w->out, false, w->abs, w->ld, part,  in,
+                                  NULL,    false, z,      out,   false,  false, false, false };
     cu_run_product<T>(be, &both);
     CU_LAUNCH(be, ratio_kernel<T>, cu_blocks(zs, THREADS * PER_THREAD), THREADS, 0, *a, z, out);
-    struct product back = { a->rows, w->out, w->in, true, w->plain, w->ld, z,
-                            out,     NULL,   false, part, in,       false, false };
+    struct product back = { a->rows, w->out, w->in, true, w->plain, w->ld, z,     out,
+                            NULL,    false,  part,  in,   false,    false, false, false };
     cu_run_product<T>(be, &back);
     back.w = w->abs;
     back.y = a->rx; /* r may go: Q has been made of it */

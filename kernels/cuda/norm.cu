@@ -1,5 +1,6 @@
 /* Normalisations and reductions over columns: one warp a row. */
-#include "num.h"
+#include "mma.h"
+#include "norm_row.h"
 
 enum { WARPS = 4, THREADS = 32 * WARPS };
 
@@ -171,16 +172,54 @@ DEFINE_ROW_OP(rmsnorm_back)
 DEFINE_ROW_OP(layernorm_back)
 DEFINE_ROW_OP(row_reduce)
 
-#define DEFINE_NORM(name)                                                                          \
+/* The kernel for rows of `width`. */
+template <bool CENTRED, typename Y> static auto norm_row_of(int width)
+{
+    switch (cu_blocks((size_t)width, 128)) {
+    case 1:
+        return norm_row_kernel<CENTRED, 1, Y>;
+    case 2:
+        return norm_row_kernel<CENTRED, 2, Y>;
+    case 3:
+        return norm_row_kernel<CENTRED, 3, Y>;
+    case 4:
+        return norm_row_kernel<CENTRED, 4, Y>;
+    case 5:
+    case 6:
+        return norm_row_kernel<CENTRED, 6, Y>;
+    default:
+        return norm_row_kernel<CENTRED, NORM_MOST, Y>;
+    }
+}
+
+/* False: rows that only the kernel for any row takes. */
+template <bool CENTRED, typename A>
+static bool norm_rows(struct backend *be, const A *a, const real *bias)
+{
+    const struct norm_row_args row = { (size_t)a->rows, a->width,        rd<float>(a->x),
+                                       rd<float>(a->h), rd<float>(a->w), rd<float>(bias),
+                                       (float)a->eps,   wr<float>(a->r), a->y };
+    if (cu_of(be)->choice[CHOICE_NORM] != 0 || !norm_row_fits(&row))
+        return false;
+    const auto norm_row = a->narrow_y ? norm_row_of<CENTRED, __nv_bfloat16>(a->width)
+                                      : norm_row_of<CENTRED, float>(a->width);
+    CU_LAUNCH(be, norm_row, cu_blocks(row.rows, WARPS), THREADS, 0, row);
+    return true;
+}
+
+/* whole: the rows lie side by side. */
+#define DEFINE_NORM(name, centred, bias, whole)                                                    \
     template <typename T> static void name(struct backend *be, const struct name##_args *a)        \
     {                                                                                              \
-        const auto kernel =                                                                        \
+        const auto norm_any =                                                                      \
             a->narrow_y ? name##_kernel<T, typename narrow_of<T>::type> : name##_kernel<T, T>;     \
-        if (a->rows > 0 && cu_begin(be))                                                           \
-            CU_LAUNCH(be, kernel, cu_blocks((size_t)a->rows, WARPS), THREADS, 0, *a);              \
+        if (a->rows <= 0 || !cu_begin(be) ||                                                       \
+            (sizeof(T) == sizeof(float) && (whole) && norm_rows<centred>(be, a, bias)))            \
+            return;                                                                                \
+        CU_LAUNCH(be, norm_any, cu_blocks((size_t)a->rows, WARPS), THREADS, 0, *a);                \
     }
-DEFINE_NORM(rmsnorm)
-DEFINE_NORM(layernorm)
+DEFINE_NORM(rmsnorm, false, (const real *)NULL, true)
+DEFINE_NORM(layernorm, true, a->b, a->at.run == 0)
 
 template <typename T> void cu_fill_norm(struct ops *op)
 {

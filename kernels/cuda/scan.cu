@@ -6,14 +6,11 @@
  *
  * Its two floors, for a layer of Vim-S (E = 768, N = 16, R = 24, L = 197) and an image on an H100
  * (132 multiprocessors at 1.98 GHz, 3.0 TB/s as a copy measures it): exponentials  2 L E N = 4.84
- * million, 16 a clock and multiprocessor: 1.16 us  (the larger one) bytes         u twice, z, out
- * (4 L E) and xdbl (2 L (R + 2N)): 2.5 MB in float, 0.83 us; 1.3 MB narrow, 0.43 us The
- * instructions do not fit under the exponentials: for 8 steps of a channel nvcc 13 makes 1,680 of
- * them (890 the recurrence and softplus, 360 the projection, 190 what finish does, 130 loads of u,
- * 110 the tile), where a scheduler has 1,024 slots in the time of 128 exponentials; and 26 tiles
- * hold the 197 tokens of a direction. So 58 % of the floor is the most to expect;
- * scripts/gpu_check.sh measures it. */
-#include "scan.h"
+ * million, 16 a clock and multiprocessor: 1.16 us, the larger one; bytes u twice, z, out (4 L E)
+ * and xdbl (2 L (R + 2N)): 2.5 MB in float, 0.83 us; 1.3 MB narrow, 0.43 us. The kernel here takes
+ * any size; its 224 instructions a step and channel do not fit under the exponentials (128 clocks
+ * of a scheduler): 38 % of the floor, as measured. Vim's own sizes are scan_pair.h's. */
+#include "scan_pair.h"
 
 /* What becomes of a tile's Δ and y. X: the element of u, z and out. */
 template <typename T, typename X>
@@ -114,18 +111,32 @@ template <typename T, int N> static void launch(struct backend *be, const struct
 {
     const size_t shared = (size_t)2 * tile_size(a->rank, N) * sizeof(T);
     const dim3 grid(cu_blocks(a->chan, SCAN_CHANNELS), a->n), block(SCAN_CHANNELS, 2);
-    const auto kernel =
+    const auto scan_single =
         a->narrow ? scan_kernel<T, N, typename narrow_of<T>::type> : scan_kernel<T, N, T>;
     if (shared > 48 << 10 &&
-        !CU_TRY(be, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+        !CU_TRY(be, cudaFuncSetAttribute(scan_single, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                          (int)shared)))
         return;
-    CU_LAUNCH(be, kernel, grid, block, shared, *a);
+    CU_LAUNCH(be, scan_single, grid, block, shared, *a);
+}
+
+static void launch_pair(struct backend *be, const struct scan_args *a)
+{
+    const size_t shared = pair_shared(a->rank);
+    const dim3 grid(cu_blocks(a->chan, PAIR_CHANNELS), a->n), block(PAIR_THREADS, 2);
+    const auto scan_pair = a->narrow ? scan_pair_kernel<__nv_bfloat16> : scan_pair_kernel<float>;
+    if (CU_TRY(be, cudaFuncSetAttribute(scan_pair, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                        (int)shared)))
+        CU_LAUNCH(be, scan_pair, grid, block, shared, *a);
 }
 
 template <typename T> static void scan(struct backend *be, const struct scan_args *a)
 {
-    if (a->n > 0 && a->len > 0 && a->chan > 0 && cu_begin(be) && scan_state_fits(be, a->state))
+    if (a->n <= 0 || a->len <= 0 || a->chan <= 0 || !cu_begin(be) || !scan_state_fits(be, a->state))
+        return;
+    if (sizeof(T) == sizeof(float) && cu_of(be)->choice[CHOICE_SCAN] == 0 && pair_fits(a))
+        launch_pair(be, a);
+    else
         SCAN_DISPATCH(T, launch, be, a->state, a);
 }
 

@@ -84,43 +84,61 @@ static __global__ void lrp_sum_kernel(const __grid_constant__ struct lrp_add_arg
         parts[(size_t)blockIdx.y * LRP_BLOCKS + blockIdx.x] = s;
 }
 
-/* Grid: (blocks of an image's tensor, images). Each thread adds up the parts in the same order. */
-template <typename T>
-static __global__ void lrp_share_kernel(const __grid_constant__ struct lrp_add_args arg,
-                                        const struct lrp_sums *parts)
+/* What an image's shares are multiplied by. */
+struct lrp_scales {
+    double a, b;
+};
+
+/* A thread adds up an image's parts, in their order. */
+static __global__ void lrp_scale_kernel(const struct lrp_sums *parts, struct lrp_scales *scales,
+                                        int n)
 {
-    const size_t i = (size_t)blockIdx.x * MAP_THREADS + threadIdx.x;
-    if (i >= arg.count)
+    const int image = blockIdx.x * MAP_THREADS + threadIdx.x;
+    if (image >= n)
         return;
     struct lrp_sums s = { 0, 0, 0 };
     for (int k = 0; k < LRP_BLOCKS; k++) {
-        const struct lrp_sums part = parts[(size_t)blockIdx.y * LRP_BLOCKS + k];
+        const struct lrp_sums part = parts[(size_t)image * LRP_BLOCKS + k];
         s.r += part.r;
         s.a += part.a;
         s.b += part.b;
     }
     const double both = fabs(s.a) + fabs(s.b);
-    const double scale_a = safe_ratio(safe_ratio(fabs(s.a), both) * s.r, s.a);
-    const double scale_b = safe_ratio(safe_ratio(fabs(s.b), both) * s.r, s.b);
+    scales[image].a = safe_ratio(safe_ratio(fabs(s.a), both) * s.r, s.a);
+    scales[image].b = safe_ratio(safe_ratio(fabs(s.b), both) * s.r, s.b);
+}
+
+/* Grid: (blocks of an image's tensor, images). */
+template <typename T>
+static __global__ void lrp_share_kernel(const __grid_constant__ struct lrp_add_args arg,
+                                        const struct lrp_scales *scales)
+{
+    const size_t i = (size_t)blockIdx.x * MAP_THREADS + threadIdx.x;
+    if (i >= arg.count)
+        return;
+    const struct lrp_scales scale = scales[blockIdx.y];
     const size_t at = (size_t)blockIdx.y * arg.count + i;
     const double a = rd<T>(arg.a)[at], b = rd<T>(arg.b)[at];
     const double q =
         safe_ratio(rd<T>(arg.r)[at], a + b); /* ra or rb may be r: q is taken already */
-    wr<T>(arg.ra)[at] = (T)(a * q * scale_a);
-    wr<T>(arg.rb)[at] = (T)(b * q * scale_b);
+    wr<T>(arg.ra)[at] = (T)(a * q * scale.a);
+    wr<T>(arg.rb)[at] = (T)(b * q * scale.b);
 }
 
 template <typename T> static void lrp_add(struct backend *be, const struct lrp_add_args *a)
 {
     if (a->n <= 0 || a->count == 0 || !cu_begin(be))
         return;
-    struct lrp_sums *parts =
-        (struct lrp_sums *)cu_scratch(be, SLOT_OP, sizeof *parts * LRP_BLOCKS * (size_t)a->n);
+    const size_t n = (size_t)a->n, count = LRP_BLOCKS * n;
+    struct lrp_sums *parts = (struct lrp_sums *)cu_scratch(
+        be, SLOT_OP, count * sizeof(struct lrp_sums) + n * sizeof(struct lrp_scales));
     if (parts == NULL)
         return;
+    struct lrp_scales *scales = (struct lrp_scales *)(parts + count);
     CU_LAUNCH(be, lrp_sum_kernel<T>, dim3(LRP_BLOCKS, a->n), MAP_THREADS, 0, *a, parts);
+    CU_LAUNCH(be, lrp_scale_kernel, cu_blocks(n, MAP_THREADS), MAP_THREADS, 0, parts, scales, a->n);
     CU_LAUNCH(be, lrp_share_kernel<T>, dim3(cu_blocks(a->count, MAP_THREADS), a->n), MAP_THREADS, 0,
-              *a, parts);
+              *a, scales);
 }
 
 /* ---- rollout: the rows' weights, then the columns' sums ---- */

@@ -112,6 +112,11 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
     return CUBLAS_STATUS_SUCCESS;
 }
 
+static bool adds_bias(const cublasLtDesc *d)
+{
+    return d->epilogue == CUBLASLT_EPILOGUE_BIAS || d->epilogue == CUBLASLT_EPILOGUE_GELU_BIAS;
+}
+
 static gemm make_lt(const cublasLtDesc *d, const cublasLtLayout *a, const cublasLtLayout *b,
                     const cublasLtLayout *c)
 {
@@ -175,7 +180,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     *got = 0;
     if (emulated_option("lt", 1) == 0 || wanted < 1)
         return CUBLAS_STATUS_NOT_SUPPORTED;
-    if (!sound_lt(d, a, b, c) || (d->epilogue == CUBLASLT_EPILOGUE_BIAS && d->bias == NULL))
+    if (!sound_lt(d, a, b, c) || (adds_bias(d) && d->bias == NULL))
         return CUBLAS_STATUS_INVALID_VALUE;
     result[0] = {};
     result[0].algo = stamp(d, a, b, c, p->align);
@@ -212,7 +217,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t d, const vo
     g.b = b;
     g.c = c;
     g.d = out;
-    g.bias = d->epilogue == CUBLASLT_EPILOGUE_BIAS ? d->bias : NULL;
+    g.bias = adds_bias(d) ? d->bias : NULL;
+    g.gelu = d->epilogue == CUBLASLT_EPILOGUE_GELU || d->epilogue == CUBLASLT_EPILOGUE_GELU_BIAS;
     emulated_enqueue(stream, [g]() { emulated_gemm(g); });
     return CUBLAS_STATUS_SUCCESS;
 }

@@ -32,6 +32,7 @@ struct fiber {
     const unsigned *waits; /* runs on when this is no longer `since`; NULL: runs */
     unsigned since;
     bool finished;
+    std::vector<emulated_copy> copies; /* begun, and not waited for */
 #if defined(EMULATED_TSAN)
     void *tsan;
 #endif
@@ -108,6 +109,21 @@ void emulated_fail(const char *format, ...)
     abort();
 }
 
+void emulated_copy_later(const emulated_copy &c)
+{
+    device.current->copies.push_back(c);
+}
+
+bool emulated_next_copy(emulated_copy *c)
+{
+    std::vector<emulated_copy> &all = device.current->copies;
+    if (all.empty())
+        return false;
+    *c = all.back();
+    all.pop_back();
+    return true;
+}
+
 /* ---- fibers ---- */
 
 #if defined(__x86_64__)
@@ -176,6 +192,8 @@ static void take_thread(fiber *f)
 
 static void finish_thread(fiber *f)
 {
+    if (!f->copies.empty())
+        emulated_fail("a thread ends with copies to shared memory under way");
     warp &w = device.warps[f->index / 32];
     const unsigned lane = 1u << f->index % 32;
     if (w.arrived != 0 && (w.mask & lane) != 0)

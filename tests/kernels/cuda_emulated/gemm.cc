@@ -1,4 +1,5 @@
 /* A matrix product by plain loops over what the arguments say, in double. */
+#include <math.h>
 #include <string.h>
 
 #include <algorithm>
@@ -38,6 +39,12 @@ static double operand(const gemm &g, cudaDataType type, const void *p, int64_t i
     return f;
 }
 
+/* As cuBLASLt documents it. */
+static double gelu_by_tanh(double x)
+{
+    return x / 2 * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+}
+
 void emulated_gemm(const gemm &g)
 {
     std::vector<double> a(g.m * g.k), column(g.m);
@@ -55,7 +62,7 @@ void emulated_gemm(const gemm &g)
             double x = g.alpha * column[i];
             x += g.beta != 0 ? g.beta * get(g.type_c, g.c, j * g.ldc + i) : 0;
             x += g.bias != NULL ? get(g.type_bias, g.bias, i) : 0;
-            put(g.type_c, g.d, j * g.ldc + i, x);
+            put(g.type_c, g.d, j * g.ldc + i, g.gelu ? gelu_by_tanh(x) : x);
         }
     }
 }

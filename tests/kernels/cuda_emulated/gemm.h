@@ -11,6 +11,7 @@ struct gemm {
     const void *a, *b, *c;
     void *d;
     const void *bias; /* [m] or NULL */
+    bool gelu;        /* of the sum, the tanh form */
     cudaDataType type_a, type_b, type_c, type_bias;
     int64_t lda, ldb, ldc;
     cublasComputeType_t compute;

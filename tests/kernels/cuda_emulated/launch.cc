@@ -2,8 +2,11 @@
  * (EVALH_EMULATED): 0 threads and blocks in order, 1 backwards, 2 and more shuffled, by this seed:
  * what passes in one order alone lacks a barrier. No sanitizer (meson.build), as in fibers.cc. */
 #include <algorithm>
+#include <cstdio>
 #include <numeric>
 #include <random>
+#include <set>
+#include <string>
 
 #include "block.h"
 
@@ -31,6 +34,10 @@ void emulated_run(const emulated_launch &launch, const std::function<void()> &th
 {
     static const long order = emulated_option("order", 0);
     static std::mt19937 random((unsigned)order);
+    static const bool names = emulated_option("names", 0) != 0;
+    static std::set<std::string> &told = *new std::set<std::string>();
+    if (names && told.insert(launch.name).second)
+        fprintf(stderr, "emulated GPU: launches %s\n", launch.name);
     std::vector<unsigned> blocks, threads;
     const dim3 &grid = launch.grid, &block = launch.block;
     emulated_begin_blocks(launch, thread);

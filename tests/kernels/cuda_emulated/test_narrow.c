@@ -82,14 +82,14 @@ static void compare(const struct both *b, double roundings, const char *what)
     free(y);
 }
 
-static void test_norm(void **unused)
+static void norm_case(int rows, int width)
 {
-    (void)unused;
-    struct both x = both(7 * 43, -2, 2), w = both(43, 0, 2), b = both(43, -1, 1),
-                y = both(7 * 43, 0, 0);
-    struct rmsnorm_args r = { .rows = 7, .width = 43, .x = x.wide, .w = w.wide, .eps = 1e-5 };
+    size_t count = (size_t)(rows * width), cols = (size_t)width;
+    struct both x = both(count, -2, 2), w = both(cols, 0, 2), b = both(cols, -1, 1),
+                y = both(count, 0, 0);
+    struct rmsnorm_args r = { .rows = rows, .width = width, .x = x.wide, .w = w.wide, .eps = 1e-5 };
     struct layernorm_args l = {
-        .rows = 7, .width = 43, .x = x.wide, .w = w.wide, .b = b.wide, .eps = 1e-6
+        .rows = rows, .width = width, .x = x.wide, .w = w.wide, .b = b.wide, .eps = 1e-6
     };
     for (int narrow = 0; narrow < 2; narrow++) {
         r.y = narrow ? y.narrow : y.wide;
@@ -104,6 +104,14 @@ static void test_norm(void **unused)
     }
     compare(&y, 1, "layernorm");
     drop(x), drop(w), drop(b), drop(y);
+}
+
+static void test_norm(void **unused)
+{
+    (void)unused;
+    norm_case(7, 43);
+    norm_case(5, 384); /* in registers */
+    norm_case(6, 100);
 }
 
 static void linear_case(int rows, int in, int out, bool bias, enum activation act)
@@ -247,6 +255,8 @@ static void test_scan(void **unused)
     (void)unused;
     scan_case(2, 19, 70, 16, 5);
     scan_case(1, 8, 3, 5, 2);
+    scan_case(2, 35, 134, 16, 12); /* two channels a thread */
+    scan_case(1, 1, 2, 16, 4);
 }
 
 static void attention_case(int n, int len, int heads, int dim)
@@ -271,9 +281,9 @@ static void attention_case(int n, int len, int heads, int dim)
 static void test_attention(void **unused)
 {
     (void)unused;
-    static const int dims[] = { 16, 32, 64, 10 }, lens[] = { 1, 5, 64, 65, 130 };
+    static const int dims[] = { 16, 32, 64, 10 }, lens[] = { 1, 5, 64, 65, 130, 197 };
     for (int i = 0; i < 4; i++)
-        for (int k = 0; k < 5; k++)
+        for (int k = 0; k < 6; k++)
             attention_case(2, lens[k], 3, dims[i]);
 }
 

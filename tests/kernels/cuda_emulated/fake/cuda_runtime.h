@@ -77,6 +77,12 @@ static inline unsigned __float_as_uint(float x)
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
+static inline float __uint_as_float(unsigned bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
 using std::fmax;
 using std::fmaxf;
 using std::fmin;
@@ -97,6 +103,32 @@ const emulated_slot *emulated_exchange(unsigned mask, const void *give, size_t s
                                        const char *where);
 int emulated_lane(void);
 [[noreturn]] void emulated_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* In place of kernels/cuda/async.h's instructions: a copy happens when its thread waits for it, and
+ * no sooner. */
+struct emulated_copy {
+    void *to;
+    const void *from; /* NULL: zeros */
+};
+void emulated_copy_later(const emulated_copy &);
+/* Takes one back that the thread has begun; false when there is none. */
+bool emulated_next_copy(emulated_copy *);
+static inline void copy_async16(void *shared, const void *from, bool valid)
+{
+    if ((uintptr_t)shared % 16 != 0 || (valid && (uintptr_t)from % 16 != 0))
+        emulated_fail("copy_async16 from %p to %p: not aligned to 16 bytes", from, shared);
+    emulated_copy_later({ shared, valid ? from : NULL });
+}
+static inline void copies_done(void)
+{
+    emulated_copy c;
+    while (emulated_next_copy(&c)) {
+        uint4 v = { 0, 0, 0, 0 };
+        if (c.from != NULL)
+            v = *(const uint4 *)c.from;
+        *(uint4 *)c.to = v;
+    }
+}
 
 template <typename T> T emulated_shuffle(unsigned mask, T value, int from, const char *where)
 {
