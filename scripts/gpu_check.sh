@@ -1,21 +1,26 @@
 #!/usr/bin/env bash
-# Every check that needs an NVIDIA GPU, with each figure compared with its bound: checkops and
-# the golden tests on cuda and cuda64, passes as CUDA graphs (tests); compute-sanitizer on every
-# operation and on replayed graphs (sanitize); the same perturbation run of the 200 photographs on CPU
-# and GPU (parity); forward passes beside PyTorch's and beside themselves without graphs, the scan
-# beside its floors (speed); 5,000 images through the whole test (perturbation). Logs go to $OUT
-# (default: results/gpu_check), one table to standard output. Exit code 0: all passed. A GPU that is
+# Everything that wants an NVIDIA GPU, in two parts of at most five minutes, each figure judged:
+#   right   checkops and the golden tests on cuda and cuda64, passes as CUDA graphs, copies (tests);
+#           compute-sanitizer on every operation and on replayed graphs (sanitize); the same perturbation
+#           run of the 200 photographs on CPU and GPU (parity). Nothing is timed, so the checks of a part run
+#           side by side.
+#   fast    forward passes beside PyTorch's, the scan beside its floor, attention (speed); each kernel of
+#           which there are two (kernels/cuda/choice.h), the newer beside the older (kernels); explanations in
+#           forward passes (explain); 5,000 images through the whole test (perturbation). One after the other.
+# Bounds stand in one table, `bounds` below: the least that is asked, and what is aimed at. Logs go to
+# $OUT (default: results/gpu_check), one table to standard output. Exit code 0: all passed. A GPU that is
 # not there is a failure here; `meson test` skips instead.
 #
 #   scripts/gpu_check.sh [here [STAGE...]]     builds here and runs here (a GPU, nvcc, setup.sh's packages)
 #   scripts/gpu_check.sh pack DIR              builds here and packs programs, libraries, data into DIR
 #   scripts/gpu_check.sh run DIR [STAGE...]    unpacks and runs there: a bare machine with CUDA 13 libraries
+#   scripts/gpu_check.sh list                  what would be checked, and the bounds; needs no GPU
 #
-# Stages: tests sanitize parity speed perturbation; without one, all of them (a lease of 10 minutes a
-# command wants them one by one, or two). Python with h5py and PyTorch is $PYTHON, else python3.
+# Stages: right, fast, or one by one tests sanitize parity speed kernels explain perturbation; without one, all
+# of them. Python with h5py and PyTorch is $PYTHON, else python3.
 # For a lent machine without packages and without network: here, in the repository's root,
 #     echo /.gpu/ >>.git/info/exclude; scripts/gpu_check.sh pack .gpu
-# then run there, naming .gpu among what is carried:  bash scripts/gpu_check.sh run .gpu
+# then run there, naming .gpu among what is carried:  bash scripts/gpu_check.sh run .gpu right   (and: fast)
 # cuBLAS is not packed (it is larger than what may travel): it is looked for in the CUDA toolkit and
 # in Python's nvidia packages. BUILD names the build folder, EVALH_SHARED the folder with golden/.
 set -uo pipefail
@@ -38,8 +43,8 @@ compile() {
     ninja -C "$build" "${programs[@]}" || die "the build failed"
 }
 
-# The programs' libraries that another machine may lack, except those of glibc, which only fit each
-# other, and NVIDIA's.
+# Libraries of the programs that another machine may lack: not glibc's, which fit only each other,
+# and not NVIDIA's.
 libraries() {
     ldd "${programs[@]/#/$build/}" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
         grep -vE '/(libc|libm|libpthread|libdl|librt|libresolv|ld-linux[^/]*)\.so|/libcu[^/]*\.so'
@@ -56,12 +61,12 @@ pack() {
     for l in $(libraries); do
         strip -o "$stage/lib/$(basename "$l")" "$l" 2>/dev/null || cp -L "$l" "$stage/lib/"
     done
-    # 31 MB of character tables, which libarchive's libxml2 needs; no test reads XML
+    # 31 MB of tables of characters, which libxml2 would want below libarchive; no test reads XML
     if [ -f "$stage/lib/libicudata.so.72" ]; then
         echo 'const char icudt72_dat[64];' | cc -shared -fPIC -x c - \
             -Wl,-soname,libicudata.so.72 -o "$stage/lib/libicudata.so.72" || die "libicudata"
     fi
-    # full-size checkpoints do not fit; the run reports that their models are left out
+    # full-size checkpoints do not fit: the run leaves their models out, aloud
     [ -d "$shared/golden" ] && find "$shared/golden" -mindepth 1 -maxdepth 1 -size -8000k \
         -exec cp -r {} "$stage/shared/golden/" \;
     [ -d "$shared/imagenet-samples" ] && cp -r "$shared/imagenet-samples" "$stage/shared/"
@@ -82,6 +87,27 @@ cublas_folders() {
     find /usr/local /usr/lib /opt -name 'libcublas*.so.13' -printf '%h\n' 2>/dev/null | sort -u |
         paste -sd:
 }
+
+# NAME|DIRECTION|LEAST|AIM|WHAT: measured on an H100 before (docs/gpu.md) and what is asked of it.
+bounds='deit_bf16|>=|1.3|1.5|DeiT-S forward, bf16, over torch.compile
+vim_bf16|>=|11000|12500|Vim-S forward, bf16, images/s
+vim_fp32|>=|4500|5500|Vim-S forward, fp32, images/s
+scan|>=|55|65|scan, % of the floor of its exponentials
+attention|<=|0.24|0.17|attention of 512 images, a layer, ms
+explain_deit|<=|22|18|DeiT-S raw + rollout + attribution, forward passes
+explain_vim|<=|5|4|Vim-S raw + rollout + attribution, forward passes
+table_deit|<=|2.6|2.0|Table 1, DeiT-S half, minutes
+table_vim|<=|4.8|4.0|Table 1, Vim-S half, minutes
+graphs|>=|98|100|passes as CUDA graphs, % of single launches'
+
+# Choices of kernels whose time is compared: the words of EVALH_KERNELS (the newer is the first), the model
+# that it is measured with, and in which precision.
+choices='scan|pair|single|vim_small|bf16
+conv|pair|single|vim_small|bf16
+norm|row|any|deit_small|bf16
+attention|head|tiles|deit_small|bf16
+gelu|epilogue|kernel|deit_small|bf16
+products|split|plain|vim_small|fp32'
 
 names=() verdicts=() notes=()
 note() { # NAME VERDICT NOTE
@@ -116,15 +142,15 @@ golden() { # TEST BACKEND: all models whose files are here
     done
 }
 
-# The log and the exit code of what ran in the background as NAME.
-background_result() { # NAME
-    cat "$out/$1.background"
+# What ran aside: its log NAME.aside and its exit code.
+aside() { # NAME
+    cat "$out/$1.aside"
     return "$(cat "$out/$1.code" || echo 1)"
 }
 
-sanitize() { # TOOL OP BACKEND, in the background
+sanitize() { # TOOL OP BACKEND, aside
     compute-sanitizer --tool "$1" --error-exitcode 9 "$bin/checkops" --backend "$3" --op "$2" \
-        >"$out/$1_$2.background" 2>&1
+        >"$out/$1_$2.aside" 2>&1
     echo $? >"$out/$1_$2.code"
 }
 
@@ -191,29 +217,33 @@ forward_rate() {
     awk -F'|' '$2 ~ /^ forward / { gsub(/ /, "", $6); print $6 }' "$1"
 }
 
-least() { # NAME VALUE BOUND NOTE: passed where VALUE >= BOUND
-    if awk -v v="$2" -v b="$3" 'BEGIN { exit !(v != "" && v + 0 >= b + 0) }'; then
-        note "$1" passed "$2 (>= $3) $4"
+# The figure beside its row of `bounds`.
+judge() { # NAME VALUE NOTE
+    local row direction bound aim what verdict=FAILED
+    row=$(grep "^$1|" <<<"$bounds") || die "no bound named $1"
+    IFS='|' read -r _ direction bound aim what <<<"$row"
+    if awk -v v="${2:-}" -v b="$bound" -v d="$direction" \
+        'BEGIN { exit !(v + 0 > 0 && (d == ">=" ? v + 0 >= b + 0 : v + 0 <= b + 0)) }'; then
+        verdict=passed
+    fi
+    note "$what" $verdict "${2:-no figure} ($direction $bound, aim $aim) $3"
+}
+
+# A share of a physical limit, which nothing can exceed: more than 100 % means that the measurement is
+# wrong, and is no pass.
+judge_share() { # NAME PERCENT NOTE
+    if awk -v v="${2:-0}" 'BEGIN { exit !(v + 0 > 100) }'; then
+        note "$1" FAILED "$2 %: implausible, nothing is faster than its physical limit; $3"
     else
-        note "$1" FAILED "${2:-no figure} (>= $3) $4"
+        judge "$1" "$2" "$3"
     fi
 }
 
-# The same of a share of a physical limit, which nothing can exceed: more than 100 % means that the
-# measurement is wrong, and is no pass.
-share_of_limit() { # NAME PERCENT BOUND NOTE
-    if awk -v v="$2" 'BEGIN { exit !(v + 0 > 100) }'; then
-        note "$1" FAILED "$2 %: implausible, nothing is faster than its physical limit; $4"
-    else
-        least "$1" "$2" "$3" "$4"
-    fi
-}
-
-# Times forward passes in bf16 at several batches; sets best_rate and best_batch and keeps the logs.
+# Forward passes in bf16 at several batches: best_rate, best_batch; the logs stay.
 bench_model() { # MODEL
     local batch rate
     best_rate=0 best_batch=0
-    for batch in 32 64 96 128 192 256 512; do
+    for batch in 64 128 256 512; do
         "$bin/evalh" bench "$1" --device cuda --precision bf16 --batch $batch --forward-only \
             --save "$out/$1.safetensors" >"$out/bench_$1_$batch.log" 2>&1 || continue
         rate=$(forward_rate "$out/bench_$1_$batch.log")
@@ -223,8 +253,7 @@ bench_model() { # MODEL
     done
 }
 
-# Compares graphs with single launches for one image, a few, and the best batch. Graphs must not be
-# slower.
+# Graphs beside single launches: one image, a few, the best batch. They must not be slower.
 bench_graphs() { # MODEL
     local batch log rate
     for batch in 1 8 "$best_batch"; do
@@ -238,18 +267,17 @@ bench_graphs() { # MODEL
         done
         log=$out/graphs_$1_$batch.log
         if grep -q "passes launched as one" "$log"; then
-            least "$1 graphs, % of single launches" \
+            judge graphs \
                 "$(awk -v a="${rate[0]:-0}" -v b="${rate[1]:-0}" \
-                    'BEGIN { if (b > 0) printf "%.1f", 100 * a / b }')" 98 \
-                "batch $batch: ${rate[0]} and ${rate[1]} images/s"
+                    'BEGIN { if (b > 0) printf "%.1f", 100 * a / b }')" \
+                "$1, batch $batch: ${rate[0]} and ${rate[1]} images/s"
         else
             note "$1 graphs, batch $batch" FAILED "$(grep -m1 -E 'CUDA graphs|error' "$log" | cut -c1-70)"
         fi
     done
 }
 
-# Times cuDNN beside what the engine uses instead. Where it wins, a person decides; that is no
-# failure.
+# cuDNN beside what the engine uses in its place; where it wins is for a person to read, no failure.
 bench_cudnn() {
     local own
     own=$(awk -F'|' '$2 ~ /^ attention / { print $5 / $4 }' "$out/bench_deit_small_$best_batch.log")
@@ -274,24 +302,67 @@ scan_share() { # LOG BATCH
         }' "$1"
 }
 
+# One bench of forward passes: its log.
+bench_forward() { # MODEL BATCH PRECISION LOG
+    "$bin/evalh" bench "$1" --device cuda --precision "$3" --batch "$2" --forward-only >"$4" 2>&1
+}
+
+# Milliseconds a call of an operation, of a bench's log.
+operation_ms() { # OPERATION LOG
+    awk -F'|' -v op=" $1 " '$2 == op { printf "%.4f", $5 / $4 }' "$2"
+}
+
 check_speed() {
-    local model torch_rate share
+    local model torch_rate share log
     for model in deit_small vim_small; do
         bench_model $model
         bench_graphs $model
-        [ $model = vim_small ] || bench_cudnn
         echo "$best_rate $best_batch" >"$out/rate_$model"
-        step "PyTorch $model" $python scripts/bench_torch_gpu.py $model
-        torch_rate=$(awk '$1 == "images/s" { print $2 }' "$out/PyTorch_$model.log" 2>/dev/null)
-        least "$model images/s" "$best_rate" "$([ $model = deit_small ] && echo 15000 || echo 9000)" \
-            "bf16, batch $best_batch"
-        least "$model beside PyTorch" \
-            "$(awk -v a="$best_rate" -v b="${torch_rate:-0}" 'BEGIN { if (b > 0) printf "%.2f", a / b }')" \
-            "$([ $model = deit_small ] && echo 1.3 || echo 10)" "PyTorch ${torch_rate:-none}"
     done
+    judge vim_bf16 "$best_rate" "batch $best_batch"
     share=$(scan_share "$out/bench_vim_small_$best_batch.log" "$best_batch")
-    share_of_limit "scan, % of its larger floor" "$(head -1 <<<"$share")" 55 "$(tail -1 <<<"$share")"
+    judge_share scan "$(head -1 <<<"$share")" "$(tail -1 <<<"$share")"
+    log=$out/bench_vim_small_fp32.log
+    bench_forward vim_small 256 fp32 "$log"
+    judge vim_fp32 "$(forward_rate "$log")" "batch 256"
+    read -r best_rate best_batch <"$out/rate_deit_small"
+    step "PyTorch deit_small" $python scripts/bench_torch_gpu.py deit_small
+    torch_rate=$(awk '$1 == "images/s" { print $2 }' "$out/PyTorch_deit_small.log" 2>/dev/null)
+    judge deit_bf16 "$(awk -v a="$best_rate" -v b="${torch_rate:-0}" 'BEGIN { if (b > 0) printf "%.2f", a / b }')" \
+        "$best_rate images/s, PyTorch ${torch_rate:-none}"
+    judge attention "$(operation_ms attention "$out/bench_deit_small_512.log")" "evalh bench"
+    bench_cudnn
     step "bench operations" "$bin/checkops" --backend cuda --bench
+}
+
+# Every kernel of which there are two, in turns on the same card: the newer must win. A kernel that does
+# not is named with the word of EVALH_KERNELS that takes the older one.
+check_kernels() {
+    local name newer older model precision word rate verdict
+    while IFS='|' read -r name newer older model precision; do
+        rate=()
+        for word in "$newer" "$older" "$newer" "$older"; do
+            EVALH_KERNELS=$name=$word bench_forward "$model" 256 "$precision" "$out/kernel_${name}_$word.log"
+            rate+=("$(forward_rate "$out/kernel_${name}_$word.log")")
+        done
+        verdict=$(awk -v a="${rate[0]:-0}" -v b="${rate[1]:-0}" -v c="${rate[2]:-0}" -v d="${rate[3]:-0}" \
+            'BEGIN { print (a > c ? a : c) + 0 > (b > d ? b : d) + 0 ? "passed" : "FAILED" }')
+        note "kernel $name: $newer over $older" "$verdict" \
+            "$model $precision: ${rate[0]:-?}, ${rate[2]:-?} against ${rate[1]:-?}, ${rate[3]:-?} images/s$(
+                [ "$verdict" = passed ] || echo "; take EVALH_KERNELS=$name=$older")"
+    done <<<"$choices"
+}
+
+# Explanations, in forward passes: the last of the rows that hold all three methods is the run's precision.
+check_explain() {
+    local model log
+    for model in deit_small vim_small; do
+        log=$out/explain_$model.log
+        "$bin/evalh" bench $model --device cuda --precision bf16 --batch 128 --repeats 3 >"$log" 2>&1
+        judge "explain_${model%_small}" \
+            "$(awk -F'|' '$2 ~ /raw . rollout . attribution/ { gsub(/ /, "", $5); x = $5 } END { print x }' "$log")" \
+            "batch 128"
+    done
 }
 
 # The whole test on 5,000 photographs beside the forward passes alone; 55 passes an image (three
@@ -317,10 +388,12 @@ with h5py.File(sys.argv[1]) as f:
     images, seconds = len(f["images/id"]), float(a["seconds"])
 rate = 55 * images / seconds
 print(f"{100 * rate / float(sys.argv[2]):.1f}")
-print(f"{rate:.0f} passes/s; Table 1's half, 50,000 images: {seconds / images * 50000 / 60:.1f} min")
+print(f"{seconds / images * 50000 / 60:.2f}")
+print(f"{rate:.0f} passes/s")
 END
         )
-        least "perturbation $model, % of forward" "$(head -1 <<<"$figures")" 85 "$(tail -1 <<<"$figures")"
+        judge "table_${model%_small}" "$(sed -n 2p <<<"$figures")" \
+            "$(head -1 <<<"$figures") % of the forward rate, $(tail -1 <<<"$figures")"
     done
 }
 
@@ -350,10 +423,38 @@ check_sanitize() {
     wait
     for op in $("$bin/checkops" --list); do
         for tool in memcheck racecheck; do
-            step "$tool $op cuda" background_result "${tool}_$op"
+            step "$tool $op cuda" aside "${tool}_$op"
         done
     done
     step "memcheck graphs" compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/test_graphs"
+}
+
+stages_of() { # STAGE...: `right` and `fast` spelt out
+    local stage
+    for stage in "$@"; do
+        case $stage in
+        right) echo tests sanitize parity ;;
+        fast) echo speed kernels explain perturbation ;;
+        *) echo "$stage" ;;
+        esac
+    done
+}
+
+# A stage by itself, what it noted in a file: stages that time nothing run side by side.
+beside() { # STAGE
+    names=() verdicts=() notes=()
+    check_"$1"
+    local i
+    for i in "${!names[@]}"; do
+        printf '%s\t%s\t%s\n' "${names[$i]}" "${verdicts[$i]}" "${notes[$i]}"
+    done >"$out/$1.notes"
+}
+
+take_notes() { # STAGE
+    local name verdict text
+    while IFS=$'\t' read -r name verdict text; do
+        names+=("$name") verdicts+=("$verdict") notes+=("$text")
+    done <"$out/$1.notes"
 }
 
 run_all() { # STAGE...
@@ -364,10 +465,29 @@ run_all() { # STAGE...
     [ -d "$photos/val" ] || note photographs FAILED "no imagenet-samples under $EVALH_SHARED"
     for stage in "$@"; do
         case $stage in
-        tests | sanitize | parity | speed | perturbation) check_$stage ;;
-        *) die "no stage '$stage': tests sanitize parity speed perturbation" ;;
+        tests | sanitize | parity) beside "$stage" & ;;
+        speed | kernels | explain | perturbation) ;;
+        *) die "no stage '$stage': right (tests sanitize parity), fast (speed kernels explain perturbation)" ;;
         esac
     done
+    wait
+    for stage in "$@"; do
+        case $stage in
+        tests | sanitize | parity) take_notes "$stage" ;;
+        *) check_"$stage" ;;
+        esac
+    done
+}
+
+list() {
+    local row name what direction bound aim newer older model precision
+    echo "right: tests sanitize parity; fast: speed kernels explain perturbation"
+    while IFS='|' read -r _ direction bound aim what; do
+        printf '%-56s %s %s (aim %s)\n' "$what" "$direction" "$bound" "$aim"
+    done <<<"$bounds"
+    while IFS='|' read -r name newer older model precision; do
+        printf 'kernel %-49s %s %s: %s over %s\n' "$name" "$model" "$precision" "$newer" "$older"
+    done <<<"$choices"
 }
 
 table() {
@@ -384,6 +504,10 @@ table() {
 out=${OUT:-results/gpu_check} back=
 PATH=$PATH:/usr/local/cuda/bin # compute-sanitizer's
 case ${1:-} in
+list)
+    list
+    exit
+    ;;
 pack)
     pack "${2:?gpu_check.sh pack DIR}"
     exit
@@ -396,7 +520,7 @@ run)
     export EVALH_SHARED=$unpacked/shared
     cublas=$(cublas_folders)
     [ -n "$cublas" ] || die "no libcublas.so.13 under /usr/local, /usr/lib, /opt"
-    python="env LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-} $python" # it brings its own libraries
+    python="env LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-} $python" # it has libraries of its own
     export LD_LIBRARY_PATH=$unpacked/lib:$cublas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     # $OUT is empty at every call there and takes a few files; what stages hand on lies in a folder that
     # git ignores and that the machine keeps, the logs go back as one file.
@@ -408,11 +532,12 @@ run)
     for p in "${programs[@]}"; do ln -s "$(realpath "$build/$p")" "$bin/"; done
     export EVALH_SHARED=${EVALH_SHARED:-$top/../shared}
     ;;
-*) die "usage: gpu_check.sh [here [STAGE...] | pack DIR | run DIR [STAGE...]]" ;;
+*) die "usage: gpu_check.sh [here [STAGE...] | pack DIR | run DIR [STAGE...] | list]" ;;
 esac
 photos=$EVALH_SHARED/imagenet-samples
 stages=("${@:$([ "${1:-}" = run ] && echo 3 || echo 2)}")
-[ ${#stages[@]} -gt 0 ] || stages=(tests sanitize parity speed perturbation)
+[ ${#stages[@]} -gt 0 ] || stages=(right fast)
+read -ra stages <<<"$(stages_of "${stages[@]}" | paste -sd' ')"
 run_all "${stages[@]}"
 table
 code=$?
