@@ -358,7 +358,8 @@ check_explain() {
     local model log
     for model in deit_small vim_small; do
         log=$out/explain_$model.log
-        "$bin/evalh" bench $model --device cuda --precision bf16 --batch 128 --repeats 3 >"$log" 2>&1
+        "$bin/evalh" bench $model --device cuda --precision bf16 --batch 128 --repeats 3 \
+            --method raw+rollout+attribution >"$log" 2>&1
         judge "explain_${model%_small}" \
             "$(awk -F'|' '$2 ~ /raw . rollout . attribution/ { gsub(/ /, "", $5); x = $5 } END { print x }' "$log")" \
             "batch 128"

@@ -1,5 +1,4 @@
 /* Normalisations and reductions over columns: one warp a row. */
-#include "mma.h"
 #include "norm_row.h"
 
 enum { WARPS = 4, THREADS = 32 * WARPS };

@@ -1,6 +1,7 @@
 /* Normalisation of float rows that one warp holds in registers: read once, four values a load. */
 #pragma once
 
+#include "mma.h"
 #include "num.h"
 
 enum { NORM_MOST = 8 }; /* vectors of 4 a lane: rows of up to 1024 */
