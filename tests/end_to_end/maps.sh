@@ -61,7 +61,7 @@ for which in "$work/two" "$(paste -sd, "$work/two")"; do
         fail "other images than those of $which"
 done
 expect 2 "has no image nowhere.png" export "$work/own.h5" -i nowhere.png
-expect 2 "predicted or target is expected" export "$work/own.h5" -c both
+expect 2 "one of predicted, target is expected" export "$work/own.h5" -c both
 expect 0 "13 maps of 20 x 20, of the prediction and of the label" export "$work/own.h5" -f png --size 20 -o "$work/png"
 # 8-byte signature, IHDR: width and height
 [ "$(find "$work/png/attribution" -name '*.target.png' | wc -l)" -eq 13 ] || fail "no pictures of the label"
