@@ -11,8 +11,8 @@
     C(CHOICE_ATTENTION, "attention", "head", "tiles") /* a head's keys come once, or in tiles */   \
     C(CHOICE_NORM, "norm", "row", "any")              /* a row in registers, or read again */      \
     C(CHOICE_CONV, "conv", "pair", "single")          /* two channels a thread, one */             \
-    C(CHOICE_GELU, "gelu", "epilogue", "kernel")      /* tanh form in the product; exact, after */ \
-    C(CHOICE_PRODUCTS, "products", "split", "plain")  /* fp32 as three tf32; by cuBLAS */
+    C(CHOICE_GELU, "gelu", "kernel", "epilogue") /* exact, after the product; tanh form in it */   \
+    C(CHOICE_PRODUCTS, "products", "split", "plain") /* fp32 as three tf32; by cuBLAS */
 enum cu_choice {
 #define CU_CHOICE_ENUM(id, ...) id,
     CU_CHOICES(CU_CHOICE_ENUM)

@@ -1,8 +1,8 @@
 /* linear and linear_back: cuBLASLt with its bias epilogue in float, cuBLAS and an epilogue of our
- * own in double and wherever cuBLASLt has no algorithm. cuBLASLt's GELU is the tanh approximation:
- * taken where arrays are narrow, whose rounding to bf16 is larger than what it is off by (4.7e-4 at
- * most; tests/cuda_emulated shows what becomes of logits). The exact one (SPEC 2.3) is a kernel of
- * our own. */
+ * own in double and wherever cuBLASLt has no algorithm. cuBLASLt's GELU is the tanh approximation
+ * (off by 4.7e-4 at most): it can be chosen where arrays are narrow, and is not the first choice,
+ * as what it does to hits has not been measured. The exact one (SPEC 2.3) is a kernel of our own.
+ */
 #include "linear.h"
 
 #include <cuda_bf16.h>
@@ -252,7 +252,7 @@ template <typename T> static void linear(struct backend *be, const struct linear
         cu_run_product<T>(be, &p);
         return;
     }
-    p.gelu = sizeof(T) == sizeof(float) && cu_of(be)->choice[CHOICE_GELU] == 0 && a->narrow_x &&
+    p.gelu = sizeof(T) == sizeof(float) && cu_of(be)->choice[CHOICE_GELU] == 1 && a->narrow_x &&
              a->narrow_y && !a->accumulate;
     if (p.gelu && cu_lt_run(be, &p))
         return;
