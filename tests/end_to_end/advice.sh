@@ -91,7 +91,6 @@ expect 0 "would be left out" run "$c" "${few[@]}" "${maps[@]}" -s data.max_unrea
 
 # --fresh over another result, interrupted: the same command goes on, as does the one that is advised;
 # the end is the same as without an interruption.
-expect 0 "13 images in" run "$c" "${slow[@]}" -s run.output="$work/whole.h5"
 interrupt() { # ARGUMENT...: stopped after two more shards than there are
     local pid done
     done=$(ls "$work/anew.h5.parts" 2>/dev/null | grep -c '^shard')
