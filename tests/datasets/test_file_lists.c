@@ -38,9 +38,11 @@ static enum status open_text(const char *text, int base, const char *classes, in
     write_text(path, text);
     *err = (struct error){ 0 };
     TRY(dataset_open(&options, out, err));
-    if (head > 0)
-        return dataset_check_labels(*out, (*out)->count, &options, head, err);
-    return OK;
+    enum status status =
+        head > 0 ? dataset_check_labels(*out, (*out)->count, &options, head, err) : OK;
+    if (status != OK)
+        dataset_close(*out);
+    return status;
 }
 
 struct expected {
