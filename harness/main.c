@@ -1,4 +1,5 @@
 /* evalh: finds the subcommand. Nothing else ends the program. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,12 +88,24 @@ static void print_safely(void)
         stdout = safe;
 }
 
+/* What is still to be printed is, and `raw` is standard output again; false where that failed. */
+static bool end_printing(FILE *raw)
+{
+    bool good = fflush(stdout) == 0 && ferror(stdout) == 0;
+    if (stdout != raw) {
+        good = fclose(stdout) == 0 && good;
+        stdout = raw;
+    }
+    return good;
+}
+
 int main(int argc, char **argv)
 {
+    FILE *raw = stdout;
     wait_gracefully(argv);
     print_safely();
     int code = dispatch(argc, argv);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
+    if (!end_printing(raw)) {
         log_error("cannot write to standard output");
         return EXIT_FAILED;
     }
