@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that wants an NVIDIA GPU, in two parts of at most five minutes, each figure judged:
+# Every check that needs an NVIDIA GPU, in two parts of at most five minutes, each figure compared with its bound:
 #   right   checkops and the golden tests on cuda and cuda64, passes as CUDA graphs, copies (tests);
 #           compute-sanitizer on every operation and on replayed graphs (sanitize); the same perturbation
 #           run of the 200 photographs on CPU and GPU (parity). Nothing is timed, so the checks of a part run
@@ -43,8 +43,8 @@ compile() {
     ninja -C "$build" "${programs[@]}" || die "the build failed"
 }
 
-# Libraries of the programs that another machine may lack: not glibc's, which fit only each other,
-# and not NVIDIA's.
+# The programs' libraries that another machine may lack, except those of glibc, which only fit each
+# other, and NVIDIA's.
 libraries() {
     ldd "${programs[@]/#/$build/}" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
         grep -vE '/(libc|libm|libpthread|libdl|librt|libresolv|ld-linux[^/]*)\.so|/libcu[^/]*\.so'
@@ -61,12 +61,12 @@ pack() {
     for l in $(libraries); do
         strip -o "$stage/lib/$(basename "$l")" "$l" 2>/dev/null || cp -L "$l" "$stage/lib/"
     done
-    # 31 MB of tables of characters, which libxml2 would want below libarchive; no test reads XML
+    # 31 MB of character tables, which libarchive's libxml2 needs; no test reads XML
     if [ -f "$stage/lib/libicudata.so.72" ]; then
         echo 'const char icudt72_dat[64];' | cc -shared -fPIC -x c - \
             -Wl,-soname,libicudata.so.72 -o "$stage/lib/libicudata.so.72" || die "libicudata"
     fi
-    # full-size checkpoints do not fit: the run leaves their models out, aloud
+    # full-size checkpoints do not fit; the run reports that their models are left out
     [ -d "$shared/golden" ] && find "$shared/golden" -mindepth 1 -maxdepth 1 -size -8000k \
         -exec cp -r {} "$stage/shared/golden/" \;
     [ -d "$shared/imagenet-samples" ] && cp -r "$shared/imagenet-samples" "$stage/shared/"
@@ -142,15 +142,15 @@ golden() { # TEST BACKEND: all models whose files are here
     done
 }
 
-# What ran aside: its log NAME.aside and its exit code.
-aside() { # NAME
-    cat "$out/$1.aside"
+# The log and the exit code of what ran in the background as NAME.
+background_result() { # NAME
+    cat "$out/$1.background"
     return "$(cat "$out/$1.code" || echo 1)"
 }
 
-sanitize() { # TOOL OP BACKEND, aside
+sanitize() { # TOOL OP BACKEND, in the background
     compute-sanitizer --tool "$1" --error-exitcode 9 "$bin/checkops" --backend "$3" --op "$2" \
-        >"$out/$1_$2.aside" 2>&1
+        >"$out/$1_$2.background" 2>&1
     echo $? >"$out/$1_$2.code"
 }
 
@@ -239,7 +239,7 @@ judge_share() { # NAME PERCENT NOTE
     fi
 }
 
-# Forward passes in bf16 at several batches: best_rate, best_batch; the logs stay.
+# Times forward passes in bf16 at several batches; sets best_rate and best_batch and keeps the logs.
 bench_model() { # MODEL
     local batch rate
     best_rate=0 best_batch=0
@@ -253,7 +253,8 @@ bench_model() { # MODEL
     done
 }
 
-# Graphs beside single launches: one image, a few, the best batch. They must not be slower.
+# Compares graphs with single launches for one image, a few, and the best batch. Graphs must not be
+# slower.
 bench_graphs() { # MODEL
     local batch log rate
     for batch in 1 8 "$best_batch"; do
@@ -277,7 +278,8 @@ bench_graphs() { # MODEL
     done
 }
 
-# cuDNN beside what the engine uses in its place; where it wins is for a person to read, no failure.
+# Times cuDNN beside what the engine uses instead. Where it wins, a person decides; that is no
+# failure.
 bench_cudnn() {
     local own
     own=$(awk -F'|' '$2 ~ /^ attention / { print $5 / $4 }' "$out/bench_deit_small_$best_batch.log")
@@ -424,7 +426,7 @@ check_sanitize() {
     wait
     for op in $("$bin/checkops" --list); do
         for tool in memcheck racecheck; do
-            step "$tool $op cuda" aside "${tool}_$op"
+            step "$tool $op cuda" background_result "${tool}_$op"
         done
     done
     step "memcheck graphs" compute-sanitizer --tool memcheck --error-exitcode 9 "$bin/test_graphs"
@@ -521,7 +523,7 @@ run)
     export EVALH_SHARED=$unpacked/shared
     cublas=$(cublas_folders)
     [ -n "$cublas" ] || die "no libcublas.so.13 under /usr/local, /usr/lib, /opt"
-    python="env LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-} $python" # it has libraries of its own
+    python="env LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-} $python" # it brings its own libraries
     export LD_LIBRARY_PATH=$unpacked/lib:$cublas${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
     # $OUT is empty at every call there and takes a few files; what stages hand on lies in a folder that
     # git ignores and that the machine keeps, the logs go back as one file.
