@@ -48,7 +48,7 @@ FAULTS=exit=3@60 expect 1 "1 of 2 runs failed, 1 are done" run "$work/w.ini" "$c
 [ -f "$work/c.h5" ] && [ ! -e "$work/w.h5" ] || fail "the run after one that failed has no result"
 rm "$work/c.h5"
 rm -r "$work/w.h5.parts"
-FAULTS=hang@90 "$EVALH" run "$work/w.ini" "$c" >"$work/stdout" 2>"$work/stderr" &
+FAULTS=hang@50 "$EVALH" run "$work/w.ini" "$c" >"$work/stdout" 2>"$work/stderr" &
 evalh=$!
 until compgen -G "$work/w.h5.parts/shard-*" >/dev/null || ! kill -0 $evalh 2>/dev/null; do sleep 0.05; done
 kill -INT $evalh
