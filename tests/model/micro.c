@@ -36,7 +36,8 @@ struct checkpoint *micro_checkpoint(const struct micro *m)
                                 .norm_pre = m->norm_pre,
                                 .head_norm = m->head_norm,
                                 .gated = m->gated,
-                                .layer_norm = m->layer_norm };
+                                .layer_norm = m->layer_norm,
+                                .rope = m->rope };
     return checkpoint_blank(m->type, &g);
 }
 
@@ -63,5 +64,8 @@ struct model *micro_model(const struct micro *m, uint64_t seed)
         for (size_t k = 0; k < t->count && !mixer; k++)
             t->data[k] = (stem ? 0 : t->data[k]) + (float)(0.6 * (random_uniform(&state) - 0.5));
     }
+    if (model !=
+        NULL) /* no tensor of these checkpoints tells it: both directions have all theirs */
+        model->geo.shared_conv = m->shared_conv;
     return model;
 }

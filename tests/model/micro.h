@@ -13,6 +13,7 @@ struct micro {
     enum readout readout;
     int dist, registers, neck, pre_logits;
     bool no_cls, fc_norm, norm_pre, head_norm, gated, undivided, layer_norm;
+    bool rope, shared_conv;
 };
 
 /* All but the depth of a Vim and a ViT that most tests take: { MICRO_VIM, .depth = 3 }. Images of

@@ -9,6 +9,7 @@
 
 #include "method.h"
 #include "micro.h"
+#include "rotate.h"
 #include "vim_read.h"
 #include "vit_read.h"
 
@@ -100,6 +101,8 @@ static void run_layer(struct rig *r, int layer)
         const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[layer];
         vim_layer_inner(g, r->be, w, &r->vim, IMAGES, r->work);
         vim_layer_close(g, r->be, w, &r->vim, IMAGES, r->work);
+        if (layer < g->depth - 1)
+            vim_between(g, r->be, r->weights, &r->vim, IMAGES, r->work);
         return;
     }
     r->vit.cls_only = r->shorten && layer == g->depth - 1;
@@ -167,7 +170,11 @@ static void backward(struct rig *r, int layer)
     }
     for (int i = g->depth - 1; i >= layer; i--) {
         if (r->model->type == &vim_type) {
-            const struct vim_layer *w = &((struct vim_weights *)r->weights)->layer[i];
+            const struct vim_weights *all = r->weights;
+            const struct vim_layer *w = &all->layer[i];
+            if (g->rope && i < g->depth - 1)
+                rotate_tokens(g, r->be, all->stem.rotation, true, IMAGES, r->gradient,
+                              r->vim_grads.xn);
             vim_layer_inner(g, r->be, w, &r->vim, IMAGES, tape[i]);
             vim_layer_back_gated(g, r->be, w, &r->vim_grads, IMAGES, r->gradient);
             vim_layer_back(g, r->be, w, &r->vim, &r->vim_grads, &plain, IMAGES, tape[i],
@@ -226,24 +233,8 @@ static void check_input_gradients(const struct micro *micro, enum mlp_act act)
     tear_down(&r);
 }
 
-static const struct micro vim = { .type = &vim_type,
-                                  .width = 12,
-                                  .depth = 3,
-                                  .grid = 3,
-                                  .patch = 4,
-                                  .classes = 5,
-                                  .inner = 20,
-                                  .state = 5,
-                                  .taps = 3,
-                                  .rank = 2 };
-static const struct micro vit = { .type = &vit_type,
-                                  .width = 12,
-                                  .depth = 3,
-                                  .grid = 3,
-                                  .patch = 4,
-                                  .classes = 5,
-                                  .heads = 2,
-                                  .mlp = 20 };
+static const struct micro vim = { MICRO_VIM, .depth = 3 };
+static const struct micro vit = { MICRO_VIT, .depth = 3 };
 
 /* `base` with what `more` says of families. */
 static void check_family(const struct micro *base, const struct micro *more)
@@ -298,6 +289,8 @@ static void test_families(void **state)
         { .readout = READ_REGISTERS, .no_cls = true, .registers = 3, .neck = 4 },
         { .readout = READ_REGISTERS, .no_cls = true, .registers = 2 },
         { .layer_norm = true },
+        { .rope = true },
+        { .shared_conv = true },
     };
     (void)state;
     for (size_t i = 0; i < sizeof more / sizeof *more; i++)
