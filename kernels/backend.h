@@ -50,9 +50,10 @@ struct backend {
     const char *name;
     size_t real_size; /* bytes of one element: 4 or 8 */
     enum precision precision;
-    int threads;       /* CPU threads in use; 1 for ref */
-    char kernels[200]; /* where they are not a GPU's first choice: which (cuda/choice.h); else "" */
-    bool narrow;       /* accepts arrays that ops.h flags as narrow; see there */
+    int threads;                           /* CPU threads in use; 1 for ref */
+    char kernels[200], other_kernels[200]; /* a GPU's choices (cuda/choice.h), and those of them
+                                              that are not its first; else "" */
+    bool narrow; /* accepts arrays that ops.h flags as narrow; see there */
 
     /* Lanes: parts of a batch that may run at the same time, each with a separate workspace. A
      * CPU has one lane per thread (operations called inside a lane are then serial); a GPU has

@@ -66,6 +66,25 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 
 /* --- printing -------------------------------------------------------------------------------- */
 
+/* The words of a list "scan=pair,norm=row" that another list lacks. */
+static void print_lacking(const char *list, const char *other)
+{
+    bool any = false;
+    while (*list != '\0') {
+        size_t length = strcspn(list, ",");
+        bool has = false;
+        for (const char *at = other; *at != '\0' && !has; at += *at == ',') {
+            size_t own = strcspn(at, ",");
+            has = own == length && memcmp(at, list, length) == 0;
+            at += own;
+        }
+        if (!has)
+            printf("%s%.*s", any ? "," : "", (int)length, list);
+        any = any || !has;
+        list += length + (list[length] == ',');
+    }
+}
+
 /* Prints the attributes in which the two runs differ. */
 static void print_provenance(const struct result *a, const struct result *b, bool more)
 {
@@ -80,7 +99,13 @@ static void print_provenance(const struct result *a, const struct result *b, boo
             continue;
         if (k == ATTR_CONFIG)
             printf("- config: not the same text\n");
-        else
+        else if (k == ATTR_KERNELS) {
+            printf("- kernels: ");
+            print_lacking(x, y);
+            printf(" | ");
+            print_lacking(y, x);
+            putchar('\n');
+        } else
             printf("- %s: %.40s | %.40s\n", attribute_names[k], x, y);
     }
 }

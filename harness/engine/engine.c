@@ -94,7 +94,12 @@ enum status engine_open_backend(struct engine *e, struct error *err)
     struct engine_info *info = &e->info;
     int lanes = e->backend->lanes;
     info->threads = threads;
-    info->kernels = e->backend->kernels;
+    info->kernels = e->backend->other_kernels;
+    /* Kernels round differently, as devices do. */
+    if (e->backend->kernels[0] != '\0')
+        info->identity[info->identity_count++] = (struct engine_identity){
+            .name = "kernels", .text = e->backend->kernels, .noun = "EVALH_KERNELS", .decides = true
+        };
     info->precision = e->backend->precision;
     info->on_host = e->backend->lane_images > 0;
     /* On a CPU a lane takes one image, so the batch is large enough to keep all lanes busy. On a

@@ -24,6 +24,7 @@ const char *const attribute_names[RESULT_ATTRIBUTES] = {
     "controls",
     "worker_fingerprint",
     "worker_command",
+    "kernels",
     "doubt",
 };
 enum { REQUIRED_ATTRIBUTES = ATTR_CHECKPOINT };

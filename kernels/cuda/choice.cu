@@ -45,12 +45,9 @@ static bool choose_one(const char *text, size_t length, int choice[CU_CHOICE_COU
     return false;
 }
 
-enum status cu_choose(const char *text, int choice[CU_CHOICE_COUNT], char *said, size_t size,
-                      struct error *err)
+enum status cu_choose(const char *text, int choice[CU_CHOICE_COUNT], struct error *err)
 {
-    size_t used = 0;
     memset(choice, 0, CU_CHOICE_COUNT * sizeof *choice);
-    said[0] = '\0';
     while (text != NULL && *text != '\0') {
         const size_t length = strcspn(text, ",");
         char all[600];
@@ -59,9 +56,15 @@ enum status cu_choose(const char *text, int choice[CU_CHOICE_COUNT], char *said,
                         all_choices(all, sizeof all));
         text += length + (text[length] == ',');
     }
-    for (int i = 0; i < CU_CHOICE_COUNT; i++)
-        if (choice[i] != 0 && used < size)
-            used += (size_t)snprintf(said + used, size - used, "%s%s=%s", used > 0 ? "," : "",
-                                     choices[i].name, choices[i].word[choice[i]]);
     return OK;
+}
+
+void cu_choices_text(const int choice[CU_CHOICE_COUNT], bool others, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < CU_CHOICE_COUNT; i++)
+        if ((choice[i] != 0 || !others) && used < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s=%s", used > 0 ? "," : "",
+                                     choices[i].name, choices[i].word[choice[i]]);
 }

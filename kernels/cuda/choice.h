@@ -20,7 +20,8 @@ enum cu_choice {
         CU_CHOICE_COUNT
 };
 
-/* choice[id]: which of its words `text` names; 0 where it names none. text may be NULL. `said`: the
- * choices that differ from 0, as text. E_CONFIG: an unknown name or word. */
-enum status cu_choose(const char *text, int choice[CU_CHOICE_COUNT], char *said, size_t size,
-                      struct error *err);
+/* choice[id]: which of its words `text` names; 0 where it names none. text may be NULL. E_CONFIG:
+ * an unknown name or word. */
+enum status cu_choose(const char *text, int choice[CU_CHOICE_COUNT], struct error *err);
+/* The choices as text, "scan=pair,attention=head"; `others`: those alone that differ from 0. */
+void cu_choices_text(const int choice[CU_CHOICE_COUNT], bool others, char *text, size_t size);

@@ -302,11 +302,13 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     be->name = wide ? "cuda64" : "cuda";
     be->impl = &self->cu;
     self->cu.device = device;
-    s = cu_choose(getenv("EVALH_KERNELS"), self->cu.choice, be->kernels, sizeof be->kernels, err);
+    s = cu_choose(getenv("EVALH_KERNELS"), self->cu.choice, err);
     if (s != OK) {
         free(self);
         return s;
     }
+    cu_choices_text(self->cu.choice, false, be->kernels, sizeof be->kernels);
+    cu_choices_text(self->cu.choice, true, be->other_kernels, sizeof be->other_kernels);
     be->real_size = wide ? sizeof(double) : sizeof(float);
     be->precision = wide ? PRECISION_DOUBLE : options->precision;
     be->threads = 1;

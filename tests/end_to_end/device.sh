@@ -54,6 +54,19 @@ expect 0 "in shards of 32 images" run "$c" "${small[@]}" --set run.shard_size=au
 expect 0 "in shards of 3 images" run "$c" "${small[@]}" --set compute.device=cuda \
     --set run.shard_size=3 --fresh
 
+# Which kernels computed is stored and shown; a run does not go on with others, and compare names
+# those that differ.
+kernels=(--set data.images=2 --set explain.methods=raw --set compute.device=cuda)
+expect 0 "2 images in" run "$c" "${kernels[@]}" --set run.output="$work/first.h5"
+EVALH_KERNELS=norm=any expect 2 "was made with another EVALH_KERNELS (kernels differs)" run "$c" \
+    "${kernels[@]}" --set run.output="$work/first.h5"
+EVALH_KERNELS=norm=any expect 0 "with kernels norm=any" run "$c" "${kernels[@]}" --set run.output="$work/other.h5"
+"$EVALH" info "$work/other.h5" | grep -q "kernels .*scan=pair,.*norm=any" || fail "info does not name the kernels"
+"$EVALH" compare --slower=100000 --tolerance=1e-3 "$work/first.h5" "$work/other.h5" >"$work/compared" ||
+    fail "kernels differ in more than rounding: $(cat "$work/compared")"
+grep -qx -- "- kernels: norm=row | norm=any" "$work/compared" ||
+    fail "compare does not name the kernels that differ: $(cat "$work/compared")"
+
 # cuda: an error without a GPU, and when something fails in the middle of a run.
 EVALH_EMULATED=devices=0 expect 2 "no usable NVIDIA GPU" run "$c" "${small[@]}" \
     --set compute.device=cuda --fresh
