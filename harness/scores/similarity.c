@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "correlation.h"
 
@@ -61,33 +62,45 @@ enum status map_pearson(const float *a, const float *b, size_t cells, double *ou
 
 enum { WINDOW = 11 };
 
-/* A local mean of a·b for every window that fits, [side - 10, side - 10]; scratch [side, side -
- * 10]. */
-static void window_mean(const float *a, const float *b, int side, double *scratch, double *out)
+/* A Gaussian; the means divide by its sum, which is returned. */
+static double window_weights(double weight[WINDOW])
 {
     const double sigma = 1.5;
-    double weight[WINDOW], sum = 0;
-    int fit = side - WINDOW + 1;
+    double sum = 0;
     for (int k = 0; k < WINDOW; k++) {
         weight[k] = exp(-0.5 * (k - WINDOW / 2) * (k - WINDOW / 2) / (sigma * sigma));
         sum += weight[k];
     }
-    for (int y = 0; y < side; y++)
-        for (int x = 0; x < fit; x++) {
-            double v = 0;
-            for (int k = 0; k < WINDOW; k++) {
-                size_t at = (size_t)y * (size_t)side + (size_t)(x + k);
-                v += weight[k] * (double)a[at] * (b != NULL ? (double)b[at] : 1);
-            }
-            scratch[(size_t)y * (size_t)fit + (size_t)x] = v / sum;
+    return sum;
+}
+
+/* A local mean of a·b for every window that fits, [side - 10, side - 10]; scratch [side, side -
+ * 10]. The loops over x lie innermost, so that a compiler takes many x at a time; each sum still
+ * runs over k in order. */
+static void window_mean(const float *a, const float *b, int side, double *scratch, double *out)
+{
+    double weight[WINDOW], sum = window_weights(weight);
+    size_t width = (size_t)side, fit = width - WINDOW + 1;
+    memset(scratch, 0, width * fit * sizeof *scratch);
+    memset(out, 0, fit * fit * sizeof *out);
+    for (size_t y = 0; y < width; y++) {
+        double *row = scratch + y * fit;
+        for (size_t k = 0; k < WINDOW; k++) {
+            const float *at = a + y * width + k, *by = b != NULL ? b + y * width + k : NULL;
+            for (size_t x = 0; x < fit; x++)
+                row[x] += weight[k] * (double)at[x] * (by != NULL ? (double)by[x] : 1);
         }
-    for (int y = 0; y < fit; y++)
-        for (int x = 0; x < fit; x++) {
-            double v = 0;
-            for (int k = 0; k < WINDOW; k++)
-                v += weight[k] * scratch[(size_t)(y + k) * (size_t)fit + (size_t)x];
-            out[(size_t)y * (size_t)fit + (size_t)x] = v / sum;
-        }
+        for (size_t x = 0; x < fit; x++)
+            row[x] /= sum;
+    }
+    for (size_t y = 0; y < fit; y++) {
+        double *row = out + y * fit;
+        for (size_t k = 0; k < WINDOW; k++)
+            for (size_t x = 0; x < fit; x++)
+                row[x] += weight[k] * scratch[(y + k) * fit + x];
+        for (size_t x = 0; x < fit; x++)
+            row[x] /= sum;
+    }
 }
 
 static double ssim_of_means(double a, double b, double aa, double bb, double ab)
