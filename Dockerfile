@@ -6,7 +6,7 @@
 #   docker run --rm -v "$PWD:/work" -v /weights:/weights:ro -v /data:/data:ro \
 #       -e EVALH_WEIGHTS=/weights -e EVALH_DATA=/data evalh run configs/perturb_vim_s.ini
 #   docker build -t evalh-cuda --build-arg CUDA=enabled \
-#       --build-arg BASE=nvidia/cuda:12.4.1-devel-ubuntu22.04 .
+#       --build-arg BASE=nvidia/cuda:13.0.1-cudnn-devel-ubuntu24.04 .
 #   docker run --rm --gpus all ... evalh-cuda run ...
 ARG BASE=debian:12-slim
 FROM ${BASE}

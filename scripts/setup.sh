@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(
     build-essential pkg-config meson ninja-build git
     libdnnl-dev libopenblas-openmp-dev libssl-dev
-    libjpeg62-turbo-dev libpng-dev libhdf5-dev libinih-dev libzip-dev libarchive-dev zlib1g-dev
+    libjpeg-dev libpng-dev libhdf5-dev libinih-dev libzip-dev libarchive-dev zlib1g-dev
     libcjson-dev gnuplot-nox libcmocka-dev
     libopenmpi-dev openmpi-bin
     procps python3-h5py python3-pytest
