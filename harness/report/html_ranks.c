@@ -62,11 +62,39 @@ static void metric_row(FILE *f, const struct score_table *t, int k)
     fputs("</tr>\n", f);
 }
 
+/* "First by the mean rank over 2 metrics: a (1.5; the lowest in 63 % of the resamples), b ...": all
+ * methods that share the lowest mean. */
+static void who_is_first(FILE *f, const struct score_table *t)
+{
+    const struct agreement_result *a = &t->agreement;
+    char text[DECIMAL_SIZE];
+    double lowest = INFINITY;
+    if (a->ranking == 0)
+        return;
+    for (int m = 0; m < t->methods; m++)
+        lowest = fmin(lowest, a->mean_rank[m]);
+    html_element(f, "<p class=\"lead\">", "",
+                 "First by the mean rank over %d metric%s: ", a->ranking,
+                 a->ranking == 1 ? "" : "s");
+    bool several = false;
+    for (int m = 0; m < t->methods; m++) {
+        if (a->mean_rank[m] != lowest)
+            continue;
+        html_element(f, several ? ", <b>" : "<b>", "</b>", "%s", t->method[m]);
+        fprintf(f, " (%s of %d; the lowest in %.0f %% of the resamples)",
+                decimal_short(text, lowest), t->methods, 100 * a->best[m]);
+        several = true;
+    }
+    fputs(".</p>\n", f);
+}
+
 static void figure(FILE *f, const struct run *run, const struct score_table *t)
 {
     fputs("<figure class=\"plot ranks\"><figcaption>Methods by metrics, ranks: ", f);
     html_run_title(f, run, t->explained, t->images);
-    fputs("</figcaption>\n<div class=\"scroll tall\" role=\"region\" tabindex=\"0\" "
+    fputs("</figcaption>\n", f);
+    who_is_first(f, t);
+    fputs("<div class=\"scroll tall\" role=\"region\" tabindex=\"0\" "
           "aria-label=\"Methods by metrics\"><table>\n",
           f);
     head(f, t);
@@ -85,12 +113,14 @@ void html_ranks(FILE *f, const struct report *report)
         if (t->metrics == 0 || t->methods < 2)
             continue;
         if (!any)
-            fputs("<div class=\"short\">\n<h2>Which method is best, by every metric</h2>\n", f);
+            fputs("<div class=\"short\">\n<h2>Which method is best, by every metric</h2>\n"
+                  "<div class=\"pair\">\n",
+                  f);
         any = true;
         figure(f, &report->run[i], t);
     }
     if (any)
-        html_element(f, "<p class=\"note\">", "</p></div>\n",
+        html_element(f, "</div>\n<p class=\"note\">", "</p></div>\n",
                      "1 and dark: the best of the methods; beside it the 95 %% interval of the "
                      "rank over resamples of the images. In bold: metrics that vote, the first of "
                      "each question that knows a method from random. Blind: by it no method is "

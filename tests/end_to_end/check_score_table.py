@@ -1,9 +1,10 @@
-"""check_score_table.py RESULT.h5 REPORT.json SCRIPTS LOCALISATION.csv: every value of `evalh report --scores` again, from
-the records and maps, with the functions of scripts/reference_scores.py; and the localisation that
-`evalh rescore` finds without those records."""
+"""check_score_table.py RESULT.h5 REPORT.json SCRIPTS LOCALISATION.csv PAGE.html: every value of
+`evalh report --scores` again, from the records and maps, with the functions of scripts/reference_scores.py;
+the localisation that `evalh rescore` finds without those records; and which method the page names first."""
 
 import csv
 import json
+import re
 import sys
 
 import h5py
@@ -173,6 +174,12 @@ def main():
         if len(votes) > 0:
             means = [m["mean_rank"] for m in table["mean_ranks"]]
             assert np.allclose(means, ranks.mean(0)), "mean ranks"
+            # The page names first, in words, whoever has the lowest mean, at the head of its matrix.
+            with open(sys.argv[5]) as page:
+                lead = re.search('<p class="lead">First by the mean rank over %d metric.*' % len(votes),
+                                 page.read()).group()
+            first = [m["method"] for m in table["mean_ranks"] if m["mean_rank"] == min(means)]
+            assert re.findall("<b>(.*?)</b>", lead) == first, lead
             assert np.isclose(table["kendalls_w"], ref.kendalls_w(ranks)), "Kendall's W"
     print(f"{compared} values and their ranks come out the same; largest difference {worst:.1e}")
 

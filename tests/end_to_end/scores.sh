@@ -51,7 +51,7 @@ if grep -q saco "$work/report"; then fail "the scores are there unasked"; fi
     fail "localisation is not scored as CSV"
 if "$PYTHON" -c 'import h5py, numpy, scipy' 2>/dev/null; then
     "$PYTHON" "$here/check_score_table.py" "$work/plain.h5" "$work/scores.json" "$here/../../scripts" \
-        "$work/local.csv" ||
+        "$work/local.csv" "$work/scores.html" ||
         fail "numpy finds other scores"
 fi
 # A file of schema 1 has fewer; a run without labels of its own task has those of its maps.
