@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef CPU_X86
+#include <cpuid.h>
+#endif
 
 #include "backend_list.h"
 #include "erf_table.h"
@@ -71,6 +74,33 @@ static void vec_ops(struct ops *op, enum cpu_simd simd, bool wide)
     (wide ? cpu_vec_ops_c_64 : cpu_vec_ops_c)(op);
 }
 
+/* Matrices in tiles of bf16, Intel's AMX. */
+static bool machine_has_tiles(void)
+{
+#ifdef CPU_X86
+    unsigned a, b, c, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & bit_AMX_BF16;
+#else
+    return false;
+#endif
+}
+
+/* Ours are faster than the libraries', but for bf16 where the machine has tiles of it (AMX), which
+ * oneDNN uses and we do not. */
+static const struct panel_kernel *own_product(enum cpu_simd simd, bool bf16, bool wide)
+{
+#ifdef CPU_X86
+    if (simd == CPU_SIMD_AVX512 && bf16)
+        return machine_has_tiles() ? NULL : &cpu_vec_product_bf16;
+    if (simd == CPU_SIMD_AVX512)
+        return wide ? &cpu_vec_product_avx512_64 : &cpu_vec_product_avx512;
+    if (simd == CPU_SIMD_AVX2 && !bf16)
+        return wide ? &cpu_vec_product_avx2_64 : &cpu_vec_product_avx2;
+#endif
+    (void)simd, (void)bf16, (void)wide;
+    return NULL;
+}
+
 static enum status open_any(const struct backend_options *options, bool wide, struct backend **out,
                             struct error *err)
 {
@@ -97,6 +127,7 @@ static enum status open_any(const struct backend_options *options, bool wide, st
         if (self->cpu.bf16) /* else fp32, which be->precision then says */
             be->precision = PRECISION_BF16;
     }
+    self->cpu.product = own_product(simd, self->cpu.bf16, wide);
     be->threads = options->threads > 0 ? options->threads : omp_get_num_procs();
     be->lanes = be->threads; /* one image per thread: everything it touches stays in one core's */
     be->lane_images = 1;     /* cache, and no result depends on the batch or on the threads */

@@ -12,8 +12,9 @@ enum cpu_simd { CPU_SIMD_C, CPU_SIMD_AVX2, CPU_SIMD_AVX512 };
 
 struct cpu {
     enum cpu_simd simd;
-    bool bf16;           /* matrix products of weights in bf16, accumulated in fp32 */
-    atomic_flag failing; /* guards backend.failed: lanes may fail at the same time */
+    bool bf16; /* matrix products of weights in bf16, accumulated in fp32 */
+    const struct panel_kernel *product; /* our own of them (panels.h); NULL: a library's */
+    atomic_flag failing;                /* guards backend.failed: lanes may fail at the same time */
 };
 
 static inline struct cpu *cpu_of(struct backend *be)
@@ -77,3 +78,8 @@ void cpu_vec_ops_avx2(struct ops *);
 void cpu_vec_ops_avx2_64(struct ops *);
 void cpu_vec_ops_avx512(struct ops *);
 void cpu_vec_ops_avx512_64(struct ops *);
+
+/* Products with weights, where the instruction set has ours. */
+extern const struct panel_kernel cpu_vec_product_avx2, cpu_vec_product_avx2_64;
+extern const struct panel_kernel cpu_vec_product_avx512, cpu_vec_product_avx512_64;
+extern const struct panel_kernel cpu_vec_product_bf16;

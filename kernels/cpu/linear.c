@@ -1,13 +1,15 @@
-/* linear and linear_back in float, through oneDNN: fp32, or bf16 with fp32 accumulation.
+/* linear and linear_back, in float by our own kernels (panels.h) where the instruction set has
+ * them, else through oneDNN: fp32, or bf16 with fp32 accumulation.
  *
- * Rows are divided into blocks whose size depends only on the number of rows, and every block runs
- * on one thread. So the results do not depend on the number of threads, and a block's activations,
- * converted to bf16 where asked, stay in cache. */
+ * For oneDNN rows are divided into blocks whose size depends only on the number of rows, and every
+ * block runs on one thread. So the results do not depend on the number of threads, and a block's
+ * activations, converted to bf16 where asked, stay in cache. */
 #include "cpu.h"
 
 #include <stdlib.h>
 
 #include "linear_pack.h"
+#include "panels.h"
 
 /* The most rows in a block: large enough for oneDNN's full rate, small enough to share an image's
  * rows between a few threads. */
@@ -15,7 +17,8 @@ enum { BLOCK = 64 };
 
 struct weight {
     struct lrp_panels lrp;       /* first: cpu_lrp_panels */
-    struct pack *forward, *back; /* NULL unless asked for */
+    struct panels own, own_back; /* empty unless asked for */
+    struct pack *forward, *back; /* the same for oneDNN */
 };
 
 static void weight_free(struct backend *be, struct weight *w)
@@ -25,8 +28,22 @@ static void weight_free(struct backend *be, struct weight *w)
         return;
     pack_free(w->forward);
     pack_free(w->back);
+    free(w->own.data);
+    free(w->own_back.data);
     cpu_lrp_free(&w->lrp);
     free(w);
+}
+
+/* Of host [out, in], for x Wᵀ where `transposed`, else for g W. */
+static bool make_pack(struct backend *be, struct panels *own, struct pack **pack, const float *host,
+                      int k, int n, bool transposed)
+{
+    const struct cpu *cpu = cpu_of(be);
+    *own = (struct panels){ .k = k, .n = n };
+    if (cpu->product)
+        return panels_pack(own, cpu->product, be->real_size, host, transposed);
+    *pack = pack_new(host, k, n, transposed, cpu->bf16);
+    return *pack != NULL;
 }
 
 static struct weight *weight_new(struct backend *be, const float *host, int out, int in,
@@ -37,11 +54,11 @@ static struct weight *weight_new(struct backend *be, const float *host, int out,
         return NULL;
     w->lrp.out = out;
     w->lrp.in = in;
-    bool bf16 = cpu_of(be)->bf16, ok = true;
+    bool ok = true;
     if (uses & WEIGHT_FORWARD)
-        ok = (w->forward = pack_new(host, in, out, true, bf16));
+        ok = make_pack(be, &w->own, &w->forward, host, in, out, true);
     if (uses & WEIGHT_BACK)
-        ok = ok && (w->back = pack_new(host, out, in, false, bf16));
+        ok = ok && make_pack(be, &w->own_back, &w->back, host, out, in, false);
     if (uses & WEIGHT_LRP)
         ok = ok && cpu_lrp_pack(&w->lrp, host);
     if (ok)
@@ -88,6 +105,10 @@ static void run(struct backend *be, struct pack *pack, const struct product *who
 
 static void linear(struct backend *be, const struct linear_args *a)
 {
+    if (cpu_of(be)->product) {
+        panels_linear(be, &a->w->own, a);
+        return;
+    }
     run(be, a->w->forward,
         &(struct product){ .rows = a->rows,
                            .x = (const float *)(const void *)a->x,
@@ -102,6 +123,10 @@ static void linear(struct backend *be, const struct linear_args *a)
 
 static void linear_back(struct backend *be, const struct linear_back_args *a)
 {
+    if (cpu_of(be)->product) {
+        panels_linear_back(be, &a->w->own_back, a);
+        return;
+    }
     run(be, a->w->back,
         &(struct product){ .rows = a->rows,
                            .x = (const float *)(const void *)a->gy,

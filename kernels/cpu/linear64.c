@@ -1,14 +1,17 @@
-/* linear and linear_back in double, through OpenBLAS. */
+/* linear and linear_back in double, by our own kernels (panels.h) where the instruction set has
+ * them, else through OpenBLAS. */
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu.h"
+#include "panels.h"
 #include "sizes.h"
 
 struct weight {
-    struct lrp_panels lrp; /* first: cpu_lrp_panels */
-    double *plain;         /* [out, in] */
+    struct lrp_panels lrp;       /* first: cpu_lrp_panels */
+    struct panels own, own_back; /* empty unless asked for */
+    double *plain;               /* [out, in], of both products, where there are no own ones */
 };
 
 /* Rows per call, independent of the number of threads. */
@@ -20,29 +23,45 @@ static void weight_free(struct backend *be, struct weight *w)
     if (!w)
         return;
     free(w->plain);
+    free(w->own.data);
+    free(w->own_back.data);
     cpu_lrp_free(&w->lrp);
     free(w);
+}
+
+static bool make_plain(struct weight *w, const float *host)
+{
+    size_t count, bytes;
+    if (!size_mul((size_t)w->lrp.out, (size_t)w->lrp.in, &count) ||
+        !size_mul(count, sizeof(double), &bytes) || !(w->plain = malloc(bytes)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        w->plain[i] = host[i];
+    return true;
 }
 
 static struct weight *weight_new(struct backend *be, const float *host, int out, int in,
                                  unsigned uses)
 {
-    size_t count, bytes;
-    if (!size_mul((size_t)out, (size_t)in, &count) || !size_mul(count, sizeof(double), &bytes))
-        return NULL;
     struct weight *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
+    const struct panel_kernel *own = cpu_of(be)->product;
     w->lrp.out = out;
     w->lrp.in = in;
-    w->plain = malloc(bytes);
-    if (!w->plain || (uses & WEIGHT_LRP && !cpu_lrp_pack64(&w->lrp, host))) {
-        weight_free(be, w);
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++)
-        w->plain[i] = host[i];
-    return w;
+    w->own = (struct panels){ .k = in, .n = out };
+    w->own_back = (struct panels){ .k = out, .n = in };
+    bool ok = own || make_plain(w, host);
+    if (own && uses & WEIGHT_FORWARD)
+        ok = panels_pack(&w->own, own, be->real_size, host, true);
+    if (own && uses & WEIGHT_BACK)
+        ok = ok && panels_pack(&w->own_back, own, be->real_size, host, false);
+    if (uses & WEIGHT_LRP)
+        ok = ok && cpu_lrp_pack64(&w->lrp, host);
+    if (ok)
+        return w;
+    weight_free(be, w);
+    return NULL;
 }
 
 /* y = act(x Wᵀ + b) for one block, y [rows, out] with ldy; y's own content is added first where
@@ -87,6 +106,10 @@ static void linear_rows(struct backend *be, const struct linear_args *a, int row
 
 static void linear(struct backend *be, const struct linear_args *a)
 {
+    if (cpu_of(be)->product) {
+        panels_linear(be, &a->w->own, a);
+        return;
+    }
     int blocks = (a->rows + BLOCK - 1) / BLOCK;
 #pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
     for (int block = 0; block < blocks; block++) {
@@ -98,6 +121,10 @@ static void linear(struct backend *be, const struct linear_args *a)
 static void linear_back(struct backend *be, const struct linear_back_args *a)
 {
     const struct weight *w = a->w;
+    if (cpu_of(be)->product) {
+        panels_linear_back(be, &w->own_back, a);
+        return;
+    }
     int blocks = (a->rows + BLOCK - 1) / BLOCK;
 #pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
     for (int block = 0; block < blocks; block++) {
