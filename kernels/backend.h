@@ -7,9 +7,8 @@
  * Backends:
  *   ref    naive C, float arrays, sums in double: all others are compared with it
  *   ref64  the same source with double arrays: finite differences, golden numbers
- *   cpu    OpenMP, SIMD chosen at run time, oneDNN where that lacks a product; float arrays; fp32 or
- *          bf16 matmuls
- *   cpu64  the same with double arrays (OpenBLAS): the ViT's attribution (SPEC 6)
+ *   cpu    OpenMP, SIMD chosen at run time, oneDNN where that lacks a product; float arrays; fp32
+ * or bf16 matmuls cpu64  the same with double arrays (OpenBLAS): the ViT's attribution (SPEC 6)
  *   cuda, cuda64   NVIDIA GPUs
  */
 #pragma once
@@ -54,7 +53,8 @@ struct backend {
     int threads;                           /* CPU threads in use; 1 for ref */
     char kernels[200], other_kernels[200]; /* a GPU's choices (cuda/choice.h), and those of them
                                               that are not its first; else "" */
-    bool narrow; /* accepts arrays that ops.h flags as narrow; see there */
+    bool narrow;     /* accepts arrays that ops.h flags as narrow; see there */
+    bool narrow_vit; /* accepts them in layernorm, linear and attention alone */
 
     /* Lanes: parts of a batch that may run at the same time, each with a separate workspace. A
      * CPU has one lane per thread (operations called inside a lane are then serial); a GPU has

@@ -7,7 +7,7 @@
  * "or NULL" are optional. Direction 0 runs forward over the tokens, direction 1 over the reversed
  * order; no array is ever stored reversed. Arrays flagged narrow hold bf16, two bytes an element,
  * between the operations of a classifying pass under PRECISION_BF16; a flag may be set where
- * backend.narrow is, and nowhere else. */
+ * backend.narrow is (or narrow_vit, see there), and nowhere else. */
 #pragma once
 
 #include <stdbool.h>

@@ -9,6 +9,7 @@
 
 #include "backend_list.h"
 #include "erf_table.h"
+#include "panels.h"
 #include "ref.h"
 
 struct cpu_backend {
@@ -79,7 +80,8 @@ static bool machine_has_tiles(void)
 {
 #ifdef CPU_X86
     unsigned a, b, c, d = 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & bit_AMX_BF16;
+    enum { AMX_BF16 = 1 << 22 }; /* of leaf 7 in EDX */
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & AMX_BF16;
 #else
     return false;
 #endif
@@ -99,6 +101,20 @@ static const struct panel_kernel *own_product(enum cpu_simd simd, bool bf16, boo
 #endif
     (void)simd, (void)bf16, (void)wide;
     return NULL;
+}
+
+/* Where products are our own in bf16, a ViT's activations pass from one operation to the next so.
+ */
+static void take_narrow(struct backend *be, struct cpu *cpu)
+{
+#ifdef CPU_X86
+    cpu->wide_attention = be->op.attention;
+    cpu_vec_attention_ops_bf16(&be->op);
+    cpu_vec_norm_ops_bf16(&be->op);
+    be->narrow_vit = true;
+#else
+    (void)be, (void)cpu;
+#endif
 }
 
 static enum status open_any(const struct backend_options *options, bool wide, struct backend **out,
@@ -134,6 +150,8 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     ref_fill_memory(be);
     ref_fill_ops(&be->op, be->real_size);
     vec_ops(&be->op, simd, wide);
+    if (self->cpu.product && self->cpu.product->bf16)
+        take_narrow(be, &self->cpu);
     cpu_heat_ops(&be->op);
     cpu_impute_ops(&be->op);
     (wide ? cpu_input64_ops : cpu_input_ops)(&be->op);

@@ -14,7 +14,9 @@ struct cpu {
     enum cpu_simd simd;
     bool bf16; /* matrix products of weights in bf16, accumulated in fp32 */
     const struct panel_kernel *product; /* our own of them (panels.h); NULL: a library's */
-    atomic_flag failing;                /* guards backend.failed: lanes may fail at the same time */
+    /* what `attention` is for arrays that are not narrow, where another one takes those that are */
+    void (*wide_attention)(struct backend *, const struct attention_args *);
+    atomic_flag failing; /* guards backend.failed: lanes may fail at the same time */
 };
 
 static inline struct cpu *cpu_of(struct backend *be)
@@ -83,3 +85,7 @@ void cpu_vec_ops_avx512_64(struct ops *);
 extern const struct panel_kernel cpu_vec_product_avx2, cpu_vec_product_avx2_64;
 extern const struct panel_kernel cpu_vec_product_avx512, cpu_vec_product_avx512_64;
 extern const struct panel_kernel cpu_vec_product_bf16;
+
+/* These take narrow arrays, too. */
+void cpu_vec_attention_ops_bf16(struct ops *);
+void cpu_vec_norm_ops_bf16(struct ops *);

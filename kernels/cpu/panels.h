@@ -6,7 +6,7 @@
 /* B [k, n], its columns in panels of one to PANEL_VECS vectors, as even as possible; 0 in those
  * that the last vector lacks. A panel is [k][its columns], or in bf16 [k / 2][its columns][2], k
  * made even by a row of zeros. */
-enum { PANEL_VECS = 3 };
+enum { PANEL_VECS = 3 }; /* as many as a tile has (vec/tile.h) */
 
 struct panels {
     int k, n;

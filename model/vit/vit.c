@@ -122,8 +122,8 @@ void vit_acts_layout(const struct geometry *g, const struct backend *be, int n, 
                      struct bump *b, struct vit_acts *a)
 {
     size_t rows = (size_t)n * (size_t)g->tokens, d = (size_t)g->width, size = be->real_size;
-    bool narrow = be->narrow && !explained && !g->gated && g->act == MLP_GELU && !g->head_norm &&
-                  g->pre_logits == 0;
+    bool narrow = (be->narrow || be->narrow_vit) && !explained && !g->gated && g->act == MLP_GELU &&
+                  !g->head_norm && g->pre_logits == 0;
     size_t passing = be_size(be, narrow); /* of what goes from one operation to the next */
     size_t mlp = (size_t)g->mlp, len = (size_t)g->tokens;
     *a = (struct vit_acts){ .narrow = narrow };
@@ -260,12 +260,48 @@ static void close_gate(struct backend *be, const struct vit_block *w, const stru
     run_map2(be, MAP_MUL, a->mid, a->value, a->mid, count, 1.0);
 }
 
+/* proj and the MLP in narrow arrays, of CLS rows where they lie in x [n, L, D] alone. */
+static void narrow_cls_rows(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                            const struct vit_acts *a, int n, real *x)
+{
+    size_t d = (size_t)g->width, mlp = (size_t)g->mlp, step = (size_t)g->tokens * d;
+    size_t from = (size_t)g->cls_at * d;
+    real *cls = be_at(be, x, from);
+    add_linear(be, &w->proj, n, be_at_narrow(be, true, a->att, from), step, cls, step, true);
+    const struct layernorm_args norm2 = { .rows = n,
+                                          .width = g->width,
+                                          .at = { 1, step },
+                                          .x = cls,
+                                          .w = w->norm2_w,
+                                          .b = w->norm2_b,
+                                          .eps = g->eps,
+                                          .y = a->y,
+                                          .narrow_y = true };
+    be->op.layernorm(be, &norm2);
+    const struct linear_args fc1 = { .rows = n,
+                                     .w = w->fc1.w,
+                                     .x = a->y,
+                                     .ldx = step,
+                                     .bias = w->fc1.b,
+                                     .act = ACT_GELU,
+                                     .y = a->mid,
+                                     .ldy = mlp,
+                                     .narrow_x = true,
+                                     .narrow_y = true };
+    be->op.linear(be, &fc1);
+    add_linear(be, &w->fc2, n, a->mid, mlp, cls, step, true);
+}
+
 void vit_block_forward(const struct geometry *g, struct backend *be, const struct vit_block *w,
                        const struct vit_acts *a, int n, real *x)
 {
     int rows = vit_rows(g, a, n);
     size_t d = (size_t)g->width, mlp = (size_t)g->mlp;
     mix(g, be, w, a, n, x);
+    if (a->cls_only && a->narrow) {
+        narrow_cls_rows(g, be, w, a, n, x);
+        return;
+    }
     if (a->cls_only) {
         vit_gather_cls(g, be, n, x, x);
         vit_gather_cls(g, be, n, a->att, a->att);
@@ -375,8 +411,9 @@ static void forward(const struct geometry *g, struct backend *be, const void *we
     struct vit_ws *v = ws;
     struct vit_acts *a = &v->acts;
     for (int i = 0; i < g->depth; i++) {
-        /* On a GPU a copy for every image costs what the last block's other rows would. */
-        a->cls_only = vit_reads_token(g) && i == g->depth - 1 && !a->narrow;
+        /* A GPU's narrow pass makes all rows: they cost it nothing. */
+        a->cls_only =
+            vit_reads_token(g) && i == g->depth - 1 && (!a->narrow || be->lane_images == 1);
         vit_block_forward(g, be, &w->block[i], a, n, tokens);
     }
     if (!vit_reads_token(g) || g->pre_logits > 0)

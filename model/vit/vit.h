@@ -55,7 +55,7 @@ struct vit_acts {
     real *fc1;             /* [n, L, MLP]  before GELU */
     real *fc2;             /* [n, L, D]  the second branch of the residual */
     real *x_cls, *att_cls; /* [n, D]  CLS rows of the block's input and of att, where cls_only */
-    bool narrow; /* y, qkv, att, mid are (ops.h); never in explanations, never with cls_only */
+    bool narrow;           /* y, qkv, att, mid are (ops.h); never in explanations */
 };
 
 void vit_acts_layout(const struct geometry *, const struct backend *, int n, bool explained,
@@ -77,7 +77,8 @@ void vit_gather_cls(const struct geometry *, struct backend *, int n, const real
 void vit_spread_cls(const struct geometry *, struct backend *, int n, const real *finite,
                     const real *cls, real *all);
 
-/* x [n, L, D] becomes the block's output; with cls_only its CLS rows, x [n, D]. */
+/* x [n, L, D] becomes the block's output; with cls_only its CLS rows, x [n, D], or where they lay
+ * in narrow passes. */
 void vit_block_forward(const struct geometry *, struct backend *, const struct vit_block *,
                        const struct vit_acts *, int n, real *x);
 /* The same from x that stays; fills in everything of acts. The output is x1 + fc2. */

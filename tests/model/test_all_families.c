@@ -296,8 +296,7 @@ static void check_family(const char *folder, const char *name, const char *backe
     } else {
         if (strcmp(backend, "cpu") == 0)
             check_logits(&f, "ref", PRECISION_FP32);
-        else
-            check_logits(&f, backend, PRECISION_BF16);
+        check_logits(&f, backend, PRECISION_BF16);
         check_logits(&f, backend, PRECISION_FP32);
         check_gradient(&f);
         check_maps(&f);

@@ -60,15 +60,6 @@ static inline double fold_total(enum reduction reduce, const wide *sum, int coun
     return reduce == REDUCE_MEAN ? total / count : total;
 }
 
-/* The first n lanes. */
-INLINE lanes first_lanes(int n)
-{
-    lanes mask;
-    for (int i = 0; i < VN; i++)
-        mask[i] = -(i < n);
-    return mask;
-}
-
 /* Smallest and largest value seen, per lane. */
 struct span {
     vec min, max;

@@ -148,11 +148,9 @@ static void ratio_rows(const struct linear_lrp_args *a, const struct lrp_panels 
     size_t in = (size_t)w->in, out = (size_t)w->out;
     for (int first = 0; first < w->out; first += LRP_WIDE, panel += in * LRP_WIDE)
         for (int t = 0; t < rows; t += TILE_ROWS) {
-            const scalar *from[TILE_ROWS];
             int count = min_int(TILE_ROWS, rows - t);
-            for (int r = 0; r < TILE_ROWS; r++) /* a short tile repeats its last row */
-                from[r] = x + (size_t)(t + min_int(r, count - 1)) * in;
-            tile_rows(from, panel, LRP_WIDE, w->in, z, LRP_WIDE, LRP_WIDE / VN);
+            tile_rows(x + (size_t)t * in, in, panel, LRP_WIDE, w->in, z, LRP_WIDE, count,
+                      LRP_WIDE / VN);
             for (int r = 0; r < count; r++) {
                 size_t at = (row + (size_t)(t + r)) * out + (size_t)first;
                 ratio_part(rd(a->r) + at, rd(a->y) + at, rd(a->b) + first, z + r * LRP_WIDE,

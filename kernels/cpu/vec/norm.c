@@ -2,7 +2,7 @@
  * from memory and then again from the nearest cache. */
 #include <math.h>
 
-#include "family.h"
+#include "factor.h"
 
 /* r = x (+ h) into y, kept in `keep` where asked (which may be x). */
 INLINE vec residual(const scalar *x, const scalar *h, scalar *keep, scalar *y, int i, int n)
@@ -101,18 +101,39 @@ static size_t row_at(const struct row_runs *r, size_t row, int width)
     return run == 0 ? row * (size_t)width : row / run * r->jump + row % run * (size_t)width;
 }
 
-static void layernorm_row(const struct layernorm_args *a, size_t row)
+/* The row that is normalised: x itself, or x + h in r, in y, or where y is narrow in memory of the
+ * thread's. NULL when that ran out. */
+static const scalar *layernorm_input(struct backend *be, const struct layernorm_args *a, size_t at)
+{
+    const scalar *x = rd(a->x) + at, *h = a->h ? rd(a->h) + at : NULL;
+    if (!h && !a->r)
+        return x;
+    scalar *sum = a->r          ? wr(a->r) + at
+                  : a->narrow_y ? cpu_scratch(be, (size_t)a->width * sizeof *sum)
+                                : wr(a->y) + at;
+    for (int i = 0; sum && i < a->width; i += VN) {
+        int n = min_int(VN, a->width - i);
+        vec v = v_load_part(x + i, n);
+        v_store_part(sum + i, h ? v + v_load_part(h + i, n) : v, n);
+    }
+    return sum;
+}
+
+static void layernorm_row(struct backend *be, const struct layernorm_args *a, size_t row)
 {
     size_t at = row_at(&a->at, row, a->width);
-    const scalar *x = rd(a->x) + at, *h = a->h ? rd(a->h) + at : NULL, *w = rd(a->w), *b = rd(a->b);
-    scalar *keep = a->r ? wr(a->r) + at : NULL, *y = wr(a->y) + at;
-    for (int i = 0; i < a->width; i += VN)
-        residual(x, h, keep, y, i, min_int(VN, a->width - i));
-    struct moments m = row_moments(y, a->width, a->eps);
+    const scalar *x = layernorm_input(be, a, at), *w = rd(a->w), *b = rd(a->b);
+    if (!x)
+        return;
+    struct moments m = row_moments(x, a->width, a->eps);
     for (int i = 0; i < a->width; i += VN) {
         int n = min_int(VN, a->width - i);
-        vec v = (v_load_part(y + i, n) - m.mean) * m.inv;
-        v_store_part(y + i, v_fma(v, v_load_part(w + i, n), v_load_part(b + i, n)), n);
+        vec v = (v_load_part(x + i, n) - m.mean) * m.inv;
+        v = v_fma(v, v_load_part(w + i, n), v_load_part(b + i, n));
+        if (a->narrow_y)
+            store_narrow((uint16_t *)(void *)a->y + at + i, v, n);
+        else
+            v_store_part(wr(a->y) + at + i, v, n);
     }
 }
 
@@ -120,7 +141,7 @@ static void layernorm(struct backend *be, const struct layernorm_args *a)
 {
 #pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
     for (int row = 0; row < a->rows; row++)
-        layernorm_row(a, (size_t)row);
+        layernorm_row(be, a, (size_t)row);
 }
 
 /* With x^ = (x - mean) / s and g = gy w:  gx = (g - mean g - x^ mean(g x^)) / s. */

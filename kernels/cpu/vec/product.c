@@ -2,64 +2,10 @@
  * stay in registers over the whole depth, so that they are in order of k whatever the tile. A panel
  * stays in the second cache while all rows pass it, a tile's rows in the first. */
 #include "panels.h"
-#include "product_sum.h"
 #include "tile.h"
 #include "verf.h"
 
-/* sum[r][v] = Σ_i x[r][i] b[i][v] */
-INLINE void sums(const factor *x, size_t ldx, const factor *b, int steps, vec *sum, const int rows,
-                 const int vecs)
-{
-    vec s[TILE_ROWS][PANEL_VECS];
-    UNROLL
-    for (int r = 0; r < rows; r++)
-        UNROLL
-    for (int v = 0; v < vecs; v++)
-        s[r][v] = v_set(0);
-    for (int i = 0; i < steps; i++, b += vecs * VN * FOLD) {
-        vec row[PANEL_VECS];
-        UNROLL
-        for (int v = 0; v < vecs; v++)
-            row[v] = load_factors(b + v * VN * FOLD);
-        UNROLL
-        for (int r = 0; r < rows; r++) {
-            vec a = repeat_factor(x + (size_t)r * ldx + (size_t)i * FOLD);
-            UNROLL
-            for (int v = 0; v < vecs; v++)
-                s[r][v] = add_product(a, row[v], s[r][v]);
-        }
-    }
-    UNROLL
-    for (int r = 0; r < rows; r++)
-        UNROLL
-    for (int v = 0; v < vecs; v++)
-        sum[r * vecs + v] = s[r][v];
-}
-
-/* One copy for every number of rows and vectors. */
-INLINE void sums_of(const factor *x, size_t ldx, const factor *b, int steps, vec *sum, int rows,
-                    const int vecs)
-{
-    switch (rows) {
-#define CASE(n)                                                                                    \
-    case n:                                                                                        \
-        sums(x, ldx, b, steps, sum, n, vecs);                                                      \
-        break;
-        CASE(1)
-        CASE(2)
-        CASE(3)
-        CASE(4)
-#if VEC_BYTES == 64
-        CASE(5)
-        CASE(6)
-        CASE(7)
-        CASE(8)
-#endif
-#undef CASE
-    default:
-        break;
-    }
-}
+_Static_assert((int)PANEL_VECS == (int)TILE_VECS, "a panel is as wide as a tile");
 
 /* y's lines come into the first cache while the sums are made: stores, and sums with what y holds,
  * would wait for them. */
@@ -113,9 +59,10 @@ INLINE void run_panel(const struct panel_product *p, const factor *b, int col, c
     for (int row = 0; row < p->rows; row += TILE_ROWS) {
         const factor *x = (const factor *)p->x + (size_t)row * p->ldx;
         int rows = min_int(TILE_ROWS, p->rows - row);
-        vec sum[TILE_ROWS * PANEL_VECS];
+        vec sum[TILE_ROWS * TILE_VECS];
         expect(p, (size_t)row, rows, col, vecs);
-        sums_of(x, p->ldx, b, steps, sum, rows, vecs);
+        tile_product(x, p->ldx, b, (size_t)(vecs * VN * FOLD), steps, (scalar *)sum,
+                     (size_t)(vecs * VN), rows, vecs);
         activate(p, sum, rows, col, vecs);
         store_sums(p, sum, (size_t)row, rows, col, vecs);
     }

@@ -1,8 +1,8 @@
-/* A register-blocked product of small matrices: rows of A as scalars, B packed in rows of vectors.
- */
+/* A register-blocked product of small matrices: rows of A as scalars, B packed in rows of vectors,
+ * both in factors (factor.h). */
 #pragma once
 
-#include "family.h"
+#include "factor.h"
 
 /* Rows by vectors of accumulators, as many as registers allow with a row of B beside them. */
 #if VEC_BYTES == 64
@@ -11,47 +11,82 @@ enum { TILE_ROWS = 8, TILE_VECS = 3 };
 enum { TILE_ROWS = 4, TILE_VECS = 3 };
 #endif
 
-/* c[r][v] = Σ_k a[r][k] b[k][v], in order of k. ldb in elements. */
-INLINE void tile_product(const scalar *const a[TILE_ROWS], const scalar *b, size_t ldb, int depth,
-                         scalar *c, size_t ldc, const int vecs)
+/* c[r][v] = Σ_i a[r][i] b[i][v] over steps of FOLD, in order of i. lda, ldb and ldc in elements,
+ * b's from one step to the next. */
+INLINE void tile_sums(const factor *a, size_t lda, const factor *b, size_t ldb, int steps,
+                      scalar *c, size_t ldc, const int rows, const int vecs)
 {
     vec sum[TILE_ROWS][TILE_VECS];
     UNROLL
-    for (int r = 0; r < TILE_ROWS; r++)
+    for (int r = 0; r < rows; r++)
         UNROLL
     for (int v = 0; v < vecs; v++)
         sum[r][v] = v_set(0);
-    for (int k = 0; k < depth; k++, b += ldb) {
+    for (int i = 0; i < steps; i++, a += FOLD, b += ldb) {
         vec row[TILE_VECS];
         UNROLL
         for (int v = 0; v < vecs; v++)
-            row[v] = v_load(b + v * VN);
+            row[v] = load_factors(b + v * VN * FOLD);
         UNROLL
-        for (int r = 0; r < TILE_ROWS; r++)
+        for (int r = 0; r < rows; r++) {
+            vec x = repeat_factor(a + (size_t)r * lda);
             UNROLL
-        for (int v = 0; v < vecs; v++)
-            sum[r][v] = v_fma(v_set(a[r][k]), row[v], sum[r][v]);
+            for (int v = 0; v < vecs; v++)
+                sum[r][v] = add_product(x, row[v], sum[r][v]);
+        }
     }
     UNROLL
-    for (int r = 0; r < TILE_ROWS; r++)
+    for (int r = 0; r < rows; r++)
         UNROLL
     for (int v = 0; v < vecs; v++)
         v_store(c + (size_t)r * ldc + v * VN, sum[r][v]);
 }
 
-/* The same for any number of vectors, in tiles as even as possible. c [TILE_ROWS, vecs * VN]. */
-static inline void tile_rows(const scalar *const a[TILE_ROWS], const scalar *b, size_t ldb,
-                             int depth, scalar *c, size_t ldc, int vecs)
+/* One copy for every number of rows. */
+INLINE void tile_sums_of(const factor *a, size_t lda, const factor *b, size_t ldb, int steps,
+                         scalar *c, size_t ldc, int rows, const int vecs)
+{
+    switch (rows) {
+#define CASE(n)                                                                                    \
+    case n:                                                                                        \
+        tile_sums(a, lda, b, ldb, steps, c, ldc, n, vecs);                                         \
+        break;
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+#if VEC_BYTES == 64
+        CASE(5)
+        CASE(6)
+        CASE(7)
+        CASE(8)
+#endif
+#undef CASE
+    default:
+        break;
+    }
+}
+
+static void tile_product(const factor *a, size_t lda, const factor *b, size_t ldb, int steps,
+                         scalar *c, size_t ldc, int rows, int vecs)
+{
+    if (vecs == 3)
+        tile_sums_of(a, lda, b, ldb, steps, c, ldc, rows, 3);
+    else if (vecs == 2)
+        tile_sums_of(a, lda, b, ldb, steps, c, ldc, rows, 2);
+    else
+        tile_sums_of(a, lda, b, ldb, steps, c, ldc, rows, 1);
+}
+
+/* The same for any number of vectors, in tiles as even as possible. */
+static inline void tile_rows(const factor *a, size_t lda, const factor *b, size_t ldb, int steps,
+                             scalar *c, size_t ldc, int rows, int vecs)
 {
     int tiles = (vecs + TILE_VECS - 1) / TILE_VECS;
     for (int at = 0; tiles > 0; tiles--) {
         int width = (vecs - at + tiles - 1) / tiles;
-        if (width == 3)
-            tile_product(a, b + at * VN, ldb, depth, c + at * VN, ldc, 3);
-        else if (width == 2)
-            tile_product(a, b + at * VN, ldb, depth, c + at * VN, ldc, 2);
-        else
-            tile_product(a, b + at * VN, ldb, depth, c + at * VN, ldc, 1);
+        tile_product(a, lda, b + (size_t)(at * VN * FOLD), ldb, steps, c + at * VN, ldc, rows,
+                     width);
         at += width;
     }
 }

@@ -62,3 +62,28 @@ INLINE vec v_sums(const vec in[VN])
     SUM_STEP(1)
     return x[0];
 }
+
+/* The square of VN vectors turned over: x[k] lane j becomes x[j] lane k. Blocks off the diagonal
+ * change places, halves first. */
+#define TURN_STEP(h)                                                                               \
+    UNROLL                                                                                         \
+    for (int k = 0; k < VN; k++)                                                                   \
+        if ((k & (h)) == 0) {                                                                      \
+            vec low = __builtin_shufflevector(x[k], x[k + (h)], LOW_##h);                          \
+            x[k + (h)] = __builtin_shufflevector(x[k], x[k + (h)], HIGH_##h);                      \
+            x[k] = low;                                                                            \
+        }
+
+INLINE void v_transpose(vec x[VN])
+{
+#if LANES_HERE >= 16
+    TURN_STEP(8)
+#endif
+#if LANES_HERE >= 8
+    TURN_STEP(4)
+#endif
+#if LANES_HERE >= 4
+    TURN_STEP(2)
+#endif
+    TURN_STEP(1)
+}

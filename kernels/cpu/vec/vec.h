@@ -82,6 +82,15 @@ INLINE vec v_select(lanes mask, vec yes, vec no)
     return (vec)((mask & (lanes)yes) | (~mask & (lanes)no));
 }
 
+/* The first n lanes. */
+INLINE lanes first_lanes(int n)
+{
+    lanes mask;
+    for (int i = 0; i < VN; i++)
+        mask[i] = -(i < n);
+    return mask;
+}
+
 /* a b + c, rounded once where the machine can. */
 INLINE vec v_fma(vec a, vec b, vec c)
 {
@@ -155,18 +164,26 @@ INLINE vec v_copysign(vec b, vec a)
 /* Across lanes, in a fixed tree: halves are added until one lane is left. */
 INLINE scalar v_sum(vec a)
 {
+#if defined(__AVX512F__) && !defined(CPU_DOUBLE)
+    return _mm512_reduce_add_ps(a); /* the same tree */
+#else
     scalar s[VN];
     v_store(s, a);
     for (int half = VN / 2; half > 0; half /= 2)
         for (int i = 0; i < half; i++)
             s[i] += s[i + half];
     return s[0];
+#endif
 }
 
 INLINE scalar v_top(vec a)
 {
+#if defined(__AVX512F__) && !defined(CPU_DOUBLE)
+    return _mm512_reduce_max_ps(a);
+#else
     scalar top = a[0];
     for (int i = 1; i < VN; i++)
         top = a[i] > top ? a[i] : top;
     return top;
+#endif
 }

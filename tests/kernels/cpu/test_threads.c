@@ -179,12 +179,12 @@ static void run_all(struct bench *b)
     run_vit(b);
 }
 
-static void open_bench(struct bench *b, const char *name, int threads)
+static void open_bench(struct bench *b, const char *name, enum precision precision, int threads)
 {
     struct error err = { 0 };
     memset(b, 0, sizeof *b);
     b->random = 7;
-    struct backend_options options = { .threads = threads, .simd = "" };
+    struct backend_options options = { .threads = threads, .simd = "", .precision = precision };
     if (backend_open(name, &options, &b->be, &err) != OK)
         fail_msg("%s: %s", name, err.text);
 }
@@ -197,11 +197,12 @@ static void close_bench(struct bench *b)
 }
 
 /* `in_lane`: from inside a parallel region, as the model layer calls operations. */
-static void compare_with_one_thread(const char *name, int threads, bool in_lane)
+static void compare_with_one_thread(const char *name, enum precision precision, int threads,
+                                    bool in_lane)
 {
     struct bench one, many;
-    open_bench(&one, name, 1);
-    open_bench(&many, name, threads);
+    open_bench(&one, name, precision, 1);
+    open_bench(&many, name, precision, threads);
     run_all(&one);
     if (in_lane) {
 #pragma omp parallel num_threads(2)
@@ -223,11 +224,12 @@ static void compare_with_one_thread(const char *name, int threads, bool in_lane)
 static void test_same_bits(void **state)
 {
     (void)state;
-    static const char *const names[] = { "cpu", "cpu64" };
-    for (int i = 0; i < 2; i++) {
-        compare_with_one_thread(names[i], 2, false);
-        compare_with_one_thread(names[i], 3, false);
-        compare_with_one_thread(names[i], 2, true);
+    static const char *const names[] = { "cpu", "cpu", "cpu64" };
+    static const enum precision precisions[] = { PRECISION_FP32, PRECISION_BF16, PRECISION_DOUBLE };
+    for (int i = 0; i < 3; i++) {
+        compare_with_one_thread(names[i], precisions[i], 2, false);
+        compare_with_one_thread(names[i], precisions[i], 3, false);
+        compare_with_one_thread(names[i], precisions[i], 2, true);
     }
 }
 
