@@ -7,8 +7,8 @@
  * Backends:
  *   ref    naive C, float arrays, sums in double: all others are compared with it
  *   ref64  the same source with double arrays: finite differences, golden numbers
- *   cpu    OpenMP, SIMD chosen at run time, oneDNN where that lacks a product; float arrays; fp32
- * or bf16 matmuls cpu64  the same with double arrays (OpenBLAS): the ViT's attribution (SPEC 6)
+ *   cpu    OpenMP, SIMD chosen at run time, else oneDNN; float arrays; fp32 or bf16 matmuls
+ *   cpu64  the same with double arrays (OpenBLAS): the ViT's attribution (SPEC 6)
  *   cuda, cuda64   NVIDIA GPUs
  */
 #pragma once
