@@ -86,15 +86,21 @@ INLINE vec exp_factor(vec x)
 #endif
 }
 
-/* e^(scale (s - the largest)) over a row of scores; returns 1 / their sum. scale > 0. */
-static scalar soften(const struct head *h, scalar *s, factor *share, scalar scale)
+static scalar largest(const struct head *h, scalar *s)
 {
     for (size_t j = (size_t)h->len; j < h->keys; j++)
-        s[j] = s[h->len - 1]; /* no new maximum */
-    vec top = v_set((scalar)-INFINITY), sum = v_set(0);
+        s[j] = s[h->len - 1];
+    vec top = v_set((scalar)-INFINITY);
     for (int j = 0; j < h->len; j += VN)
         top = v_max(top, v_load(s + j));
-    scalar most = v_top(top);
+    return v_top(top);
+}
+
+/* e^(scale (s - most)) over a row of scores; returns 1 / their sum. scale > 0. */
+static scalar soften(const struct head *h, const scalar *s, factor *share, scalar scale,
+                     scalar most)
+{
+    vec sum = v_set(0);
     for (int j = 0; j < h->len; j += VN) {
         vec e = exp_factor((v_load(s + j) - most) * scale);
         if (h->len - j < VN)
@@ -122,12 +128,15 @@ static void queries(const struct attention_args *a, struct head *h, const factor
                     int first, factor *out, scalar *probs)
 {
     int count = min_int(TILE_ROWS, h->len - first);
-    scalar inv[TILE_ROWS];
+    scalar most[TILE_ROWS], inv[TILE_ROWS];
     tile_rows(q + (size_t)first * 3 * width, 3 * width, h->kt, h->keys * FOLD, steps_of(h->dim),
               h->score, h->keys, count, h->key_vecs);
+    /* of all rows first: no row waits for its own */
+    for (int r = 0; r < count; r++)
+        most[r] = largest(h, h->score + (size_t)r * h->keys);
     for (int r = 0; r < count; r++) {
         size_t at = (size_t)r * h->keys;
-        inv[r] = soften(h, h->score + at, h->share + at, (scalar)a->scale);
+        inv[r] = soften(h, h->score + at, h->share + at, (scalar)a->scale, most[r]);
     }
     tile_rows(h->share, h->keys, h->v, h->dims * FOLD, steps_of(h->len), h->sum, h->dims, count,
               h->dim_vecs);

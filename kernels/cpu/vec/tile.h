@@ -67,8 +67,10 @@ INLINE void tile_sums_of(const factor *a, size_t lda, const factor *b, size_t ld
     }
 }
 
-static void tile_product(const factor *a, size_t lda, const factor *b, size_t ldb, int steps,
-                         scalar *c, size_t ldc, int rows, int vecs)
+/* Not inlined: the loop would have to share its registers. */
+static __attribute__((noinline)) void tile_product(const factor *a, size_t lda, const factor *b,
+                                                   size_t ldb, int steps, scalar *c, size_t ldc,
+                                                   int rows, int vecs)
 {
     if (vecs == 3)
         tile_sums_of(a, lda, b, ldb, steps, c, ldc, rows, 3);
