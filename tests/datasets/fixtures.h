@@ -1,14 +1,11 @@
 /* Files and folders for the tests of datasets/. */
 #pragma once
 
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include "dataset.h"
 
-#include <cmocka.h> /* after ours: it makes a macro of fail() */
+#include "run_tests.h"
 
 /* The folder with the golden files: $EVALH_SHARED, beside the checkout, or /work/shared; NULL where
  * there is none, and then says so. */

@@ -73,12 +73,8 @@ static void test_solution(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_solution),
-    };
     const char *shared = shared_folder();
     if (shared != NULL)
         cases = path_of("%s/cases", shared);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_lists), TEST(test_solution));
 }

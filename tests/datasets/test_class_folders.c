@@ -335,13 +335,9 @@ static void test_not_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ilsvrc2012), cmocka_unit_test(test_subset),
-        cmocka_unit_test(test_missing),    cmocka_unit_test(test_unknown),
-        cmocka_unit_test(test_links),      cmocka_unit_test(test_beside_checkpoint),
-        cmocka_unit_test(test_named_file), cmocka_unit_test(test_by_folder),
-        cmocka_unit_test(test_indices),    cmocka_unit_test(test_undecidable),
-        cmocka_unit_test(test_ids),        cmocka_unit_test(test_not_files),
-    };
-    return cmocka_run_group_tests(tests, make_classes, free_classes);
+    return RUN_TESTS(make_classes, free_classes, TEST(test_ilsvrc2012), TEST(test_subset),
+                     TEST(test_missing), TEST(test_unknown), TEST(test_links),
+                     TEST(test_beside_checkpoint), TEST(test_named_file), TEST(test_by_folder),
+                     TEST(test_indices), TEST(test_undecidable), TEST(test_ids),
+                     TEST(test_not_files));
 }

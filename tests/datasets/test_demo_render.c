@@ -109,11 +109,6 @@ static void test_streams(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_contents),
-        cmocka_unit_test(test_shortcut),
-        cmocka_unit_test(test_streams),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_bytes), TEST(test_contents), TEST(test_shortcut),
+                     TEST(test_streams));
 }

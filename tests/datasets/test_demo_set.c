@@ -223,10 +223,7 @@ static void test_errors(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_published_readers),
-        cmocka_unit_test(test_reuse),      cmocka_unit_test(test_processes),
-        cmocka_unit_test(test_threads),    cmocka_unit_test(test_errors),
-    };
-    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
+    return RUN_TESTS(make_test_folder, remove_test_folder, TEST(test_round_trip),
+                     TEST(test_published_readers), TEST(test_reuse), TEST(test_processes),
+                     TEST(test_threads), TEST(test_errors));
 }

@@ -235,12 +235,8 @@ static void test_flat_names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wnids),      cmocka_unit_test(test_wnids_in_names),
-        cmocka_unit_test(test_kaggle),     cmocka_unit_test(test_hash_names),
-        cmocka_unit_test(test_same_file),  cmocka_unit_test(test_not_files),
-        cmocka_unit_test(test_label_base), cmocka_unit_test(test_other_heads),
-        cmocka_unit_test(test_flat_names),
-    };
-    return cmocka_run_group_tests(tests, make_files, remove_test_folder);
+    return RUN_TESTS(make_files, remove_test_folder, TEST(test_wnids), TEST(test_wnids_in_names),
+                     TEST(test_kaggle), TEST(test_hash_names), TEST(test_same_file),
+                     TEST(test_not_files), TEST(test_label_base), TEST(test_other_heads),
+                     TEST(test_flat_names));
 }

@@ -230,11 +230,7 @@ static void test_samples(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_class_folder), cmocka_unit_test(test_folder_errors),
-        cmocka_unit_test(test_list),         cmocka_unit_test(test_list_errors),
-        cmocka_unit_test(test_bad_image),    cmocka_unit_test(test_fingerprint),
-        cmocka_unit_test(test_samples),
-    };
-    return cmocka_run_group_tests(tests, make_tree, remove_tree);
+    return RUN_TESTS(make_tree, remove_tree, TEST(test_class_folder), TEST(test_folder_errors),
+                     TEST(test_list), TEST(test_list_errors), TEST(test_bad_image),
+                     TEST(test_fingerprint), TEST(test_samples));
 }

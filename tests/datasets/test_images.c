@@ -357,12 +357,8 @@ static void test_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png_kinds),  cmocka_unit_test(test_cmyk),
-        cmocka_unit_test(test_truncated),  cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_extraneous), cmocka_unit_test(test_bombs),
-        cmocka_unit_test(test_not_images), cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_crops),      cmocka_unit_test(test_limits),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_png_kinds), TEST(test_cmyk), TEST(test_truncated),
+                     TEST(test_damaged), TEST(test_extraneous), TEST(test_bombs),
+                     TEST(test_not_images), TEST(test_nearest), TEST(test_crops),
+                     TEST(test_limits));
 }

@@ -251,10 +251,7 @@ static void test_cases(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scan_parameters), cmocka_unit_test(test_scan_twice),
-        cmocka_unit_test(test_scan_missing),    cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_other_formats),   cmocka_unit_test(test_cases),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_scan_parameters), TEST(test_scan_twice),
+                     TEST(test_scan_missing), TEST(test_damage), TEST(test_other_formats),
+                     TEST(test_cases));
 }

@@ -279,11 +279,7 @@ static void test_cases(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),       cmocka_unit_test(test_left_out),
-        cmocka_unit_test(test_true_values), cmocka_unit_test(test_found_by_shape),
-        cmocka_unit_test(test_squares),     cmocka_unit_test(test_mixed),
-        cmocka_unit_test(test_cases),
-    };
-    return cmocka_run_group_tests(tests, make_pixels, remove_test_folder);
+    return RUN_TESTS(make_pixels, remove_test_folder, TEST(test_types), TEST(test_left_out),
+                     TEST(test_true_values), TEST(test_found_by_shape), TEST(test_squares),
+                     TEST(test_mixed), TEST(test_cases));
 }

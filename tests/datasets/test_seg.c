@@ -219,11 +219,8 @@ static void test_golden(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layouts),        cmocka_unit_test(test_left_out),
-        cmocka_unit_test(test_bad_entries),    cmocka_unit_test(test_bad_files),
-        cmocka_unit_test(test_bad_references), cmocka_unit_test(test_golden),
-    };
     fill();
-    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
+    return RUN_TESTS(make_test_folder, remove_test_folder, TEST(test_layouts), TEST(test_left_out),
+                     TEST(test_bad_entries), TEST(test_bad_files), TEST(test_bad_references),
+                     TEST(test_golden));
 }

@@ -233,10 +233,7 @@ static void test_view(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_even),     cmocka_unit_test(test_gaps),
-        cmocka_unit_test(test_random),   cmocka_unit_test(test_only_classes),
-        cmocka_unit_test(test_only_ids), cmocka_unit_test(test_view),
-    };
-    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
+    return RUN_TESTS(make_test_folder, remove_test_folder, TEST(test_even), TEST(test_gaps),
+                     TEST(test_random), TEST(test_only_classes), TEST(test_only_ids),
+                     TEST(test_view));
 }

@@ -167,9 +167,6 @@ static void test_bomb(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranks),  cmocka_unit_test(test_whole), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_broken), cmocka_unit_test(test_bomb),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_ranks), TEST(test_whole), TEST(test_refused),
+                     TEST(test_broken), TEST(test_bomb));
 }

@@ -262,11 +262,7 @@ static void test_fingerprint(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_devkit),  cmocka_unit_test(test_flat_folder),
-        cmocka_unit_test(test_list),    cmocka_unit_test(test_formats),
-        cmocka_unit_test(test_names),   cmocka_unit_test(test_label_errors),
-        cmocka_unit_test(test_members), cmocka_unit_test(test_fingerprint),
-    };
-    return cmocka_run_group_tests(tests, tar_make_all, tar_remove_all);
+    return RUN_TESTS(tar_make_all, tar_remove_all, TEST(test_devkit), TEST(test_flat_folder),
+                     TEST(test_list), TEST(test_formats), TEST(test_names), TEST(test_label_errors),
+                     TEST(test_members), TEST(test_fingerprint));
 }

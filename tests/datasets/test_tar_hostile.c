@@ -267,10 +267,6 @@ static void test_threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hostile),      cmocka_unit_test(test_every_cut),
-        cmocka_unit_test(test_every_damage), cmocka_unit_test(test_shrinks),
-        cmocka_unit_test(test_threads),
-    };
-    return cmocka_run_group_tests(tests, tar_make_all, tar_remove_all);
+    return RUN_TESTS(tar_make_all, tar_remove_all, TEST(test_hostile), TEST(test_every_cut),
+                     TEST(test_every_damage), TEST(test_shrinks), TEST(test_threads));
 }

@@ -2,16 +2,13 @@
  * the same numbers, under PRECISION_BF16: on the backend that is named, which may take them in a
  * ViT's operations alone. */
 #include <math.h>
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static struct backend *be;
 static uint64_t state = 1;
@@ -293,9 +290,6 @@ int main(int argc, char **argv)
 {
     enum { SKIPPED = 77 };
     const struct backend_options options = { .precision = PRECISION_BF16, .simd = "" };
-    const struct CMUnitTest vit[] = { cmocka_unit_test(test_norm), cmocka_unit_test(test_linear),
-                                      cmocka_unit_test(test_attention) };
-    const struct CMUnitTest vim[] = { cmocka_unit_test(test_conv), cmocka_unit_test(test_scan) };
     struct error err;
     if (argc != 2 || backend_open(argv[1], &options, &be, &err) != OK) {
         print_error("no backend: %s\n", argc == 2 ? err.text : "which?");
@@ -306,9 +300,9 @@ int main(int argc, char **argv)
         backend_close(be);
         return SKIPPED;
     }
-    int failed = cmocka_run_group_tests(vit, NULL, NULL);
+    int failed = RUN_TESTS(NULL, NULL, TEST(test_norm), TEST(test_linear), TEST(test_attention));
     if (be->narrow)
-        failed += cmocka_run_group_tests(vim, NULL, NULL);
+        failed += RUN_TESTS(NULL, NULL, TEST(test_conv), TEST(test_scan));
     backend_close(be);
     return failed;
 }

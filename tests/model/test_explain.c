@@ -1,8 +1,5 @@
 /* What the explanations refuse, and what must be the same whatever the batch. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +8,7 @@
 #include "randomise.h"
 #include "refresh.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 enum { IMAGES = 5 };
 
@@ -306,10 +303,7 @@ static void test_beside(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_beside),  cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_batches), cmocka_unit_test(test_randomised_differs),
-        cmocka_unit_test(test_parts),   cmocka_unit_test(test_rollout_arithmetic),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_beside), TEST(test_refusals), TEST(test_batches),
+                     TEST(test_randomised_differs), TEST(test_parts),
+                     TEST(test_rollout_arithmetic));
 }

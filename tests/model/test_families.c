@@ -1,7 +1,4 @@
 /* Checkpoints of models that evalh does not have are refused by the name of their family. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +6,7 @@
 #include "names.h"
 #include "randomise.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 static const struct micro vit = { MICRO_VIT, .depth = 1 };
 
@@ -131,11 +128,6 @@ static void test_second_direction(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_families),
-        cmocka_unit_test(test_wide_head),
-        cmocka_unit_test(test_clip_tower),
-        cmocka_unit_test(test_second_direction),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_families), TEST(test_wide_head), TEST(test_clip_tower),
+                     TEST(test_second_direction));
 }

@@ -1,9 +1,6 @@
 /* Whole-model gradients against finite differences, in double on ref64 (relative 1e-4): at every
  * layer's input, at Vim's gated output, at the ViT's attention maps. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +10,7 @@
 #include "vim_read.h"
 #include "vit_read.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 static const double STEP = 1e-5, TOLERANCE = 1e-4;
 enum { IMAGES = 2, CLASS = 2, DIRECTIONS = 3 };
@@ -427,10 +424,6 @@ static void test_vit_shortened(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vim_input),     cmocka_unit_test(test_vit_input),
-        cmocka_unit_test(test_vim_gated),     cmocka_unit_test(test_vit_maps),
-        cmocka_unit_test(test_vit_shortened), cmocka_unit_test(test_families),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_vim_input), TEST(test_vit_input), TEST(test_vim_gated),
+                     TEST(test_vit_maps), TEST(test_vit_shortened), TEST(test_families));
 }

@@ -1,9 +1,6 @@
 /* Passes that be_repeat replays as CUDA graphs, beside the same passes launched operation by
  * operation: the same bits, whatever comes between them and whatever fails. On a GPU, and on the
  * emulated one, where failures can be had. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +9,7 @@
 #include "micro.h"
 #include "profile.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 enum { CLASSES = 6, BATCH = 4, MOST = 2 * BATCH, SIDE = 20 };
 

@@ -3,9 +3,6 @@
  * to float on their way in and out; sums within an operation stay double, so a real float part is
  * no nearer than this. The backend cpu64 is wrapped (-Wl,--wrap=open_cpu64). */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +10,7 @@
 #include "demo.h"
 #include "explain.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 enum { IMAGES = 12 };
 enum part { FORWARD = 1, GRADIENT = 2, LINEAR_RULE = 4, RESIDUAL_RULE = 8, JOIN = 16 };
@@ -324,6 +321,5 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_parts) };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return RUN_TESTS(setup, teardown, TEST(test_parts));
 }

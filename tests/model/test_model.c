@@ -1,14 +1,11 @@
 /* Geometry from shapes, and what is said of checkpoints that do not fit. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "micro.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 static const struct micro vim = { .type = &vim_type,
                                   .width = 24,
@@ -239,10 +236,6 @@ static void test_batches(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_geometry),   cmocka_unit_test(test_published_geometry),
-        cmocka_unit_test(test_accounting), cmocka_unit_test(test_options),
-        cmocka_unit_test(test_batches),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_geometry), TEST(test_published_geometry),
+                     TEST(test_accounting), TEST(test_options), TEST(test_batches));
 }

@@ -1,8 +1,5 @@
 /* Checkpoints as other code names and shapes them: the same model, the same bits. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +8,7 @@
 #include "names.h"
 #include "random.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 enum { CLASSES = 6, SIDE = 16 };
 
@@ -412,17 +409,8 @@ static void test_quoted(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prefixes),
-        cmocka_unit_test(test_two_models),
-        cmocka_unit_test(test_hugging_face),
-        cmocka_unit_test(test_torchvision),
-        cmocka_unit_test(test_chunks_and_flat_projection),
-        cmocka_unit_test(test_plain_by_folding),
-        cmocka_unit_test(test_missing_parts),
-        cmocka_unit_test(test_counters),
-        cmocka_unit_test(test_image_size),
-        cmocka_unit_test(test_quoted),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(
+        NULL, NULL, TEST(test_prefixes), TEST(test_two_models), TEST(test_hugging_face),
+        TEST(test_torchvision), TEST(test_chunks_and_flat_projection), TEST(test_plain_by_folding),
+        TEST(test_missing_parts), TEST(test_counters), TEST(test_image_size), TEST(test_quoted));
 }

@@ -1,9 +1,6 @@
 /* Methods that take gradients at inputs made from the image: what they draw and add up, and how
  * many passes explanations take beside what was planned. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +8,7 @@
 #include "random.h"
 #include "sampling.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 enum { IMAGES = 5, REFERENCES = 3 };
 
@@ -334,11 +331,7 @@ static void test_references(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gauss_legendre), cmocka_unit_test(test_draws),
-        cmocka_unit_test(test_completeness),   cmocka_unit_test(test_passes),
-        cmocka_unit_test(test_shared),         cmocka_unit_test(test_shared_in_double),
-        cmocka_unit_test(test_references),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_gauss_legendre), TEST(test_draws),
+                     TEST(test_completeness), TEST(test_passes), TEST(test_shared),
+                     TEST(test_shared_in_double), TEST(test_references));
 }

@@ -1,15 +1,12 @@
 /* Layers' activations that are kept from the forward pass, and layers that are computed again on
  * the way down: the same bits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "micro.h"
 #include "sweep.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 enum { IMAGES = 3 };
 
@@ -112,6 +109,5 @@ static void test_vit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_vim), cmocka_unit_test(test_vit) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_vim), TEST(test_vit));
 }

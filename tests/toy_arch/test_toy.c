@@ -1,16 +1,13 @@
 /* The toy's forward pass and maps against plain loops, and what it is refused. With an argument:
  * its checkpoint is written there, for toy.sh. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "random.h"
 #include "toy.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 enum { WIDTH = 8, DEPTH = 2, GRID = 4, PATCH = 8, CLASSES = 10, TOKENS = GRID * GRID + 1 };
 
@@ -170,12 +167,10 @@ static void test_supports(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_numbers),
-                                        cmocka_unit_test(test_supports) };
     if (argc > 1) {
         struct checkpoint *ck = toy_checkpoint();
         struct error err;
         return ck == NULL || checkpoint_write_safetensors(argv[1], ck, CHECKPOINT_FP32, &err) != OK;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_numbers), TEST(test_supports));
 }

@@ -1,8 +1,6 @@
 /* What evalh explain prints and evalh attn writes, against golden/models.h5. */
 #include <hdf5.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +9,7 @@
 #include "golden.h"
 #include "run_command.h"
 
-#include <cmocka.h> /* last: its fail() is another than that of status.h */
+#include "run_tests.h"
 
 static const char *shared;
 static hid_t file = -1;
@@ -144,8 +142,6 @@ static void attn_writes_golden_matrices(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(explain_prints_golden_classes),
-                                        cmocka_unit_test(attn_writes_golden_matrices) };
     char path[1200];
     shared = golden_shared(SOURCE_ROOT);
     if (shared == NULL) {
@@ -159,7 +155,8 @@ int main(void)
     snprintf(path, sizeof path, "%s/golden/models.h5", shared);
     file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     assert_true(file >= 0);
-    int failed = cmocka_run_group_tests(tests, make_folder, remove_folder);
+    int failed = RUN_TESTS(make_folder, remove_folder, TEST(explain_prints_golden_classes),
+                           TEST(attn_writes_golden_matrices));
     H5Fclose(file);
     return failed;
 }

@@ -1,7 +1,5 @@
 /* Colours and class names. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +10,7 @@
 #include "demo.h"
 #include "panel.h"
 
-#include <cmocka.h> /* last: its fail() is another than that of status.h */
+#include "run_tests.h"
 
 /* ---- colours --------------------------------------------------------------------------------- */
 
@@ -176,14 +174,7 @@ static void demo_classes_are_the_generators(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lightness_rises_evenly),
-        cmocka_unit_test(colours_at_the_ends),
-        cmocka_unit_test(overlay_keeps_both),
-        cmocka_unit_test(blocks_are_sharp),
-        cmocka_unit_test(three_forms),
-        cmocka_unit_test(wrong_names_are_reported),
-        cmocka_unit_test(demo_classes_are_the_generators),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(lightness_rises_evenly), TEST(colours_at_the_ends),
+                     TEST(overlay_keeps_both), TEST(blocks_are_sharp), TEST(three_forms),
+                     TEST(wrong_names_are_reported), TEST(demo_classes_are_the_generators));
 }

@@ -1,9 +1,6 @@
 /* The config: what is read, and that each mistake is told with its place and what would be right.
  */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +9,7 @@
 
 #include "config.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static char path[] = "/tmp/evalh-config-XXXXXX";
 
@@ -363,22 +360,12 @@ int main(void)
     if (fd < 0)
         return 1;
     close(fd);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(suggestions_fit),
-        cmocka_unit_test(colours_of_the_input),
-        cmocka_unit_test(switches_begin_at_their_defaults),
-        cmocka_unit_test(published_values_of_switches),
-        cmocka_unit_test(values_are_read),
-        cmocka_unit_test(mistakes_are_reported),
-        cmocka_unit_test(odd_files_are_refused),
-        cmocka_unit_test(assignments_are_checked),
-        cmocka_unit_test(unset_variables_can_be_replaced),
-        cmocka_unit_test(text_reads_back),
-        cmocka_unit_test(blame_finds_the_key),
-        cmocka_unit_test(every_key_is_described),
-        cmocka_unit_test(defaults_follow_the_file),
-    };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = RUN_TESTS(
+        NULL, NULL, TEST(suggestions_fit), TEST(colours_of_the_input),
+        TEST(switches_begin_at_their_defaults), TEST(published_values_of_switches),
+        TEST(values_are_read), TEST(mistakes_are_reported), TEST(odd_files_are_refused),
+        TEST(assignments_are_checked), TEST(unset_variables_can_be_replaced), TEST(text_reads_back),
+        TEST(blame_finds_the_key), TEST(every_key_is_described), TEST(defaults_follow_the_file));
     unlink(path);
     return failed;
 }

@@ -1,8 +1,5 @@
 /* An engine on a small model with random weights: what it says of itself, logits, maps, heat. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +9,7 @@
 #include "engine.h"
 #include "micro.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 enum { SIDE = 16, GRID = 4, CLASSES = 6, IMAGES = 3, PIXELS = SIDE * SIDE, CELLS = GRID * GRID };
 
@@ -187,10 +184,7 @@ static void test_heat_of_full_size(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_it_is),        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_cpu_is_ref),        cmocka_unit_test(test_mixed_sides),
-        cmocka_unit_test(test_heat_of_full_size),
-    };
-    return cmocka_run_group_tests(tests, write_checkpoint, remove_checkpoint);
+    return RUN_TESTS(write_checkpoint, remove_checkpoint, TEST(test_what_it_is),
+                     TEST(test_refusals), TEST(test_cpu_is_ref), TEST(test_mixed_sides),
+                     TEST(test_heat_of_full_size));
 }

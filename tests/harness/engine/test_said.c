@@ -1,12 +1,9 @@
 /* How bytes that a worker wrote are shown in a message: as text where they are, else by number. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "process.h"
 
-#include <cmocka.h> /* its macro `fail` would take the place of ours */
+#include "run_tests.h"
 
 static void test_show(void **state)
 {
@@ -36,6 +33,5 @@ static void test_show(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_show) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_show));
 }

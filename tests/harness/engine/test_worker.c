@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +15,7 @@
 
 #include "worker.h"
 
-#include <cmocka.h> /* its macro `fail` would take the place of ours */
+#include "run_tests.h"
 
 enum { N = 3, SIZE = 40, PIXELS = 3 * SIZE * SIZE };
 
@@ -415,22 +413,13 @@ static void test_orphan(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right),
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_no_command),
-        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_flood),
-        cmocka_unit_test(test_deaf),
-        cmocka_unit_test(test_stopped),
-        cmocka_unit_test(test_orphan),
-        cmocka_unit_test(test_killed_at_any_moment),
-        cmocka_unit_test(test_stray),
-    };
     int fd = mkstemp(pids);
     close(fd);
     setenv("PIDS", pids, 1);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed =
+        RUN_TESTS(NULL, NULL, TEST(test_right), TEST(test_faults), TEST(test_no_command),
+                  TEST(test_truncated), TEST(test_flood), TEST(test_deaf), TEST(test_stopped),
+                  TEST(test_orphan), TEST(test_killed_at_any_moment), TEST(test_stray));
     unlink(pids);
     return failed;
 }

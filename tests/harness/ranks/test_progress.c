@@ -1,7 +1,4 @@
 /* Progress lines: of images that are done, and of the forward passes of those in hand. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +7,7 @@
 
 #include "progress.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static char said[4000];
 
@@ -94,10 +91,6 @@ static void test_more_than_planned_is_not_said(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_batch),
-        cmocka_unit_test(test_next_batch_counts_anew),
-        cmocka_unit_test(test_more_than_planned_is_not_said),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_first_batch), TEST(test_next_batch_counts_anew),
+                     TEST(test_more_than_planned_is_not_said));
 }

@@ -1,9 +1,6 @@
 /* Ranks and their queue over a transport of threads: every shard is taken once whatever the number
  * of ranks, a failure ends all of them with one message. Also what ThreadSanitizer looks at. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +10,7 @@
 #include "ranks_internal.h"
 #include "work_queue.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 enum { RANKS = 5, SHARDS = 60, LETTERS = 4096 };
 
@@ -316,11 +313,7 @@ int main(void)
         pthread_mutex_init(&offices[i].lock, NULL);
     for (size_t i = 0; i < SHARDS; i++)
         todo[i] = i < SHARDS / 2 ? 2 * i + 1 : 2 * (i - SHARDS / 2);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(alone_is_as_simple_as_it_sounds),
-        cmocka_unit_test(ranks_agree_on_one_failure),
-        cmocka_unit_test(every_shard_is_taken_once),
-        cmocka_unit_test(failure_ends_all),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(alone_is_as_simple_as_it_sounds),
+                     TEST(ranks_agree_on_one_failure), TEST(every_shard_is_taken_once),
+                     TEST(failure_ends_all));
 }

@@ -1,7 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <ctype.h>
@@ -10,7 +7,7 @@
 
 #include "check_page.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 size_t count_of(const char *text, const char *what)
 {

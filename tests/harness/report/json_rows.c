@@ -1,14 +1,11 @@
 #include "json_rows.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <math.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 double number(const cJSON *at, const char *key)
 {

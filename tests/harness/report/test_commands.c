@@ -1,7 +1,4 @@
 /* evalh rescore and evalh info. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <math.h>
@@ -16,7 +13,7 @@
 #include "run_command.h"
 #include "thresholds.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 #define RUN(command, ...) run_command(command, (const char *const[]){ __VA_ARGS__, NULL })
 
@@ -306,12 +303,8 @@ static void info_checkpoints(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(side_of_the_images),    cmocka_unit_test(nothing_labelled),
-        cmocka_unit_test(rescore_names_classes), cmocka_unit_test(rescore_values),
-        cmocka_unit_test(rescore_segmentation),  cmocka_unit_test(thresholds_by_hand),
-        cmocka_unit_test(usage_is_there),        cmocka_unit_test(rescore_refuses),
-        cmocka_unit_test(info_result),           cmocka_unit_test(info_checkpoints),
-    };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return RUN_TESTS(make_folder, remove_folder, TEST(side_of_the_images), TEST(nothing_labelled),
+                     TEST(rescore_names_classes), TEST(rescore_values), TEST(rescore_segmentation),
+                     TEST(thresholds_by_hand), TEST(usage_is_there), TEST(rescore_refuses),
+                     TEST(info_result), TEST(info_checkpoints));
 }

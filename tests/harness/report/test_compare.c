@@ -1,8 +1,5 @@
 /* evalh compare: a run is equal to itself; a flipped hit, a changed map, another set of images and
  * a slower run are each named; the paired figures are those of the records. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -16,7 +13,7 @@
 #include "make_result.h"
 #include "run_command.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 static const char *const hit_path = "/perturbation/raw/predicted/positive/hit";
 static const char *const map_path = "/explain/attribution/target/map";
@@ -210,11 +207,7 @@ static void paired_figures(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts),
-        cmocka_unit_test(wrong_arguments),
-        cmocka_unit_test(paired_figures),
-    };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return RUN_TESTS(make_folder, remove_folder, TEST(verdicts), TEST(wrong_arguments),
+                     TEST(paired_figures));
 }

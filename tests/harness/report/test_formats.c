@@ -1,9 +1,6 @@
 /* evalh report: its formats hold whatever names and numbers there are, and other programs read
  * them.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -17,7 +14,7 @@
 #include "make_result.h"
 #include "run_command.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 /* Arguments of evalh report; NULL ends them. */
 #define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
@@ -269,11 +266,7 @@ static void ledger_as_data(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_formats),   cmocka_unit_test(nothing_scored),
-        cmocka_unit_test(latex_compiles), cmocka_unit_test(plots),
-        cmocka_unit_test(ledger_as_data),
-    };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return RUN_TESTS(make_folder, remove_folder, TEST(text_formats), TEST(nothing_scored),
+                     TEST(latex_compiles), TEST(plots), TEST(ledger_as_data));
 }

@@ -1,7 +1,4 @@
 /* Totals of golden/segmentation.h5: its per-image rows give its attributes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -12,7 +9,7 @@
 
 #include "metrics.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 enum { ROW = 7, MOST_IMAGES = 64 }; /* correct, labelled, intersection x2, union x2, ap */
 
@@ -102,6 +99,5 @@ static void segmentation_totals_of_golden(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(segmentation_totals_of_golden) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(segmentation_totals_of_golden));
 }

@@ -1,7 +1,4 @@
 /* The page of evalh report: whole, well-formed, sealed off from any network; the ledger. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -14,7 +11,7 @@
 #include "make_result.h"
 #include "run_command.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 #define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
 
@@ -220,10 +217,7 @@ static void untouched(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(page),   cmocka_unit_test(odd_pages), cmocka_unit_test(large_page),
-        cmocka_unit_test(ledger), cmocka_unit_test(untouched),
-    };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return RUN_TESTS(make_folder, remove_folder, TEST(page), TEST(odd_pages), TEST(large_page),
+                     TEST(ledger), TEST(untouched));
 }

@@ -1,8 +1,5 @@
 /* The images of the page: pictures, maps, class names, what the script browses; precision and
  * recall, which need the pictures' masks. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -19,7 +16,7 @@
 #include "precision_recall.h"
 #include "run_command.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 #define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
 
@@ -366,11 +363,8 @@ static void precision_and_recall(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pictures),      cmocka_unit_test(shared_pictures),
-        cmocka_unit_test(chosen_images), cmocka_unit_test(controls_do_not_rank_images),
-        cmocka_unit_test(class_names),   cmocka_unit_test(precision_and_recall),
-    };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return RUN_TESTS(make_folder, remove_folder, TEST(pictures), TEST(shared_pictures),
+                     TEST(chosen_images), TEST(controls_do_not_rank_images), TEST(class_names),
+                     TEST(precision_and_recall));
 }

@@ -1,8 +1,5 @@
 /* evalh report: files and arguments that are wrong are refused with a message that says what is,
  * and what would be right. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -13,7 +10,7 @@
 #include "make_result.h"
 #include "run_command.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 /* Arguments of evalh report; NULL ends them. */
 #define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
@@ -219,11 +216,7 @@ static void wrong_arguments(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(broken_files),
-        cmocka_unit_test(mangled_files),
-        cmocka_unit_test(wrong_arguments),
-    };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return RUN_TESTS(make_folder, remove_folder, TEST(broken_files), TEST(mangled_files),
+                     TEST(wrong_arguments));
 }

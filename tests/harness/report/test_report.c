@@ -1,7 +1,4 @@
 /* evalh report: tables say what the records say; published figures appear only where they may. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -15,7 +12,7 @@
 #include "report.h"
 #include "run_command.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 /* Arguments of evalh report; NULL ends them. */
 #define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
@@ -360,17 +357,10 @@ static void published_ablation(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(perturbation_values),
-        cmocka_unit_test(segmentation_values),
-        cmocka_unit_test(strata_tables),
-        cmocka_unit_test(published_figures),
-        cmocka_unit_test(published_weights_are_known),
-        cmocka_unit_test(published_keys),
-        cmocka_unit_test(published_footnotes),
-        cmocka_unit_test(controls_are_read_from_the_file),
-        cmocka_unit_test(published_ablation),
-    };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return RUN_TESTS(make_folder, remove_folder, TEST(perturbation_values),
+                     TEST(segmentation_values), TEST(strata_tables), TEST(published_figures),
+                     TEST(published_weights_are_known), TEST(published_keys),
+                     TEST(published_footnotes), TEST(controls_are_read_from_the_file),
+                     TEST(published_ablation));
 }

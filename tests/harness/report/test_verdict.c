@@ -1,8 +1,5 @@
 /* Which method came first: against the tables' own figures, and the same resamples drawn for two
  * methods at once. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -14,7 +11,7 @@
 #include "run_command.h"
 #include "verdict.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 #define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
 
@@ -214,12 +211,7 @@ static void said_first(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_the_tables),
-        cmocka_unit_test(paired_as_one),
-        cmocka_unit_test(nothing_to_compare),
-        cmocka_unit_test(said_first),
-    };
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return RUN_TESTS(make_folder, remove_folder, TEST(as_the_tables), TEST(paired_as_one),
+                     TEST(nothing_to_compare), TEST(said_first));
 }

@@ -1,7 +1,4 @@
 /* The fills that are blurred copies: RISE's against an independent implementation. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <math.h>
@@ -12,7 +9,7 @@
 #include "model.h"
 #include "reference.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 /* Rounded to 8 bits: half a level. The sums are in float between the two passes. */
 static void check_blur(const struct reference_case *c)
@@ -55,15 +52,11 @@ static void blur_keeps_a_plain_image(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rise_blur),
-        cmocka_unit_test(blur_keeps_a_plain_image),
-    };
     if (argc != 2 || !reference_open(argv[1])) {
         fprintf(stderr, "usage: test_blur reference.txt\n");
         return 2;
     }
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = RUN_TESTS(NULL, NULL, TEST(rise_blur), TEST(blur_keeps_a_plain_image));
     reference_close();
     return failed;
 }

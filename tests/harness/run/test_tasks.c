@@ -1,8 +1,5 @@
 /* What tasks hand to the engine as an order and a fill, built here as whole images, pixel by pixel,
  * and classified one at a time: the stored logits must be the same bits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <math.h>
@@ -21,7 +18,7 @@
 #include "similarity.h"
 #include "task.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 enum { IMAGES = 5 };
 
@@ -420,12 +417,8 @@ int main(void)
              folder);
     if (system(command) != 0)
         return 2;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tiles),      cmocka_unit_test(subsets),
-        cmocka_unit_test(groups),     cmocka_unit_test(linear_fill),
-        cmocka_unit_test(robustness), cmocka_unit_test(randomisation),
-    };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = RUN_TESTS(NULL, NULL, TEST(tiles), TEST(subsets), TEST(groups), TEST(linear_fill),
+                           TEST(robustness), TEST(randomisation));
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) != 0 || failed;
 }

@@ -1,14 +1,11 @@
 #include "reference.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static struct reference_case *cases;
 static size_t case_count;

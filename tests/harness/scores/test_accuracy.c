@@ -1,15 +1,12 @@
 /* What is said of a top-1 accuracy, and what is not. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "accuracy.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static void check(struct accuracy_counts c, double expected, const char *says)
 {
@@ -87,11 +84,6 @@ static void counts_are_right(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chance_is_said),
-        cmocka_unit_test(shifts_are_said),
-        cmocka_unit_test(expectations_are_held),
-        cmocka_unit_test(counts_are_right),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(chance_is_said), TEST(shifts_are_said),
+                     TEST(expectations_are_held), TEST(counts_are_right));
 }

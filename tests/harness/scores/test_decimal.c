@@ -1,7 +1,4 @@
 /* Numbers in tables: halves go one way, whatever their binary neighbours are; no "-0.0". */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <math.h>
@@ -9,7 +6,7 @@
 
 #include "decimal.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 /* Every n.05 up to 1000, from below and above by what sums of ten terms are off by. */
 static void halves(void **state)
@@ -72,7 +69,5 @@ static void without_zeros(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(halves), cmocka_unit_test(others),
-                                        cmocka_unit_test(without_zeros) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(halves), TEST(others), TEST(without_zeros));
 }

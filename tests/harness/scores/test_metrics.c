@@ -1,8 +1,5 @@
 /* metrics.c and stats.c against cases worked by hand and against the definitions written out
  * naively. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <math.h>
@@ -12,7 +9,7 @@
 #include "metrics.h"
 #include "stats.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 #define NEAR(a, b, tolerance) assert_true(fabs((double)(a) - (double)(b)) <= (tolerance))
 
@@ -371,19 +368,9 @@ static void mcnemar(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ap_by_hand),
-        cmocka_unit_test(ap_against_definition),
-        cmocka_unit_test(segmentation_by_hand),
-        cmocka_unit_test(flat_heat_is_chance),
-        cmocka_unit_test(segmentation_against_definition),
-        cmocka_unit_test(segmentation_edges),
-        cmocka_unit_test(shortcut_share),
-        cmocka_unit_test(ties),
-        cmocka_unit_test(curves),
-        cmocka_unit_test(shares),
-        cmocka_unit_test(bootstrap),
-        cmocka_unit_test(mcnemar),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(ap_by_hand), TEST(ap_against_definition),
+                     TEST(segmentation_by_hand), TEST(flat_heat_is_chance),
+                     TEST(segmentation_against_definition), TEST(segmentation_edges),
+                     TEST(shortcut_share), TEST(ties), TEST(curves), TEST(shares), TEST(bootstrap),
+                     TEST(mcnemar));
 }

@@ -1,7 +1,4 @@
 /* What has no counterpart in numpy: random sets of patches, tiles to remove, the noise of ROAD. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <math.h>
@@ -14,7 +11,7 @@
 #include "ranking.h"
 #include "road.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 static void subsets_are_sets_and_even(void **state)
 {
@@ -198,14 +195,8 @@ static void nothing_left_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(subsets_are_sets_and_even),
-        cmocka_unit_test(tiles_go_one_at_a_time),
-        cmocka_unit_test(tiles_of_a_map),
-        cmocka_unit_test(order_breaks_ties_by_index),
-        cmocka_unit_test(noise_has_its_size_and_depends_on_the_seed),
-        cmocka_unit_test(tolerance_is_enough),
-        cmocka_unit_test(nothing_left_is_refused),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(subsets_are_sets_and_even), TEST(tiles_go_one_at_a_time),
+                     TEST(tiles_of_a_map), TEST(order_breaks_ties_by_index),
+                     TEST(noise_has_its_size_and_depends_on_the_seed), TEST(tolerance_is_enough),
+                     TEST(nothing_left_is_refused));
 }

@@ -1,9 +1,6 @@
 /* Every score against an independent implementation in numpy and scipy: reference.txt, written by
  * scripts/reference_scores.py, which holds hand-made cases (ties, constant maps, NaN, empty and
  * full masks, probabilities of 0) and random ones. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <math.h>
@@ -25,7 +22,7 @@
 #include "similarity.h"
 #include "sparsity.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 static void check_curve(const struct reference_case *c)
 {
@@ -385,25 +382,16 @@ REFERENCE_TEST(segment, "segment_", 8)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_curve),    cmocka_unit_test(test_means),
-        cmocka_unit_test(test_mas),      cmocka_unit_test(test_moved),
-        cmocka_unit_test(test_groups),   cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_local),    cmocka_unit_test(test_mass),
-        cmocka_unit_test(test_map),      cmocka_unit_test(test_ssim),
-        cmocka_unit_test(test_road),     cmocka_unit_test(test_agreement),
-        cmocka_unit_test(test_holm),     cmocka_unit_test(test_effect),
-        cmocka_unit_test(test_cliff),    cmocka_unit_test(test_wilson),
-        cmocka_unit_test(test_quantile), cmocka_unit_test(test_sign_flips),
-        cmocka_unit_test(test_gaps),     cmocka_unit_test(test_hits),
-        cmocka_unit_test(test_moves),    cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_segment),
-    };
     if (argc != 2 || !reference_open(argv[1])) {
         fprintf(stderr, "usage: test_reference reference.txt\n");
         return 2;
     }
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = RUN_TESTS(
+        NULL, NULL, TEST(test_curve), TEST(test_means), TEST(test_mas), TEST(test_moved),
+        TEST(test_groups), TEST(test_parts), TEST(test_local), TEST(test_mass), TEST(test_map),
+        TEST(test_ssim), TEST(test_road), TEST(test_agreement), TEST(test_holm), TEST(test_effect),
+        TEST(test_cliff), TEST(test_wilson), TEST(test_quantile), TEST(test_sign_flips),
+        TEST(test_gaps), TEST(test_hits), TEST(test_moves), TEST(test_sums), TEST(test_segment));
     reference_close();
     return failed;
 }

@@ -1,8 +1,5 @@
 /* Intervals and tests against what they promise: coverage of the truth by simulation, the share of
  * false alarms, and the same bits on any number of threads. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include <math.h>
@@ -15,7 +12,7 @@
 #include "random.h"
 #include "significance.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 enum { TRIALS = 1000, RESAMPLES = 500, MOST_IMAGES = 200 };
 
@@ -315,15 +312,9 @@ static void tests_are_the_same_bits_on_any_threads(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(intervals_of_areas_cover),
-        cmocka_unit_test(intervals_of_shares_cover),
-        cmocka_unit_test(agreement_of_few_images_is_no_certainty),
-        cmocka_unit_test(p_values_mean_what_they_say),
-        cmocka_unit_test(p_values_of_hand_made_cases),
-        cmocka_unit_test(agreement_is_found),
-        cmocka_unit_test(agreement_of_nothing_is_refused),
-        cmocka_unit_test(tests_are_the_same_bits_on_any_threads),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(intervals_of_areas_cover), TEST(intervals_of_shares_cover),
+                     TEST(agreement_of_few_images_is_no_certainty),
+                     TEST(p_values_mean_what_they_say), TEST(p_values_of_hand_made_cases),
+                     TEST(agreement_is_found), TEST(agreement_of_nothing_is_refused),
+                     TEST(tests_are_the_same_bits_on_any_threads));
 }

@@ -1,8 +1,5 @@
 /* The pretended run: pretend.h. */
 #include <hdf5.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +8,7 @@
 #include "h5file.h"
 #include "pretend.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 enum { IMAGES = 23, MAP = 3 };
 

@@ -2,10 +2,7 @@
  * of another run is mixed in. */
 #include <hdf5.h>
 #include <hdf5_hl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +13,7 @@
 #include "h5file.h"
 #include "pretend.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static void shards_merge_in_any_size(void **state)
 {
@@ -247,17 +244,15 @@ int main(void)
 {
     if (pretend_begin() != 0)
         return 1;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(shards_merge_in_any_size, pretend_clean),
-        cmocka_unit_test_setup(killed_runs_go_on, pretend_clean),
-        cmocka_unit_test_setup(another_run_is_refused, pretend_clean),
-        cmocka_unit_test_setup(foreign_files_are_refused, pretend_clean),
-        cmocka_unit_test_setup(second_run_waits_outside, pretend_clean),
-        cmocka_unit_test_setup(files_are_reproducible, pretend_clean),
-        cmocka_unit_test_setup(columns_of_the_run, pretend_clean),
-        cmocka_unit_test_setup(columns_are_described, pretend_clean),
-    };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed =
+        RUN_TESTS(NULL, NULL, cmocka_unit_test_setup(shards_merge_in_any_size, pretend_clean),
+                  cmocka_unit_test_setup(killed_runs_go_on, pretend_clean),
+                  cmocka_unit_test_setup(another_run_is_refused, pretend_clean),
+                  cmocka_unit_test_setup(foreign_files_are_refused, pretend_clean),
+                  cmocka_unit_test_setup(second_run_waits_outside, pretend_clean),
+                  cmocka_unit_test_setup(files_are_reproducible, pretend_clean),
+                  cmocka_unit_test_setup(columns_of_the_run, pretend_clean),
+                  cmocka_unit_test_setup(columns_are_described, pretend_clean));
     pretend_end();
     return failed;
 }

@@ -1,9 +1,6 @@
 /* The store and what goes wrong around it: stale and damaged files, full disks. A fault says what
  * it is and loses nothing. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +10,7 @@
 
 #include "pretend.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static void stale_files_are_swept(void **state)
 {
@@ -114,13 +111,10 @@ int main(void)
 {
     if (pretend_begin() != 0)
         return 1;
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(stale_files_are_swept, pretend_clean),
-        cmocka_unit_test_setup(damaged_shard_is_named, pretend_clean),
-        cmocka_unit_test_setup(full_disk_loses_nothing, pretend_clean),
-        cmocka_unit_test_setup(merge_on_a_full_disk, pretend_clean),
-    };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = RUN_TESTS(NULL, NULL, cmocka_unit_test_setup(stale_files_are_swept, pretend_clean),
+                           cmocka_unit_test_setup(damaged_shard_is_named, pretend_clean),
+                           cmocka_unit_test_setup(full_disk_loses_nothing, pretend_clean),
+                           cmocka_unit_test_setup(merge_on_a_full_disk, pretend_clean));
     pretend_end();
     return failed;
 }

@@ -1,14 +1,11 @@
 /* kernels/base: bump allocation, checked sizes, errors, hashes, log levels. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* before cmocka, whose macro fail() hides status.h's function */
+/* What the macro fail() of cmocka would hide stands before it. */
 #include "bump.h"
 #include "log.h"
 #include "sha256.h"
@@ -20,7 +17,7 @@ static enum status set_error(struct error *err, enum status code, const char *te
     return fail(err, code, "%s", text);
 }
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 /* The measuring pass and the real one agree, and arrays do not overlap. */
 static void test_bump(void **state)
@@ -155,11 +152,7 @@ static void test_log_levels(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bump),        cmocka_unit_test(test_bump_overflow),
-        cmocka_unit_test(test_sizes),       cmocka_unit_test(test_status),
-        cmocka_unit_test(test_status_long), cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_log_levels),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_bump), TEST(test_bump_overflow), TEST(test_sizes),
+                     TEST(test_status), TEST(test_status_long), TEST(test_sha256),
+                     TEST(test_log_levels));
 }

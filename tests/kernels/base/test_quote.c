@@ -1,7 +1,4 @@
 /* What comes from outside, quoted for messages. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +6,7 @@
 
 #include "quote.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static void expect_quoted(const char *bytes, size_t length, const char *want)
 {
@@ -99,10 +96,6 @@ static void messages_are_safe(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_plain),
-                                        cmocka_unit_test(test_control),
-                                        cmocka_unit_test(test_not_utf8),
-                                        cmocka_unit_test(messages_are_safe),
-                                        cmocka_unit_test(test_bounded) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_plain), TEST(test_control), TEST(test_not_utf8),
+                     TEST(messages_are_safe), TEST(test_bounded));
 }

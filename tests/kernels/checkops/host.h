@@ -1,18 +1,15 @@
 /* For tests on ref64, whose arrays are doubles in host memory: no copies needed. */
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h" /* before cmocka, whose macro fail() hides status.h's function */
+#include "backend.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 /* A host array as the backend's. */
 static inline real *R(double *p)

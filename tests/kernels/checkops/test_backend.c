@@ -87,10 +87,6 @@ static void test_all_backends(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unknown_name),
-        cmocka_unit_test(test_wrong_precision),
-        cmocka_unit_test(test_all_backends),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_unknown_name), TEST(test_wrong_precision),
+                     TEST(test_all_backends));
 }

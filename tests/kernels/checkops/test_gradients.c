@@ -218,11 +218,6 @@ static void test_softmax_back(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linear_back),
-        cmocka_unit_test(test_norms_back),
-        cmocka_unit_test(test_gelu_back),
-        cmocka_unit_test(test_softmax_back),
-    };
-    return cmocka_run_group_tests(tests, setup_ref64, teardown_ref64);
+    return RUN_TESTS(setup_ref64, teardown_ref64, TEST(test_linear_back), TEST(test_norms_back),
+                     TEST(test_gelu_back), TEST(test_softmax_back));
 }

@@ -216,11 +216,6 @@ static void test_scan_back_rules(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conv_back),
-        cmocka_unit_test(test_conv_back_ratio),
-        cmocka_unit_test(test_scan_back),
-        cmocka_unit_test(test_scan_back_rules),
-    };
-    return cmocka_run_group_tests(tests, setup_ref64, teardown_ref64);
+    return RUN_TESTS(setup_ref64, teardown_ref64, TEST(test_conv_back), TEST(test_conv_back_ratio),
+                     TEST(test_scan_back), TEST(test_scan_back_rules));
 }

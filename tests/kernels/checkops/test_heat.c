@@ -176,11 +176,7 @@ static void test_rank_random(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_heat_values), cmocka_unit_test(test_heat_constant),
-        cmocka_unit_test(test_heat_brute),  cmocka_unit_test(test_heat_ties),
-        cmocka_unit_test(test_rank_values), cmocka_unit_test(test_rank_brute),
-        cmocka_unit_test(test_rank_random),
-    };
-    return cmocka_run_group_tests(tests, setup_ref64, teardown_ref64);
+    return RUN_TESTS(setup_ref64, teardown_ref64, TEST(test_heat_values), TEST(test_heat_constant),
+                     TEST(test_heat_brute), TEST(test_heat_ties), TEST(test_rank_values),
+                     TEST(test_rank_brute), TEST(test_rank_random));
 }

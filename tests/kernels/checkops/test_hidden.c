@@ -321,11 +321,6 @@ static void test_mirror(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_row),
-        cmocka_unit_test(test_matrix),
-        cmocka_unit_test(test_identities),
-        cmocka_unit_test(test_mirror),
-    };
-    return cmocka_run_group_tests(tests, setup_ref64, teardown_ref64);
+    return RUN_TESTS(setup_ref64, teardown_ref64, TEST(test_row), TEST(test_matrix),
+                     TEST(test_identities), TEST(test_mirror));
 }

@@ -365,15 +365,8 @@ static void test_influence(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fold_is_patchify_transposed),
-        cmocka_unit_test(test_noise_is_one_draw_a_pixel),
-        cmocka_unit_test(test_draws),
-        cmocka_unit_test(test_layernorm_back_detached),
-        cmocka_unit_test(test_gelu_gate),
-        cmocka_unit_test(test_other_gelus),
-        cmocka_unit_test(test_gamma_rule),
-        cmocka_unit_test(test_influence),
-    };
-    return cmocka_run_group_tests(tests, setup_ref64, teardown_ref64);
+    return RUN_TESTS(setup_ref64, teardown_ref64, TEST(test_fold_is_patchify_transposed),
+                     TEST(test_noise_is_one_draw_a_pixel), TEST(test_draws),
+                     TEST(test_layernorm_back_detached), TEST(test_gelu_gate),
+                     TEST(test_other_gelus), TEST(test_gamma_rule), TEST(test_influence));
 }

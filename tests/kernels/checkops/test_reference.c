@@ -367,14 +367,9 @@ static void test_softplus(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_patchify),   cmocka_unit_test(test_embed),
-        cmocka_unit_test(test_linear),     cmocka_unit_test(test_matmul),
-        cmocka_unit_test(test_norms),      cmocka_unit_test(test_map2),
-        cmocka_unit_test(test_attention),  cmocka_unit_test(test_head_mean),
-        cmocka_unit_test(test_rollout),    cmocka_unit_test(test_lrp_add),
-        cmocka_unit_test(test_lrp_linear), cmocka_unit_test(test_reductions),
-        cmocka_unit_test(test_softplus),
-    };
-    return cmocka_run_group_tests(tests, setup_ref64, teardown_ref64);
+    return RUN_TESTS(setup_ref64, teardown_ref64, TEST(test_patchify), TEST(test_embed),
+                     TEST(test_linear), TEST(test_matmul), TEST(test_norms), TEST(test_map2),
+                     TEST(test_attention), TEST(test_head_mean), TEST(test_rollout),
+                     TEST(test_lrp_add), TEST(test_lrp_linear), TEST(test_reductions),
+                     TEST(test_softplus));
 }

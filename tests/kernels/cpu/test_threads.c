@@ -3,12 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h" /* before cmocka.h, whose fail() is a macro */
+#include "backend.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+#include "run_tests.h"
 
 /* Odd sizes, several row blocks, several channel blocks, a short last one. */
 enum { LEN = 143, CHAN = 85, STATE = 16, RANK = 5, TAPS = 4, HEADS = 3, DIM = 20, GRID = 7 };
@@ -251,9 +248,5 @@ static void test_refusals(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_refusals),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_same_bits), TEST(test_refusals));
 }

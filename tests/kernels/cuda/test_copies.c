@@ -1,9 +1,6 @@
 /* Copies to and from the device: many at once, small and larger than a pinned buffer, in any
  * mixture, and nothing is lost. On a GPU, and on the emulated one, which runs nothing before it is
  * waited for. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +8,7 @@
 
 #include "backend.h"
 
-#include <cmocka.h> /* last: it defines fail as a macro */
+#include "run_tests.h"
 
 enum { COPIES = 23, MIB = 1 << 20 };
 
@@ -118,9 +115,6 @@ static void test_reads(void **state)
 /* test_copies BACKEND... */
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_mixture),
-                                        cmocka_unit_test(test_order),
-                                        cmocka_unit_test(test_reads) };
     int failed = 0;
     for (int i = 1; i < argc; i++) {
         struct error err = { 0 };
@@ -130,7 +124,8 @@ int main(int argc, char **argv)
             return 77;
         }
         printf("%s: %s\n", argv[i], s == OK ? "open" : err.text);
-        failed += s != OK || cmocka_run_group_tests(tests, NULL, NULL) != 0;
+        failed += s != OK || RUN_TESTS(NULL, NULL, TEST(test_mixture), TEST(test_order),
+                                       TEST(test_reads)) != 0;
         if (s == OK)
             backend_close(be);
     }

@@ -2,14 +2,11 @@
  * three schemes that the kernels build on it: the meeting of both scan directions, the padded rows
  * in shared memory, the sums that a warp scatters over its lanes. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 #include "index.h"
 
@@ -160,11 +157,7 @@ static void test_order(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_taps),    cmocka_unit_test(test_padded_taps),
-        cmocka_unit_test(test_meeting), cmocka_unit_test(test_padded_columns),
-        cmocka_unit_test(test_scatter), cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_order),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_taps), TEST(test_padded_taps), TEST(test_meeting),
+                     TEST(test_padded_columns), TEST(test_scatter), TEST(test_samples),
+                     TEST(test_order));
 }

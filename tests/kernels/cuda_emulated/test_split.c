@@ -3,15 +3,12 @@
  * tf32 product to 11 bits, as tensor cores do, and sums in double; how a GPU's accumulators round,
  * only a GPU shows. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "backend.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 enum { ROWS = 600, INS = 384, OUTS = 300 }; /* 600 rows: more than one part of the scratch */
 
@@ -81,6 +78,5 @@ static void test_split(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_split) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_split));
 }

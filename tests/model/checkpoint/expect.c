@@ -1,13 +1,11 @@
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "quote.h"
 
-#include "fixtures.h" /* before cmocka, whose macro fail() would meet status.h */
+#include "fixtures.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 struct checkpoint *expect_loads(const struct buffer *b)
 {

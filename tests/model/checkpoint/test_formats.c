@@ -1,7 +1,5 @@
 /* Honest files of every container, and the values that come out. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +8,7 @@
 #include "elements.h"
 #include "fixtures.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static void assert_floats(const struct checkpoint *c, const char *name, const float *due, size_t n)
 {
@@ -308,17 +306,9 @@ static void test_write(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zip),
-        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_views),
-        cmocka_unit_test(test_placeholders),
-        cmocka_unit_test(test_byteorder),
-        cmocka_unit_test(test_safetensors),
-        cmocka_unit_test(test_half),
-        cmocka_unit_test_setup_teardown(test_write, folder_make, folder_remove),
-        cmocka_unit_test(test_rebuilt),
-        cmocka_unit_test(test_storage_view),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_zip), TEST(test_stream), TEST(test_views),
+                     TEST(test_placeholders), TEST(test_byteorder), TEST(test_safetensors),
+                     TEST(test_half),
+                     cmocka_unit_test_setup_teardown(test_write, folder_make, folder_remove),
+                     TEST(test_rebuilt), TEST(test_storage_view));
 }

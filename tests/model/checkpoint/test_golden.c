@@ -1,16 +1,13 @@
 /* The golden checkpoints load, and what was loaded survives a trip through .safetensors. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "checkpoint.h" /* before cmocka, whose macro fail() would meet status.h */
+#include "checkpoint.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static char shared[1024];
 
@@ -100,7 +97,5 @@ int main(int argc, char **argv)
         printf("SKIPPED: no ../shared/golden; the golden checkpoints were not tested\n");
         return 77;
     }
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_golden),
-                                        cmocka_unit_test(test_names) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_golden), TEST(test_names));
 }

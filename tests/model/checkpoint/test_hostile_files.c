@@ -1,6 +1,4 @@
 /* Files that are no checkpoint, and damaged or hostile containers: zip, stream, safetensors. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +7,7 @@
 
 #include "fixtures.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static void refuse(const char *name, struct buffer *b, const char *needles)
 {
@@ -273,10 +271,7 @@ static void test_safetensors_header(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_checkpoint),      cmocka_unit_test(test_zip),
-        cmocka_unit_test(test_zip_patched),        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_safetensors_layout), cmocka_unit_test(test_safetensors_header),
-    };
-    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+    return RUN_TESTS(folder_make, folder_remove, TEST(test_no_checkpoint), TEST(test_zip),
+                     TEST(test_zip_patched), TEST(test_stream), TEST(test_safetensors_layout),
+                     TEST(test_safetensors_header));
 }

@@ -1,12 +1,10 @@
 /* .pth files whose pickle or tensors are hostile: each is refused, by name. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "fixtures.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 static void refuse_pickle(const char *name, struct buffer *pickle, const char *needles)
 {
@@ -259,10 +257,6 @@ static void test_values(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_machine),   cmocka_unit_test(test_exhaustion),
-        cmocka_unit_test(test_structure), cmocka_unit_test(test_views),
-        cmocka_unit_test(test_names),     cmocka_unit_test(test_values),
-    };
-    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+    return RUN_TESTS(folder_make, folder_remove, TEST(test_machine), TEST(test_exhaustion),
+                     TEST(test_structure), TEST(test_views), TEST(test_names), TEST(test_values));
 }

@@ -1,15 +1,13 @@
 /* Names, keys and types that hold escape sequences and broken UTF-8, through the messages of every
  * reader: none of it reaches the terminal as it is. (expect_refused looks at every message, too.)
  */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fixtures.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 /* A terminal's title set, a line turned round, a byte that is no UTF-8, a C1 control. */
 #define EVIL "\x1b]0;x\x07\xe2\x80\xae\xff\xc2\x9b"
@@ -166,10 +164,6 @@ static void test_values(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_safetensors), cmocka_unit_test(test_pickle),
-        cmocka_unit_test(test_stream),      cmocka_unit_test(test_zip),
-        cmocka_unit_test(test_values),
-    };
-    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+    return RUN_TESTS(folder_make, folder_remove, TEST(test_safetensors), TEST(test_pickle),
+                     TEST(test_stream), TEST(test_zip), TEST(test_values));
 }

@@ -1,11 +1,9 @@
 /* Where a file keeps its weights: under which wrappers, with which prefixes, which copy of them. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "fixtures.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 /* A file of this pickle, which is freed, and of six floats. */
 static struct checkpoint *load(struct buffer *pickle)
@@ -196,10 +194,7 @@ static void test_tensor_beside(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrappers),       cmocka_unit_test(test_module_prefix),
-        cmocka_unit_test(test_known_wrappers), cmocka_unit_test(test_ema),
-        cmocka_unit_test(test_two_networks),   cmocka_unit_test(test_tensor_beside),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_wrappers), TEST(test_module_prefix),
+                     TEST(test_known_wrappers), TEST(test_ema), TEST(test_two_networks),
+                     TEST(test_tensor_beside));
 }
