@@ -23,14 +23,12 @@ static void on_layer(struct layer_view *view, const struct rules *r, struct trac
     (void)tracks;
 }
 
-static const struct method_on on_all[] = { { "", { .layer = on_layer } }, { 0 } };
-static const struct method_on on_all_relevance[] = {
-    { "", { .layer = on_layer, .relevance = true } }, { 0 }
-};
-static const struct method matrices = { .info = { .name = "matrices" }, .on = on_all };
+static const struct method matrices = { .info = { .name = "matrices" },
+                                        .on = METHOD_ON({ "", { .layer = on_layer } }) };
 static const struct method relevance = { .info = { .name = "relevance" },
                                          .gradient = GRADIENT_PLAIN,
-                                         .on = on_all_relevance };
+                                         .on = METHOD_ON(
+                                             { "", { .layer = on_layer, .relevance = true } }) };
 
 static const struct arch_attention *attention_of(const struct model *m)
 {

@@ -82,6 +82,17 @@ struct method_on {
     struct method_functions f;
 };
 
+/* A method's list of them: METHOD_ON({ "vim", { .layer = f } }, { "vit", { .bottom = g } }). */
+#define METHOD_ON(...) ((const struct method_on[]){ __VA_ARGS__, { 0 } })
+
+enum method_trait {
+    METHOD_SUMS = 1 << 0, /* v starts at 0 (a sum) and not at the unit vector of CLS (a rollout) */
+    METHOD_SCORED = 1 << 1,   /* follows explain.score */
+    METHOD_BACKWARD = 1 << 2, /* follows explain.backward */
+    METHOD_BIAS = 1 << 3,     /* wants the biases' products with their gradients, view->bias */
+    METHOD_FIXED = 1 << 4     /* SPEC gives one reading: the protocol's switches do not apply */
+};
+
 /* An architecture's own functions for the method of this name: a new architecture can so support a
  * method without changing the method's file. */
 struct arch_method {
@@ -94,17 +105,13 @@ struct method {
     enum gradient_kind gradient;
     const struct method *randomised; /* this is the control that runs that method on the model with
                                         its last layers re-initialised; else NULL */
-    bool fixed_protocol; /* SPEC gives one reading: the protocol's switches do not apply */
-    bool sums;           /* v starts at 0 (a sum) and not at the unit vector of CLS (a rollout) */
-    const struct method_on *on; /* ends with a NULL arch; NULL: none */
-    /* How far a method goes beyond the protocols' options, for one that does: bits 1 << map_level,
-     * the level that it takes by itself, whether it follows explain.score and explain.backward.
+    unsigned traits;                 /* bits of method_trait */
+    const struct method_on *on;      /* ends with a NULL arch; NULL: none */
+    /* The levels that a method offers, bits 1 << map_level, and the one that it takes by itself.
      * Without levels the map is v [L] without the tokens that are no patches, on the patch grid. */
     unsigned levels;
     enum map_level level;
-    enum channel_rule channels; /* that it takes by itself */
-    bool scored, backward;
-    bool bias;                     /* wants the biases' products with their gradients, view->bias */
+    enum channel_rule channels;    /* that it takes by itself */
     const struct sampler *sampler; /* where the gradient is taken; NULL: at the image */
     /* Its rules before options change them, from the protocol's. NULL: as they are. */
     enum status (*settle)(const struct geometry *, struct rules *, struct error *);

@@ -69,7 +69,7 @@ static void settle_method(const struct explain_options *o, const struct method *
     out->level = m->levels == 0 ? LEVEL_TOKEN : own ? m->level : (enum map_level)o->level;
     out->channels =
         o->channels == CHANNELS_OF_METHOD ? m->channels : (enum channel_rule)o->channels;
-    out->score = m->scored ? (enum explained_score)o->score : SCORE_LOGIT;
+    out->score = m->traits & METHOD_SCORED ? (enum explained_score)o->score : SCORE_LOGIT;
     out->target = (enum cam_target)o->target;
     out->gramian = o->influence == INFLUENCE_GRAMIAN;
     out->steps = (int)o->steps;
@@ -77,7 +77,7 @@ static void settle_method(const struct explain_options *o, const struct method *
     out->baseline = (enum path_start)o->baseline;
     out->noise = o->noise;
     out->variant = (enum noise_mean)o->variant;
-    bool libra = m->backward && o->backward == BACKWARD_LIBRA;
+    bool libra = (m->traits & METHOD_BACKWARD) && o->backward == BACKWARD_LIBRA;
     out->gradient = libra ? GRADIENT_LIBRA : m->gradient;
     if (m->gradient != GRADIENT_ATTNLRP)
         return;
@@ -102,7 +102,7 @@ static void take_options(const struct explain_options *o, const struct method *m
     out->discard = o->discard;
     if (f->bottom != NULL)
         out->clamp_map = false; /* SPEC 5.5 */
-    if (!m->fixed_protocol)
+    if (!(m->traits & METHOD_FIXED))
         take_switches(o, out);
 }
 
@@ -119,7 +119,7 @@ enum status rules_settle(const struct explain_options *o, const struct method *m
     *out = (struct rules){ 0 };
     if (f == NULL)
         return OK; /* a map without a model */
-    model->type->explain->rules(&model->geo, paper && !m->fixed_protocol, f, out);
+    model->type->explain->rules(&model->geo, paper && !(m->traits & METHOD_FIXED), f, out);
     settle_method(o, m, out);
     if (m->settle == NULL)
         take_options(o, m, f, out);

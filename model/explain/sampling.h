@@ -63,6 +63,8 @@ void gauss_legendre(int n, int i, double *at, double *weight);
  * tokens a product with the input is the patches' own, as CLS and positions are the same
  * everywhere. */
 void sampling_settle(struct rules *, double noise);
+/* The same as a method.settle, without noise. */
+enum status settle_sampled(const struct geometry *, struct rules *, struct error *);
 
 /* ---- of a sweep ---- */
 

@@ -48,7 +48,7 @@ void sweep_find_streams(struct sweep *s)
         j->stream = stream_of(s, j);
         struct stream *st = &s->streams[j->stream];
         st->lrp = st->lrp || j->f->relevance;
-        st->wants_bias = st->wants_bias || j->method->bias;
+        st->wants_bias = st->wants_bias || (j->method->traits & METHOD_BIAS) != 0;
         st->bottom = st->bottom || bottom;
         st->lowest = min_of(st->lowest, lowest);
         if (bottom || j->f->passed != NULL)

@@ -18,7 +18,7 @@ static size_t stream_elements(const struct sweep *s) /* n L D */
 /* Discarding entries sorts them, on the host. */
 static bool rolls_on_device(const struct sweep *s, const struct job *j)
 {
-    return s->arch->rolls_on_device && j->f->layer != NULL && !j->method->sums &&
+    return s->arch->rolls_on_device && j->f->layer != NULL && !(j->method->traits & METHOD_SUMS) &&
            j->rules.discard == 0;
 }
 
@@ -293,7 +293,7 @@ static void start_tracks(struct sweep *s)
             t->zero_row_sum = false;
             t->sum = t->size = 0;
             t->sum_error = NAN;
-            if (!s->jobs[i].method->sums)
+            if (!(s->jobs[i].method->traits & METHOD_SUMS))
                 geometry_readout(&s->model->geo, t->v);
         }
     for (int k = 0; k < s->n; k++)

@@ -10,7 +10,7 @@ static bool uses_matrix(const struct sweep *s)
 {
     for (int i = 0; i < s->job_count; i++)
         if (s->jobs[i].rules.full_matrix &&
-            (!s->jobs[i].method->sums || s->model->geo.readout != READ_TOKEN))
+            (!(s->jobs[i].method->traits & METHOD_SUMS) || s->model->geo.readout != READ_TOKEN))
             return true;
     return false;
 }

@@ -233,7 +233,7 @@ static void check_gradient(const struct family *f)
 {
     static const struct method_on on[] = { { "", { .bottom = bottom } }, { 0 } };
     static const struct method dot = {
-        .info = { .name = "dot" }, .gradient = GRADIENT_PLAIN, .on = on, .sums = true
+        .info = { .name = "dot" }, .gradient = GRADIENT_PLAIN, .traits = METHOD_SUMS, .on = on
     };
     const struct job job = { .method = &dot };
     size_t len = (size_t)f->model->geo.tokens;

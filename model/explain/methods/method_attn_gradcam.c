@@ -26,17 +26,11 @@ static void vit_layer(struct layer_view *view, const struct rules *r, struct tra
     }
 }
 
-static const struct method_on on[] = {
-    { "vit", { .layer = vit_layer } },
-    { 0 },
-};
-
 const struct method method_attn_gradcam = {
     .info = { .name = "attn_gradcam",
               .summary = "GradCAM on the last block's attention of CLS (ViT)" },
     .gradient = GRADIENT_PLAIN,
-    .scored = true,
+    .traits = METHOD_SUMS | METHOD_SCORED,
     .settle = settle_last_token,
-    .on = on,
-    .sums = true,
+    .on = METHOD_ON({ "vit", { .layer = vit_layer } }),
 };

@@ -10,21 +10,14 @@ static void vit_bottom(struct layer_view *view, const struct rules *r, struct tr
         input_sum_error(view, tracks);
 }
 
-static const struct method_on on[] = {
-    { "vit", { .bottom = vit_bottom } },
-    { 0 },
-};
-
 const struct method method_attnlrp = {
     .info = { .name = "attnlrp",
               .summary = "AttnLRP: input times a gradient by LRP's rules, signed (ViT)",
               .adds_up = true },
     .gradient = GRADIENT_ATTNLRP,
+    .traits = METHOD_SUMS | METHOD_SCORED | METHOD_BIAS,
     .levels = 1u << LEVEL_TOKEN | 1u << LEVEL_PATCH | 1u << LEVEL_PIXEL,
     .level = LEVEL_PIXEL,
-    .scored = true,
-    .bias = true,
     .settle = settle_signed,
-    .on = on,
-    .sums = true,
+    .on = METHOD_ON({ "vit", { .bottom = vit_bottom } }),
 };

@@ -58,16 +58,11 @@ static void vit_layer(struct layer_view *view, const struct rules *r, struct tra
     vit_rollout(view, r, tracks, vit_weighted_map(view));
 }
 
-static const struct method_on on[] = {
-    { "vim", { .layer = vim_layer } },
-    { "vit", { .layer = vit_layer, .relevance = true } },
-    { 0 },
-};
-
 const struct method method_attribution = {
     .info = { .name = "attribution",
               .summary = "rollout of attention weighted by the class gradient (Vim) and LRP (ViT)",
               .needs_double = true },
     .gradient = GRADIENT_PLAIN,
-    .on = on,
+    .on = METHOD_ON({ "vim", { .layer = vim_layer } },
+                    { "vit", { .layer = vit_layer, .relevance = true } }),
 };

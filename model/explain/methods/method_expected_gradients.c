@@ -43,30 +43,16 @@ static void bottom(struct layer_view *v, const struct rules *r, struct track *tr
     input_add_products(v, r, 1.0 / r->samples, tracks);
 }
 
-static enum status settle(const struct geometry *g, struct rules *r, struct error *err)
-{
-    (void)g;
-    (void)err;
-    sampling_settle(r, 0);
-    return OK;
-}
-
 static const struct sampler between = { .count = samples, .make = make, .references = true };
-
-static const struct method_on on[] = {
-    { "", { .bottom = bottom } },
-    { 0 },
-};
 
 const struct method method_expected_gradients = {
     .info = { .name = "expected_gradients",
               .summary = "Expected Gradients, signed: 50 ways from images of the data set" },
     .gradient = GRADIENT_PLAIN,
     .sampler = &between,
+    .traits = METHOD_SUMS | METHOD_SCORED,
     .levels = 1u << LEVEL_TOKEN | 1u << LEVEL_PATCH | 1u << LEVEL_PIXEL,
     .level = LEVEL_PATCH,
-    .scored = true,
-    .settle = settle,
-    .on = on,
-    .sums = true,
+    .settle = settle_sampled,
+    .on = METHOD_ON({ "", { .bottom = bottom } }),
 };

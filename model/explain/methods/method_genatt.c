@@ -16,17 +16,11 @@ static enum status settle(const struct geometry *g, struct rules *r, struct erro
     return OK;
 }
 
-static const struct method_on on[] = {
-    { "vit", { .layer = vit_layer } },
-    { 0 },
-};
-
 const struct method method_genatt = {
     .info = { .name = "genatt",
               .summary = "rollout of attention times its gradient, clamped, all blocks (ViT)" },
     .gradient = GRADIENT_PLAIN,
-    .scored = true,
-    .backward = true,
+    .traits = METHOD_SCORED | METHOD_BACKWARD,
     .settle = settle,
-    .on = on,
+    .on = METHOD_ON({ "vit", { .layer = vit_layer } }),
 };

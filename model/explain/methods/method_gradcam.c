@@ -38,9 +38,7 @@ const struct method method_gradcam = {
               .summary =
                   "Grad-CAM on what enters the last layer, channels by their mean gradient" },
     .gradient = GRADIENT_PLAIN,
-    .scored = true,
-    .backward = true,
+    .traits = METHOD_SUMS | METHOD_SCORED | METHOD_BACKWARD,
     .settle = settle,
     .on = cam_on,
-    .sums = true,
 };

@@ -21,9 +21,7 @@ const struct method method_hirescam = {
     .info = { .name = "hirescam",
               .summary = "HiResCAM on what enters the last layer, element by element" },
     .gradient = GRADIENT_PLAIN,
-    .scored = true,
-    .backward = true,
+    .traits = METHOD_SUMS | METHOD_SCORED | METHOD_BACKWARD,
     .settle = settle,
     .on = cam_on,
-    .sums = true,
 };

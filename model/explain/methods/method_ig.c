@@ -57,20 +57,7 @@ static void done(struct layer_view *v, const struct rules *r, struct track *trac
         input_add_products(v, r, 1, tracks);
 }
 
-static enum status settle(const struct geometry *g, struct rules *r, struct error *err)
-{
-    (void)g;
-    (void)err;
-    sampling_settle(r, 0);
-    return OK;
-}
-
 static const struct sampler path = { .count = steps, .make = make, .sum = sum, .begins = true };
-
-static const struct method_on on[] = {
-    { "", { .bottom = bottom, .done = done } },
-    { 0 },
-};
 
 const struct method method_ig = {
     .info = { .name = "ig",
@@ -78,10 +65,9 @@ const struct method method_ig = {
               .adds_up = true },
     .gradient = GRADIENT_PLAIN,
     .sampler = &path,
+    .traits = METHOD_SUMS | METHOD_SCORED,
     .levels = 1u << LEVEL_TOKEN | 1u << LEVEL_PATCH | 1u << LEVEL_PIXEL,
     .level = LEVEL_PATCH,
-    .scored = true,
-    .settle = settle,
-    .on = on,
-    .sums = true,
+    .settle = settle_sampled,
+    .on = METHOD_ON({ "", { .bottom = bottom, .done = done } }),
 };

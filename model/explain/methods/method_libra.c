@@ -32,19 +32,12 @@ static void vit_bottom(struct layer_view *view, const struct rules *r, struct tr
         input_sum_error(view, tracks);
 }
 
-static const struct method_on on[] = {
-    { "vit", { .passed = vit_passed, .bottom = vit_bottom } },
-    { 0 },
-};
-
 const struct method method_libra = {
     .info = { .name = "libra",
               .summary = "LibraGrad's FullGrad+: input and biases times gradient, all blocks (ViT)",
               .adds_up = true },
     .gradient = GRADIENT_LIBRA,
-    .scored = true,
-    .bias = true,
+    .traits = METHOD_SUMS | METHOD_SCORED | METHOD_BIAS,
     .settle = settle_signed,
-    .on = on,
-    .sums = true,
+    .on = METHOD_ON({ "vit", { .passed = vit_passed, .bottom = vit_bottom } }),
 };

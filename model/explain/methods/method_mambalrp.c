@@ -2,16 +2,10 @@
  * changed backward rules of vim_back_rules. Vim only. */
 #include "input.h"
 
-static const struct method_on on[] = {
-    { "vim", { .bottom = input_times_gradient } },
-    { 0 },
-};
-
 const struct method method_mambalrp = {
     .info = { .name = "mambalrp",
               .summary = "MambaLRP: relevance of the tokens by rule-changed gradients (Vim)" },
     .gradient = GRADIENT_MAMBALRP,
-    .fixed_protocol = true,
-    .on = on,
-    .sums = true,
+    .traits = METHOD_SUMS | METHOD_FIXED,
+    .on = METHOD_ON({ "vim", { .bottom = input_times_gradient } }),
 };

@@ -17,17 +17,12 @@ static void vit_layer(struct layer_view *view, const struct rules *r, struct tra
     }
 }
 
-static const struct method_on on[] = {
-    { "vit", { .layer = vit_layer, .relevance = true } },
-    { 0 },
-};
-
 const struct method method_partial_lrp = {
     .info = { .name = "partial_lrp",
               .summary = "LRP of the last block's attention of CLS (ViT)",
               .needs_double = true },
     .gradient = GRADIENT_FIRST_LRP,
+    .traits = METHOD_SUMS,
     .settle = settle_last_token,
-    .on = on,
-    .sums = true,
+    .on = METHOD_ON({ "vit", { .layer = vit_layer, .relevance = true } }),
 };

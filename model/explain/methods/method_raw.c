@@ -64,16 +64,10 @@ static void vit_layer(struct layer_view *view, const struct rules *r, struct tra
                 tracks[i].v[j] += weight[row] * view->host[((size_t)i * len + row) * len + j];
 }
 
-static const struct method_on on[] = {
-    { "vim", { .layer = vim_layer } },
-    { "vit", { .layer = vit_layer } },
-    { 0 },
-};
-
 const struct method method_raw = {
     .info = { .name = "raw",
               .summary = "attention of CLS as it is: mean over layers (Vim), last block (ViT)",
               .class_agnostic = true },
-    .on = on,
-    .sums = true,
+    .traits = METHOD_SUMS,
+    .on = METHOD_ON({ "vim", { .layer = vim_layer } }, { "vit", { .layer = vit_layer } }),
 };

@@ -23,15 +23,9 @@ static void vit_layer(struct layer_view *view, const struct rules *r, struct tra
     vit_rollout(view, r, tracks, vit_attention_map(view));
 }
 
-static const struct method_on on[] = {
-    { "vim", { .layer = vim_layer } },
-    { "vit", { .layer = vit_layer } },
-    { 0 },
-};
-
 const struct method method_rollout = {
     .info = { .name = "rollout",
               .summary = "attention rollout: product of the layers' mean attention plus identity",
               .class_agnostic = true },
-    .on = on,
+    .on = METHOD_ON({ "vim", { .layer = vim_layer } }, { "vit", { .layer = vit_layer } }),
 };

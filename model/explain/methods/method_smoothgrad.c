@@ -59,22 +59,16 @@ static enum status settle(const struct geometry *g, struct rules *r, struct erro
 
 static const struct sampler noisy = { .count = samples, .make = make, .sum = sum };
 
-static const struct method_on on[] = {
-    { "", { .bottom = bottom, .done = done } },
-    { 0 },
-};
-
 const struct method method_smoothgrad = {
     .info = { .name = "smoothgrad",
               .summary =
                   "SmoothGrad: gradients at the pixels over 50 noisy copies, at each pixel" },
     .gradient = GRADIENT_PLAIN,
     .sampler = &noisy,
+    .traits = METHOD_SUMS | METHOD_SCORED,
     .levels = 1u << LEVEL_PATCH | 1u << LEVEL_PIXEL,
     .level = LEVEL_PIXEL,
     .channels = CHANNELS_ABS,
-    .scored = true,
     .settle = settle,
-    .on = on,
-    .sums = true,
+    .on = METHOD_ON({ "", { .bottom = bottom, .done = done } }),
 };

@@ -16,16 +16,11 @@ static void vim_layer(struct layer_view *view, const struct rules *r, struct tra
     }
 }
 
-static const struct method_on on[] = {
-    { "vim", { .layer = vim_layer } },
-    { 0 },
-};
-
 const struct method method_unified = {
     .info = { .name = "unified",
               .summary =
                   "attribution over the unified operator: scan, convolution and gate (Vim)" },
     .gradient = GRADIENT_PLAIN,
-    .fixed_protocol = true,
-    .on = on,
+    .traits = METHOD_FIXED,
+    .on = METHOD_ON({ "vim", { .layer = vim_layer } }),
 };

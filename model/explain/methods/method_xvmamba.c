@@ -39,16 +39,11 @@ static enum status settle(const struct geometry *g, struct rules *r, struct erro
     return OK;
 }
 
-static const struct method_on on[] = {
-    { "vim", { .layer = vim_layer } },
-    { 0 },
-};
-
 const struct method method_xvmamba = {
     .info = { .name = "xvmamba",
               .summary = "X-VMamba: how far a token reaches through the scan, all layers (Vim)",
               .class_agnostic = true },
+    .traits = METHOD_SUMS,
     .settle = settle,
-    .on = on,
-    .sums = true,
+    .on = METHOD_ON({ "vim", { .layer = vim_layer } }),
 };
