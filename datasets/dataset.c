@@ -48,12 +48,7 @@ enum status dataset_open(const struct dataset_options *options, struct dataset *
         status = fail(err, E_NOMEM, "no memory for a data set");
     if (status == OK && options->only != NULL && options->only[0] != '\0')
         status = dataset_only(&dataset, options, options->only, err);
-    if (status != OK) {
-        dataset_close(dataset);
-        return status;
-    }
-    *out = dataset;
-    return OK;
+    return OPENED(status, dataset, dataset_close, out);
 }
 
 enum status dataset_class_names(const struct dataset_options *options, struct class_list *out,

@@ -122,12 +122,7 @@ enum status gtsegs_open(const char *path, bool with_shortcut, enum mask_order or
     h5_lock();
     enum status status = open_locked(g, with_shortcut, err);
     h5_unlock();
-    if (status != OK) {
-        gtsegs_close(g);
-        return status;
-    }
-    *out = g;
-    return OK;
+    return OPENED(status, g, gtsegs_close, out);
 }
 
 size_t gtsegs_count(const struct gtsegs *g)

@@ -35,12 +35,7 @@ enum status engine_open(const struct engine_options *o, struct engine **out, str
     if (o->device == NULL)
         e->options.device = "auto";
     enum status status = e->kind->open(e, err);
-    if (status != OK) {
-        engine_close(e);
-        return status;
-    }
-    *out = e;
-    return OK;
+    return OPENED(status, e, engine_close, out);
 }
 
 void engine_close(struct engine *e)

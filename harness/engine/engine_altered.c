@@ -30,12 +30,7 @@ enum status engine_altered_open(struct engine *e, uint64_t seed, struct engine_a
     a->methods = engine_native_methods(e);
     enum status status = a->methods != NULL ? model_refresh(m, seed, &a->fresh, err)
                                             : fail(err, E_NOMEM, "out of memory");
-    if (status != OK) {
-        engine_altered_close(a);
-        return status;
-    }
-    *out = a;
-    return OK;
+    return OPENED(status, a, engine_altered_close, out);
 }
 
 void engine_altered_close(struct engine_altered *a)

@@ -307,12 +307,7 @@ enum status map_file_open(const char *path, int image_size, const char *const *i
     if (status == OK)
         status = S_ISDIR(about.st_mode) ? open_folder(m, ids, count, image_size, err)
                                         : open_hdf5(m, image_size, err);
-    if (status != OK) {
-        map_file_close(m);
-        return status;
-    }
-    *out = m;
-    return OK;
+    return OPENED(status, m, map_file_close, out);
 }
 
 void map_file_close(struct map_file *m)

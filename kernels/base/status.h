@@ -38,6 +38,11 @@ enum status fail_key(struct error *err, enum status code, const char *key, const
 enum status fail_prefix(struct error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The status of a function that opens something, at its end: *out takes what was made; after a
+ * failure that is closed again. */
+#define OPENED(status, made, close, out)                                                           \
+    ((status) == OK ? (*(out) = (made), OK) : (close(made), (status)))
+
 /* Leaves the function when `expr` failed; for functions that own nothing yet. */
 #define TRY(expr)                                                                                  \
     do {                                                                                           \

@@ -83,12 +83,7 @@ enum status net_open(const struct model *model, struct backend *be,
                  model->checkpoint->path);
     if (s == OK)
         s = plan_memory(net, err);
-    if (s != OK) {
-        net_close(net);
-        return s;
-    }
-    *out = net;
-    return OK;
+    return OPENED(s, net, net_close, out);
 }
 
 void net_close(struct net *net)

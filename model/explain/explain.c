@@ -217,12 +217,7 @@ enum status explainer_open_beside(struct net *lender, const struct model *model,
     for (int i = 0; s == OK && i < PASSES; i++)
         if (ex->passes[i].job_count > 0)
             s = open_pass(ex, i, backend, bo, o, err);
-    if (s != OK) {
-        explainer_close(ex);
-        return s;
-    }
-    *out = ex;
-    return OK;
+    return OPENED(s, ex, explainer_close, out);
 }
 
 static void close_pass(struct pass *p)

@@ -81,12 +81,7 @@ enum status inspect_open(const struct model *model, const char *backend,
     job.rules.start = model->geo.depth - 1;
     if (s == OK)
         s = sweep_open(model, in->be, in->weights, NULL, &in->format, &job, 1, 1, &in->sweep, err);
-    if (s != OK) {
-        inspect_close(in);
-        return s;
-    }
-    *out = in;
-    return OK;
+    return OPENED(s, in, inspect_close, out);
 }
 
 void inspect_close(struct inspector *in)

@@ -77,12 +77,7 @@ enum status worker_open(const struct worker_start *start, int threads, int devic
     enum status status = worker_spawn(&with, &w->process, err);
     if (status == OK)
         status = greet(w, threads, device, err);
-    if (status != OK) {
-        worker_close(w);
-        return status;
-    }
-    *out = w;
-    return OK;
+    return OPENED(status, w, worker_close, out);
 }
 
 void worker_close(struct worker *w)
