@@ -108,10 +108,5 @@ static void demo_close(struct dataset *dataset)
     free(demo);
 }
 
-const struct dataset_kind dataset_demo = {
-    .name = "demo",
-    .summary = "a folder to write the generated demo set under",
-    .open = demo_open,
-    .load = demo_load,
-    .close = demo_close,
-};
+const struct dataset_kind dataset_demo = { "demo", "a folder to write the generated demo set under",
+                                           demo_open, demo_load, demo_close };

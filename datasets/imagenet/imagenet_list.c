@@ -45,9 +45,6 @@ static enum status list_open(const struct dataset_options *options, struct datas
 }
 
 const struct dataset_kind dataset_imagenet_list = {
-    .name = "imagenet_list",
-    .summary = "a text file of 'file label' lines, or LOC_val_solution.csv",
-    .open = list_open,
-    .load = files_load,
-    .close = files_close,
+    "imagenet_list", "a text file of 'file label' lines, or LOC_val_solution.csv", list_open,
+    files_load, files_close
 };

@@ -43,10 +43,5 @@ static void seg_close(struct dataset *dataset)
     gtsegs_close(dataset->impl);
 }
 
-const struct dataset_kind dataset_imagenet_seg = {
-    .name = "imagenet_seg",
-    .summary = "gtsegs_ijcv.mat",
-    .open = seg_open,
-    .load = seg_load,
-    .close = seg_close,
-};
+const struct dataset_kind dataset_imagenet_seg = { "imagenet_seg", "gtsegs_ijcv.mat", seg_open,
+                                                   seg_load, seg_close };

@@ -141,9 +141,6 @@ static enum status tar_load(struct dataset *dataset, size_t index, struct sample
 }
 
 const struct dataset_kind dataset_imagenet_tar = {
-    .name = "imagenet_tar",
-    .summary = "ILSVRC2012_img_val.tar, not unpacked, with data.devkit or data.labels",
-    .open = tar_open,
-    .load = tar_load,
-    .close = tar_close,
+    "imagenet_tar", "ILSVRC2012_img_val.tar, not unpacked, with data.devkit or data.labels",
+    tar_open, tar_load, tar_close
 };
