@@ -115,7 +115,7 @@ static enum status account(struct checkpoint *ck, const struct arch_type *type,
 static const struct arch_type *recognise(const struct checkpoint *ck)
 {
     for (int i = 0; arch_types[i] != NULL; i++)
-        for (const char *const *mark = arch_types[i]->marks; *mark != NULL; mark++)
+        for (const char *const *mark = arch_types[i]->tensors.marks; *mark != NULL; mark++)
             if (checkpoint_find(ck, *mark) != NULL)
                 return arch_types[i];
     return NULL;
@@ -129,7 +129,7 @@ static enum status not_recognised(const struct checkpoint *ck, struct error *err
                                  i == 0              ? ""
                                  : arch_types[i + 1] ? ", "
                                                      : " nor ",
-                                 arch_types[i]->title, arch_types[i]->marks[0]);
+                                 arch_types[i]->title, arch_types[i]->tensors.marks[0]);
     return fail(err, E_DATA, "%s: neither %s: no such tensor among its %zu", ck->path, marks,
                 ck->count);
 }
@@ -271,12 +271,7 @@ enum status model_open(struct checkpoint *ck, const struct model_options *o, str
     m->checkpoint = ck;
     notes_copy(&m->notes, &ck->notes);
     enum status s = fill_model(m, o, err);
-    if (s != OK) {
-        model_close(m);
-        return s;
-    }
-    *out = m;
-    return OK;
+    return OPENED(s, m, model_close, out);
 }
 
 void model_close(struct model *m)

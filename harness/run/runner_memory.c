@@ -55,7 +55,7 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
     for (int i = 0; i < p->task_count; i++) {
         r->own_ties &= !p->tasks[i]->counts_ties;
         r->reads_heat |= p->tasks[i]->reads_heat;
-        r->state[i] = calloc(1, p->tasks[i]->state_size);
+        r->state[i] = calloc(1, p->tasks[i]->state.size);
         if (r->state[i] == NULL)
             return fail(err, E_NOMEM, "out of memory");
         TRY(p->tasks[i]->columns(r->state[i], p, k, err));
@@ -73,8 +73,8 @@ static enum status open_tasks(struct runner *r, struct error *err)
         records_i32(&r->records, r->patch_column, 0)[k] = k;
     }
     for (int i = 0; i < p->task_count; i++)
-        if (p->tasks[i]->open != NULL)
-            TRY(p->tasks[i]->open(r->state[i], p, err));
+        if (p->tasks[i]->state.open != NULL)
+            TRY(p->tasks[i]->state.open(r->state[i], p, err));
     for (int i = 0; i < p->task_count; i++)
         if (p->tasks[i]->begin != NULL)
             TRY(p->tasks[i]->begin(r->state[i], p, &r->records, err));
@@ -203,8 +203,8 @@ void runner_close(struct runner *r)
     if (r == NULL)
         return;
     for (int i = 0; i < r->plan->task_count; i++) {
-        if (r->state[i] != NULL && r->plan->tasks[i]->close != NULL)
-            r->plan->tasks[i]->close(r->state[i], r->plan);
+        if (r->state[i] != NULL && r->plan->tasks[i]->state.close != NULL)
+            r->plan->tasks[i]->state.close(r->state[i], r->plan);
         free(r->state[i]);
     }
     void *device[] = { r->rgb_device, r->fill_device, r->map_device, r->heat_device };

@@ -37,24 +37,29 @@ struct visit {
     int32_t *largest_tie;     /* [maps] pixels; filled by a task that counts_ties */
 };
 
+/* What a task keeps during a run. It is zeroed before the first call. */
+struct task_state {
+    size_t size;
+    /* Allocates memory; close is called after a failure, too. NULL: the task needs none. */
+    enum status (*open)(void *state, const struct plan *, struct error *);
+    void (*close)(void *state, const struct plan *);
+};
+
 struct task {
     const char *name, *summary;
     bool needs_labels, needs_masks;
     bool reads_heat;    /* on the host */
     bool without_model; /* asks for no prediction: maps from files can be scored alone */
     bool counts_ties;   /* counts the ties of every map, since it ranks the pixels anyway */
-    size_t state_size;
+    struct task_state state;
     /* E_CONFIG where values of keys contradict each other; NULL: they cannot. The plan's engine is
      * open, but its device is not. */
     enum status (*check)(const struct plan *, struct error *);
-    /* Adds the task's columns. `state` is zeroed before. */
+    /* Adds the task's columns. */
     enum status (*columns)(void *state, const struct plan *, struct records *, struct error *);
-    /* Allocates memory; close is called after a failure, too. NULL: the task needs none. */
-    enum status (*open)(void *state, const struct plan *, struct error *);
     /* Fills the columns of the run, whose memory the records have by then. NULL: the task has
      * none. */
     enum status (*begin)(void *state, const struct plan *, struct records *, struct error *);
-    void (*close)(void *state, const struct plan *);
     /* E_STOPPED when a signal asks to end. */
     enum status (*run)(void *state, const struct plan *, const struct visit *, struct records *,
                        struct error *);

@@ -178,10 +178,8 @@ const struct task task_groups = {
     .name = "groups",
     .summary = "the explained class without one group of like pixels at a time: SaCo",
     .reads_heat = true,
-    .state_size = sizeof(struct groups),
+    .state = { sizeof(struct groups), open_groups, close_groups },
     .columns = group_columns,
-    .open = open_groups,
-    .close = close_groups,
     .run = run_groups,
     .forwards = group_forwards,
 };

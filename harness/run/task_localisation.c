@@ -95,9 +95,7 @@ const struct task task_localisation = {
     .needs_masks = true,
     .without_model = true,
     .reads_heat = true,
-    .state_size = sizeof(struct columns),
+    .state = { sizeof(struct columns), open_localisation, close_localisation },
     .columns = localisation_columns,
-    .open = open_localisation,
-    .close = close_localisation,
     .run = run_localisation,
 };

@@ -326,12 +326,10 @@ const struct task task_perturbation = {
     .summary = "accuracy while pixels are removed, hottest first and coldest first",
     .needs_labels = true,
     .counts_ties = true,
-    .state_size = sizeof(struct perturbation),
+    .state = { sizeof(struct perturbation), open_perturbation, close_perturbation },
     .check = check_perturbation,
     .columns = perturbation_columns,
-    .open = open_perturbation,
     .begin = begin_perturbation,
-    .close = close_perturbation,
     .run = run_perturbation,
     .forwards = perturbation_forwards,
 };

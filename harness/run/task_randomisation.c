@@ -197,12 +197,10 @@ const struct task task_randomisation = {
     .name = "randomisation",
     .summary = "how alike maps stay when layers of the model get fresh weights",
     .reads_heat = true,
-    .state_size = sizeof(struct randomisation),
+    .state = { sizeof(struct randomisation), open_randomisation, close_randomisation },
     .check = check_randomisation,
     .columns = randomisation_columns,
-    .open = open_randomisation,
     .begin = begin_randomisation,
-    .close = close_randomisation,
     .run = run_randomisation,
     .explanations = model_count,
 };

@@ -144,10 +144,8 @@ extern const struct task task_robustness;
 const struct task task_robustness = {
     .name = "robustness",
     .summary = "how far maps move under slight noise: sensitivity, maximal and average",
-    .state_size = sizeof(struct robustness),
+    .state = { sizeof(struct robustness), open_robustness, close_robustness },
     .columns = robustness_columns,
-    .open = open_robustness,
-    .close = close_robustness,
     .run = run_robustness,
     .forwards = sample_count,
     .explanations = sample_count,

@@ -91,7 +91,7 @@ const struct task task_segmentation = {
     .needs_masks = true,
     .without_model = true,
     .reads_heat = true,
-    .state_size = sizeof(struct columns),
+    .state = { sizeof(struct columns), NULL, NULL },
     .columns = segmentation_columns,
     .run = run_segmentation,
 };

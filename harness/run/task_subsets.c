@@ -80,11 +80,9 @@ extern const struct task task_subsets;
 const struct task task_subsets = {
     .name = "subsets",
     .summary = "the explained class without random sets of patches: faithfulness correlation",
-    .state_size = sizeof(struct subsets),
+    .state = { sizeof(struct subsets), open_subsets, close_subsets },
     .columns = subset_columns,
-    .open = open_subsets,
     .begin = begin_subsets,
-    .close = close_subsets,
     .run = run_subsets,
     .forwards = subset_forwards,
 };

@@ -74,11 +74,9 @@ extern const struct task task_tiles;
 const struct task task_tiles = {
     .name = "tiles",
     .summary = "the explained class without one tile at a time: single deletion",
-    .state_size = sizeof(struct tiles),
+    .state = { sizeof(struct tiles), open_tiles, close_tiles },
     .check = check_tiles,
     .columns = tile_columns,
-    .open = open_tiles,
-    .close = close_tiles,
     .run = run_tiles,
     .forwards = tile_forwards,
 };

@@ -38,14 +38,19 @@ struct own_size {
     size_t offset;    /* of the int in struct geometry */
 };
 
-struct arch_type {
-    const char *name;  /* "vim": what model.arch takes and results hold */
-    const char *title; /* "Vim": in sentences */
+/* The names of tensors by which an architecture is known. */
+struct arch_tensors {
     /* Endings of the name of the patch projection's weight, in various code; ends with NULL. */
     const char *const *stems;
     /* Tensors that only this architecture has; any one of them identifies it. Ends with NULL. */
     const char *const *marks;
     const char *layers; /* tensors of layer 3 begin with this and "3." ("blocks.") */
+};
+
+struct arch_type {
+    const char *name;  /* "vim": what model.arch takes and results hold */
+    const char *title; /* "Vim": in sentences */
+    struct arch_tensors tensors;
 
     const struct published_model *published; /* ends with a NULL name; NULL: none */
     const struct own_size *own_sizes;        /* ends with a NULL word; NULL: none */

@@ -66,7 +66,7 @@ bool checkpoint_add_zeros(struct checkpoint *ck, const char *name, int ndim, con
 static int prefix_of_stem(const char *name)
 {
     for (int i = 0; arch_types[i] != NULL; i++)
-        for (const char *const *stem = arch_types[i]->stems; stem != NULL && *stem != NULL;
+        for (const char *const *stem = arch_types[i]->tensors.stems; stem != NULL && *stem != NULL;
              stem++) {
             if (!ends_with(name, *stem))
                 continue;

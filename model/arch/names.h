@@ -14,8 +14,8 @@ bool tensor_rename(struct tensor *, const char *name);
 bool checkpoint_add_zeros(struct checkpoint *, const char *name, int ndim, const int64_t *shape);
 
 /* Removes the common prefix of the vision model's tensors, which is found by the stem of an
- * architecture (arch_type.stems); a class head beside them keeps its name. E_DATA: two stems (both
- * named), tensors left over beside the prefix. E_CONFIG: model.prefix fits none. */
+ * architecture (arch_type.tensors.stems); a class head beside them keeps its name. E_DATA: two
+ * stems (both named), tensors left over beside the prefix. E_CONFIG: model.prefix fits none. */
 enum status names_strip_prefix(struct checkpoint *, const struct model_options *, struct notes *,
                                struct error *err);
 /* E_DATA with the family's name where the tensors are those of a family that is not supported. */

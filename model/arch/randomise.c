@@ -48,9 +48,10 @@ void tensor_initialise(const struct arch_type *type, struct tensor *t, uint64_t 
 /* The layer to which a tensor belongs, or -1. */
 static int layer_of(const struct arch_type *type, const char *name)
 {
-    size_t prefix = strlen(type->layers);
+    size_t prefix = strlen(type->tensors.layers);
     int layer = -1;
-    if (strncmp(name, type->layers, prefix) != 0 || sscanf(name + prefix, "%d.", &layer) != 1)
+    if (strncmp(name, type->tensors.layers, prefix) != 0 ||
+        sscanf(name + prefix, "%d.", &layer) != 1)
         return -1;
     return layer;
 }

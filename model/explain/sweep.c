@@ -60,7 +60,7 @@ static void layout(struct sweep *s, struct bump *b)
                 .v = bump_take(b, (size_t)s->n_max * (size_t)g->tokens, sizeof(double)),
                 .zero = bump_take(b, (size_t)s->n_max, 1),
             };
-    s->arch->layout(s, b);
+    s->arch->scratch.layout(s, b);
 }
 
 static bool host_memory(struct sweep *s)
@@ -90,7 +90,7 @@ static bool host_memory(struct sweep *s)
         for (size_t k = 0; ok && k < n; k++, v += track_length(s, &s->jobs[i]))
             s->jobs[i].tracks[k].v = v;
     }
-    return ok && s->arch->open(s) && (s->input == NULL || input_open(s)) &&
+    return ok && s->arch->scratch.open(s) && (s->input == NULL || input_open(s)) &&
            (s->sampling == NULL || sampling_open(s));
 }
 
@@ -103,13 +103,13 @@ static bool keeps_layers(const struct sweep *s)
 {
     size_t kept = (size_t)(s->model->geo.depth - s->lowest), limit = KEEP_BYTES, total;
     struct bump one = { 0 };
-    if (kept == 0 || s->arch->layout_layer == NULL)
+    if (kept == 0 || s->arch->scratch.layout_layer == NULL)
         return false;
     if (s->be->memory != NULL) {
         s->be->memory(s->be, &limit, &total);
         limit /= KEEP_PART;
     }
-    s->arch->layout_layer(s, &one);
+    s->arch->scratch.layout_layer(s, &one);
     return one.used <= limit / kept;
 }
 
@@ -128,7 +128,7 @@ static bool prepare(struct sweep *s, const struct input_weights *input, const st
 {
     s->jobs = calloc((size_t)count, sizeof *s->jobs);
     s->streams = calloc((size_t)count, sizeof *s->streams);
-    s->scratch = calloc(1, s->arch->scratch_size);
+    s->scratch = calloc(1, s->arch->scratch.size);
     s->input = input != NULL ? calloc(1, sizeof *s->input) : NULL;
     if (!s->jobs || !s->streams || !s->scratch || (input != NULL && s->input == NULL))
         return false;
@@ -191,7 +191,7 @@ void sweep_close(struct sweep *s)
     if (s->memory != NULL)
         s->be->free(s->be, s->memory);
     if (s->scratch != NULL)
-        s->arch->close(s);
+        s->arch->scratch.close(s);
     if (s->input != NULL)
         input_close(s);
     sampling_close(s);

@@ -72,6 +72,16 @@ struct stream {                    /* a gradient (and relevance) that is passed 
 struct sweep;
 
 /* The functions and facts that an architecture contributes to the sweep. */
+/* An architecture's own struct of arrays, sweep->scratch and view->own. */
+struct arch_scratch {
+    size_t size;
+    bool (*open)(struct sweep *); /* host memory; before layout */
+    void (*close)(struct sweep *);
+    void (*layout)(struct sweep *, struct bump *); /* fills sweep->scratch; called twice */
+    /* One layer's recorded activations. NULL: they are never kept. */
+    void (*layout_layer)(const struct sweep *, struct bump *);
+};
+
 struct arch_explain {
     const struct arch_method *methods; /* ends with a NULL method; NULL: none of its own */
     unsigned gradients;                /* bits 1 << gradient_kind: backward passes that it has */
@@ -90,12 +100,7 @@ struct arch_explain {
     enum status (*check)(const struct geometry *, const struct method *,
                          const struct method_functions *, const struct rules *, struct error *);
 
-    size_t scratch_size; /* of its own struct of arrays, sweep->scratch and view->own */
-    /* One layer's recorded activations. NULL: they are never kept. */
-    void (*layout_layer)(const struct sweep *, struct bump *);
-    bool (*open)(struct sweep *);                  /* host memory; before layout */
-    void (*layout)(struct sweep *, struct bump *); /* fills sweep->scratch; called twice */
-    void (*close)(struct sweep *);
+    struct arch_scratch scratch;
     void (*forward)(struct sweep *, int layer, real *x);
     void (*head)(struct sweep *, const real *x, real *logits);
     void (*record)(struct sweep *, int layer, const real *x); /* a new layer's activations */

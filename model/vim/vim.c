@@ -280,10 +280,8 @@ static void forward(const struct geometry *g, struct backend *be, const void *we
 const struct arch_type vim_type = {
     .name = "vim",
     .title = "Vim",
-    .stems = vim_stems,
-    .marks = vim_marks,
+    .tensors = { .stems = vim_stems, .marks = vim_marks, .layers = "layers." },
     .adopt = vim_adopt,
-    .layers = "layers.",
     .published = vim_published,
     .own_sizes = vim_own_sizes,
     .complete = vim_complete,

@@ -427,10 +427,8 @@ static void forward(const struct geometry *g, struct backend *be, const void *we
 const struct arch_type vit_type = {
     .name = "vit",
     .title = "ViT",
-    .stems = vit_stems,
-    .marks = vit_marks,
+    .tensors = { .stems = vit_stems, .marks = vit_marks, .layers = "blocks." },
     .adopt = vit_adopt,
-    .layers = "blocks.",
     .published = vit_published,
     .own_sizes = vit_own_sizes,
     .complete = vit_complete,

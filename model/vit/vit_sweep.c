@@ -180,11 +180,7 @@ const struct arch_explain vit_explain = {
     .switches = EXPLAIN_START_LAYER | EXPLAIN_ROW_NORM | EXPLAIN_CLAMP_MAP | EXPLAIN_DISCARD |
                 EXPLAIN_BACKWARD | EXPLAIN_ATTNLRP,
     .rules = vit_rules,
-    .scratch_size = sizeof(struct vit_scores),
-    .layout_layer = layout_layer,
-    .open = open_scores,
-    .close = close_scores,
-    .layout = layout,
+    .scratch = { sizeof(struct vit_scores), open_scores, close_scores, layout, layout_layer },
     .forward = forward,
     .head = head,
     .record = record,

@@ -154,9 +154,7 @@ static const char *const marks[] = { "mix.0.weight", NULL };
 const struct arch_type toy_type = {
     .name = "toy",
     .title = "Toy",
-    .stems = stems,
-    .marks = marks,
-    .layers = "mix.",
+    .tensors = { .stems = stems, .marks = marks, .layers = "mix." },
     .read_geometry = read_geometry,
     .list_tensors = list_tensors,
     .describe = describe,

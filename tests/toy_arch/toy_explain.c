@@ -78,10 +78,7 @@ static void record(struct sweep *s, int layer, const real *x)
 const struct arch_explain toy_explain = {
     .methods = methods,
     .rules = rules,
-    .scratch_size = sizeof(struct toy_scores),
-    .open = open,
-    .close = close,
-    .layout = layout,
+    .scratch = { sizeof(struct toy_scores), open, close, layout, NULL },
     .forward = forward,
     .head = head,
     .record = record,
