@@ -82,14 +82,14 @@ static const struct cli_place places[] = {
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
-    struct attn_options *o = state->input;
+    struct attn_options *o = cli_options(state);
     switch (key) {
     case ARGP_KEY_ARG:
         return take_argument(o, value, state);
     case ARGP_KEY_END:
         return check_arguments(o, state);
     default:
-        return cli_store(places, key, value, state, o);
+        return cli_option(key, value, state);
     }
 }
 
@@ -109,7 +109,7 @@ static int main_attn(int argc, char **argv)
                               .tokens = DEFAULT_TOKENS,
                               .images = DEFAULT_IMAGES };
     int code;
-    if (cli_parse(&argp, argc, argv, &o, &o.cli.help, &code))
+    if (cli_parse(&argp, places, argc, argv, &o, &code))
         code = o.influence ? attn_influence(&o) : attn_matrices(&o);
     cli_list_free(&o.settings);
     return code;

@@ -300,6 +300,7 @@ static const struct cli_place places[] = {
     { CLI_TEXT, KEY_METHOD, AT(only), 0, 0, NULL },
     { CLI_TEXT, KEY_SAVE, AT(save), 0, 0, NULL },
     { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    CLI_ONE_ARGUMENT(AT(model), "model", "evalh bench vim_small"),
     { 0 },
 };
 
@@ -319,13 +320,9 @@ static bool names_known(const char *text)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-    struct arguments *a = state->input;
     if (key == KEY_METHOD && !names_known(arg))
         return EINVAL;
-    error_t stored = cli_store(places, key, arg, state, a);
-    return stored != ARGP_ERR_UNKNOWN
-               ? stored
-               : cli_one(&a->model, key, arg, state, a->help, "model", "evalh bench vim_small");
+    return cli_option(key, arg, state);
 }
 
 static const struct argp argp = {
@@ -341,7 +338,7 @@ static int main_bench(int argc, char **argv)
     struct arguments a = { .engine = { .device = "cpu", .batch = 16 }, .repeats = 7 };
     struct error err = { 0 };
     int code;
-    if (!cli_parse(&argp, argc, argv, &a, &a.help, &code))
+    if (!cli_parse(&argp, places, argc, argv, &a, &code))
         return code;
     if (run(&a, &err) == OK)
         return EXIT_DONE;

@@ -8,6 +8,12 @@
 #include "command.h"
 #include "log.h"
 
+/* What argp hands to parsers. */
+struct cli_input {
+    const struct cli_place *places;
+    void *options;
+};
+
 /* The long name of an option, for messages. */
 static const char *option_name(const struct argp_state *state, int key)
 {
@@ -82,13 +88,52 @@ enum status cli_apply_settings(const struct cli_list *settings, struct config *c
     return OK;
 }
 
-error_t cli_store(const struct cli_place *places, int key, char *value, struct argp_state *state,
-                  void *options)
+static error_t store_one(const struct cli_place *p, const char *text, struct argp_state *state,
+                         const char **place)
 {
-    const struct cli_place *p = places;
-    while (p->kind != CLI_END && p->key != key)
-        p++;
-    void *place = (char *)options + p->at;
+    if (*place != NULL) {
+        argp_error(state, "one %s at a time: '%s' is a second one", p->words[0], text);
+        return EINVAL;
+    }
+    *place = text;
+    return 0;
+}
+
+static const struct cli_place *place_of(const struct cli_place *places, int key)
+{
+    while (places->kind != CLI_END && places->key != key)
+        places++;
+    return places;
+}
+
+static bool help_asked(const struct cli_input *in)
+{
+    return *(const bool *)((const char *)in->options + place_of(in->places, CLI_HELP)->at);
+}
+
+/* At the end of the command line: is there an argument where one is needed? */
+static error_t check_arguments(const struct cli_input *in, struct argp_state *state)
+{
+    const struct cli_place *p = place_of(in->places, ARGP_KEY_ARG);
+    const void *place = (const char *)in->options + p->at;
+    if (help_asked(in))
+        return 0;
+    if (p->kind == CLI_ONE && *(const char *const *)place == NULL)
+        argp_error(state, "a %s is expected; try: %s", p->words[0], p->words[1]);
+    else if (p->kind == CLI_FILES && ((const struct cli_list *)place)->count == 0)
+        argp_error(state, "%s", p->words[0]);
+    else
+        return 0;
+    return EINVAL;
+}
+
+error_t cli_option(int key, char *value, struct argp_state *state)
+{
+    const struct cli_input *in = state->input;
+    if (key == ARGP_KEY_END)
+        return check_arguments(in, state);
+    const struct cli_place *p = place_of(in->places, key);
+    void *place = (char *)in->options + p->at;
     int index = 0;
     error_t bad = 0;
     switch (p->kind) {
@@ -107,16 +152,25 @@ error_t cli_store(const struct cli_place *places, int key, char *value, struct a
     case CLI_REAL:
         return store_number(p, value, state, place);
     case CLI_LIST:
+    case CLI_FILES:
         return add(place, value);
+    case CLI_ONE:
+        return store_one(p, value, state, place);
     case CLI_END:
         break;
     }
     return ARGP_ERR_UNKNOWN;
 }
 
-bool cli_parse(const struct argp *argp, int argc, char **argv, void *options, const bool *help,
-               int *code)
+void *cli_options(const struct argp_state *state)
 {
+    return ((const struct cli_input *)state->input)->options;
+}
+
+bool cli_parse(const struct argp *argp, const struct cli_place *places, int argc, char **argv,
+               void *options, int *code)
+{
+    struct cli_input in = { places, options };
     *code = EXIT_USAGE;
     for (int i = 1; i < argc; i++) /* argp's own advice names it beside --help */
         if (strcmp(argv[i], "--usage") == 0) {
@@ -124,48 +178,11 @@ bool cli_parse(const struct argp *argp, int argc, char **argv, void *options, co
             *code = EXIT_DONE;
             return false;
         }
-    if (argp_parse(argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, options) != 0)
+    if (argp_parse(argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &in) != 0)
         return false;
-    if (!*help)
+    if (!help_asked(&in))
         return true;
     argp_help(argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
     *code = EXIT_DONE;
     return false;
-}
-
-error_t cli_files(struct cli_list *files, int key, char *value, struct argp_state *state, bool help,
-                  const char *expected)
-{
-    switch (key) {
-    case ARGP_KEY_ARG:
-        return add(files, value);
-    case ARGP_KEY_END:
-        if (files->count > 0 || help)
-            return 0;
-        argp_error(state, "%s", expected);
-        return EINVAL;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-error_t cli_one(const char **slot, int key, char *value, struct argp_state *state, bool help,
-                const char *what, const char *try)
-{
-    switch (key) {
-    case ARGP_KEY_ARG:
-        if (*slot != NULL) {
-            argp_error(state, "one %s at a time: '%s' is a second one", what, value);
-            return EINVAL;
-        }
-        *slot = value;
-        return 0;
-    case ARGP_KEY_END:
-        if (*slot != NULL || help)
-            return 0;
-        argp_error(state, "a %s is expected; try: %s", what, try);
-        return EINVAL;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
 }

@@ -47,7 +47,9 @@ enum cli_kind {
     CLI_WHOLE, /* int in [low, high] */
     CLI_LONG,  /* uint64_t in [low, high] */
     CLI_REAL,  /* double in [low, high] */
-    CLI_LIST   /* struct cli_list: added to it */
+    CLI_LIST,  /* struct cli_list: added to it */
+    CLI_ONE,   /* const char *: the one argument that is no option */
+    CLI_FILES  /* struct cli_list: the arguments that are no options, at least one */
 };
 struct cli_place {
     enum cli_kind kind;
@@ -56,10 +58,28 @@ struct cli_place {
     double low, high;
     const char *const *words; /* NULL-terminated */
 };
-/* Stores the value in `options` by the row of this key. ARGP_ERR_UNKNOWN: no row has it; EINVAL
- * after a message that names the option and says what would be right. */
-error_t cli_store(const struct cli_place *, int key, char *value, struct argp_state *,
-                  void *options);
+/* Rows for the arguments that are no options. `what` is "config" or the like, `try` a command line
+ * that would be right; `expected` is what is said where there are none, "a result file (.h5) is
+ * expected". */
+#define CLI_ONE_ARGUMENT(at, what, try)                                                            \
+    {                                                                                              \
+        CLI_ONE, ARGP_KEY_ARG, at, 0, 0, (const char *const[])                                     \
+        {                                                                                          \
+            what, try, NULL                                                                        \
+        }                                                                                          \
+    }
+#define CLI_FILE_ARGUMENTS(at, expected)                                                           \
+    {                                                                                              \
+        CLI_FILES, ARGP_KEY_ARG, at, 0, 0, (const char *const[])                                   \
+        {                                                                                          \
+            expected, NULL                                                                         \
+        }                                                                                          \
+    }
+/* The parser of a command: stores the value by the row of this key. EINVAL after a message that
+ * names the option and says what would be right; ARGP_ERR_UNKNOWN: no row has the key. */
+error_t cli_option(int key, char *value, struct argp_state *);
+/* A command's struct of options, for a parser that does more and calls cli_option for the rest. */
+void *cli_options(const struct argp_state *);
 /* The rows of CLI_BOOTSTRAP_OPTIONS, for a struct bootstrap_options at this offset. */
 #define CLI_BOOTSTRAP_PLACES(offset)                                                               \
     { CLI_WHOLE, CLI_RESAMPLES, (offset) + offsetof(struct bootstrap_options, resamples),          \
@@ -69,18 +89,8 @@ error_t cli_store(const struct cli_place *, int key, char *value, struct argp_st
             NULL                                                                                   \
     }
 
-/* The files that a command is given: option parsers hand ARGP_KEY_ARG and ARGP_KEY_END on.
- * `expected`: what is said where there are none, "a result file (.h5) is expected"; help needs
- * none. */
-error_t cli_files(struct cli_list *, int key, char *value, struct argp_state *, bool help,
-                  const char *expected);
-
-/* For commands with one CONFIG or MODEL, which is stored in *slot: option parsers hand ARGP_KEY_ARG
- * and ARGP_KEY_END on. `what` is "config" or the like, `try` a command line that would be right. */
-error_t cli_one(const char **slot, int key, char *value, struct argp_state *, bool help,
-                const char *what, const char *try);
-
-/* Parses; prints the help when *help was set by it. Returns true where the command should go on,
- * else the exit code is in *code. */
-bool cli_parse(const struct argp *, int argc, char **argv, void *options, const bool *help,
-               int *code);
+/* Parses into `options` by the rows of `places`, one of which is that of CLI_HELP; prints the help
+ * where it is asked for. Returns true where the command should go on, else the exit code is in
+ * *code. */
+bool cli_parse(const struct argp *, const struct cli_place *places, int argc, char **argv,
+               void *options, int *code);

@@ -46,7 +46,7 @@ static const struct cli_place places[] = {
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
-    struct options *o = state->input;
+    struct options *o = cli_options(state);
 
     switch (key) {
     case ARGP_KEY_ARG:
@@ -60,7 +60,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         argp_error(state, "two result files (.h5) are expected");
         return EINVAL;
     default:
-        return cli_store(places, key, value, state, o);
+        return cli_option(key, value, state);
     }
 }
 
@@ -284,7 +284,7 @@ static int main_compare(int argc, char **argv)
     struct error err;
     int code;
 
-    if (!cli_parse(&argp, argc, argv, &o, &o.help, &code))
+    if (!cli_parse(&argp, places, argc, argv, &o, &code))
         return code;
     code = EXIT_USAGE;
     enum status status = result_open(o.file[0], &r[0], &err);

@@ -187,21 +187,13 @@ static const struct cli_place places[] = {
     { CLI_WHOLE, 'i', AT(sample), 1, 10000000, NULL },
     { CLI_REAL, KEY_QUOTA, AT(quota), 0.000001, 1e12, NULL },
     { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    CLI_ONE_ARGUMENT(AT(config), "config", "evalh doctor configs/demo_vim.ini"),
     { 0 },
 };
 
-static error_t parse_option(int key, char *value, struct argp_state *state)
-{
-    struct options *o = state->input;
-    error_t stored = cli_store(places, key, value, state, o);
-    return stored != ARGP_ERR_UNKNOWN ? stored
-                                      : cli_one(&o->config, key, value, state, o->help, "config",
-                                                "evalh doctor configs/demo_vim.ini");
-}
-
 static const struct argp argp = {
     .options = option_table,
-    .parser = parse_option,
+    .parser = cli_option,
     .args_doc = "CONFIG",
     .doc = "Looks at everything that a run of CONFIG needs: libraries, processor, checkpoint, data "
            "set, accuracy on a sample, disk space, duration. Exit code 2 where anything is wrong; "
@@ -212,7 +204,7 @@ static int main_doctor(int argc, char **argv)
 {
     struct options o = { .sample = DEFAULT_SAMPLE };
     int code;
-    if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
+    if (cli_parse(&argp, places, argc, argv, &o, &code)) {
         o.quota *= 1048576;
         code = doctor(&o);
     }

@@ -263,21 +263,18 @@ static const struct cli_place places[] = {
     { CLI_TEXT, 'P', AT(protocol), 0, 0, protocols },
     { CLI_TEXT, KEY_BESIDE, AT(beside), 0, 0, NULL },
     INFERENCE_CLI_PLACES(AT(cli)),
+    CLI_FILE_ARGUMENTS(AT(images), "a checkpoint and at least one image are expected"),
     { 0 },
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
-    struct options *o = state->input;
+    struct options *o = cli_options(state);
     if (key == ARGP_KEY_ARG && o->checkpoint == NULL) {
         o->checkpoint = value;
         return 0;
     }
-    error_t stored = cli_store(places, key, value, state, o);
-    return stored != ARGP_ERR_UNKNOWN
-               ? stored
-               : cli_files(&o->images, key, value, state, o->cli.help,
-                           "a checkpoint and at least one image are expected");
+    return cli_option(key, value, state);
 }
 
 static const struct argp argp = {
@@ -295,7 +292,7 @@ static int main_explain(int argc, char **argv)
                          .protocol = "released",
                          .class = "predicted" };
     int code;
-    if (cli_parse(&argp, argc, argv, &o, &o.cli.help, &code))
+    if (cli_parse(&argp, places, argc, argv, &o, &code))
         code = explain(&o);
     cli_list_free(&o.images);
     return code;

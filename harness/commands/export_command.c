@@ -196,21 +196,13 @@ static const struct cli_place places[] = {
     { CLI_WHOLE, KEY_SIZE, AT(choice.side), 1, MOST_SIDE, NULL },
     { CLI_TEXT, 'o', AT(out), 0, 0, NULL },
     { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    CLI_ONE_ARGUMENT(AT(result), "result file", "evalh export results/demo_vit.h5"),
     { 0 },
 };
 
-static error_t parse_option(int key, char *value, struct argp_state *state)
-{
-    struct options *o = state->input;
-    error_t stored = cli_store(places, key, value, state, o);
-    return stored != ARGP_ERR_UNKNOWN ? stored
-                                      : cli_one(&o->result, key, value, state, o->help,
-                                                "result file", "evalh export results/demo_vit.h5");
-}
-
 static const struct argp argp = {
     .options = option_table,
-    .parser = parse_option,
+    .parser = cli_option,
     .args_doc = "FILE",
     .doc = "Writes the maps of a result file as a run takes them from [maps]: DIR/METHOD.h5 with "
            "/id, /map and, where two classes were explained, /target_map; or DIR/METHOD/ID.npy. "
@@ -223,7 +215,7 @@ static int main_export(int argc, char **argv)
     struct error err;
     bool begun = false;
     int code;
-    if (!cli_parse(&argp, argc, argv, &o, &o.help, &code))
+    if (!cli_parse(&argp, places, argc, argv, &o, &code))
         return code;
     if (export_result(&o, &begun, &err) == OK)
         return EXIT_DONE;

@@ -23,18 +23,10 @@ struct options {
 
 static const struct cli_place places[] = {
     { CLI_FLAG, CLI_HELP, offsetof(struct options, help), 0, 0, NULL },
+    CLI_FILE_ARGUMENTS(offsetof(struct options, in),
+                       "a result file, a checkpoint or a data set is expected"),
     { 0 },
 };
-
-static error_t parse_option(int key, char *value, struct argp_state *state)
-{
-    struct options *o = state->input;
-    error_t stored = cli_store(places, key, value, state, o);
-    return stored != ARGP_ERR_UNKNOWN
-               ? stored
-               : cli_files(&o->in, key, value, state, o->help,
-                           "a result file, a checkpoint or a data set is expected");
-}
 
 /* --- a result file --------------------------------------------------------------------------- */
 
@@ -220,7 +212,7 @@ static enum status info_file(const char *path, struct error *err)
 static const struct argp_option option_table[] = { CLI_HELP_OPTION, { 0 } };
 
 static const struct argp argp = { option_table,
-                                  parse_option,
+                                  cli_option,
                                   "FILE...",
                                   "Says what a result file, a checkpoint (.pth, .safetensors) "
                                   "or a data set (gtsegs_ijcv.mat, "
@@ -235,7 +227,7 @@ static int main_info(int argc, char **argv)
     struct error err;
     int code;
 
-    if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
+    if (cli_parse(&argp, places, argc, argv, &o, &code)) {
         code = EXIT_DONE;
         for (size_t i = 0; i < o.in.count && code == EXIT_DONE; i++)
             if (info_file(o.in.text[i], &err) != OK) {

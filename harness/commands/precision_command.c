@@ -338,21 +338,13 @@ static const struct cli_place places[] = {
     { CLI_LIST, 's', AT(settings), 0, 0, NULL },
     { CLI_TEXT, 'i', AT(images), 0, 0, NULL },
     { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    CLI_ONE_ARGUMENT(AT(config), "config", "evalh precision configs/perturb_deit_t.ini"),
     { 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct arguments *a = state->input;
-    error_t stored = cli_store(places, key, arg, state, a);
-    return stored != ARGP_ERR_UNKNOWN ? stored
-                                      : cli_one(&a->config, key, arg, state, a->help, "config",
-                                                "evalh precision configs/perturb_deit_t.ini");
-}
-
 static const struct argp argp = {
     .options = options,
-    .parser = parse,
+    .parser = cli_option,
     .args_doc = "CONFIG",
     .doc = "Runs the first images of CONFIG with explanations in fp32 and in double, and in double "
            "with "
@@ -364,7 +356,7 @@ static int main_precision(int argc, char **argv)
 {
     struct arguments a = { 0 };
     int code;
-    if (cli_parse(&argp, argc, argv, &a, &a.help, &code))
+    if (cli_parse(&argp, places, argc, argv, &a, &code))
         code = check(&a);
     cli_list_free(&a.settings);
     return code;

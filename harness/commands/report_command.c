@@ -64,6 +64,7 @@ static const struct cli_place places[] = {
     { CLI_TEXT, KEY_PUBLISHED, AT(published), 0, 0, NULL },
     CLI_BOOTSTRAP_PLACES(AT(bootstrap)),
     { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    CLI_FILE_ARGUMENTS(AT(in), "a result file (.h5) is expected"),
     { 0 },
 };
 
@@ -92,15 +93,12 @@ static error_t check_options(const struct options *o, struct argp_state *state)
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
-    struct options *o = state->input;
+    struct options *o = cli_options(state);
     if (key == KEY_FORMAT)
         return take_format(o, value, state);
     if (key == ARGP_KEY_END && check_options(o, state) != 0)
         return EINVAL;
-    error_t stored = cli_store(places, key, value, state, o);
-    return stored != ARGP_ERR_UNKNOWN
-               ? stored
-               : cli_files(&o->in, key, value, state, o->help, "a result file (.h5) is expected");
+    return cli_option(key, value, state);
 }
 
 /* Writes a file that is complete or, after a failure, absent; makes its folder where it is missing.
@@ -224,7 +222,7 @@ static int main_report(int argc, char **argv)
     bool begun = false;
 
     int code;
-    if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
+    if (cli_parse(&argp, places, argc, argv, &o, &code)) {
         code = EXIT_DONE;
         if (report_files(&o, &begun, &err) != OK) {
             log_error("%s", err.text);

@@ -42,17 +42,9 @@ static const struct cli_place places[] = {
     { CLI_WORD, 'f', AT(output), 0, 0, output_names },
     { CLI_WORD, 't', AT(task), 0, 0, task_names },
     { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
+    CLI_FILE_ARGUMENTS(AT(in), "a result file (.h5) is expected"),
     { 0 },
 };
-
-static error_t parse_option(int key, char *value, struct argp_state *state)
-{
-    struct options *o = state->input;
-    error_t stored = cli_store(places, key, value, state, o);
-    return stored != ARGP_ERR_UNKNOWN
-               ? stored
-               : cli_files(&o->in, key, value, state, o->help, "a result file (.h5) is expected");
-}
 
 /* --- perturbation ---------------------------------------------------------------------------- */
 
@@ -382,7 +374,7 @@ static enum status rescore_files(const struct options *o, bool *begun, struct er
 }
 
 static const struct argp argp = { option_table,
-                                  parse_option,
+                                  cli_option,
                                   "FILE...",
                                   "Every convention of the perturbation score and every threshold "
                                   "of the segmentation score from the records of evalh run, "
@@ -398,7 +390,7 @@ static int main_rescore(int argc, char **argv)
     bool begun = false;
     int code;
 
-    if (cli_parse(&argp, argc, argv, &o, &o.help, &code)) {
+    if (cli_parse(&argp, places, argc, argv, &o, &code)) {
         code = EXIT_DONE;
         if (rescore_files(&o, &begun, &err) != OK) {
             log_error("%s", err.text);

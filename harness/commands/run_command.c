@@ -232,11 +232,6 @@ static const struct cli_place places[] = {
     { 0 },
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    return cli_store(places, key, arg, state, state->input);
-}
-
 static void print_keys(void)
 {
     char *text = config_reference();
@@ -260,7 +255,7 @@ static void print_tables(void)
 
 static const struct argp argp = {
     .options = options,
-    .parser = parse,
+    .parser = cli_option,
     .args_doc = "CONFIG... [CHECKPOINT...]",
     .doc =
         "Runs what each CONFIG says and writes its result file; an interrupted run goes on where "
@@ -273,7 +268,7 @@ static int main_run(int argc, char **argv)
 {
     struct arguments a = { 0 };
     int code;
-    if (cli_parse(&argp, argc, argv, &a, &a.help, &code)) {
+    if (cli_parse(&argp, places, argc, argv, &a, &code)) {
         code = EXIT_DONE;
         if (a.keys)
             print_keys();
