@@ -56,6 +56,17 @@ static void set(struct config *c, const char *format, const char *value)
     good(config_set(c, assignment, &err), &err);
 }
 
+/* How often an input of the model was uploaded, counted in the backend's own table. */
+static void (*upload)(struct backend *, void *, const void *, size_t);
+static size_t input_bytes;
+static int inputs;
+
+static void counted_upload(struct backend *be, void *to, const void *from, size_t bytes)
+{
+    inputs += bytes == input_bytes;
+    upload(be, to, from, bytes);
+}
+
 static void begin_with(struct run *r, const char *kind, const char *fill, const char *model)
 {
     struct error err;
@@ -81,10 +92,14 @@ static void begin_with(struct run *r, const char *kind, const char *fill, const 
     good(config_finish(r->config, &err), &err);
     good(plan_open(r->config, &r->plan, &err), &err);
     good(runner_open(r->plan, IMAGES, &r->runner, &err), &err);
+    r->pixels = pixel_count(r->plan);
+    input_bytes = r->pixels * 3;
+    inputs = 0;
+    upload = r->plan->engine->backend->upload;
+    r->plan->engine->backend->upload = counted_upload;
     good(runner_shard(r->runner, 0, IMAGES, go_on, NULL, &err), &err);
     good(loaded_open(r->plan, &r->loaded, &err), &err);
     r->records = runner_records(r->runner);
-    r->pixels = pixel_count(r->plan);
     r->image = malloc(r->pixels * 3);
     r->image_device = engine_alloc(r->plan->engine, r->pixels, 3);
     r->logits = malloc((size_t)r->plan->engine->info.classes * sizeof *r->logits);
@@ -408,6 +423,16 @@ static void randomisation(void **state)
     end(&r);
 }
 
+/* Classifying, explaining and removing pixels work on one copy of each image. */
+static void images_are_uploaded_once(void **state)
+{
+    struct run r;
+    (void)state;
+    begin(&r, "perturbation, tiles, subsets", "black");
+    assert_int_equal(inputs, IMAGES);
+    end(&r);
+}
+
 int main(void)
 {
     char command[500];
@@ -418,7 +443,7 @@ int main(void)
     if (system(command) != 0)
         return 2;
     int failed = RUN_TESTS(NULL, NULL, TEST(tiles), TEST(subsets), TEST(groups), TEST(linear_fill),
-                           TEST(robustness), TEST(randomisation));
+                           TEST(robustness), TEST(randomisation), TEST(images_are_uploaded_once));
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) != 0 || failed;
 }
