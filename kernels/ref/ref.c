@@ -7,33 +7,9 @@
 #include "ref_num.h"
 #include "sizes.h"
 
-#define FILL_DECLARE(name)                                                                         \
-    void ref32_##name(struct ops *);                                                               \
-    void ref64_##name(struct ops *);
-#define FAMILY_LIST(F)                                                                             \
-    F(fill_input)                                                                                  \
-    F(fill_linear)                                                                                 \
-    F(fill_norm)                                                                                   \
-    F(fill_conv)                                                                                   \
-    F(fill_scan)                                                                                   \
-    F(fill_scan_back)                                                                              \
-    F(fill_hidden)                                                                                 \
-    F(fill_vit)                                                                                    \
-    F(fill_lrp)
-FAMILY_LIST(FILL_DECLARE)
-
-#define FILL_CALL(name)                                                                            \
-    if (real_size == sizeof(double))                                                               \
-        ref64_##name(op);                                                                          \
-    else                                                                                           \
-        ref32_##name(op);
-
 void ref_fill_ops(struct ops *op, size_t real_size)
 {
-    FAMILY_LIST(FILL_CALL)
-    op->heat = ref_heat;
-    op->rank = ref_rank;
-    op->impute = ref_impute;
+    *op = real_size == sizeof(double) ? ref64_ops : ref32_ops;
 }
 
 double *ref_scratch(struct backend *be, size_t count)

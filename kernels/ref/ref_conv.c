@@ -25,7 +25,7 @@ static double conv_at(const num *x, size_t ldx, int len, const num *w, const num
     return p;
 }
 
-static void conv_silu(struct backend *be, const struct conv_silu_args *a)
+void REF(conv_silu)(struct backend *be, const struct conv_silu_args *a)
 {
     (void)be;
     size_t chans = (size_t)a->chan, len = (size_t)a->len;
@@ -65,7 +65,7 @@ static void conv_back_channel(const struct conv_silu_back_args *a, size_t image,
     }
 }
 
-static void conv_silu_back(struct backend *be, const struct conv_silu_back_args *a)
+void REF(conv_silu_back)(struct backend *be, const struct conv_silu_back_args *a)
 {
     size_t len = (size_t)a->len;
     double *gx = ref_scratch(be, len);
@@ -83,7 +83,7 @@ static void conv_silu_back(struct backend *be, const struct conv_silu_back_args 
 }
 
 /* r = convᵀ(a), a[j] = v[j] σ(p[j]), times SiLU(z) of the row's token. */
-static void unified_row(struct backend *be, const struct unified_row_args *a)
+void REF(unified_row)(struct backend *be, const struct unified_row_args *a)
 {
     (void)be;
     size_t chans = (size_t)a->chan, len = (size_t)a->len;
@@ -107,11 +107,4 @@ static void unified_row(struct backend *be, const struct unified_row_args *a)
                 *o = (num)(a->accumulate ? *o + r : r);
             }
     }
-}
-
-void REF(fill_conv)(struct ops *op)
-{
-    op->conv_silu = conv_silu;
-    op->conv_silu_back = conv_silu_back;
-    op->unified_row = unified_row;
 }

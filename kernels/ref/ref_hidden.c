@@ -45,7 +45,7 @@ static void both_rows(const struct size *s, const struct attn_dir dirs[2], size_
             add_row(s, &dirs[dir], dir, image, row, chan, v, w);
 }
 
-static void hidden_row(struct backend *be, const struct hidden_row_args *a)
+void REF(hidden_row)(struct backend *be, const struct hidden_row_args *a)
 {
     const struct size s = { (size_t)a->len,  (size_t)a->chan, (size_t)a->state,
                             (size_t)a->rank, a->own_decay,    a->diagonal };
@@ -61,7 +61,7 @@ static void hidden_row(struct backend *be, const struct hidden_row_args *a)
     free(v);
 }
 
-static void hidden_identity(struct backend *be, const struct hidden_identity_args *a)
+void REF(hidden_identity)(struct backend *be, const struct hidden_identity_args *a)
 {
     (void)be;
     size_t len = (size_t)a->len, chan = (size_t)a->chan, row = (size_t)a->row;
@@ -136,7 +136,7 @@ static void range_store(const struct range *r, real *out, size_t image)
     wr(out)[2 * image + 1] = (num)r->max;
 }
 
-static void hidden_matrix(struct backend *be, const struct hidden_matrix_args *a)
+void REF(hidden_matrix)(struct backend *be, const struct hidden_matrix_args *a)
 {
     const struct size s = { (size_t)a->len,  (size_t)a->chan, (size_t)a->state,
                             (size_t)a->rank, a->own_decay,    a->diagonal };
@@ -168,7 +168,7 @@ static void hidden_matrix(struct backend *be, const struct hidden_matrix_args *a
     free(v);
 }
 
-static void channel_reduce(struct backend *be, const struct channel_reduce_args *a)
+void REF(channel_reduce)(struct backend *be, const struct channel_reduce_args *a)
 {
     (void)be;
     size_t len = (size_t)a->len, chans = (size_t)a->chan;
@@ -212,7 +212,7 @@ static void add_influence(const struct scan_influence_args *a, int dir, size_t i
     }
 }
 
-static void scan_influence(struct backend *be, const struct scan_influence_args *a)
+void REF(scan_influence)(struct backend *be, const struct scan_influence_args *a)
 {
     size_t len = (size_t)a->len;
     double *v = ref_scratch(be, len + (size_t)a->state);
@@ -227,13 +227,4 @@ static void scan_influence(struct backend *be, const struct scan_influence_args 
             wr(a->out)[image * len + t] = (num)(v[t] / (2.0 * a->chan));
     }
     free(v);
-}
-
-void REF(fill_hidden)(struct ops *op)
-{
-    op->hidden_row = hidden_row;
-    op->scan_influence = scan_influence;
-    op->hidden_identity = hidden_identity;
-    op->hidden_matrix = hidden_matrix;
-    op->channel_reduce = channel_reduce;
 }

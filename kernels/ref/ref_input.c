@@ -24,7 +24,7 @@ static void patch_row(const struct patchify_args *a, const struct view *v, int g
             }
 }
 
-static void patchify(struct backend *be, const struct patchify_args *a)
+void REF(patchify)(struct backend *be, const struct patchify_args *a)
 {
     (void)be;
     size_t cols = 3 * (size_t)a->patch * (size_t)a->patch;
@@ -35,7 +35,7 @@ static void patchify(struct backend *be, const struct patchify_args *a)
                 patch_row(a, &a->views[i], gy, gx, row);
 }
 
-static void embed(struct backend *be, const struct embed_args *a)
+void REF(embed)(struct backend *be, const struct embed_args *a)
 {
     (void)be;
     size_t width = (size_t)a->width;
@@ -67,7 +67,7 @@ static double folded(const struct fold_args *a, const num *patches, int y, int x
     return sum;
 }
 
-static void fold(struct backend *be, const struct fold_args *a)
+void REF(fold)(struct backend *be, const struct fold_args *a)
 {
     (void)be;
     size_t image = (size_t)a->grid * (size_t)a->grid * 3 * (size_t)a->patch * (size_t)a->patch;
@@ -90,7 +90,7 @@ static void noise_patch(const struct noise_args *a, int image, int gy, int gx, n
             }
 }
 
-static void noise(struct backend *be, const struct noise_args *a)
+void REF(noise)(struct backend *be, const struct noise_args *a)
 {
     (void)be;
     size_t cols = 3 * (size_t)a->patch * (size_t)a->patch;
@@ -101,7 +101,7 @@ static void noise(struct backend *be, const struct noise_args *a)
                 noise_patch(a, i, gy, gx, row);
 }
 
-static void mix(struct backend *be, const struct mix_args *a)
+void REF(mix)(struct backend *be, const struct mix_args *a)
 {
     (void)be;
     for (size_t i = 0; i < (size_t)a->n; i++)
@@ -109,13 +109,4 @@ static void mix(struct backend *be, const struct mix_args *a)
             double v = a->wx[i] * rd(a->x)[k] + (a->y != NULL ? a->wy[i] * rd(a->y)[k] : 0);
             wr(a->out)[k] = (num)(a->accumulate ? rd(a->out)[k] + v : v);
         }
-}
-
-void REF(fill_input)(struct ops *op)
-{
-    op->patchify = patchify;
-    op->embed = embed;
-    op->fold = fold;
-    op->noise = noise;
-    op->mix = mix;
 }

@@ -10,8 +10,8 @@ struct weight {
     num w[]; /* [out, in] */
 };
 
-static struct weight *weight_new(struct backend *be, const float *host, int out, int in,
-                                 unsigned uses)
+struct weight *REF(weight_new)(struct backend *be, const float *host, int out, int in,
+                               unsigned uses)
 {
     (void)be;
     (void)uses;
@@ -29,13 +29,13 @@ static struct weight *weight_new(struct backend *be, const float *host, int out,
     return w;
 }
 
-static void weight_free(struct backend *be, struct weight *w)
+void REF(weight_free)(struct backend *be, struct weight *w)
 {
     (void)be;
     free(w);
 }
 
-static void linear(struct backend *be, const struct linear_args *a)
+void REF(linear)(struct backend *be, const struct linear_args *a)
 {
     (void)be;
     size_t outs = (size_t)a->w->out, ins = (size_t)a->w->in;
@@ -53,7 +53,7 @@ static void linear(struct backend *be, const struct linear_args *a)
     }
 }
 
-static void linear_back(struct backend *be, const struct linear_back_args *a)
+void REF(linear_back)(struct backend *be, const struct linear_back_args *a)
 {
     (void)be;
     size_t outs = (size_t)a->w->out, ins = (size_t)a->w->in;
@@ -82,7 +82,7 @@ static void lrp_ratio(const struct linear_lrp_args *a, const num *x, size_t row,
     }
 }
 
-static void linear_lrp(struct backend *be, const struct linear_lrp_args *a)
+void REF(linear_lrp)(struct backend *be, const struct linear_lrp_args *a)
 {
     (void)be;
     size_t outs = (size_t)a->w->out, ins = (size_t)a->w->in;
@@ -119,21 +119,11 @@ static void matmul_one(const struct matmul_args *a, const num *x, const num *y, 
         }
 }
 
-static void matmul(struct backend *be, const struct matmul_args *a)
+void REF(matmul)(struct backend *be, const struct matmul_args *a)
 {
     real *c = be_at(be, a->c.p, 0); /* struct matrix says const; C is the one that is written */
     for (size_t i = 0; i < (size_t)a->b0; i++)
         for (size_t j = 0; j < (size_t)a->b1; j++)
             matmul_one(a, rd(a->a.p) + i * a->a.s0 + j * a->a.s1,
                        rd(a->b.p) + i * a->b.s0 + j * a->b.s1, wr(c) + i * a->c.s0 + j * a->c.s1);
-}
-
-void REF(fill_linear)(struct ops *op)
-{
-    op->weight_new = weight_new;
-    op->weight_free = weight_free;
-    op->linear = linear;
-    op->linear_back = linear_back;
-    op->linear_lrp = linear_lrp;
-    op->matmul = matmul;
 }

@@ -4,7 +4,7 @@
 
 /* The sums of R, a Q and b Q with Q = S(R, a + b); then both shares rescaled to
  * ΣR |Σ own| / (|ΣaQ| + |ΣbQ|). */
-static void lrp_add(struct backend *be, const struct lrp_add_args *arg)
+void REF(lrp_add)(struct backend *be, const struct lrp_add_args *arg)
 {
     (void)be;
     for (size_t image = 0; image < (size_t)arg->n; image++) {
@@ -29,7 +29,7 @@ static void lrp_add(struct backend *be, const struct lrp_add_args *arg)
     }
 }
 
-static void lrp_join(struct backend *be, const struct lrp_join_args *a)
+void REF(lrp_join)(struct backend *be, const struct lrp_join_args *a)
 {
     (void)be;
     for (size_t i = 0; i < a->count; i++) {
@@ -38,7 +38,7 @@ static void lrp_join(struct backend *be, const struct lrp_join_args *a)
     }
 }
 
-static void gamma_split(struct backend *be, const struct gamma_split_args *a)
+void REF(gamma_split)(struct backend *be, const struct gamma_split_args *a)
 {
     (void)be;
     size_t cols = (size_t)a->cols;
@@ -52,19 +52,11 @@ static void gamma_split(struct backend *be, const struct gamma_split_args *a)
     }
 }
 
-static void gamma_join(struct backend *be, const struct gamma_join_args *j)
+void REF(gamma_join)(struct backend *be, const struct gamma_join_args *j)
 {
     (void)be;
     for (size_t i = 0; i < j->count; i++) {
         double half = rd(j->x)[i] > 0 ? j->gamma / 2 : -j->gamma / 2;
         wr(j->gx)[i] = (num)((1 + j->gamma / 2) * rd(j->a)[i] + half * rd(j->b)[i]);
     }
-}
-
-void REF(fill_lrp)(struct ops *op)
-{
-    op->lrp_add = lrp_add;
-    op->lrp_join = lrp_join;
-    op->gamma_split = gamma_split;
-    op->gamma_join = gamma_join;
 }

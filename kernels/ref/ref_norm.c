@@ -13,7 +13,7 @@ static double residual(const num *x, const num *h, num *r, size_t i)
     return v;
 }
 
-static void rmsnorm(struct backend *be, const struct rmsnorm_args *a)
+void REF(rmsnorm)(struct backend *be, const struct rmsnorm_args *a)
 {
     (void)be;
     size_t width = (size_t)a->width;
@@ -35,7 +35,7 @@ static void rmsnorm(struct backend *be, const struct rmsnorm_args *a)
 }
 
 /* y = x w / s, s = sqrt(mean x² + eps):  gx_i = g_i w_i / s - x_i Σ(g w x) / (width s³). */
-static void rmsnorm_back(struct backend *be, const struct rmsnorm_back_args *a)
+void REF(rmsnorm_back)(struct backend *be, const struct rmsnorm_back_args *a)
 {
     (void)be;
     size_t width = (size_t)a->width;
@@ -78,7 +78,7 @@ static size_t row_at(const struct row_runs *r, size_t row, size_t width)
     return run == 0 ? row * width : row / run * r->jump + row % run * width;
 }
 
-static void layernorm(struct backend *be, const struct layernorm_args *a)
+void REF(layernorm)(struct backend *be, const struct layernorm_args *a)
 {
     (void)be;
     size_t width = (size_t)a->width;
@@ -97,7 +97,7 @@ static void layernorm(struct backend *be, const struct layernorm_args *a)
 
 /* With x^ = (x - mean) / s and g = gy w:  gx = (g - mean g - x^ mean(g x^)) / s; without the last
  * term where s is a constant. */
-static void layernorm_back(struct backend *be, const struct layernorm_back_args *a)
+void REF(layernorm_back)(struct backend *be, const struct layernorm_back_args *a)
 {
     (void)be;
     size_t width = (size_t)a->width;
@@ -173,7 +173,7 @@ static double map2_at(enum map2 f, double a, double b)
     return a;
 }
 
-static void map2(struct backend *be, const struct map2_args *a)
+void REF(map2)(struct backend *be, const struct map2_args *a)
 {
     (void)be;
     const num *x = rd(a->a), *y = a->b != NULL ? rd(a->b) : NULL;
@@ -182,7 +182,7 @@ static void map2(struct backend *be, const struct map2_args *a)
         out[i] = (num)(a->scale * map2_at(a->f, x[i], y != NULL ? y[i] : 0));
 }
 
-static void row_reduce(struct backend *be, const struct row_reduce_args *a)
+void REF(row_reduce)(struct backend *be, const struct row_reduce_args *a)
 {
     (void)be;
     size_t cols = (size_t)a->cols;
@@ -197,14 +197,4 @@ static void row_reduce(struct backend *be, const struct row_reduce_args *a)
             sum /= (double)cols;
         wr(a->out)[row] = (num)(a->stat == ROW_MAX_POS ? top : sum);
     }
-}
-
-void REF(fill_norm)(struct ops *op)
-{
-    op->rmsnorm = rmsnorm;
-    op->rmsnorm_back = rmsnorm_back;
-    op->layernorm = layernorm;
-    op->layernorm_back = layernorm_back;
-    op->map2 = map2;
-    op->row_reduce = row_reduce;
 }

@@ -12,21 +12,21 @@ typedef float num;
 #define REF(name) ref32_##name
 #endif
 
-/* One per file: each fills the slots of its family. */
-void REF(fill_input)(struct ops *);
-void REF(fill_linear)(struct ops *);
-void REF(fill_norm)(struct ops *);
-void REF(fill_conv)(struct ops *);
-void REF(fill_scan)(struct ops *);
-void REF(fill_scan_back)(struct ops *);
-void REF(fill_hidden)(struct ops *);
-void REF(fill_vit)(struct ops *);
-void REF(fill_lrp)(struct ops *);
-
 /* These read float arrays in every backend, and are compiled once. */
-op_heat_fn ref_heat;
-op_rank_fn ref_rank;
-op_impute_fn ref_impute;
+#define ref32_heat ref_heat
+#define ref64_heat ref_heat
+#define ref32_rank ref_rank
+#define ref64_rank ref_rank
+#define ref32_impute ref_impute
+#define ref64_impute ref_impute
+
+/* Every operation is a function ref32_NAME or ref64_NAME, and all of them make the table. */
+#define REF_DECLARE(name, args) op_##name##_fn REF(name);
+OP_LIST(REF_DECLARE)
+#undef REF_DECLARE
+op_weight_new_fn REF(weight_new);
+op_weight_free_fn REF(weight_free);
+extern const struct ops ref32_ops, ref64_ops;
 
 static inline const num *rd(const real *p)
 {

@@ -51,7 +51,7 @@ static void scan_image_channel(const struct scan_args *a, size_t image, size_t c
     }
 }
 
-static void scan(struct backend *be, const struct scan_args *a)
+void REF(scan)(struct backend *be, const struct scan_args *a)
 {
     double *scratch = ref_scratch(be, 3 * (size_t)a->len + (size_t)a->state);
     if (scratch == NULL)
@@ -60,9 +60,4 @@ static void scan(struct backend *be, const struct scan_args *a)
         for (size_t chan = 0; chan < (size_t)a->chan; chan++)
             scan_image_channel(a, image, chan, scratch);
     free(scratch);
-}
-
-void REF(fill_scan)(struct ops *op)
-{
-    op->scan = scan;
 }

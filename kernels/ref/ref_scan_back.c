@@ -104,7 +104,7 @@ static void image_back(const struct scan_back_args *a, struct work *w, size_t im
             wr(a->gxdbl[dir])[image * count + i] = (num)w->gxdbl[dir][i];
 }
 
-static void scan_back(struct backend *be, const struct scan_back_args *a)
+void REF(scan_back)(struct backend *be, const struct scan_back_args *a)
 {
     struct work w;
     double *all = work_layout(&w, be, a);
@@ -113,9 +113,4 @@ static void scan_back(struct backend *be, const struct scan_back_args *a)
     for (size_t image = 0; image < (size_t)a->n; image++)
         image_back(a, &w, image);
     free(all);
-}
-
-void REF(fill_scan_back)(struct ops *op)
-{
-    op->scan_back = scan_back;
 }

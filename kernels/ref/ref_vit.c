@@ -39,7 +39,7 @@ static void attend(const struct attention_args *a, const num *qkv, size_t head, 
     }
 }
 
-static void attention(struct backend *be, const struct attention_args *a)
+void REF(attention)(struct backend *be, const struct attention_args *a)
 {
     size_t len = (size_t)a->len, dim = (size_t)a->dim, heads = (size_t)a->heads;
     double *row = ref_scratch(be, len);
@@ -59,7 +59,7 @@ static void attention(struct backend *be, const struct attention_args *a)
     free(row);
 }
 
-static void softmax_back(struct backend *be, const struct softmax_back_args *a)
+void REF(softmax_back)(struct backend *be, const struct softmax_back_args *a)
 {
     (void)be;
     size_t cols = (size_t)a->cols;
@@ -74,7 +74,7 @@ static void softmax_back(struct backend *be, const struct softmax_back_args *a)
     }
 }
 
-static void head_mean(struct backend *be, const struct head_mean_args *a)
+void REF(head_mean)(struct backend *be, const struct head_mean_args *a)
 {
     (void)be;
     size_t square = (size_t)a->len * (size_t)a->len, heads = (size_t)a->heads;
@@ -113,7 +113,7 @@ static bool roll(const struct rollout_args *a, const num *k, const double *v, do
     return zero;
 }
 
-static void rollout(struct backend *be, const struct rollout_args *a)
+void REF(rollout)(struct backend *be, const struct rollout_args *a)
 {
     size_t len = (size_t)a->len;
     double *out = ref_scratch(be, len);
@@ -126,12 +126,4 @@ static void rollout(struct backend *be, const struct rollout_args *a)
         memcpy(v, out, len * sizeof *v);
     }
     free(out);
-}
-
-void REF(fill_vit)(struct ops *op)
-{
-    op->rollout = rollout;
-    op->attention = attention;
-    op->softmax_back = softmax_back;
-    op->head_mean = head_mean;
 }
