@@ -93,15 +93,11 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     }
 }
 
-static const struct argp argp = {
-    .options = option_table,
-    .parser = parse_option,
-    .args_doc = "CHECKPOINT IMAGE\n--influence CONFIG",
-    .doc =
-        "Writes attention matrices of chosen layers and channels to HDF5, whole and as they are, "
-        "and draws what lies around CLS: a Vim's |alpha|, a ViT's after its softmax. With --beside "
-        "the paper's Figure 3, with --influence its Figure 2."
-};
+static const struct argp argp =
+    CLI_ARGP(option_table, parse_option, "CHECKPOINT IMAGE\n--influence CONFIG",
+             "Writes attention matrices of chosen layers and channels to HDF5, whole and as they "
+             "are, and draws what lies around CLS: a Vim's |alpha|, a ViT's after its softmax. "
+             "With --beside the paper's Figure 3, with --influence its Figure 2.");
 
 static int main_attn(int argc, char **argv)
 {

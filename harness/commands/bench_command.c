@@ -325,13 +325,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return cli_option(key, arg, state);
 }
 
-static const struct argp argp = {
-    .options = options,
-    .parser = parse,
-    .args_doc = "MODEL",
-    .doc = "Measures MODEL, a checkpoint or a published name (vim_small, deit_small, ...: random "
-           "weights): forward passes, every operation beside the machine's ceilings, explanations."
-};
+static const struct argp argp = CLI_ARGP(
+    options, parse, "MODEL",
+    "Measures MODEL, a checkpoint or a published name (vim_small, deit_small, ...: random "
+    "weights): forward passes, every operation beside the machine's ceilings, explanations.");
 
 static int main_bench(int argc, char **argv)
 {

@@ -89,6 +89,12 @@ void *cli_options(const struct argp_state *);
             NULL                                                                                   \
     }
 
+/* A command's struct argp; `arguments` is "CONFIG" or the like, `text` the head of the help. */
+#define CLI_ARGP(options, parser, arguments, text)                                                 \
+    {                                                                                              \
+        options, parser, arguments, text, NULL, NULL, NULL                                         \
+    }
+
 /* Parses into `options` by the rows of `places`, one of which is that of CLI_HELP; prints the help
  * where it is asked for. Returns true where the command should go on, else the exit code is in
  * *code. */

@@ -266,16 +266,10 @@ static enum status compare_files(const struct options *o, const struct result *c
     return status;
 }
 
-static const struct argp argp = {
-    option_table,
-    parse_option,
-    "A B",
-    "Compares two result files of evalh run record by record. Exit code 0: equal; 1: numbers "
-    "differ, or B was slower; 2: a file cannot be read.",
-    NULL,
-    NULL,
-    NULL
-};
+static const struct argp argp =
+    CLI_ARGP(option_table, parse_option, "A B",
+             "Compares two result files of evalh run record by record. Exit code 0: equal; 1: "
+             "numbers differ, or B was slower; 2: a file cannot be read.");
 
 static int main_compare(int argc, char **argv)
 {

@@ -191,14 +191,11 @@ static const struct cli_place places[] = {
     { 0 },
 };
 
-static const struct argp argp = {
-    .options = option_table,
-    .parser = cli_option,
-    .args_doc = "CONFIG",
-    .doc = "Looks at everything that a run of CONFIG needs: libraries, processor, checkpoint, data "
-           "set, accuracy on a sample, disk space, duration. Exit code 2 where anything is wrong; "
-           "every fault is told, with what would be right."
-};
+static const struct argp argp =
+    CLI_ARGP(option_table, cli_option, "CONFIG",
+             "Looks at everything that a run of CONFIG needs: libraries, processor, checkpoint, "
+             "data set, accuracy on a sample, disk space, duration. Exit code 2 where anything is "
+             "wrong; every fault is told, with what would be right.");
 
 static int main_doctor(int argc, char **argv)
 {

@@ -277,14 +277,10 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     return cli_option(key, value, state);
 }
 
-static const struct argp argp = {
-    .options = option_table,
-    .parser = parse_option,
-    .args_doc = "CHECKPOINT IMAGE...",
-    .doc =
-        "Prints what the model takes each IMAGE for, and draws the image beside heat maps of why "
-        "(the paper's Figure 4, with --beside)."
-};
+static const struct argp argp =
+    CLI_ARGP(option_table, parse_option, "CHECKPOINT IMAGE...",
+             "Prints what the model takes each IMAGE for, and draws the image beside heat maps of "
+             "why (the paper's Figure 4, with --beside).");
 
 static int main_explain(int argc, char **argv)
 {

@@ -200,14 +200,11 @@ static const struct cli_place places[] = {
     { 0 },
 };
 
-static const struct argp argp = {
-    .options = option_table,
-    .parser = cli_option,
-    .args_doc = "FILE",
-    .doc = "Writes the maps of a result file as a run takes them from [maps]: DIR/METHOD.h5 with "
-           "/id, /map and, where two classes were explained, /target_map; or DIR/METHOD/ID.npy. "
-           "As pictures to look at: DIR/METHOD/ID.png, and ID.target.png of the label."
-};
+static const struct argp argp =
+    CLI_ARGP(option_table, cli_option, "FILE",
+             "Writes the maps of a result file as a run takes them from [maps]: DIR/METHOD.h5 with "
+             "/id, /map and, where two classes were explained, /target_map; or DIR/METHOD/ID.npy. "
+             "As pictures to look at: DIR/METHOD/ID.png, and ID.target.png of the label.");
 
 static int main_export(int argc, char **argv)
 {

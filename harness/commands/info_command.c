@@ -211,15 +211,10 @@ static enum status info_file(const char *path, struct error *err)
 
 static const struct argp_option option_table[] = { CLI_HELP_OPTION, { 0 } };
 
-static const struct argp argp = { option_table,
-                                  cli_option,
-                                  "FILE...",
-                                  "Says what a result file, a checkpoint (.pth, .safetensors) "
-                                  "or a data set (gtsegs_ijcv.mat, "
-                                  "a folder or list of ImageNet) is.",
-                                  NULL,
-                                  NULL,
-                                  NULL };
+static const struct argp argp =
+    CLI_ARGP(option_table, cli_option, "FILE...",
+             "Says what a result file, a checkpoint (.pth, .safetensors) or a data set "
+             "(gtsegs_ijcv.mat, a folder or list of ImageNet) is.");
 
 static int main_info(int argc, char **argv)
 {

@@ -342,15 +342,11 @@ static const struct cli_place places[] = {
     { 0 },
 };
 
-static const struct argp argp = {
-    .options = options,
-    .parser = cli_option,
-    .args_doc = "CONFIG",
-    .doc = "Runs the first images of CONFIG with explanations in fp32 and in double, and in double "
-           "with "
-           "an input that is rounded otherwise, and "
-           "says how far the maps lie apart and what that does to the scores. Writes nothing."
-};
+static const struct argp argp =
+    CLI_ARGP(options, cli_option, "CONFIG",
+             "Runs the first images of CONFIG with explanations in fp32 and in double, and in "
+             "double with an input that is rounded otherwise, and says how far the maps lie apart "
+             "and what that does to the scores. Writes nothing.");
 
 static int main_precision(int argc, char **argv)
 {

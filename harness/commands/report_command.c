@@ -204,16 +204,10 @@ static enum status report_files(const struct options *o, bool *begun, struct err
     return status;
 }
 
-static const struct argp argp = { option_table,
-                                  parse_option,
-                                  "FILE...",
-                                  "Tables and plots from result files of evalh run, with "
-                                  "bootstrap intervals and the published "
-                                  "figures beside ours. A run that is not done is shown as far "
-                                  "as its shards go.",
-                                  NULL,
-                                  NULL,
-                                  NULL };
+static const struct argp argp = CLI_ARGP(
+    option_table, parse_option, "FILE...",
+    "Tables and plots from result files of evalh run, with bootstrap intervals and the published "
+    "figures beside ours. A run that is not done is shown as far as its shards go.");
 
 static int main_report(int argc, char **argv)
 {

@@ -373,15 +373,10 @@ static enum status rescore_files(const struct options *o, bool *begun, struct er
     return OK;
 }
 
-static const struct argp argp = { option_table,
-                                  cli_option,
-                                  "FILE...",
-                                  "Every convention of the perturbation score and every threshold "
-                                  "of the segmentation score from the records of evalh run, "
-                                  "without a model.",
-                                  NULL,
-                                  NULL,
-                                  NULL };
+static const struct argp argp =
+    CLI_ARGP(option_table, cli_option, "FILE...",
+             "Every convention of the perturbation score and every threshold of the segmentation "
+             "score from the records of evalh run, without a model.");
 
 static int main_rescore(int argc, char **argv)
 {

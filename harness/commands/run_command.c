@@ -253,16 +253,12 @@ static void print_tables(void)
         printf("  %-14s %s\n", dataset_kinds[i]->name, dataset_kinds[i]->summary);
 }
 
-static const struct argp argp = {
-    .options = options,
-    .parser = cli_option,
-    .args_doc = "CONFIG... [CHECKPOINT...]",
-    .doc =
-        "Runs what each CONFIG says and writes its result file; an interrupted run goes on where "
-        "it stopped. With checkpoints (weights/*.pth), each CONFIG is run for each of them in "
-        "place of its model.checkpoint, and name and output get the checkpoint's name at their "
-        "end. A run that fails does not keep the others from running."
-};
+static const struct argp argp =
+    CLI_ARGP(options, cli_option, "CONFIG... [CHECKPOINT...]",
+             "Runs what each CONFIG says and writes its result file; an interrupted run goes on "
+             "where it stopped. With checkpoints (weights/*.pth), each CONFIG is run for each of "
+             "them in place of its model.checkpoint, and name and output get the checkpoint's name "
+             "at their end. A run that fails does not keep the others from running.");
 
 static int main_run(int argc, char **argv)
 {
