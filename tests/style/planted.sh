@@ -67,56 +67,46 @@ finds() { # finds CHECK PLACE: after a fault was planted
     clean_tree
 }
 
+plant() { # plant FILE CHECK PLACE FORMAT...: CHECK finds what printf FORMAT... adds to FILE
+    # shellcheck disable=SC2059
+    printf "${@:4}" >>"$1"
+    finds "$2" "$3"
+}
+
 clean_tree
 for check in citations messages columns sizes libraries names headers; do
     passes $check
 done
 
-echo '/* SPEC 2.2 */' >>model/vim.c
-finds citations model/vim.c:13
-printf '/* SPEC 1,\n * 2 and 7: the list goes on in the next line */\n' >>model/vim.c
-finds citations model/vim.c:14
+plant model/vim.c citations model/vim.c:13 '/* SPEC 2.2 */\n'
+plant model/vim.c citations model/vim.c:14 '/* SPEC 1,\n * 2 and 7: the list goes on in the next line */\n'
 echo '# SPEC 3' >scripts.sh
 finds citations scripts.sh:1
-echo 'As section 9 says.' >>docs/spec/protocol.md
-finds citations docs/spec/protocol.md:8
-echo '## 2 Again' >>docs/spec/protocol.md
-finds citations docs/spec/protocol.md:8
-echo '/* as SPEC''.md says */' >>model/vim.c
-finds citations model/vim.c:13
+plant docs/spec/protocol.md citations docs/spec/protocol.md:8 'As section 9 says.\n'
+plant docs/spec/protocol.md citations docs/spec/protocol.md:8 '## 2 Again\n'
+plant model/vim.c citations model/vim.c:13 '/* as SPEC''.md says */\n'
 
-echo 'const char *vim_cited = "a scan (SPEC 2.1)";' >>model/vim.c
-finds messages model/vim.c:13
-printf 'const char *vim_cited = "a scan (SPEC "\n    "2.1)";\n' >>model/vim.c
-finds messages model/vim.c:13
-echo '; see section 2' >>configs/demo.ini
-finds messages configs/demo.ini:4
-echo 'As in § 2.' >>README.md
-finds messages README.md:4
+plant model/vim.c messages model/vim.c:13 'const char *vim_cited = "a scan (SPEC 2.1)";\n'
+plant model/vim.c messages model/vim.c:13 'const char *vim_cited = "a scan (SPEC "\n    "2.1)";\n'
+plant configs/demo.ini messages configs/demo.ini:4 '; see section 2\n'
+plant README.md messages README.md:4 'As in § 2.\n'
 
-printf '/* %0100d */\n' 1 >>model/vim.c
-finds columns model/vim.c:13
+plant model/vim.c columns model/vim.c:13 '/* %0100d */\n' 1
 awk 'BEGIN { for (i = 0; i < 440; i++) print "" }' >>model/vim.c
 finds sizes model/vim.c:452
 awk 'BEGIN { print "int vim_long(int n)\n{"; for (i = 0; i < 60; i++) print "    n++;"; print "    return n;\n}" }' >>model/vim.c
 finds sizes model/vim.c:14
 
-printf 'void vim_end(void)\n{\n    abort();\n}\n' >>model/vim.c
-finds libraries model/vim.c:15
-printf 'void vim_say(void)\n{\n    fputs("x", stderr);\n}\n' >>model/vim.c
-finds libraries model/vim.c:15
-printf 'void vim_say(void)\n{\n    /* a */ log_warn("x"); // b\n}\n' >>model/vim.c
-finds libraries model/vim.c:15
+plant model/vim.c libraries model/vim.c:15 'void vim_end(void)\n{\n    abort();\n}\n'
+plant model/vim.c libraries model/vim.c:15 'void vim_say(void)\n{\n    fputs("x", stderr);\n}\n'
+plant model/vim.c libraries model/vim.c:15 'void vim_say(void)\n{\n    /* a */ log_warn("x"); // b\n}\n'
 
-printf 'int vim_scene_count;\n' >>model/vim.c
-finds names model/vim.c:13
-printf 'enum { VIM_LOOK };\n' >>model/vim.c
-finds names model/vim.c:13
+plant model/vim.c names model/vim.c:13 'int vim_scene_count;\n'
+plant model/vim.c names model/vim.c:13 'enum { VIM_LOOK };\n'
 printf 'struct vim_state {\n    int n;\n};\n' | tee -a model/vim.h >>model/vim.c
 finds names model/vim.c:13
 
-printf 'bool vim_is(void);\n' >>model/vim.h
-finds headers model/vim.h
+plant model/vim.h headers model/vim.h 'bool vim_is(void);\n'
 
 if command -v clang-format >/dev/null; then
     cp "$here/../../.clang-format" .

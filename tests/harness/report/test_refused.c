@@ -46,101 +46,103 @@ static void set_schema(hid_t file, int32_t value)
     H5Aclose(a);
 }
 
-static void damage(hid_t f, int which)
+static void move(hid_t file, const char *from, const char *to)
 {
-    switch (which) {
-    case 0:
-        set_schema(f, 3);
-        break;
-    case 1:
-        H5Adelete(f, "schema");
-        break;
-    case 2:
-        H5Adelete(f, "arch");
-        break;
-    case 3:
-        drop(f, "/images/label");
-        break;
-    case 4:
-        replace(f, "/images/status", H5T_NATIVE_INT32, 1, 20, 0);
-        break;
-    case 5:
-        replace(f, "/images/label", H5T_NATIVE_INT32, 1, 19, 0);
-        break;
-    case 6:
-        replace(f, "/images/id", H5T_NATIVE_INT32, 1, 20, 0);
-        break;
-    case 7:
-        replace(f, "/perturbation/raw/predicted/positive/hit", H5T_NATIVE_UINT8, 2, 20, 9);
-        break;
-    case 8:
-        replace(f, "/perturbation/raw/predicted/positive/prob", H5T_NATIVE_DOUBLE, 2, 20, 10);
-        break;
-    case 9:
-        H5Lmove(f, "/perturbation/raw/predicted/positive", f,
-                "/perturbation/raw/predicted/sideways", H5P_DEFAULT, H5P_DEFAULT);
-        break;
-    case 10:
-        H5Lmove(f, "/perturbation/raw/predicted", f, "/perturbation/raw/guessed", H5P_DEFAULT,
-                H5P_DEFAULT);
-        break;
-    case 11:
-        drop(f, "/perturbation");
-        drop(f, "/explain");
-        break;
-    case 12:
-        replace(f, "/explain/raw/predicted/map", H5T_NATIVE_FLOAT, 2, 20, 14);
-        break;
-    case 13:
-        replace(f, "/perturbation/raw", H5T_NATIVE_FLOAT, 1, 20, 14);
-        break;
-    case 14:
-        replace(f, "/explain/raw/predicted/largest_tie", H5T_NATIVE_FLOAT, 1, 20, 0);
-        break;
-    default:
-        break;
-    }
+    assert_true(H5Lmove(file, from, file, to, H5P_DEFAULT, H5P_DEFAULT) >= 0);
 }
 
-static void broken_files(void **state)
+/* A whole result file of 20 images, opened to be damaged; and what report says of it afterwards. */
+static hid_t open_whole(void)
 {
-    (void)state;
-    static const char *const says[] = {
-        "schema is 3: this evalh reads schemas 1 and 2",
-        "no attribute schema: not a result file",
-        "no attribute arch: a result file has it",
-        "/images/label is missing: a result file has int32 [20] there",
-        "/images/status is int32 [20]: a result file has uint8 [20] there",
-        "/images/label is int32 [19]: a result file has int32 [20] there",
-        "/images/id is int32 [20]: a result file has strings [N]",
-        "/perturbation/raw/predicted/positive/hit is uint8 [20, 9]: a result file has uint8 [20, "
-        "10] "
-        "there",
-        "/perturbation/raw/predicted/positive/prob is float64 [20, 10]: a result file has float32 "
-        "[20, "
-        "10]",
-        "/perturbation/raw/predicted/sideways: a direction is positive or negative",
-        "/perturbation/raw/guessed: the class is predicted or target",
-        "nothing below /explain, /perturbation or /segmentation",
-        "/explain/raw/predicted/map is float32 [20, 14]: a result file has float32 [20, g, g] "
-        "there",
-        "/perturbation/raw: not a group",
-        "/explain/raw/predicted/largest_tie is float32 [20]: a result file has int32 [20] there",
-    };
     struct make_result o = make_result_default;
     o.images = 20;
     o.methods = "raw";
-    for (int i = 0; i < (int)(sizeof says / sizeof *says); i++) {
-        const char *path = made("broken.h5", &o);
-        hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
-        damage(file, i);
-        H5Fclose(file);
-        struct outcome r = REPORT(path);
-        if (!strstr(r.err, says[i]) || !strstr(r.err, path))
-            fail_msg("case %d: expected '%s', got '%s'", i, says[i], r.err);
-        assert_int_equal(r.code, 2);
-        assert_string_equal(r.out, ""); /* nothing is printed before all files were read */
-        outcome_free(&r);
+    return H5Fopen(made("broken.h5", &o), H5F_ACC_RDWR, H5P_DEFAULT);
+}
+
+static void close_broken(hid_t file, const char *says)
+{
+    const char *path = in_folder("broken.h5");
+    H5Fclose(file);
+    struct outcome r = REPORT(path);
+    if (!strstr(r.err, says) || !strstr(r.err, path))
+        fail_msg("expected '%s', got '%s'", says, r.err);
+    assert_int_equal(r.code, 2);
+    assert_string_equal(r.out, ""); /* nothing is printed before all files were read */
+    outcome_free(&r);
+}
+
+static void missing_parts(void **state)
+{
+    static const struct {
+        const char *what, *says;
+    } parts[] = {
+        { "schema", "no attribute schema: not a result file" },
+        { "arch", "no attribute arch: a result file has it" },
+        { "/images/label", "/images/label is missing: a result file has int32 [20] there" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        hid_t f = open_whole();
+        if (parts[i].what[0] == '/')
+            drop(f, parts[i].what);
+        else
+            H5Adelete(f, parts[i].what);
+        close_broken(f, parts[i].says);
+    }
+    hid_t f = open_whole();
+    drop(f, "/perturbation");
+    drop(f, "/explain");
+    close_broken(f, "nothing below /explain, /perturbation or /segmentation");
+}
+
+static void other_names(void **state)
+{
+    (void)state;
+    hid_t f = open_whole();
+    set_schema(f, 3);
+    close_broken(f, "schema is 3: this evalh reads schemas 1 and 2");
+    f = open_whole();
+    move(f, "/perturbation/raw/predicted/positive", "/perturbation/raw/predicted/sideways");
+    close_broken(f, "/perturbation/raw/predicted/sideways: a direction is positive or negative");
+    f = open_whole();
+    move(f, "/perturbation/raw/predicted", "/perturbation/raw/guessed");
+    close_broken(f, "/perturbation/raw/guessed: the class is predicted or target");
+}
+
+/* Arrays of another type or shape in place of those of a result. */
+static void other_arrays(void **state)
+{
+    const hid_t u8 = H5T_NATIVE_UINT8, i32 = H5T_NATIVE_INT32, f32 = H5T_NATIVE_FLOAT,
+                f64 = H5T_NATIVE_DOUBLE;
+    const struct {
+        const char *path;
+        hid_t type;
+        int rank;
+        hsize_t rows, columns;
+        const char *says; /* behind the path */
+    } arrays[] = {
+        { "/images/status", i32, 1, 20, 0, " is int32 [20]: a result file has uint8 [20] there" },
+        { "/images/label", i32, 1, 19, 0, " is int32 [19]: a result file has int32 [20] there" },
+        { "/images/id", i32, 1, 20, 0, " is int32 [20]: a result file has strings [N]" },
+        { "/perturbation/raw/predicted/positive/hit", u8, 2, 20, 9,
+          " is uint8 [20, 9]: a result file has uint8 [20, 10] there" },
+        { "/perturbation/raw/predicted/positive/prob", f64, 2, 20, 10,
+          " is float64 [20, 10]: a result file has float32 [20, 10]" },
+        { "/explain/raw/predicted/map", f32, 2, 20, 14,
+          " is float32 [20, 14]: a result file has float32 [20, g, g] there" },
+        { "/perturbation/raw", f32, 1, 20, 14, ": not a group" },
+        { "/explain/raw/predicted/largest_tie", f32, 1, 20, 0,
+          " is float32 [20]: a result file has int32 [20] there" },
+    };
+    char says[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        hid_t f = open_whole();
+        replace(f, arrays[i].path, arrays[i].type, arrays[i].rank, arrays[i].rows,
+                arrays[i].columns);
+        snprintf(says, sizeof says, "%s%s", arrays[i].path, arrays[i].says);
+        close_broken(f, says);
     }
 }
 
@@ -217,6 +219,6 @@ static void wrong_arguments(void **state)
 int main(void)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return RUN_TESTS(make_folder, remove_folder, TEST(broken_files), TEST(mangled_files),
-                     TEST(wrong_arguments));
+    return RUN_TESTS(make_folder, remove_folder, TEST(missing_parts), TEST(other_names),
+                     TEST(other_arrays), TEST(mangled_files), TEST(wrong_arguments));
 }
