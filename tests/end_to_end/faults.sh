@@ -76,7 +76,7 @@ else
     user=()
 fi
 
-# A data set that goes, or shrinks, while a run is at it. many: long enough to be caught in the middle.
+# A data set disappears or shrinks during a run. many: a run long enough to be caught in the middle.
 many=(--set data.images=200 --set run.shard_size=1 --set compute.threads=1 --set compute.batch=1)
 "$EVALH" run "$c" "${many[@]}" --set run.output="$work/plain.h5" >/dev/null 2>&1 || fail "200 images"
 big=$(dirname "$(find "$work/demo" -path '*200x*' -name labels.txt)")
@@ -219,7 +219,8 @@ else
     ) || failures=$((failures + 1))
     expect 0 "13 images in" run "$c" --set run.output="$work/memory.h5"
     same "$work/vim.h5" "$work/memory.h5" "after a batch that was too large"
-    # From one moment to the next there is no more to be had; the heap may do for some more shards.
+    # From one moment on there is no more memory to be had; the heap may suffice for some more
+    # shards.
     rm -f "$work/memory.h5"
     meanwhile "$work/memory.h5" 'prlimit --pid $pid --data=1 || echo "SKIPPED: no prlimit"'
     ended "$work/memory.h5" "memory" :

@@ -11,7 +11,7 @@ write_config "$work/demo.ini" vim
 grep -q DOUBTFUL "$work/stdout" && fail "the sound set: $(cat "$work/stdout")"
 demo=$(dirname "$(find "$work/demo" -path '*100x96*' -name labels.txt)")
 
-# Tables that are not for reading have it in each line; other commands at the head.
+# Tables for programs repeat the warning in each line; other output has it at its head.
 other_tables() { # NAME TEXT
     local command
     for command in "report -f csv" "rescore -f csv"; do

@@ -29,7 +29,8 @@ expect 0 "c-one.h5 is complete already" run "$c" "$w"/*.safetensors
 "$SAME" "$work/c-lacking.h5" "$work/c-two.h5" || fail "what was left is not the same model's result"
 rm "$w/lacking.safetensors" "$work/c-lacking.h5"
 
-# Names are as long as tells them apart; all broken, nothing to run, and what has no config.
+# Names are just long enough to differ. A run of broken checkpoints alone, of none that is left, and
+# of one without a config.
 expect 0 "13 images in" run "$c" "$w/a/best.safetensors" "$w/b/best.safetensors"
 for stem in a-best b-best; do [ -f "$work/c-$stem.h5" ] || fail "there is no c-$stem.h5"; done
 expect 2 "none/no.pth" run "$c" "$work/none/no.pth" "$work/none/other.pth"
@@ -58,7 +59,8 @@ wait $evalh || code=$?
 grep -q "this goes on from there: evalh run $work/w.ini $c" "$work/stderr" || fail "no word on how to go on"
 expect 0 "13 images in" run "$work/w.ini" "$c"
 
-# Their table: a row for every model and method, the best in bold, ties both.
+# Their table has a row for every model and method; the best figure is bold, and so are all that tie
+# with it.
 models=("$work/c-one.h5" "$work/c-two.h5" "$work/w.h5")
 "$EVALH" report "${models[@]}" >"$work/md" 2>&1 || fail "report: $(cat "$work/md")"
 sed -n '/Models and methods/,/In bold/p' "$work/md" >"$work/table"
@@ -66,7 +68,8 @@ for row in "vit (one) *| raw" "vit (one) *| random" "vit (two) *| raw" "faulty *
     grep -q "^| $row " "$work/table" || fail "there is no row '$row': $(cat "$work/table")"
 done
 "$EVALH" report -f csv "${models[@]}" >"$work/csv"
-# What is strong is the least of the first column of figures, the most of the others; all that look so.
+# The least figure of the first column and the greatest of the others are bold, with all that print
+# alike.
 awk -F'|' '
     /^\| (vit|faulty)/ {
         for (c = last = 5; c < NF; last = ++c) { strong[c, n] = $c ~ /\*/; gsub(/[* ]/, "", $c); x[c, n] = $c + 0 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Registers draw relevance that a map of patches does not show: it is stored and told how much.
+# Registers draw relevance that a map of patches does not show: the share is stored and reported.
 . "$(dirname "$0")/common.sh"
 families=$(cd "$(dirname "$0")/../model/families" && pwd)
 c=$work/reg.ini

@@ -20,11 +20,11 @@ class = predicted, target
 kind = perturbation, segmentation
 EOT
 
-# That no worker is left, whose numbers are in $PIDS.
+# Checks that no worker is left of those whose process numbers are in $PIDS.
 gone() {
     local pid
     for pid in $(cat "$PIDS" 2>/dev/null); do
-        # After SIGKILL of evalh the dead are the system's to bury, which takes its time.
+        # After SIGKILL of evalh the system collects the dead workers, which takes a while.
         if kill -0 "$pid" 2>/dev/null && ! { [[ $1 == KILL* ]] && grep -q '^State:.*Z' "/proc/$pid/status"; }; then
             fail "$1: process $pid is still there"
         fi

@@ -31,7 +31,8 @@ static void as_list(const char *path)
 
 static void as_labels(const char *path)
 {
-    /* A devkit that is no file: what is a ground truth fails there at the latest. */
+    /* The devkit does not exist, so that a list that passes for a ground truth fails there at the
+     * latest. */
     const struct dataset_options options = { .labels = path, .devkit = "/nonexistent" };
     struct image_list list = { 0 };
     struct error err = { 0 };

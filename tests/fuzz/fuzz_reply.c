@@ -23,7 +23,7 @@ static void check_message(enum status status, const struct error *err)
     check(status == err->code && err->text[0] != '\0', "a message");
     size_t length = strlen(err->text);
     worker_show(err->text, length, shown, sizeof shown);
-    /* One that was cut may end within a character. */
+    /* A message that was cut may end within a character. */
     check(length > sizeof err->text - 8 || strcmp(shown, err->text) == 0, "a printable message");
 }
 

@@ -21,7 +21,8 @@ static const double TOLERANCE = 1e-4;     /* of the map's largest value */
 static const double SUM_TOLERANCE = 1e-4; /* of what should add up to the score */
 /* Of `ig`, whose sum is as good as its rule of integration: with 50 steps trained models are off by
  * 1e-6, random ViTs by up to 6e-4, random Vims, whose scores jump on the way, by up to 5e-2. Fewer
- * steps are off by what they are; that more of them come to the score is test_sampling's. */
+ * steps are off by more; test_sampling shows that the sum approaches the score with more of them.
+ * */
 static const double PATH_TOLERANCE = 1e-3, PATH_TOLERANCE_VIM = 1e-1;
 static const int PATH_STEPS = 50;
 

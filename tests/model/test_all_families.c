@@ -12,8 +12,8 @@
 
 enum { IMAGES = 2, HEADS = 2 };
 
-/* Families of ViT whose numbers were made without Hugging Face's library, which has AttnLRP and the
- * first LRP not yet; at least so many there are. */
+/* Numbers of AttnLRP and the first LRP exist for the families of ViT whose numbers were made
+ * without Hugging Face's library; there are at least so many of these. */
 enum { WITH_LRP = 18 };
 
 static int failures, checks, with_lrp;
@@ -203,7 +203,7 @@ static void check_method(const struct family *f, const struct explain_method *me
         fine = fine && isfinite(maps[i]);
         varies = varies || maps[i] != maps[0];
     }
-    /* What is clamped may be 0 all over, as may a control's map. */
+    /* A map that is clamped may be 0 everywhere, and so may a control's. */
     bool clamped = strstr(method->name, "cam") != NULL || method->control;
     report(fine && (varies || clamped), f->name, method->name, 0);
     explainer_close(ex);

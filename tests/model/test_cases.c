@@ -1,5 +1,5 @@
-/* test_cases FOLDER: the checkpoints of FOLDER/cases/checkpoints, where they are, do what is right;
- * else this is skipped aloud. */
+/* test_cases FOLDER: every checkpoint of FOLDER/cases/checkpoints is read or refused as it should
+ * be. Without that folder the test says so and is skipped. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

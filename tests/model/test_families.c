@@ -10,7 +10,8 @@
 
 static const struct micro vit = { MICRO_VIT, .depth = 1 };
 
-/* What each family's checkpoints are told by, beside a stem; refused by the family's name. */
+/* The tensors by which each family's checkpoints are known, beside a stem; the refusal names the
+ * family. */
 static void test_families(void **state)
 {
     static const struct {
@@ -48,7 +49,7 @@ static void test_families(void **state)
     }
 }
 
-/* A head that sees more than evalh reads out is refused by what it is. */
+/* A head that takes more than evalh reads out is refused, and the message says what it takes. */
 static void test_wide_head(void **state)
 {
     const struct model_options o = { .heads = 3 };

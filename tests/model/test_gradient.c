@@ -233,7 +233,7 @@ static void check_input_gradients(const struct micro *micro, enum mlp_act act)
 static const struct micro vim = { MICRO_VIM, .depth = 3 };
 static const struct micro vit = { MICRO_VIT, .depth = 3 };
 
-/* `base` with what `more` says of families. */
+/* `base`, with the fields of `more` that make a family. */
 static void check_family(const struct micro *base, const struct micro *more)
 {
     struct micro m = *more;
@@ -266,7 +266,7 @@ static void test_vit_input(void **state)
     check_input_gradients(&vit, MLP_QUICK_GELU);
 }
 
-/* What the families' heads read, and what is another in their blocks. */
+/* The tokens that the families' heads read, and what differs in their blocks. */
 static void test_families(void **state)
 {
     static const struct micro more[] = {

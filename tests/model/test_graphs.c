@@ -196,7 +196,7 @@ static void close_product(struct product *p)
     p->be->free(p->be, p->a.y);
 }
 
-/* Scratch that moves, memory that is freed: graphs are made anew. */
+/* Graphs are made anew when scratch moves and when memory is freed. */
 static void memory_case(const struct rig *eager, const struct rig *graphs)
 {
     const struct pass_counts *p = &graphs->be->pass_counts;
@@ -314,7 +314,7 @@ static void count_calls(void *context)
     ++*(int *)context;
 }
 
-/* What is used stays while odd sizes come and go; nothing is run after an error. */
+/* Graphs in use stay while odd sizes come and go; nothing runs after an error. */
 static void test_many_keys(void **state)
 {
     struct rig r = open_rig("cuda", PRECISION_FP32, false, NULL);

@@ -271,8 +271,8 @@ static void test_shared(void **state)
     end_trial(&t);
 }
 
-/* A gradient that one method needs in double serves those that would do with less: they are what
- * they are in double, and cost no pass of their own. */
+/* A gradient that one method needs in double also serves the methods for which fp32 would do: their
+ * maps are those of double, and take no pass of their own. */
 static void test_shared_in_double(void **state)
 {
     static const char *const names[] = { "attribution", "genatt",       "ixg",
@@ -303,7 +303,7 @@ static void test_shared_in_double(void **state)
     end_trial(&t);
 }
 
-/* A method that begins at images of the data set does not begin without. */
+/* A method that begins at images of the data set is refused without them. */
 static void test_references(void **state)
 {
     struct trial t = new_trial(&vit);

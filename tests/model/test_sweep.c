@@ -13,7 +13,7 @@ enum { IMAGES = 3 };
 static const struct micro vim = { MICRO_VIM, .depth = 5 };
 static const struct micro vit = { MICRO_VIT, .depth = 4 };
 
-/* What the backend says is free decides. */
+/* The memory that the backend reports as free decides. */
 static size_t free_bytes;
 
 static void memory(struct backend *be, size_t *available, size_t *total)

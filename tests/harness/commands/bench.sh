@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# evalh bench: a row for every method that is asked for, controls too; others are refused by name.
+# evalh bench prints a row for every method that is asked for, controls too, and names one that it
+# refuses.
 . "$(dirname "$0")/../../end_to_end/common.sh"
 quick=("$work/vit.safetensors" --repeats 1 --batch 1 --threads 1)
 for method in random attribution; do

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# evalh doctor: planted faults are found, each with what would be right; all of them in one go.
+# evalh doctor finds all planted faults in one go, and says of each what would be right.
 . "$(dirname "$0")/../../end_to_end/common.sh"
 c=$work/vim.ini
 write_config "$c" vim
@@ -25,7 +25,7 @@ doctor() {
     done
 }
 
-# Nothing wrong: exit code 0, no fault, and what it looked at.
+# Where nothing is wrong it exits with code 0, names no fault, and says what it has checked.
 for model in vim vit; do
     "$EVALH" doctor "$work/$model.ini" >"$work/stdout" 2>"$work/stderr" ||
         fail "$model is fit to run, but: $(grep FAULT "$work/stdout")"
@@ -81,7 +81,7 @@ doctor "bad.ini:2: unknown key 'sed'" "bad.ini:3: run.limit = 'ten'" "bad.ini:4:
 grep -q "unknown key 'arch'" "$work/stdout" && fail "a key of an unknown section is blamed"
 doctor "cannot read the config" -- "$work/none.ini"
 
-# Everything at once, in one go.
+# All faults of one config are found in one go.
 cp "$work/vit.ini" "$work/all.ini"
 sed -i 's/^heads = .*/heads = 5/; s/^methods = .*/methods = raw, rolout/; s/^shard_size/shard_sise/' "$work/all.ini"
 doctor "unknown key 'shard_sise'" "'rolout'" "nowhere" "does not divide" "list.txt" -- "$work/all.ini" \

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# evalh explain and evalh attn on small random models: what they print and write, and their mistakes.
+# What evalh explain and evalh attn print and write for small random models, and how they report
+# mistakes.
 . "$(dirname "$0")/../../end_to_end/common.sh"
 c=$work/vim.ini
 write_config "$c" vim
@@ -57,7 +58,7 @@ if $drawn; then
     expect 0 "classes.txt names 3 classes; $vim has 10: classes are told by their numbers" \
         explain "$vim" --methods raw "$first" --out "$work/b"
     rm "$work/classes.txt"
-    # A locale without UTF-8 is nothing to warn of.
+    # A locale without UTF-8 causes no warning.
     LC_ALL=POSIX expect 0 "wrote" explain "$vim" --methods raw "$first" --out "$work/b"
     grep -q warning "$work/stderr" && fail "in the POSIX locale: $(cat "$work/stderr")"
 
@@ -104,7 +105,7 @@ sed '2d' "$work/names.txt" >"$work/gap.txt"
 expect 2 "gap.txt: class 9 is named, but there are 9 lines" explain "$vim" "$first" --names "$work/gap.txt"
 expect 2 "does not divide" explain "$vit" --heads 5 "$first"
 expect 2 "no heads" explain "$vim" --heads 2 "$first"
-# What is no checkpoint, told as clearly by info as by a run.
+# info says as clearly as a run does that a file is no checkpoint.
 printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n' >"$work/lfs"
 printf '<!DOCTYPE html>\n<title>Sign in</title>\n' >"$work/page.safetensors"
 expect 2 "lfs: a git-lfs pointer, not the file itself (git lfs pull)" info "$work/lfs"

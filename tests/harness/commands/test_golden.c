@@ -1,4 +1,4 @@
-/* What evalh explain prints and evalh attn writes, against golden/models.h5. */
+/* Compares what evalh explain prints and evalh attn writes with golden/models.h5. */
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -46,8 +46,8 @@ static void run_golden(const struct command *command, const char *model, const c
 
 /* ---- explain --------------------------------------------------------------------------------- */
 
-/* Every line "  12.34 %   7  " is the softmax of that class's golden logit, and none is larger that
- * was not printed before it. */
+/* Every line "  12.34 %   7  " shows the softmax of that class's golden logit, and every class with
+ * a larger one stands above it. */
 static void check_top(const char *model, const char *image, const char *text)
 {
     char path[300];

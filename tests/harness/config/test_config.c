@@ -1,5 +1,5 @@
-/* The config: what is read, and that each mistake is told with its place and what would be right.
- */
+/* How a config is read, and that each mistake is reported with its place and with what would be
+ * right. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -66,7 +66,8 @@ static void values_are_read(void **state)
     config_free(c);
 }
 
-/* Text, then what its message must hold. %s stands for the file's path. */
+/* The text of a config, then what the message that refuses it must hold. %s stands for the file's
+ * path. */
 static const struct {
     const char *text, *message;
 } mistakes[] = {
@@ -197,7 +198,7 @@ static void text_reads_back(void **state)
     assert_string_equal(ha, hb);
     char *again = config_text(b);
     assert_string_equal(text, again);
-    /* What cannot change a number does not change the hash; what can, does. */
+    /* A key changes the hash exactly where it can change a number of the result. */
     struct error err;
     assert_int_equal(config_set(b, "compute.threads=3", &err), OK);
     assert_int_equal(config_set(b, "run.output=elsewhere.h5", &err), OK);
@@ -214,7 +215,8 @@ static void text_reads_back(void **state)
     config_free(b);
 }
 
-/* A library's message gets the place of the key that it names, else of the one that is offered. */
+/* A library's message begins with the place of the key that it names, else of the key that the
+ * caller offers. */
 static void blame_finds_the_key(void **state)
 {
     (void)state;

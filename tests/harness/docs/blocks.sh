@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What README and docs tell to type: commands and options that there are, files that there are; and the
-# Python that reads a result file runs on one.
+# The commands, options and files that README and docs name exist, and their Python that reads a
+# result file runs on one.
 . "$(dirname "$0")/common.sh"
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 known=$(commands)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What bash offers behind the cursor, asked the way bash asks.
+# What the completion offers behind the cursor, when it is asked as bash asks it.
 . "$(dirname "$0")/common.sh"
 . "$DOCS/completions/evalh" || exit 1
 

@@ -43,7 +43,7 @@ while read -r page; do
 done < <(find "$tree" -path '*/doc/evalh/*' -name '*.md')
 [ "$links" -ge 10 ] || fail "only $links links were found in the installed pages"
 
-# The installed program, an installed config, from a folder of its own. The model is a little one.
+# The installed program runs an installed config in a folder of its own, with a small model.
 cd "$work" && mkdir run && cd run || exit 1
 "$MAKE_MODEL" vim model.safetensors >/dev/null || exit 1
 "$evalh" run "$share/configs/demo_vim.ini" -s run.output=out.h5 -s run.name=vim_small \

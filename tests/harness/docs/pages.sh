@@ -28,7 +28,7 @@ for command in $(commands); do
     done
 done
 
-# What is true of one command is said of it: two ways to call, codes of its own.
+# A page says what is true of its command alone: two ways to call it, exit codes of its own.
 [ "$(grep -cx '\.B evalh attn' "$DOCS/man1/evalh-attn.1")" -eq 2 ] || fail "evalh-attn.1 does not have two ways to call it"
 grep -q "^numbers differ, " "$DOCS/man1/evalh-compare.1" || fail "evalh-compare.1 has the exit codes of others"
 

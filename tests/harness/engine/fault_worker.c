@@ -1,6 +1,6 @@
-/* A small worker (docs/worker.md) that does wrong what it is told to, for tests.
+/* A small worker (docs/worker.md) for tests, which makes the mistakes that it is asked for.
  *
- *     fault_worker [FAULT[=VALUE][@REQUEST] ...]     more of them may stand in $FAULTS
+ *     fault_worker [FAULT[=VALUE][@REQUEST] ...]     $FAULTS may name more
  *
  * REQUEST: 0 is before any, 1 hello, 2 memory, 3 the first that computes (the default). Without
  * faults: a model of 10 classes on images of 40 x 40, linear in the colours' means; a method `heat`

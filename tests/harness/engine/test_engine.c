@@ -97,7 +97,7 @@ static void test_refusals(void **state)
     assert_string_equal(err.key, "model.heads");
     o = (struct engine_options){ .checkpoint = "/none.pth" };
     assert_int_equal(engine_open(&o, &e, &err), E_IO);
-    /* On the host nothing is gained by half of the batch. */
+    /* On the host, half of the batch would gain nothing. */
     e = open_engine("cpu");
     assert_int_equal(engine_halve(e, &err), E_NOMEM);
     assert_int_equal(e->info.batch, IMAGES);
@@ -124,7 +124,7 @@ static void test_cpu_is_ref(void **state)
         uint8_t zero[IMAGES], *rgb = take_images(e, views, images);
         const struct explain_result r = { predicted, maps[k], identity, zero, NULL };
         assert_int_equal(engine_classify(e, views, IMAGES, logits[k], &err), OK);
-        /* Prepared anew, it forgets what it was prepared for. */
+        /* An engine that is prepared again forgets the methods of before. */
         assert_int_equal(engine_prepare(e, methods, 1, classes, &explain_defaults, &err), OK);
         assert_int_equal(engine_map_values(e), CLASS_CHOICES * CELLS);
         assert_int_equal(engine_prepare(e, methods, 2, classes, &explain_defaults, &err), OK);

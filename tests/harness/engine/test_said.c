@@ -1,4 +1,5 @@
-/* How bytes that a worker wrote are shown in a message: as text where they are, else by number. */
+/* How a message shows bytes that a worker wrote: as text where they are text, else by their
+ * numbers. */
 #include <stdint.h>
 
 #include "process.h"

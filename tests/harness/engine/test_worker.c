@@ -53,7 +53,7 @@ static void assert_unmapped(void)
     fclose(f);
 }
 
-/* That all workers that were started, and what they started, are gone. */
+/* Checks that all workers, and the processes that they started, are gone. */
 static void assert_gone(void)
 {
     assert_unmapped();
@@ -249,7 +249,8 @@ static void test_faults(void **state)
     }
 }
 
-/* Whatever it is doing: greeting, taking the memory, computing, writing an answer. */
+/* The worker is killed whatever it is doing: greeting, taking the memory, computing, writing an
+ * answer. */
 static void test_killed_at_any_moment(void **state)
 {
     (void)state;
@@ -326,7 +327,7 @@ static void test_truncated(void **state)
     assert_gone();
 }
 
-/* Much on standard error is no fault, and does not go on without end. */
+/* A worker may write much to standard error, of which evalh passes on a limited part. */
 static void test_flood(void **state)
 {
     (void)state;
@@ -352,7 +353,7 @@ static void test_flood(void **state)
     assert_gone();
 }
 
-/* Deaf to `quit`, to the end of its input and to SIGTERM: it goes all the same. */
+/* A worker that ignores `quit`, the end of its input and SIGTERM is ended all the same. */
 static void test_deaf(void **state)
 {
     (void)state;
@@ -370,7 +371,7 @@ static void ask_to_stop(int number)
     stop_now = true;
 }
 
-/* Ctrl-C while it computes: at once, whatever it does. */
+/* Ctrl-C ends the run at once, whatever the worker is computing. */
 static void test_stopped(void **state)
 {
     (void)state;
@@ -384,7 +385,7 @@ static void test_stopped(void **state)
     assert_gone();
 }
 
-/* Ours is killed: a worker that hangs goes with it, and so does one that waits for input. */
+/* When evalh is killed, a worker that hangs ends with it, and so does one that waits for input. */
 static void test_orphan(void **state)
 {
     (void)state;
@@ -405,7 +406,7 @@ static void test_orphan(void **state)
         waitpid(us, NULL, 0);
         usleep(400000);
         while (waitpid(-1, NULL, WNOHANG) >
-               0) /* orphans come to us, as starting a worker asked for */
+               0) /* orphans become our children, since starting a worker asked for that */
             ;
         assert_gone();
     }

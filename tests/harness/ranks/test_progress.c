@@ -1,4 +1,4 @@
-/* Progress lines: of images that are done, and of the forward passes of those in hand. */
+/* Progress lines count the images that are done and the forward passes of those in hand. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 static char said[4000];
 
-/* What `act` prints on standard error, into `said`. */
+/* Keeps in `said` what `act` prints on standard error. */
 static void listen(struct progress *p, void (*act)(struct progress *))
 {
     char path[] = "/tmp/evalh-progress-XXXXXX";
@@ -28,7 +28,7 @@ static void listen(struct progress *p, void (*act)(struct progress *))
     unlink(path);
 }
 
-/* As if nothing had been said for so long. */
+/* Pretends that the last line was printed so long ago. */
 static void wait_seconds(struct progress *p, double seconds)
 {
     p->started -= seconds;
@@ -78,7 +78,8 @@ static void test_next_batch_counts_anew(void **state)
                               "the 8 in hand\n");
 }
 
-/* A batch that is repeated after memory ran out passes more than was planned: no false figure. */
+/* A batch that is repeated after memory ran out takes more passes than were planned; the line shows
+ * no wrong figure. */
 static void test_more_than_planned_is_not_said(void **state)
 {
     struct progress p;

@@ -60,7 +60,7 @@ static void text_formats(void **state)
     outcome_free(&latex);
 }
 
-/* No image scored: dashes, not a crash and not a number. */
+/* Where no image was scored, the tables have dashes in place of numbers. */
 static void nothing_scored(void **state)
 {
     (void)state;
@@ -124,7 +124,7 @@ static void latex_compiles(void **state)
     }
 }
 
-/* By the programs that people open them with, where those are installed. */
+/* The files are opened by the programs that people use for them, where those are installed. */
 static void pictures_open_in_viewers(const char *svg, const char *pdf)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* The page of evalh report: whole, well-formed, sealed off from any network; the ledger. */
+/* The page of evalh report is whole and well-formed and needs no network; and the ledger on it. */
 #include <stdint.h>
 
 #include <hdf5.h>
@@ -68,7 +68,8 @@ static void page(void **state)
     outcome_free(&md);
 }
 
-/* Nothing scored, nothing labelled, one image, two files of one name: still pages. */
+/* A page can be made where nothing was scored or labelled, of one image, and of two files of one
+ * name. */
 static void odd_pages(void **state)
 {
     (void)state;
@@ -184,7 +185,8 @@ static void ledger(void **state)
     }
 }
 
-/* The base's very records under another switch: it touches nothing, and there are no rows. */
+/* A switch under which the records are exactly those of the base touches nothing, and has no rows.
+ * */
 static void untouched(void **state)
 {
     (void)state;

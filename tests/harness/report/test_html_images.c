@@ -155,7 +155,8 @@ static void check_browsed(const cJSON *json, const struct result *r)
     free(maps);
 }
 
-/* Two runs on one set of pictures carry it once; on other pictures, each its own. */
+/* Two runs on the same pictures share one copy of them; runs on different pictures carry one each.
+ * */
 static void shared_pictures(void **state)
 {
     (void)state;

@@ -124,8 +124,8 @@ static void segmentation_values(void **state)
     outcome_free(&r);
 }
 
-/* Tables of the images answered correctly and wrongly: where there are both, else they would say
- * what the table of all images says. */
+/* There are tables of the images answered correctly and wrongly where there are both; otherwise
+ * they would repeat the table of all images. */
 static void strata_tables(void **state)
 {
     (void)state;
@@ -240,8 +240,8 @@ static void published_weights_are_known(void **state)
     assert_non_null(strstr(why, "other weights, or labels in another order"));
 }
 
-/* Each key that shapes results is the published one, or is named; what a protocol sets may be set.
- */
+/* Each key that shapes results has its published value or is named; it may also be set to what the
+ * protocol sets. */
 static void published_keys(void **state)
 {
     (void)state;

@@ -155,7 +155,8 @@ static void paired_as_one(void **state)
     unmake(&m);
 }
 
-/* Controls alone win nothing; one method has no next; nothing scored, nothing said. */
+/* Controls alone have no winner, and one method alone has no second; where nothing was scored there
+ * is no verdict. */
 static void nothing_to_compare(void **state)
 {
     (void)state;
@@ -181,7 +182,7 @@ static void nothing_to_compare(void **state)
     unmake(&m);
 }
 
-/* The report begins with it, in words and in numbers. */
+/* The report begins with the verdict, in words and in numbers. */
 static void said_first(void **state)
 {
     (void)state;

@@ -37,7 +37,7 @@ static void rise_blur(void **state)
     assert_true(reference_each("blur_", check_blur) >= 3);
 }
 
-/* Of one colour, the wider blur leaves all as it is: its border is repeated. */
+/* The wider blur leaves an image of one colour as it is, because its border is repeated. */
 static void blur_keeps_a_plain_image(void **state)
 {
     (void)state;

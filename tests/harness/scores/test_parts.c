@@ -1,4 +1,5 @@
-/* What has no counterpart in numpy: random sets of patches, tiles to remove, the noise of ROAD. */
+/* Tests of what has no counterpart in numpy: random sets of patches, tiles to remove, the noise of
+ * ROAD. */
 #include <stdint.h>
 
 #include <math.h>

@@ -98,8 +98,8 @@ static double coverage(double (*draw)(struct rng *), size_t n)
     return 100.0 * held / TRIALS;
 }
 
-/* 95 % is promised; 1,000 trials stray by ±1.4. Of 10 images some 2 points less is what BCa can do.
- */
+/* 95 % is promised, and 1,000 trials stray by ±1.4 points. With 10 images BCa reaches some 2 points
+ * less. */
 static void intervals_of_areas_cover(void **state)
 {
     (void)state;
@@ -146,7 +146,8 @@ static void intervals_of_shares_cover(void **state)
     }
 }
 
-/* What all images agree on is not certain, and the less so the fewer they are. */
+/* A value on which all images agree is not certain, and the fewer they are, the less certain it is.
+ * */
 static void agreement_of_few_images_is_no_certainty(void **state)
 {
     (void)state;
@@ -167,7 +168,7 @@ static void agreement_of_few_images_is_no_certainty(void **state)
 
 /* ---- tests -------------------------------------------------------------------------------- */
 
-/* Under no difference 5 % of p lie below 5 %, about; under a clear one all do. */
+/* Without a difference about 5 % of the p values lie below 5 %; with a clear difference all do. */
 static void p_values_mean_what_they_say(void **state)
 {
     (void)state;

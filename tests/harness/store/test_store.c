@@ -78,7 +78,8 @@ static void another_run_is_refused(void **state)
     pretend_two_shards(c);
     expect_refusal("explain.discard=0.2", "k", "explain.discard was '0' and is now '0.2'");
     expect_refusal(NULL, "another", "another checkpoint");
-    /* What does not shape results is no reason, and the shard size is that of before. */
+    /* A key that does not shape results is no reason to refuse, and the run keeps its earlier shard
+     * size. */
     struct config *threads = pretend_config("compute.threads=2");
     assert_int_equal(pretend_open(pretend_output(), threads, "k", 7, false, &s, &err), OK);
     assert_int_equal(store_shards(s), 5);
@@ -175,7 +176,7 @@ static void files_are_reproducible(void **state)
     config_free(c);
 }
 
-/* What a run has once is there once, and must be the same in every shard. */
+/* A column that a run has once is stored once, and must be the same in every shard. */
 static void columns_of_the_run(void **state)
 {
     (void)state;

@@ -16,7 +16,8 @@ struct options {
     bool bench, list;
 };
 
-/* What a backend is opened with. One that cannot be had here is skipped aloud. */
+/* The options that backends are opened with. A backend that this machine cannot have is skipped,
+ * with a message. */
 struct variant {
     const char *prefix; /* of the backends that have it */
     const char *label;
@@ -169,7 +170,7 @@ static bool known_op(const char *op)
     return false;
 }
 
-/* True, and the reason printed, where the backend wants a device that this machine has not. */
+/* True, after printing the reason, where the backend needs a device that this machine lacks. */
 static bool no_device(const char *name)
 {
     struct error err;

@@ -27,7 +27,7 @@ struct pair { /* an array on both sides */
 
 struct check {
     struct backend *be[SIDES];
-    enum side side;     /* that RUN is building arguments for */
+    enum side side;     /* the side for which RUN is building arguments */
     const char *op;     /* under test */
     char variant[80];   /* of the backend */
     char what[160];     /* the case */

@@ -178,7 +178,8 @@ static void test_gelu_gate(void **state)
     check_gelu_gate(*state, MAP_QUICK_GELU, MAP_QUICK_GELU_GATE);
 }
 
-/* As they are written elsewhere: GELU by its tanh (Hendrycks and Gimpel), CLIP's x σ(1.702 x). */
+/* Two approximations as other code writes them: GELU by its tanh (Hendrycks and Gimpel), CLIP's x
+ * σ(1.702 x). */
 static void test_other_gelus(void **state)
 {
     struct backend *be = *state;

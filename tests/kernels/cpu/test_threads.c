@@ -66,7 +66,7 @@ static void run_products(struct bench *b)
                                                        .accumulate = true,
                                                        .gx = gx,
                                                        .ldgx = WIDTH });
-    /* its scratch is laid out by threads, and no result */
+    /* its scratch depends on the number of threads, and no result does */
     real *rx = array(b, LEN * WIDTH, 0, 0), *rel = array(b, LEN * CHAN, -1, 1);
     real *scratch = be->alloc(be, (size_t)LEN * (WIDTH + CHAN) * be->real_size);
     assert_non_null(scratch);

@@ -118,7 +118,7 @@ static void test_structure(void **state)
     (void)state;
     struct spec s = honest_spec();
     struct buffer p = { 0 };
-    /* What an attack looks like: it becomes a placeholder, and is told by its name. */
+    /* An attack becomes a placeholder, and the message gives its name. */
     REFUSE("attack",
            "\x80\x02"
            "cposix\nsystem\nX\4\0\0\0true\x85R.",

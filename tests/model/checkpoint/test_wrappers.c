@@ -42,7 +42,7 @@ static void test_wrappers(void **state)
     }
 }
 
-/* What wrappers of modules add to names goes wherever it stands. */
+/* The prefixes that wrappers of modules add to names are removed wherever they stand. */
 static void test_module_prefix(void **state)
 {
     static const char *const names[][2] = {
@@ -118,7 +118,8 @@ static void test_known_wrappers(void **state)
     }
 }
 
-/* Both kinds of weights: which one was taken is said, and an option takes the other. */
+/* A file may have both kinds of weights: a note says which one was taken, and an option takes the
+ * other. */
 static void test_ema(void **state)
 {
     static const char *const both[] = { "state_dict_ema", "net", NULL }, *const plain[] = { "net",
@@ -144,7 +145,7 @@ static void test_ema(void **state)
     buffer_free(&b);
 }
 
-/* Student and teacher: asked for; the prefix chooses, of any wrapper. */
+/* Neither a student nor a teacher is taken unasked; the prefix chooses, whatever the wrapper. */
 static void test_two_networks(void **state)
 {
     static const char *const two[] = { "student", "teacher", NULL };
