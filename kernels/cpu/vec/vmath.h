@@ -66,29 +66,31 @@ INLINE vec v_round(vec x)
 }
 
 #if defined(__AVX512F__) && !defined(CPU_DOUBLE)
-/* 2^(j/32): what 32 lanes of permutation can look up. */
+/* 2^(j/32) / EXP2_SHARE: what 32 lanes of permutation can look up. */
+#define EXP2_SHARE 0x1.0a6b0ap2F
+#define EXP2_TILT 0x1.7156ep1F
 static const float exp2_table[32] __attribute__((aligned(64))) = {
-    0x1.000000p0F, 0x1.059b0ep0F, 0x1.0b5586p0F, 0x1.11301ep0F, 0x1.172b84p0F, 0x1.1d4874p0F,
-    0x1.2387a6p0F, 0x1.29e9e0p0F, 0x1.306fe0p0F, 0x1.371a74p0F, 0x1.3dea64p0F, 0x1.44e086p0F,
-    0x1.4bfdaep0F, 0x1.5342b6p0F, 0x1.5ab07ep0F, 0x1.6247ecp0F, 0x1.6a09e6p0F, 0x1.71f75ep0F,
-    0x1.7a1148p0F, 0x1.82589ap0F, 0x1.8ace54p0F, 0x1.93737cp0F, 0x1.9c4918p0F, 0x1.a5503cp0F,
-    0x1.ae89fap0F, 0x1.b7f770p0F, 0x1.c199bep0F, 0x1.cb720ep0F, 0x1.d5818ep0F, 0x1.dfc974p0F,
-    0x1.ea4afap0F, 0x1.f50766p0F,
+    0x1.ebfa82p-3F, 0x1.f6c06p-3F,  0x1.00e152p-2F, 0x1.06814ep-2F, 0x1.0c40d2p-2F, 0x1.12209p-2F,
+    0x1.18213ap-2F, 0x1.1e438ap-2F, 0x1.24883ep-2F, 0x1.2af014p-2F, 0x1.317bd4p-2F, 0x1.382c44p-2F,
+    0x1.3f0234p-2F, 0x1.45fe76p-2F, 0x1.4d21ep-2F,  0x1.546d4ep-2F, 0x1.5be1a2p-2F, 0x1.637fbcp-2F,
+    0x1.6b488cp-2F, 0x1.733cfep-2F, 0x1.7b5e08p-2F, 0x1.83aca4p-2F, 0x1.8c29d2p-2F, 0x1.94d694p-2F,
+    0x1.9db3f8p-2F, 0x1.a6c30cp-2F, 0x1.b004eap-2F, 0x1.b97aacp-2F, 0x1.c32574p-2F, 0x1.cd067p-2F,
+    0x1.d71ecap-2F, 0x1.e16fbcp-2F,
 };
 
-/* 2^(a b + c), 1.5 ulp. The sum with 1.5 * 2^18 keeps a b to the nearest 1/32 in its low bits: they
+/* 2^(a b + c), 2 ulp. The sum with 1.5 * 2^18 keeps a b to the nearest 1/32 in its low bits: they
  * pick 2^(j/32) from the table, a degree-2 polynomial does the rest |f| <= 1/64 (fitted as above,
  * 6e-8), and scalef applies the whole part. f comes from one fused operation, exact whatever the
- * size of a b; `c` is a small correction. 7 multiply-adds where the plain polynomial takes 9. */
+ * size of a b; `c` is a small correction. The polynomial is (f (f + TILT) + SHARE) / SHARE: a sum
+ * takes the place of a product, because processors have more room for sums. SHARE is the float
+ * next to its fitted value whose inverse is the nearest to a float: 2^0 comes out as 1. */
 INLINE vec v_exp2_product(vec a, vec b, vec c)
 {
     const vec magic = v_set(0x1.8p18F);
-    vec t = v_fma(a, b, magic);
-    t = v_max(t, magic - 160); /* the sum is exact here, and 2^-160 is 0 */
-    vec n = t - magic, f = v_fma(a, b, -n) + c;
+    vec t = v_fma(a, b, magic), n = t - magic, f = v_fma(a, b, -n) + c;
+    vec rest = v_fma(f, f + EXP2_TILT, v_set(EXP2_SHARE));
     vec power = _mm512_permutex2var_ps(v_load(exp2_table), (__m512i)t, v_load(exp2_table + VN));
-    vec slope = v_fma(f, v_set(0.240227051F), v_set(0.693157341F));
-    return _mm512_scalef_ps(v_fma(power * f, slope, power), n);
+    return _mm512_scalef_ps(power * rest, n);
 }
 #endif
 
