@@ -158,10 +158,10 @@ static void compare_accuracy(struct sampling *s)
 {
     struct doctor *d = s->doctor;
     const struct plan *p = d->plan;
-    const struct engine_info *info = &p->engine->info;
     char doubt[400], published[64] = "nothing was published for this model and data set";
-    if (s->counts.images == 0)
+    if (s->counts.images == 0) /* nor is there an engine where the model cannot be opened */
         return;
+    const struct engine_info *info = &p->engine->info;
     const bool known = info->weights.how != WEIGHTS_UNKNOWN;
     double expected =
         published_top1(known ? &info->weights.published : NULL, p->data->kind->name, true);

@@ -76,13 +76,7 @@ max_unreadable = 1
 EOF
 }
 
-# Before mpirun: Open MPI leaves memory of its own behind, and its plugins are gone at exit with the
-# names of their functions, so that only whole stacks tell whose it was.
-leaks_under_mpi() {
-    ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}fast_unwind_on_malloc=0"
-    LSAN_OPTIONS="suppressions=$(cd "$(dirname "$0")/../sanitizers" && pwd)/leaks.supp:print_suppressions=0"
-    export ASAN_OPTIONS LSAN_OPTIONS
-}
+. "$(dirname "${BASH_SOURCE[0]}")/../sanitizers/mpi.sh"
 
 finish() {
     [ "$failures" -eq 0 ] || echo "$failures failed"

@@ -170,7 +170,10 @@ int main(int argc, char **argv)
     if (argc > 1) {
         struct checkpoint *ck = toy_checkpoint();
         struct error err;
-        return ck == NULL || checkpoint_write_safetensors(argv[1], ck, CHECKPOINT_FP32, &err) != OK;
+        bool failed =
+            ck == NULL || checkpoint_write_safetensors(argv[1], ck, CHECKPOINT_FP32, &err) != OK;
+        checkpoint_close(ck);
+        return failed;
     }
     return RUN_TESTS(NULL, NULL, TEST(test_numbers), TEST(test_supports));
 }

@@ -3,6 +3,7 @@
 # in place of the published one, a few images in place of all, and fewer samples. What needs root, a
 # network or hours (demo.sh, test.sh, docker, Slurm) is none of these.
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/../../sanitizers/mpi.sh"
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 
 # The tree as its reader has it: build/harness/evalh and configs/ below the current folder.
@@ -47,6 +48,7 @@ for page in README.md docs/tutorial.md docs/cluster.md; do
     fi
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     [ "$calls" -ge 1 ] || fail "$page: no command was found"
+    if grep -q mpirun script.sh; then leaks_under_mpi; fi
     bash -eu script.sh >log 2>&1 || { cat script.sh; tail -20 log; fail "$page: its commands do not run"; }
     echo "$page: $calls lines of evalh run"
 done
