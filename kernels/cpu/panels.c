@@ -99,19 +99,25 @@ static void run_part(struct backend *be, const struct panel_product *whole, int 
     cpu_of(be)->product->run(&p);
 }
 
-/* Enough parts that a thread which comes late, or is sent away, leaves its share to the others. */
-enum { PARTS = 4 };
+enum { BLOCKS = 64, LEAST_TILES = 2 }; /* of rows at most; in a block at least */
 
+/* A thread takes the panels of a block of rows one by one, the same rows in every operation, so
+ * that they stay in its cache; then those that are left of other blocks, of threads that came late
+ * or were sent away. Each block begins with another panel: two threads that read one at the same
+ * time would fetch it out of each other's caches. */
 static void share_out(struct backend *be, const struct panel_product *p, int team, int tile)
 {
-    int panels = p->end, tiles = (p->rows + tile - 1) / tile;
-    int cuts = (PARTS * team + panels - 1) / panels;
-    int step = (tiles + cuts - 1) / cuts * tile;
-    int blocks = (p->rows + step - 1) / step;
-#pragma omp parallel for num_threads(team) schedule(dynamic)
-    for (int part = 0; part < panels * blocks; part++) {
-        int row = part % blocks * step;
-        run_part(be, p, part / blocks, (size_t)row, p->rows - row < step ? p->rows - row : step);
+    int blocks = p->rows / (LEAST_TILES * tile);
+    blocks = blocks > team ? team : blocks;
+    blocks = blocks > BLOCKS ? BLOCKS : blocks < 1 ? 1 : blocks;
+    int step = (p->rows + blocks - 1) / blocks;
+    atomic_int next[BLOCKS] = { 0 };
+#pragma omp parallel num_threads(team)
+    for (int i = 0; i < blocks; i++) {
+        int block = (omp_get_thread_num() + i) % blocks, row = block * step, panel;
+        int rows = p->rows - row < step ? p->rows - row : step;
+        while (rows > 0 && (panel = atomic_fetch_add(&next[block], 1)) < p->end)
+            run_part(be, p, (panel + block * p->end / blocks) % p->end, (size_t)row, rows);
     }
 }
 
