@@ -239,6 +239,10 @@ struct scan_args {
     real *delta[2]; /* [n, L, E] out: Δ; or NULL */
     real *y[2];     /* [n, L, E] out: y; or NULL */
     bool narrow;    /* u, z, out; delta and y are NULL */
+    /* Of out, token `row` alone is read, the other rows may hold anything; delta and y are NULL.
+     * What dir[0] has after this token, and dir[1] before it, then has no influence. */
+    bool one_row;
+    int row;
 };
 
 struct scan_back_args { /* recomputes the scan; gradients of its inputs */

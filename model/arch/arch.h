@@ -163,6 +163,10 @@ struct weight *bind_scaled_weight(const struct model *, struct backend *, unsign
 struct weight *bind_weight(const struct model *, struct backend *, unsigned uses,
                            const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Rows [first, first + count) of W, for products x Wᵀ. */
+struct weight *bind_weight_rows(const struct model *, struct backend *, int first, int count,
+                                const char *format, ...) __attribute__((format(printf, 5, 6)));
+
 /* A linear layer without flags: y [rows, out] = x [rows, in] Wᵀ + b. */
 void run_linear(struct backend *, const struct weight *, const real *bias, int rows, const real *x,
                 size_t ldx, real *y, size_t ldy);

@@ -116,6 +116,17 @@ struct weight *bind_weight(const struct model *m, struct backend *be, unsigned u
                              uses & ~(unsigned)BIND_USES);
 }
 
+struct weight *bind_weight_rows(const struct model *m, struct backend *be, int first, int count,
+                                const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const struct tensor *t = find(m, format, args);
+    va_end(args);
+    size_t in = t->count / (size_t)t->shape[0];
+    return be->op.weight_new(be, t->data + (size_t)first * in, count, (int)in, WEIGHT_FORWARD);
+}
+
 /* W with `f` (or NULL) applied to each element, times `scale`. */
 static struct weight *changed(const struct tensor *t, struct backend *be, float (*f)(float),
                               float scale, unsigned uses)

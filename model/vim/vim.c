@@ -77,6 +77,8 @@ static void unbind(void *weights, struct backend *be)
         }
     }
     vim_norm_unbind(&w->norm_f, be);
+    for (int k = 0; k < 2; k++)
+        be->op.weight_free(be, w->last_in[k]);
     be->op.weight_free(be, w->head);
     be->free(be, w->head_b);
     be->free(be, w->read);
@@ -99,7 +101,7 @@ static void *bind(const struct model *m, struct backend *be, unsigned uses)
     ok = ok && vim_norm_bind(&w->norm_f, m, be, "norm_f");
     w->head = ok ? bind_weight(m, be, uses, "head.weight") : NULL;
     w->head_b = ok ? bind_array(m, be, "head.bias") : NULL;
-    ok = ok && vim_read_bind(w, m, be, uses);
+    ok = ok && vim_read_bind(w, m, be, uses) && vim_last_bind(w, m, be);
     if (ok && w->head && w->head_b)
         return w;
     unbind(w, be);
@@ -265,13 +267,16 @@ static void forward(const struct geometry *g, struct backend *be, const void *we
     const struct vim_weights *w = weights;
     const struct vim_ws *v = ws;
     const struct vim_acts *a = &v->acts;
-    for (int i = 0; i < g->depth; i++) {
+    const bool alone = vim_last_alone(w, n);
+    for (int i = 0; i < g->depth - alone; i++) {
         vim_layer_inner(g, be, &w->layer[i], a, n, tokens);
         vim_layer_close(g, be, &w->layer[i], a, n, tokens);
         if (i < g->depth - 1)
             vim_between(g, be, w, a, n, tokens);
     }
-    if (g->readout == READ_TOKEN)
+    if (alone)
+        vim_last_forward(g, be, w, a, tokens, logits);
+    else if (g->readout == READ_TOKEN)
         classify(g, be, w, n, tokens, a->xn, a->narrow, logits);
     else
         vim_read_forward(g, be, w, n, tokens, &v->read, logits);

@@ -32,7 +32,8 @@ struct vim_layer {
 struct vim_weights {
     struct stem stem;
     int depth;
-    struct vim_layer *layer; /* [Λ] */
+    struct vim_layer *layer;   /* [Λ] */
+    struct weight *last_in[2]; /* of the last layer: W_in's rows of x, of z; NULL: vim_last.c */
     struct vim_norm norm_f;
     struct weight *head; /* [classes, D]; of registers [classes, n D / k] */
     real *head_b;
@@ -81,6 +82,16 @@ void vim_between(const struct geometry *, struct backend *, const struct vim_wei
 /* r [n, L, D] -> logits [n, classes]; normed [n, L, D] is scratch. */
 void vim_head(const struct geometry *, struct backend *, const struct vim_weights *, int n,
               const real *r, real *normed, real *logits);
+
+/* ---- the last layer, where one token is read (vim_last.c) ---- */
+
+bool vim_last_bind(struct vim_weights *, const struct model *, struct backend *);
+/* Whether it can be computed for this one token alone. */
+bool vim_last_alone(const struct vim_weights *, int n);
+/* The last layer and the head of one image: r [L, D] -> logits [classes]. Of r, the row of the
+ * token that is read becomes the layer's output. */
+void vim_last_forward(const struct geometry *, struct backend *, const struct vim_weights *,
+                      const struct vim_acts *, real *r, real *logits);
 
 /* ---- backward (vim_back.c) ---- */
 

@@ -18,6 +18,14 @@ INLINE void finish(const struct scan_args *a, int dir, const struct scan_block *
     v_store_part(wr(a->out) + at, (first[token] + y) * (scalar)0.5 * v_silu(z), b->lanes);
 }
 
+/* Up to the one token whose y is wanted, or to the end. */
+static int steps_of(const struct scan_args *a, int dir)
+{
+    if (!a->one_row)
+        return a->len;
+    return dir == 0 ? a->row + 1 : a->len - a->row;
+}
+
 /* Runs direction `dir` over the tokens. a2: A log2(e) [state]. s: states [state]. first: direction
  * 0's y [len]. `state` is a constant where this is inlined, and then s lives in registers. */
 INLINE void direction(const struct scan_args *a, int dir, const struct scan_block *b, const vec *a2,
@@ -28,13 +36,14 @@ INLINE void direction(const struct scan_args *a, int dir, const struct scan_bloc
     UNROLL
     for (int n = 0; n < state; n++)
         s[n] = v_set(0);
-    for (int start = 0; start < a->len; start += SCAN_TILE) {
+    const int steps = steps_of(a, dir);
+    for (int start = 0; start < steps; start += SCAN_TILE) {
         vec delta[SCAN_TILE];
-        scan_project(d, dir, a->len, a->chan, a->rank, b, start, delta);
+        scan_project(d, dir, a->len, steps, a->chan, a->rank, b, start, delta);
         UNROLL
         for (int k = 0; k < SCAN_TILE; k++)
             delta[k] = v_softplus(delta[k]);
-        int count = min_int(SCAN_TILE, a->len - start);
+        int count = min_int(SCAN_TILE, steps - start);
         for (int k = 0; k < count; k++) {
             size_t t = scan_token(dir, a->len, start + k);
             size_t at = (b->row + t) * (size_t)a->chan + b->chan;
@@ -48,7 +57,8 @@ INLINE void direction(const struct scan_args *a, int dir, const struct scan_bloc
             }
             if (a->delta[dir])
                 v_store_part(wr(a->delta[dir]) + at, delta[k], b->lanes);
-            finish(a, dir, b, t, y[0] + y[1], first);
+            if (!a->one_row || t == (size_t)a->row)
+                finish(a, dir, b, t, y[0] + y[1], first);
         }
     }
 }

@@ -53,7 +53,7 @@ INLINE void forward(const struct scan_back_args *a, int dir, const struct scan_b
         s[n] = v_set(0);
     for (int start = 0; start < a->len; start += SCAN_TILE) {
         vec pre[SCAN_TILE];
-        scan_project(d, dir, a->len, a->chan, a->rank, b, start, pre);
+        scan_project(d, dir, a->len, a->len, a->chan, a->rank, b, start, pre);
         int count = min_int(SCAN_TILE, a->len - start);
         for (int k = 0; k < count; k++) {
             size_t t = scan_token(dir, a->len, start + k), at = (b->row + t) * chan + b->chan;

@@ -36,9 +36,9 @@ static inline const scalar *scan_xdbl(const struct scan_dir *d, const struct sca
     return rd(d->xdbl) + (b->row + token) * b->cols;
 }
 
-/* δ W_Δᵀ + b_Δ, before the softplus, of SCAN_TILE steps from `start` on; those past the end repeat
- * the last. */
-INLINE void scan_project(const struct scan_dir *d, int dir, int len, int chan, int rank,
+/* δ W_Δᵀ + b_Δ, before the softplus, of SCAN_TILE steps from `start` on; those past the first
+ * `steps` repeat the last of these. */
+INLINE void scan_project(const struct scan_dir *d, int dir, int len, int steps, int chan, int rank,
                          const struct scan_block *b, int start, vec pre[SCAN_TILE])
 {
     const scalar *row[SCAN_TILE], *w = rd(d->w_dt) + b->chan;
@@ -46,7 +46,7 @@ INLINE void scan_project(const struct scan_dir *d, int dir, int len, int chan, i
     vec sum[SCAN_TILE]; /* in registers: every index is a constant, unlike those of `pre` */
     UNROLL
     for (int k = 0; k < SCAN_TILE; k++) {
-        row[k] = scan_xdbl(d, b, scan_token(dir, len, min_int(start + k, len - 1)));
+        row[k] = scan_xdbl(d, b, scan_token(dir, len, min_int(start + k, steps - 1)));
         sum[k] = bias;
     }
     for (int r = 0; r < rank; r++) {
