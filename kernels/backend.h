@@ -73,6 +73,7 @@ struct backend {
 
     /* Bytes of device memory: free, and in total. NULL where device memory is the host's. */
     void (*memory)(struct backend *, size_t *available, size_t *total);
+    size_t held; /* there: bytes that alloc gave and free has not taken back */
 
     /* Waits for all work and returns the first error since the last sync. Operations themselves
      * do not report: after an error they do nothing until it is collected here. */

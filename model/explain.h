@@ -40,15 +40,22 @@ enum status explainer_open(const struct model *, const char *backend,
                            const struct explain_method *const *methods, int method_count,
                            const bool classes[CLASS_CHOICES], int batch, struct explainer **out,
                            struct error *err);
+/* Device memory: what an explainer may take of it. */
+struct explain_room {
+    size_t bytes;
+    size_t
+        needed; /* out, where not even one image at a time fits (E_NOMEM): what that would take */
+};
 /* The same beside a net of this model on this backend, which must outlive the explainer: passes
  * that compute as the net does, in fp32, borrow the net's backend and weights. Do not call it while
- * the net runs. */
+ * the net runs. Either of `lender` and `room` may be NULL. */
 enum status explainer_open_beside(struct net *, const struct model *, const char *backend,
                                   const struct backend_options *, const struct input_format *,
                                   const struct explain_options *,
                                   const struct explain_method *const *methods, int method_count,
                                   const bool classes[CLASS_CHOICES], int batch,
-                                  struct explainer **out, struct error *err);
+                                  struct explain_room *room, struct explainer **out,
+                                  struct error *err);
 void explainer_close(struct explainer *);
 
 /* The layout of maps in explain_result: images in order; within an image the methods in the order
@@ -86,6 +93,8 @@ struct explain_passes explainer_passes(const struct explainer *);
 
 /* Bytes of device memory that the explainer holds: weights and workspaces of all its passes. */
 size_t explainer_bytes(const struct explainer *);
+/* Images of a batch that it explains at a time, so that it keeps to its room. */
+int explainer_images(const struct explainer *);
 
 struct explain_image {
     const uint8_t *rgb; /* [S, S, 3], uploaded to the device of the explainer's backends */

@@ -128,6 +128,8 @@ const struct backend *net_backend(const struct net *);
  * weights are made again where they do not support `uses` (WEIGHT_...). Valid until net_close. */
 enum status net_lend(struct net *, unsigned uses, struct backend **be, void **weights,
                      struct error *err);
+/* Bytes of device memory for activations of a net that is not open; 0: out of memory. */
+size_t net_plan_bytes(const struct model *, struct backend *, int batch);
 /* Bytes of device memory the net holds: weights, workspace. */
 size_t net_weight_bytes(const struct net *);
 size_t net_workspace_bytes(const struct net *);

@@ -145,7 +145,7 @@ static void list_controls(const struct plan *plan, char *out, size_t size)
 
 /* Attributes of the run that the store does not know itself. */
 struct description {
-    char created[32], controls[512];
+    char created[32], controls[512], batch[240];
     struct store_attribute attribute[ENGINE_IDENTITIES + 16];
     size_t count;
 };
@@ -169,6 +169,7 @@ static void describe(const struct plan *plan, struct description *d)
         { "precision", precision_names[info->precision], 0, false },
         { "created_utc", d->created, 0, false },
         { "controls", d->controls, 0, false },
+        { "batch", engine_batch_text(plan->engine, d->batch, sizeof d->batch), 0, false },
         { "image_size", NULL, info->image_size, true },
         { "classes", NULL, info->classes, true },
     };

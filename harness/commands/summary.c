@@ -225,6 +225,8 @@ enum status summary_print(const char *path, struct summary_counts *counts, struc
     if (!isnan(run->identity_max))
         printf("; hidden-attention identity off by at most %.1e", run->identity_max);
     printf("\n");
+    if (o.result->attribute[ATTR_BATCH][0] != '\0')
+        printf("  batch %s\n", o.result->attribute[ATTR_BATCH]);
     for (size_t i = 0; i < run->maps && run->scored > 0; i++)
         if (!repeats(run->map[i].agnostic, run->map[i].explained))
             print_map(&run->map[i]);

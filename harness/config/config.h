@@ -89,6 +89,7 @@ struct config_values {
         int device;    /* enum device */
         int precision; /* enum precision: fp32, tf32, bf16 */
         int64_t batch, threads;
+        double memory; /* MiB; 0: what is free */
     } compute;
 };
 

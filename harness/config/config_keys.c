@@ -210,7 +210,13 @@ const struct config_key config_keys[] = {
     CHOICE("compute", "precision", compute.precision, "fp32", run_precision_names, 0, RESULT,
            "precision of matrix products in the forward passes"),
     INT("compute", "batch", compute.batch, "auto", 1, 4096, word_auto, 0, NO_RESULT,
-        "images that are explained at a time"),
+        "images that are loaded, classified and explained together; auto: on a GPU the largest of "
+        "64 "
+        "to 512 that fits, on a CPU two a thread"),
+    REAL_OR(
+        "compute", "memory", compute.memory, "auto", 0.1, 1 << 24, word_auto, 0, NO_RESULT,
+        "MiB that a run may take of its device; explanations of a batch are made in parts so that "
+        "they fit; auto: what is free, but for a margin (of a CPU's memory any)"),
     INT("compute", "threads", compute.threads, "all", 1, 1024, word_all, 0, NO_RESULT,
         "CPU threads"),
 };

@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,7 +88,6 @@ enum status engine_open_backend(struct engine *e, struct error *err)
     if (o->profiled)
         TRY(profile_begin(e->backend, err));
     struct engine_info *info = &e->info;
-    int lanes = e->backend->lanes;
     info->threads = threads;
     info->kernels = e->backend->other_kernels;
     /* Kernels round differently, as devices do. */
@@ -97,11 +97,20 @@ enum status engine_open_backend(struct engine *e, struct error *err)
         };
     info->precision = e->backend->precision;
     info->on_host = e->backend->lane_images > 0;
-    /* On a CPU a lane takes one image, so the batch is large enough to keep all lanes busy. On a
-     * GPU one call works on the whole batch. */
-    info->batch = o->batch > 0 ? o->batch : info->on_host ? (lanes > 4 ? 2 * lanes : 8) : 64;
-    info->busy = info->on_host ? lanes : info->batch;
+    engine_choose_memory(e);
+    info->busy = info->on_host ? e->backend->lanes : info->batch;
     return OK;
+}
+
+void engine_settle(struct engine *e, const struct explain_options *options)
+{
+    if (e->kind->settle != NULL)
+        e->kind->settle(e, options);
+}
+
+void engine_take_beside(struct engine *e, const struct engine_beside *beside)
+{
+    e->beside = *beside;
 }
 
 enum status engine_start(struct engine *e, struct error *err)
@@ -139,8 +148,7 @@ enum status engine_prepare(struct engine *e, const struct engine_method *const *
                            const bool classes[CLASS_CHOICES], const struct explain_options *options,
                            struct error *err)
 {
-    if (e->kind->settle != NULL)
-        e->kind->settle(e, options);
+    engine_settle(e, options);
     TRY(lay_out_maps(e, methods, count, err));
     memcpy(e->classes, classes, sizeof e->classes);
     e->explain_options = *options;
@@ -203,6 +211,7 @@ enum status engine_halve(struct engine *e, struct error *err)
     log_warn("%s; going on with half of compute.batch, %d", err->text, e->info.batch / 2);
     e->halved = true;
     e->info.batch /= 2;
+    snprintf(e->info.batch_why, sizeof e->info.batch_why, "memory ran out with twice as many");
     e->backend->sync(e->backend, NULL); /* its error was reported above */
     return e->kind->shrink(e, e->prepared_count > 0, err);
 }

@@ -29,6 +29,8 @@ struct engine_options {     /* texts are borrowed until engine_close */
     int threads;              /* CPU threads; 0: all */
     int place;                /* number of the GPU, modulo the number of GPUs */
     int batch;             /* most images that are explained at a time; 0: what serves the device */
+    size_t memory;         /* bytes that a run may take of the device; 0: what is free there, but
+                              for a margin; of a CPU's any */
     bool mean_fill;        /* removed pixels become the mean colour; else black */
     float mean[3], std[3]; /* of the model's input; std of 0: ImageNet's */
     bool no_graphs;        /* as in backend_options */
@@ -86,8 +88,12 @@ struct engine_info {
                             "scan=single"; else "" */
     enum precision precision;
     int threads, batch;
-    int busy;     /* fewest images that keep all of the device busy */
-    bool on_host; /* images lie in host memory, and the host's processors compute */
+    char batch_why[120]; /* of a batch that was not asked for */
+    int at_once;         /* after engine_prepare: images of a batch that are explained at a time */
+    size_t memory;       /* what a run may take of the device; 0: any */
+    size_t beside_bytes; /* of it: what the user takes, see engine_beside */
+    int busy;            /* fewest images that keep all of the device busy */
+    bool on_host;        /* images lie in host memory, and the host's processors compute */
     size_t weight_bytes, workspace_bytes;
     size_t explain_bytes; /* after engine_prepare */
 };
@@ -122,6 +128,14 @@ struct engine_kind {
                            const struct explain_result *, struct error *);
 };
 
+/* What the engine's user takes of the device beside it, so that both keep to info.memory. */
+struct engine_beside {
+    size_t (*bytes)(const void *context, int batch); /* NULL: nothing */
+    const void *context;
+    bool altered;  /* engine_altered_explain is called: explanations are in memory twice */
+    size_t images; /* that a run classifies and explains, on this process; 0: unknown */
+};
+
 struct engine {
     const struct engine_kind *kind;
     struct engine_options options;
@@ -137,7 +151,9 @@ struct engine {
     bool classes[CLASS_CHOICES];
     uint8_t *references; /* [reference_count, S, S, 3] on the host, or NULL */
     int reference_count;
-    bool started, halved;
+    struct engine_beside beside;
+    size_t taken, altered_room; /* of info.memory: by all but explanations; for the altered ones */
+    bool started, halved, refused; /* refused: explanations did not fit into info.memory */
     void (*heard)(void *listener, size_t forwards); /* see engine_listen */
     void *listener;
     struct explain_options explain_options;
@@ -148,11 +164,17 @@ struct engine {
 
 /* Loads the model. E_CONFIG, with the key in *err ("model.arch"); E_DATA names the tensor. */
 enum status engine_open(const struct engine_options *, struct engine **out, struct error *err);
+/* Settles methods, and with them the size of their maps, under options that engine_prepare will
+ * have, so that what maps take is known. Optional. */
+void engine_settle(struct engine *, const struct explain_options *);
+/* Before engine_start; what `context` points to must stay. */
+void engine_take_beside(struct engine *, const struct engine_beside *);
 /* Opens the device. With "auto", warns of a GPU that is there but fails, and takes the CPU. E_NOMEM
  * where not even half of the batch fits. */
 enum status engine_start(struct engine *, struct error *err);
 /* methods [count] come from engine_method; at least one class. A second call replaces the methods
- * of the first. */
+ * of the first. E_CONFIG of key compute.memory: options.memory is not enough, but what is said
+ * would be. */
 enum status engine_prepare(struct engine *, const struct engine_method *const *methods, int count,
                            const bool classes[CLASS_CHOICES], const struct explain_options *,
                            struct error *err);
@@ -170,6 +192,8 @@ const struct engine_method *engine_method(const struct engine *, const char *nam
 /* Names that methods may have under these options, before the model is opened, NULL-terminated;
  * NULL where only the opened engine knows. */
 const char *const *engine_method_names(const struct engine_options *);
+/* "64 (why, where nobody asked for it); 13 explained at a time". Returns `text`. */
+const char *engine_batch_text(const struct engine *, char *text, size_t size);
 /* Value of an identity by its name; NULL: it has none. */
 const char *engine_identity(const struct engine *, const char *name);
 /* The native model, for what only native models have; NULL where the engine is of another kind. */

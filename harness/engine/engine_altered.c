@@ -51,9 +51,10 @@ enum status engine_altered_explain(struct engine_altered *a, int first, int coun
     struct explainer *explainer = NULL;
     struct model *blend;
     TRY(model_blend(engine_model(e), a->fresh, first, count, &blend, err));
-    enum status status =
-        explainer_open(blend, e->info.device, &options, &e->info.format, &e->explain_options,
-                       a->methods, e->prepared_count, e->classes, n, &explainer, err);
+    struct explain_room room = { .bytes = e->altered_room };
+    enum status status = explainer_open_beside(
+        NULL, blend, e->info.device, &options, &e->info.format, &e->explain_options, a->methods,
+        e->prepared_count, e->classes, n, e->info.memory > 0 ? &room : NULL, &explainer, err);
     if (status == OK && e->references != NULL)
         status = engine_native_refer(e, explainer, err);
     if (status == OK) {

@@ -23,6 +23,19 @@ enum status engine_refuse_switches(const struct explain_options *, const char *w
  * it: device, precision, threads, on_host, batch, busy. */
 enum status engine_open_backend(struct engine *, struct error *err);
 
+/* ---- engine_memory.c ---- */
+
+/* info.memory and, of a batch that was not asked for, info.batch and why, of an engine that
+ * computes on its own device. */
+void engine_choose_memory(struct engine *);
+void engine_choose_batch(struct engine *, size_t (*activations)(const struct engine *, int batch));
+/* What is left of info.memory for explanations; NULL (and nothing in *room): there is no limit. */
+struct explain_room *engine_room(struct engine *, struct explain_room *room);
+/* The error where that is not enough. */
+enum status engine_refuse_memory(struct engine *, const struct explain_room *, struct error *);
+/* After that error: whether nobody asked for the batch, which is half as large then. */
+bool engine_halve_choice(struct engine *);
+
 /* For what opens backends of its own beside the engine's. */
 struct backend_options engine_own_backend(const struct engine *);
 

@@ -201,18 +201,29 @@ static enum status open_explainer(struct engine *e, struct error *err)
     const struct explain_method **methods = engine_native_methods(e);
     if (methods == NULL)
         return fail(err, E_NOMEM, "out of memory");
+    struct explain_room own = { 0 }, *room = engine_room(e, &own);
     enum status status = explainer_open_beside(
         x->net, x->model, e->info.device, &options, &e->info.format, &e->explain_options, methods,
-        e->prepared_count, e->classes, e->info.batch, &x->explainer, err);
+        e->prepared_count, e->classes, e->info.batch, room, &x->explainer, err);
     free(methods);
-    if (status == OK)
+    if (status == OK) {
         e->info.explain_bytes = explainer_bytes(x->explainer);
+        e->info.at_once = explainer_images(x->explainer);
+    }
+    if (status == E_NOMEM && room != NULL && room->needed > 0)
+        status = engine_refuse_memory(e, room, err);
     return status == OK && e->references != NULL ? refer(e, err) : status;
+}
+
+static size_t activations(const struct engine *e, int batch)
+{
+    return net_plan_bytes(engine_model(e), e->backend, batch);
 }
 
 static enum status start(struct engine *e, struct error *err)
 {
     TRY(engine_open_backend(e, err));
+    engine_choose_batch(e, activations);
     return open_net(e, err);
 }
 
@@ -221,16 +232,6 @@ static void settle(struct engine *e, const struct explain_options *options)
     const struct native *x = e->state;
     for (int i = 0; i < e->method_count; i++)
         e->methods[i].side = explain_map_side(explain_find(e->methods[i].name), x->model, options);
-}
-
-static enum status prepare(struct engine *e, const struct explain_options *options,
-                           struct error *err)
-{
-    struct native *x = e->state;
-    (void)options; /* in the engine's order */
-    explainer_close(x->explainer);
-    x->explainer = NULL;
-    return open_explainer(e, err);
 }
 
 static enum status shrink(struct engine *e, bool prepared, struct error *err)
@@ -242,6 +243,19 @@ static enum status shrink(struct engine *e, bool prepared, struct error *err)
     x->net = NULL;
     TRY(open_net(e, err));
     return prepared ? open_explainer(e, err) : OK;
+}
+
+static enum status prepare(struct engine *e, const struct explain_options *options,
+                           struct error *err)
+{
+    struct native *x = e->state;
+    (void)options; /* in the engine's order */
+    explainer_close(x->explainer);
+    x->explainer = NULL;
+    enum status status = open_explainer(e, err);
+    while (status != OK && engine_halve_choice(e))
+        status = shrink(e, true, err);
+    return status;
 }
 
 static enum status classify(struct engine *e, const struct view *views, size_t n, float *logits,

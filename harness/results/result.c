@@ -25,6 +25,7 @@ const char *const attribute_names[RESULT_ATTRIBUTES] = {
     "worker_fingerprint",
     "worker_command",
     "kernels",
+    "batch",
     "doubt",
 };
 enum { REQUIRED_ATTRIBUTES = ATTR_CHECKPOINT };

@@ -84,6 +84,7 @@ enum result_attribute {
     ATTR_WORKER_FINGERPRINT, /* of a model in another process: its name, */
     ATTR_WORKER_COMMAND,     /* and what starts it */
     ATTR_KERNELS,            /* of a GPU, of which there are several: "scan=pair,attention=head" */
+    ATTR_BATCH,              /* images together, and why so many */
     ATTR_DOUBT,              /* what is wrong with top-1, in a sentence */
     RESULT_ATTRIBUTES
 };

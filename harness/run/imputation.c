@@ -28,6 +28,11 @@ enum status imputation_open(const struct plan *plan, size_t slice, struct imputa
     return OK;
 }
 
+size_t imputation_bytes(const struct plan *plan, size_t slice)
+{
+    return slice * pixel_count(plan) * 3;
+}
+
 void imputation_close(struct imputation *s)
 {
     if (s == NULL)

@@ -10,7 +10,8 @@ struct imputation;
 /* Allocates memory for at most `slice` views at a time. E_NOMEM. */
 enum status imputation_open(const struct plan *, size_t slice, struct imputation **out,
                             struct error *err);
-void imputation_close(struct imputation *); /* accepts NULL */
+size_t imputation_bytes(const struct plan *, size_t slice); /* of engine memory */
+void imputation_close(struct imputation *);                 /* accepts NULL */
 
 /* Gives views [at, at + n) of the visit their fills; `views_each` belong to each of its maps, in
  * order, and have its rank. Valid until the next call. */

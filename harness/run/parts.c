@@ -51,6 +51,12 @@ enum status parts_room_open(const struct plan *plan, int parts, struct part_room
     return OK;
 }
 
+size_t parts_room_bytes(const struct plan *plan, int parts)
+{
+    const struct part_room *room = NULL;
+    return ((size_t)parts * sizeof *room->rank + 3) * pixel_count(plan);
+}
+
 void parts_room_close(const struct plan *plan, struct part_room *p)
 {
     engine_free(plan->engine, p->rank);

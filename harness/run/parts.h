@@ -27,6 +27,7 @@ struct part_room {
     float *logits;
 };
 enum status parts_room_open(const struct plan *, int parts, struct part_room *, struct error *);
+size_t parts_room_bytes(const struct plan *, int parts); /* of engine memory */
 void parts_room_close(const struct plan *, struct part_room *);
 enum status parts_classify(const struct plan *, const struct visit *, const struct part_room *,
                            const struct part_columns *, struct records *, struct error *);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "runner.h"
 #include "stop.h"
 #include "task.h"
 
@@ -36,6 +37,7 @@ static struct engine_options engine_section(const struct plan *p)
                                     .threads = p->threads,
                                     .place = p->place.device,
                                     .batch = (int)v->compute.batch,
+                                    .memory = (size_t)(v->compute.memory * 1048576.0),
                                     .mean_fill = v->task.fill == FILL_MEAN };
 }
 
@@ -129,8 +131,37 @@ static void tell_precision(const struct plan *p)
     log_warn("%s", why.text);
 }
 
+static struct explain_options explain_section(const struct config_values *v)
+{
+    struct explain_options o = v->explain.options;
+    o.protocol = protocol_names[v->run.protocol];
+    o.seed = (uint64_t)v->run.seed;
+    return o;
+}
+
+static size_t beside_bytes(const void *plan, int batch)
+{
+    return runner_device_bytes(plan, (size_t)batch);
+}
+
+/* Tells the engine what the run takes of the device beside it. */
+static void tell_beside(const struct plan *p)
+{
+    struct engine_beside beside = { .context = p, .images = p->images / (size_t)p->place.sharers };
+    for (int i = 0; i < p->method_count; i++)
+        if (p->methods[i] == NULL)
+            return; /* the methods are wrong, which is told elsewhere */
+    beside.bytes = beside_bytes;
+    for (int i = 0; i < p->task_count; i++)
+        beside.altered |= p->tasks[i]->alters;
+    engine_take_beside(p->engine, &beside);
+}
+
 enum status plan_open_engine(struct plan *p, struct error *err)
 {
+    const struct explain_options options = explain_section(p->v);
+    engine_settle(p->engine, &options);
+    tell_beside(p);
     enum status status = engine_start(p->engine, err);
     /* the error of missing memory already says what would fit */
     if (status != OK && status != E_NOMEM)
@@ -138,14 +169,6 @@ enum status plan_open_engine(struct plan *p, struct error *err)
     if (status == OK)
         tell_precision(p);
     return status;
-}
-
-static struct explain_options explain_section(const struct config_values *v)
-{
-    struct explain_options o = v->explain.options;
-    o.protocol = protocol_names[v->run.protocol];
-    o.seed = (uint64_t)v->run.seed;
-    return o;
 }
 
 enum status plan_open_explainer(struct plan *p, struct error *err)

@@ -133,6 +133,25 @@ static void print_work(const struct plan *p, FILE *to)
                 forwards * p->images, explanations * p->images);
 }
 
+static void print_engine(const struct plan *p, FILE *to)
+{
+    const struct engine_info *info = &p->engine->info;
+    char batch[240];
+    fprintf(to, "  engine     %s%s%s, %d thread%s, %s, batch %s\n", info->device,
+            *info->kernels != '\0' ? " with kernels " : "", info->kernels, p->threads,
+            p->threads == 1 ? "" : "s", precision_names[info->precision],
+            engine_batch_text(p->engine, batch, sizeof batch));
+    fprintf(
+        to,
+        "  memory     %.1f MiB weights, %.1f MiB activations, %.1f MiB images and maps, %.1f MiB "
+        "explanations",
+        mebibytes(info->weight_bytes), mebibytes(info->workspace_bytes),
+        mebibytes(info->beside_bytes), mebibytes(info->explain_bytes));
+    if (info->memory > 0)
+        fprintf(to, "; of %.1f MiB", mebibytes(info->memory));
+    fprintf(to, "\n");
+}
+
 static void print_output(const struct plan *p, int ranks, FILE *to)
 {
     size_t row, once;
@@ -146,7 +165,6 @@ static void print_output(const struct plan *p, int ranks, FILE *to)
 
 static void print_all(const struct plan *p, int ranks, FILE *to)
 {
-    const struct engine_info *info = &p->engine->info;
     fprintf(to, "%s\n", p->v->run.name);
     print_model(p, to);
     print_input(p, to);
@@ -160,13 +178,7 @@ static void print_all(const struct plan *p, int ranks, FILE *to)
     print_passes(p, to);
     print_maps(p, to);
     print_work(p, to);
-    fprintf(to,
-            "  engine     %s%s%s, %d thread%s, %s, batch %d; %.1f MiB weights, %.1f MiB "
-            "activations, %.1f MiB explanations\n",
-            info->device, *info->kernels != '\0' ? " with kernels " : "", info->kernels, p->threads,
-            p->threads == 1 ? "" : "s", precision_names[info->precision], info->batch,
-            mebibytes(info->weight_bytes), mebibytes(info->workspace_bytes),
-            mebibytes(info->explain_bytes));
+    print_engine(p, to);
     print_output(p, ranks, to);
 }
 

@@ -11,6 +11,8 @@ enum status runner_open(struct plan *, size_t shard_rows, struct runner **out, s
 void runner_close(struct runner *); /* accepts NULL */
 /* Bytes of an image's records, and of the columns that the run has once. Opens nothing. */
 enum status runner_row_bytes(const struct plan *, size_t *row, size_t *once, struct error *err);
+/* Bytes of engine memory that a runner takes for such a batch. */
+size_t runner_device_bytes(const struct plan *, size_t batch);
 struct records *runner_records(struct runner *);
 
 /* Called after every batch, with the number of images done. Returning false asks the runner to

@@ -96,6 +96,25 @@ static void *take_device(const struct plan *plan, size_t count, size_t size, boo
     return p;
 }
 
+static bool has_fills(const struct plan *p)
+{
+    return p->v->task.fill == FILL_BLUR || p->v->task.fill == FILL_RISE_BLUR;
+}
+
+size_t runner_device_bytes(const struct plan *p, size_t batch)
+{
+    const struct runner *r = NULL;
+    size_t rgb = pixel_count(p) * 3, values = 0;
+    for (int m = 0; m < p->method_count; m++)
+        values += CLASS_CHOICES * (size_t)p->methods[m]->side * (size_t)p->methods[m]->side;
+    size_t bytes = batch * (rgb * (has_fills(p) ? 2 : 1) + values * sizeof *r->map_device) +
+                   task_maps_bytes(p, batch, sizeof *r->heat_device);
+    for (int i = 0; i < p->task_count; i++)
+        if (p->tasks[i]->device_bytes != NULL)
+            bytes += p->tasks[i]->device_bytes(p, batch);
+    return bytes;
+}
+
 static enum status take_memory(struct runner *r, struct error *err)
 {
     const struct plan *p = r->plan;
@@ -129,7 +148,7 @@ static enum status take_memory(struct runner *r, struct error *err)
         r->masks = take(n * r->pixels, sizeof *r->masks, &failed);
     if (r->loaded[0].shortcuts != NULL)
         r->shortcuts = take(n * r->pixels, sizeof *r->shortcuts, &failed);
-    if (p->v->task.fill == FILL_BLUR || p->v->task.fill == FILL_RISE_BLUR) {
+    if (has_fills(p)) {
         r->fill = take(n, sizeof *r->fill, &failed);
         r->fill_device = take_device(p, n, r->rgb_stride, &failed);
         r->fill_scratch = take(r->rgb_stride, sizeof *r->fill_scratch, &failed);

@@ -60,6 +60,10 @@ struct task {
     /* Fills the columns of the run, whose memory the records have by then. NULL: the task has
      * none. */
     enum status (*begin)(void *state, const struct plan *, struct records *, struct error *);
+    /* Bytes of engine memory that `open` takes for a batch. NULL: none. */
+    size_t (*device_bytes)(const struct plan *, size_t batch);
+    bool alters; /* explains by models with fresh weights, which are in memory beside the run's own
+                  */
     /* E_STOPPED when a signal asks to end. */
     enum status (*run)(void *state, const struct plan *, const struct visit *, struct records *,
                        struct error *);
@@ -94,6 +98,8 @@ void task_result_close(struct explain_result *);
 
 /* S*S, of the model's input. */
 size_t pixel_count(const struct plan *);
+/* Bytes of a value of every pixel of the maps that a batch may have. */
+size_t task_maps_bytes(const struct plan *, size_t batch, size_t value);
 /* The most distinct maps of an image; the axis of curves; the number of the calling thread. */
 size_t task_maps(const struct plan *);
 struct curve_axis task_axis(const struct plan *);

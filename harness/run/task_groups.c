@@ -39,14 +39,27 @@ static enum status group_columns(void *state, const struct plan *plan, struct re
     return OK;
 }
 
+static size_t group_slice(size_t batch, size_t groups)
+{
+    size_t room = batch * 8;
+    return (room > groups ? room / groups : 1) * groups;
+}
+
+static size_t group_bytes(const struct plan *plan, size_t batch)
+{
+    const struct groups *s = NULL;
+    size_t slice = group_slice(batch, (size_t)plan->v->task.groups);
+    return task_maps_bytes(plan, batch, sizeof *s->rank) +
+           (slice * sizeof *s->shifted + batch * 3) * pixel_count(plan);
+}
+
 static enum status open_groups(void *state, const struct plan *plan, struct error *err)
 {
     struct groups *s = state;
     struct engine *e = plan->engine;
     size_t pixels = pixel_count(plan), batch = (size_t)e->info.batch;
     size_t maps = batch * (size_t)plan->method_count * CLASS_CHOICES;
-    size_t groups = (size_t)s->count, room = batch * 8;
-    s->slice = (room > groups ? room / groups : 1) * groups;
+    s->slice = group_slice(batch, (size_t)s->count);
     s->rank = engine_alloc(e, maps * pixels, sizeof *s->rank);
     s->shifted = engine_alloc(e, s->slice * pixels, sizeof *s->shifted);
     s->fill = engine_alloc(e, batch * pixels, 3);
@@ -180,6 +193,7 @@ const struct task task_groups = {
     .reads_heat = true,
     .state = { sizeof(struct groups), open_groups, close_groups },
     .columns = group_columns,
+    .device_bytes = group_bytes,
     .run = run_groups,
     .forwards = group_forwards,
 };

@@ -7,6 +7,8 @@
 #include "stop.h"
 #include "task.h"
 
+enum { SLICE = 8 }; /* views an image of a batch, between two checks for signals */
+
 static const char *const order_names[ORDERS] = { "positive", "negative" };
 
 typedef int columns_of[PLAN_METHODS][CLASS_CHOICES];
@@ -131,7 +133,7 @@ static enum status open_perturbation(void *state, const struct plan *plan, struc
 {
     struct perturbation *s = state;
     size_t maps = most_maps(plan), classes = (size_t)plan->engine->info.classes;
-    s->slice = (size_t)plan->engine->info.batch * 8;
+    s->slice = (size_t)plan->engine->info.batch * SLICE;
     s->rank = engine_alloc(plan->engine, maps * pixel_count(plan), sizeof *s->rank);
     s->ties = engine_alloc(plan->engine, maps, sizeof *s->ties);
     s->views = calloc(maps * s->views_each + (size_t)plan->engine->info.batch, sizeof *s->views);
@@ -144,6 +146,14 @@ static enum status open_perturbation(void *state, const struct plan *plan, struc
                     "would fit",
                     plan->engine->info.batch);
     return linear(plan) ? imputation_open(plan, s->slice, &s->imputation, err) : OK;
+}
+
+static size_t perturbation_bytes(const struct plan *plan, size_t batch)
+{
+    const struct perturbation *s = NULL;
+    size_t maps = batch * (size_t)plan->method_count * CLASS_CHOICES;
+    return task_maps_bytes(plan, batch, sizeof *s->rank) + maps * sizeof *s->ties +
+           (linear(plan) ? imputation_bytes(plan, batch * SLICE) : 0);
 }
 
 static void close_perturbation(void *state, const struct plan *plan)
@@ -330,6 +340,7 @@ const struct task task_perturbation = {
     .check = check_perturbation,
     .columns = perturbation_columns,
     .begin = begin_perturbation,
+    .device_bytes = perturbation_bytes,
     .run = run_perturbation,
     .forwards = perturbation_forwards,
 };

@@ -53,6 +53,18 @@ static enum status randomisation_columns(void *state, const struct plan *plan, s
     return task_columns(plan, r, COLUMN_F32, 0, 0, "randomisation", "cascade/emprt", s->emprt, err);
 }
 
+static size_t randomisation_bytes(const struct plan *plan, size_t batch)
+{
+    const struct randomisation *s = NULL;
+    size_t values = 0;
+    for (int m = 0; m < plan->method_count; m++)
+        if (plan->files[m] == NULL)
+            values +=
+                CLASS_CHOICES * (size_t)plan->methods[m]->side * (size_t)plan->methods[m]->side;
+    return batch * values * sizeof *s->device +
+           task_maps_bytes(plan, batch, sizeof *s->heat_device);
+}
+
 static enum status open_randomisation(void *state, const struct plan *plan, struct error *err)
 {
     struct randomisation *s = state;
@@ -201,6 +213,8 @@ const struct task task_randomisation = {
     .check = check_randomisation,
     .columns = randomisation_columns,
     .begin = begin_randomisation,
+    .device_bytes = randomisation_bytes,
+    .alters = true,
     .run = run_randomisation,
     .explanations = model_count,
 };

@@ -43,6 +43,11 @@ static enum status robustness_columns(void *state, const struct plan *plan, stru
     return OK;
 }
 
+static size_t robustness_bytes(const struct plan *plan, size_t batch)
+{
+    return batch * pixel_count(plan) * 3;
+}
+
 static enum status open_robustness(void *state, const struct plan *plan, struct error *err)
 {
     struct robustness *s = state;
@@ -146,6 +151,7 @@ const struct task task_robustness = {
     .summary = "how far maps move under slight noise: sensitivity, maximal and average",
     .state = { sizeof(struct robustness), open_robustness, close_robustness },
     .columns = robustness_columns,
+    .device_bytes = robustness_bytes,
     .run = run_robustness,
     .forwards = sample_count,
     .explanations = sample_count,

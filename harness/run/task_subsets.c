@@ -71,6 +71,12 @@ static enum status run_subsets(void *state, const struct plan *plan, const struc
     return parts_classify(plan, visit, &s->room, &s->columns, r, err);
 }
 
+static size_t subset_bytes(const struct plan *plan, size_t batch)
+{
+    (void)batch;
+    return parts_room_bytes(plan, subset_count(plan));
+}
+
 static size_t subset_forwards(const struct plan *plan)
 {
     return (size_t)subset_count(plan);
@@ -83,6 +89,7 @@ const struct task task_subsets = {
     .state = { sizeof(struct subsets), open_subsets, close_subsets },
     .columns = subset_columns,
     .begin = begin_subsets,
+    .device_bytes = subset_bytes,
     .run = run_subsets,
     .forwards = subset_forwards,
 };

@@ -65,6 +65,12 @@ static enum status run_tiles(void *state, const struct plan *plan, const struct 
     return parts_classify(plan, visit, &s->room, &s->columns, r, err);
 }
 
+static size_t tile_bytes(const struct plan *plan, size_t batch)
+{
+    (void)batch;
+    return parts_room_bytes(plan, tile_count(plan));
+}
+
 static size_t tile_forwards(const struct plan *plan)
 {
     return (size_t)tile_count(plan);
@@ -77,6 +83,7 @@ const struct task task_tiles = {
     .state = { sizeof(struct tiles), open_tiles, close_tiles },
     .check = check_tiles,
     .columns = tile_columns,
+    .device_bytes = tile_bytes,
     .run = run_tiles,
     .forwards = tile_forwards,
 };

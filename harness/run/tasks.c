@@ -32,6 +32,11 @@ enum status task_method_columns(const struct plan *plan, struct records *r, int 
     return OK;
 }
 
+size_t task_maps_bytes(const struct plan *plan, size_t batch, size_t value)
+{
+    return batch * (size_t)plan->method_count * CLASS_CHOICES * pixel_count(plan) * value;
+}
+
 enum status task_columns(const struct plan *plan, struct records *r, enum column_type type, int d0,
                          int d1, const char *prefix, const char *suffix,
                          int index[PLAN_METHODS][CLASS_CHOICES], struct error *err)

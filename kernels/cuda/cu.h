@@ -35,6 +35,11 @@ struct cu_graph { /* a pass that was called once (exec == NULL) or recorded */
 /* Enough for the batch sizes of a run (full, last of a set, last of a visit) and its models. */
 enum { CU_GRAPHS = 8 };
 
+struct cu_piece { /* of device memory */
+    void *p;
+    size_t bytes;
+};
+
 struct lt_cache; /* cublasLt algorithms by shape (linear_lt.cu) */
 
 struct cu {
@@ -49,6 +54,8 @@ struct cu {
         void *p;
         size_t size;
     } slot[CU_SLOTS];
+    struct cu_piece *piece; /* [pieces] what cu_alloc gave, in no order */
+    size_t pieces, piece_room;
     struct lt_cache *lt_cache;
     struct cu_graph graph[CU_GRAPHS];
     uint64_t turn;

@@ -50,7 +50,7 @@ bool cu_begin(struct backend *be)
 
 /* ---- memory ---- */
 
-static void *cu_alloc(struct backend *be, size_t bytes)
+static void *take_memory(struct backend *be, size_t bytes)
 {
     void *p = NULL;
     if (cudaSetDevice(cu_of(be)->device) != cudaSuccess)
@@ -62,12 +62,50 @@ static void *cu_alloc(struct backend *be, size_t bytes)
 }
 
 /* cudaFree waits for the device, so nothing that was queued still uses the memory. */
-static void cu_free(struct backend *be, void *p)
+static void give_memory(struct backend *be, void *p)
 {
     if (p == NULL || !CU_TRY(be, cudaSetDevice(cu_of(be)->device)))
         return;
     cu_forget_passes(be);
     CU_TRY(be, cudaFree(p));
+}
+
+/* Room for one more in the list of pieces. */
+static bool grow_pieces(struct cu *cu)
+{
+    if (cu->pieces < cu->piece_room)
+        return true;
+    const size_t room = 2 * cu->piece_room + 64;
+    struct cu_piece *more = (struct cu_piece *)realloc(cu->piece, room * sizeof *more);
+    if (more == NULL)
+        return false;
+    cu->piece = more;
+    cu->piece_room = room;
+    return true;
+}
+
+static void *cu_alloc(struct backend *be, size_t bytes)
+{
+    struct cu *cu = cu_of(be);
+    void *p = grow_pieces(cu) ? take_memory(be, bytes) : NULL;
+    if (p == NULL)
+        return NULL;
+    cu->piece[cu->pieces++] = { p, bytes };
+    be->held += bytes;
+    return p;
+}
+
+static void cu_free(struct backend *be, void *p)
+{
+    struct cu *cu = cu_of(be);
+    size_t at = 0;
+    while (at < cu->pieces && cu->piece[at].p != p)
+        at++;
+    if (p != NULL && at < cu->pieces) {
+        be->held -= cu->piece[at].bytes;
+        cu->piece[at] = cu->piece[--cu->pieces];
+    }
+    give_memory(be, p);
 }
 
 void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
@@ -82,9 +120,9 @@ void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
         fail(&be->failed, E_DEVICE, "an operation's scratch grows while its pass is recorded");
         return NULL;
     }
-    cu_free(be, cu->slot[slot].p);
+    give_memory(be, cu->slot[slot].p);
     cu->slot[slot].size = 0;
-    cu->slot[slot].p = cu_alloc(be, bytes);
+    cu->slot[slot].p = take_memory(be, bytes);
     if (cu->slot[slot].p == NULL) {
         if (be->failed.code == OK)
             fail(&be->failed, E_NOMEM,
@@ -204,6 +242,7 @@ static void cu_destroy(struct backend *be)
     for (int i = 0; i < CU_SLOTS; i++)
         cudaFree(cu->slot[i].p);
     cudaFree(cu->workspace);
+    free(cu->piece);
     if (cu->stream != NULL)
         cudaStreamDestroy(cu->stream);
     free(be);

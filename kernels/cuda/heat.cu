@@ -11,6 +11,11 @@ extern "C" {
 }
 
 enum { THREADS = 256, HEAT_BLOCKS = 32 };
+#ifdef __CUDACC__
+enum : size_t { SORT_SCRATCH = (size_t)256 << 20 };
+#else
+enum : size_t { SORT_SCRATCH = (size_t)64 << 10 }; /* so that tests come to a second part */
+#endif
 
 /* a + w (b - a): exactly a where both are equal, so that plateaus and borders stay ties. */
 static __device__ __forceinline__ double blend(double a, double b, double w)
@@ -180,17 +185,10 @@ static void sort_run(struct backend *be, struct sort *s)
                                                0, s->bits, cu_of(be)->stream));
 }
 
-static void rank(struct backend *be, const struct rank_args *a)
+static void rank_some(struct backend *be, const struct rank_args *a)
 {
     struct sort s = {};
     s.count = (size_t)a->n * (size_t)a->pixels;
-    if (a->n <= 0 || a->pixels <= 0 || !cu_begin(be))
-        return;
-    if (s.count > INT32_MAX) {
-        fail(&be->failed, E_CONFIG, "ranking %zu pixels at once; a smaller compute.batch would fit",
-             s.count);
-        return;
-    }
     s.bits = 32;
     while (s.bits < 64 && (a->n - 1) >> (s.bits - 32) != 0)
         s.bits++;
@@ -215,6 +213,25 @@ static void rank(struct backend *be, const struct rank_args *a)
     CU_LAUNCH(be, rank_kernel, grid, THREADS, 0, s.value[1], a->rank, pixels, s.count);
     if (a->largest_tie != NULL)
         CU_LAUNCH(be, tie_kernel, a->n, THREADS, 0, s.key[1], a->largest_tie, pixels);
+}
+
+/* As many maps at a time as the sort's arrays have room for. */
+static void rank(struct backend *be, const struct rank_args *given)
+{
+    if (given->n <= 0 || given->pixels <= 0 || !cu_begin(be))
+        return;
+    const size_t pixels = (size_t)given->pixels,
+                 fit = SORT_SCRATCH / (pixels * 2 * (sizeof(uint64_t) + sizeof(uint32_t)));
+    const int most = fit < 1 ? 1 : fit < (size_t)given->n ? (int)fit : given->n;
+    for (int at = 0; at < given->n; at += most) {
+        struct rank_args a = *given;
+        a.n = given->n - at < most ? given->n - at : most;
+        a.heat = given->heat + at * pixels;
+        a.rank = given->rank + at * pixels;
+        a.seeds = given->seeds != NULL ? given->seeds + at : NULL;
+        a.largest_tie = given->largest_tie != NULL ? given->largest_tie + at : NULL;
+        rank_some(be, &a);
+    }
 }
 
 void cu_fill_heat(struct ops *op)

@@ -21,7 +21,8 @@ struct net {
     struct backend *be;
     struct input_format format;
     void *weights;
-    unsigned uses;  /* that the weights serve */
+    unsigned uses; /* that the weights serve */
+    size_t weight_bytes;
     int lane_batch; /* images a lane takes at once */
     int lanes;
     struct lane *lane;
@@ -39,23 +40,47 @@ static void layout_lane(const struct net *net, struct lane *l, struct bump *b)
     net->model->type->layout(g, net->be, net->lane_batch, b, l->ws);
 }
 
-static enum status plan_memory(struct net *net, struct error *err)
+/* A net without weights and memory, whose memory is measured; NULL: the host's ran out. */
+static struct net *new_net(const struct model *model, struct backend *be, int batch)
 {
     struct bump measure = { 0 };
-    int images = net->lanes * net->lane_batch;
-    char fit[120];
-    for (int i = 0; i < net->lanes; i++) {
-        net->lane[i].ws = calloc(1, net->model->type->ws_size);
-        if (net->lane[i].ws == NULL)
-            return fail(err, E_NOMEM, "out of memory");
+    struct net *net = calloc(1, sizeof *net);
+    if (net == NULL)
+        return NULL;
+    net->model = model;
+    net->be = be;
+    net->lane_batch = be->lane_images > 0 ? be->lane_images : batch;
+    net->lanes = be->lanes;
+    net->lane = calloc((size_t)net->lanes, sizeof *net->lane);
+    for (int i = 0; net->lane != NULL && i < net->lanes; i++) {
+        net->lane[i].ws = calloc(1, model->type->ws_size);
+        if (net->lane[i].ws == NULL) {
+            net_close(net);
+            return NULL;
+        }
         layout_lane(net, &net->lane[i], &measure);
     }
     net->bytes = measure.used;
-    net->memory = net->be->alloc(net->be, measure.used);
+    return net;
+}
+
+size_t net_plan_bytes(const struct model *model, struct backend *be, int batch)
+{
+    struct net *net = new_net(model, be, batch);
+    size_t bytes = net != NULL ? net->bytes : 0;
+    net_close(net);
+    return bytes;
+}
+
+static enum status take_memory(struct net *net, struct error *err)
+{
+    int images = net->lanes * net->lane_batch;
+    char fit[120];
+    net->memory = net->be->alloc(net->be, net->bytes);
     if (net->memory == NULL)
         return fail(err, E_NOMEM, "%s: no %.1f MiB for activations of %d images at once; %s",
-                    net->be->name, (double)measure.used / 1048576.0, images,
-                    be_would_fit(net->be, measure.used, images, fit, sizeof fit));
+                    net->be->name, (double)net->bytes / 1048576.0, images,
+                    be_would_fit(net->be, net->bytes, images, fit, sizeof fit));
     struct bump b = { .base = net->memory };
     for (int i = 0; i < net->lanes; i++)
         layout_lane(net, &net->lane[i], &b);
@@ -66,23 +91,22 @@ enum status net_open(const struct model *model, struct backend *be,
                      const struct input_format *format, int batch, struct net **out,
                      struct error *err)
 {
-    struct net *net = calloc(1, sizeof *net);
-    if (net == NULL)
+    struct net *net = new_net(model, be, batch);
+    if (net == NULL || net->lane == NULL) {
+        net_close(net);
         return fail(err, E_NOMEM, "out of memory");
-    net->model = model;
-    net->be = be;
+    }
     net->format = *format;
-    net->lane_batch = be->lane_images > 0 ? be->lane_images : batch;
-    net->lanes = be->lanes;
-    net->lane = calloc((size_t)net->lanes, sizeof *net->lane);
     net->uses = WEIGHT_FORWARD;
+    size_t held = be->held;
     net->weights = model->type->bind(model, be, net->uses);
+    net->weight_bytes = be->memory != NULL ? be->held - held : model->parameters * be->real_size;
     enum status s = OK;
-    if (net->lane == NULL || net->weights == NULL)
+    if (net->weights == NULL)
         s = fail(err, E_NOMEM, "%s: no memory for the weights of %s", be->name,
                  model->checkpoint->path);
     if (s == OK)
-        s = plan_memory(net, err);
+        s = take_memory(net, err);
     return OPENED(s, net, net_close, out);
 }
 
@@ -94,7 +118,8 @@ void net_close(struct net *net)
         free(net->lane[i].ws);
     if (net->memory != NULL)
         net->be->free(net->be, net->memory);
-    net->model->type->unbind(net->weights, net->be);
+    if (net->weights != NULL)
+        net->model->type->unbind(net->weights, net->be);
     free(net->lane);
     free(net);
 }
@@ -122,7 +147,7 @@ enum status net_lend(struct net *net, unsigned uses, struct backend **be, void *
 
 size_t net_weight_bytes(const struct net *net)
 {
-    return net->model->parameters * net->be->real_size;
+    return net->weight_bytes;
 }
 
 size_t net_workspace_bytes(const struct net *net)

@@ -138,7 +138,8 @@ static enum status open_weights(struct explainer *ex, struct pass *p, int index,
     return p->be->sync(p->be, err);
 }
 
-static enum status open_pass(struct explainer *ex, int index, const char *backend,
+/* All that a pass holds on the device but for its sweeps. */
+static enum status bind_pass(struct explainer *ex, int index, const char *backend,
                              const struct backend_options *bo, const struct explain_options *o,
                              struct error *err)
 {
@@ -154,18 +155,29 @@ static enum status open_pass(struct explainer *ex, int index, const char *backen
         TRY(model_randomise(ex->model, layers, o->seed, &p->own_model, err));
         p->model = p->own_model;
     }
+    const struct backend *lender = ex->lender != NULL ? net_backend(ex->lender) : NULL;
+    size_t held = lender != NULL ? lender->held : 0;
     TRY(open_weights(ex, p, index, name, &options, err));
     TRY(input_bind_for(&p->input, p->model, p->be, p->jobs, p->job_count, err));
-    p->lane_batch = p->be->lane_images > 0 ? p->be->lane_images : ex->batch;
+    if (p->be->memory != NULL)
+        p->weight_bytes = p->be->held - (p->borrowed ? held : 0);
+    else if (!p->borrowed)
+        p->weight_bytes = p->model->parameters * p->be->real_size;
+    return OK;
+}
+
+static enum status open_pass(struct explainer *ex, struct pass *p, struct error *err)
+{
+    p->lane_batch = p->be->lane_images > 0 ? p->be->lane_images : ex->at_once;
     p->sweeps = calloc((size_t)p->be->lanes, sizeof *p->sweeps);
     p->views = calloc((size_t)ex->batch, sizeof *p->views);
     p->hash = calloc((size_t)ex->batch, sizeof *p->hash);
     if (p->sweeps == NULL || p->views == NULL || p->hash == NULL)
-        return fail(err, E_NOMEM, "%s: no memory for %d images", name, ex->batch);
+        return fail(err, E_NOMEM, "%s: no memory for %d images", p->be->name, ex->batch);
     for (int i = 0; i < p->be->lanes; i++) {
         TRY(sweep_open(p->model, p->be, p->weights, p->input, &ex->format, p->jobs, p->job_count,
-                       p->lane_batch, &p->sweeps[i], err));
-        p->sweeps[i]->seed = o->seed;
+                       p->lane_batch, ex->layers, &p->sweeps[i], err));
+        p->sweeps[i]->seed = ex->seed;
     }
     return OK;
 }
@@ -178,16 +190,30 @@ enum status explainer_open(const struct model *model, const char *backend,
                            struct error *err)
 {
     return explainer_open_beside(NULL, model, backend, bo, format, o, methods, method_count,
-                                 classes, batch, out, err);
+                                 classes, batch, NULL, out, err);
 }
 
-enum status explainer_open_beside(struct net *lender, const struct model *model,
-                                  const char *backend, const struct backend_options *bo,
-                                  const struct input_format *format,
-                                  const struct explain_options *o,
-                                  const struct explain_method *const *methods, int method_count,
-                                  const bool classes[CLASS_CHOICES], int batch,
-                                  struct explainer **out, struct error *err)
+/* Weights first: what is left for images is known then. */
+static enum status open_passes(struct explainer *ex, const char *backend,
+                               const struct backend_options *bo, const struct explain_options *o,
+                               struct explain_room *room, struct error *err)
+{
+    for (int i = 0; i < PASSES; i++)
+        if (ex->passes[i].job_count > 0)
+            TRY(bind_pass(ex, i, backend, bo, o, err));
+    TRY(explainer_choose_images(ex, room, err));
+    for (int i = 0; i < PASSES; i++)
+        if (ex->passes[i].job_count > 0)
+            TRY(open_pass(ex, &ex->passes[i], err));
+    return OK;
+}
+
+enum status
+explainer_open_beside(struct net *lender, const struct model *model, const char *backend,
+                      const struct backend_options *bo, const struct input_format *format,
+                      const struct explain_options *o, const struct explain_method *const *methods,
+                      int method_count, const bool classes[CLASS_CHOICES], int batch,
+                      struct explain_room *room, struct explainer **out, struct error *err)
 {
     struct explainer *ex = calloc(1, sizeof *ex);
     if (ex == NULL)
@@ -197,6 +223,7 @@ enum status explainer_open_beside(struct net *lender, const struct model *model,
     ex->batch = batch;
     ex->format = *format;
     ex->seed = o->seed;
+    ex->references = (int)o->references;
     ex->method_count = method_count;
     memcpy(ex->classes, classes, sizeof ex->classes);
     ex->methods = calloc((size_t)method_count + 1, sizeof *ex->methods);
@@ -214,9 +241,8 @@ enum status explainer_open_beside(struct net *lender, const struct model *model,
             ex->map_start[i + 1] = ex->map_start[i] + CLASS_CHOICES * explainer_map_size(ex, i);
         s = plan_jobs(ex, o, backend, err);
     }
-    for (int i = 0; s == OK && i < PASSES; i++)
-        if (ex->passes[i].job_count > 0)
-            s = open_pass(ex, i, backend, bo, o, err);
+    if (s == OK)
+        s = open_passes(ex, backend, bo, o, room, err);
     return OPENED(s, ex, explainer_close, out);
 }
 
@@ -252,19 +278,4 @@ void explainer_close(struct explainer *ex)
     free(ex->map_start);
     free(ex->dropped);
     free(ex);
-}
-
-size_t explainer_bytes(const struct explainer *ex)
-{
-    size_t bytes = 0;
-    for (int i = 0; i < PASSES; i++) {
-        const struct pass *p = &ex->passes[i];
-        if (p->be == NULL)
-            continue;
-        for (int k = 0; k < p->be->lanes; k++)
-            bytes += sweep_bytes(p->sweeps[k]);
-        if (!p->borrowed)
-            bytes += p->model->parameters * p->be->real_size;
-    }
-    return bytes;
 }

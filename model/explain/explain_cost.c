@@ -55,7 +55,7 @@ bool explain_takes_samples(const struct explain_method *m)
     return method_of(m)->sampler != NULL;
 }
 
-static bool needs_references(const struct pass *p)
+bool pass_needs_references(const struct pass *p)
 {
     for (int i = 0; i < p->job_count; i++)
         if (explain_needs_references(&p->jobs[i].method->info))
@@ -66,7 +66,7 @@ static bool needs_references(const struct pass *p)
 bool explainer_wants_references(const struct explainer *ex)
 {
     for (int i = 0; i < PASSES; i++)
-        if (needs_references(&ex->passes[i]) && ex->passes[i].reference_count == 0)
+        if (pass_needs_references(&ex->passes[i]) && ex->passes[i].reference_count == 0)
             return true;
     return false;
 }
@@ -108,7 +108,7 @@ enum status explainer_references(struct explainer *ex, const uint8_t *const *rgb
 {
     size_t side = (size_t)ex->model->geo.image_size;
     for (int i = 0; i < PASSES; i++)
-        if (needs_references(&ex->passes[i]))
+        if (pass_needs_references(&ex->passes[i]))
             TRY(take_references(&ex->passes[i], 3 * side * side, rgb, count, err));
     return OK;
 }

@@ -18,6 +18,7 @@ struct pass {
     bool borrowed;               /* be and weights are the lender's */
     struct input_weights *input; /* NULL: no method needs it */
     struct sweep **sweeps;       /* [lanes] */
+    size_t weight_bytes;         /* that it holds and the lender did not */
     int lane_batch;
     struct job *jobs;
     struct where *wheres;
@@ -35,9 +36,12 @@ struct explainer {
     struct net *lender; /* or NULL */
     const struct explain_method **methods;
     int method_count, batch;
-    int *side;         /* [methods] values a side of a map */
-    size_t *map_start; /* [methods + 1] where a method's maps begin among an image's */
-    float *dropped;    /* [batch, methods, CLASS_CHOICES] of the last run */
+    int at_once;              /* images that a sweep takes, where a lane takes as many as it can */
+    enum sweep_layers layers; /* of all sweeps */
+    int references;           /* that methods begin at, where they do */
+    int *side;                /* [methods] values a side of a map */
+    size_t *map_start;        /* [methods + 1] where a method's maps begin among an image's */
+    float *dropped;           /* [batch, methods, CLASS_CHOICES] of the last run */
     bool classes[CLASS_CHOICES];
     struct input_format format;
     uint64_t seed;
@@ -49,5 +53,8 @@ static inline size_t explainer_map_size(const struct explainer *ex, int method)
     return (size_t)ex->side[method] * (size_t)ex->side[method];
 }
 
+bool pass_needs_references(const struct pass *);
+/* at_once and layers, once all passes' weights are there. */
+enum status explainer_choose_images(struct explainer *, struct explain_room *, struct error *);
 bool explainer_wants_references(const struct explainer *);
 void explainer_drop_references(struct pass *);

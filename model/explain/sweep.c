@@ -99,12 +99,14 @@ enum { KEEP_BYTES = 256 << 20, KEEP_PART = 2 };
 
 /* Whether the layers' activations are kept from the forward pass; else each layer is computed again
  * on the way down. */
-static bool keeps_layers(const struct sweep *s)
+static bool keeps_layers(const struct sweep *s, enum sweep_layers layers)
 {
     size_t kept = (size_t)(s->model->geo.depth - s->lowest), limit = KEEP_BYTES, total;
     struct bump one = { 0 };
     if (kept == 0 || s->arch->scratch.layout_layer == NULL)
         return false;
+    if (layers != LAYERS_AUTO)
+        return layers == LAYERS_KEPT;
     if (s->be->memory != NULL) {
         s->be->memory(s->be, &limit, &total);
         limit /= KEEP_PART;
@@ -124,7 +126,7 @@ static void write_patch_mean(struct sweep *s)
 
 /* All that takes no memory on the device. */
 static bool prepare(struct sweep *s, const struct input_weights *input, const struct job *jobs,
-                    int count)
+                    int count, enum sweep_layers layers)
 {
     s->jobs = calloc((size_t)count, sizeof *s->jobs);
     s->streams = calloc((size_t)count, sizeof *s->streams);
@@ -142,37 +144,63 @@ static bool prepare(struct sweep *s, const struct input_weights *input, const st
     s->view = (struct layer_view){
         .geo = &s->model->geo, .be = s->be, .own = s->scratch, .input = s->input
     };
-    s->keeps = keeps_layers(s); /* asked once: what is free changes */
+    s->keeps = keeps_layers(s, layers); /* asked once: what is free changes */
     return host_memory(s);
+}
+
+/* A sweep whose memory on the device is measured and not taken; NULL: the host's ran out. */
+static struct sweep *new_sweep(const struct model *model, struct backend *be,
+                               const struct input_weights *input, const struct job *jobs,
+                               int job_count, int n, enum sweep_layers layers)
+{
+    struct sweep *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->model = model;
+    s->be = be;
+    s->arch = model->type->explain;
+    s->n_max = n;
+    if (!prepare(s, input, jobs, job_count, layers)) {
+        sweep_close(s);
+        return NULL;
+    }
+    struct bump b = { 0 };
+    layout(s, &b);
+    s->bytes = b.used;
+    return s;
+}
+
+enum status sweep_measure(const struct model *model, struct backend *be,
+                          const struct input_weights *input, const struct job *jobs, int job_count,
+                          int n, enum sweep_layers layers, size_t *bytes, struct error *err)
+{
+    struct sweep *s = new_sweep(model, be, input, jobs, job_count, n, layers);
+    if (s == NULL)
+        return fail(err, E_NOMEM, "out of memory");
+    *bytes = s->bytes;
+    sweep_close(s);
+    return OK;
 }
 
 enum status sweep_open(const struct model *model, struct backend *be, const void *weights,
                        const struct input_weights *input, const struct input_format *format,
-                       const struct job *jobs, int job_count, int n, struct sweep **out,
-                       struct error *err)
+                       const struct job *jobs, int job_count, int n, enum sweep_layers layers,
+                       struct sweep **out, struct error *err)
 {
-    struct sweep *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        return fail(err, E_NOMEM, "out of memory");
-    s->model = model;
-    s->be = be;
-    s->weights = weights;
-    s->format = format;
-    s->arch = model->type->explain;
-    s->n_max = n;
-    bool ok = prepare(s, input, jobs, job_count);
+    struct sweep *s = new_sweep(model, be, input, jobs, job_count, n, layers);
+    bool ok = s != NULL;
     if (ok) {
-        struct bump b = { 0 };
-        layout(s, &b);
-        s->bytes = b.used;
+        s->weights = weights;
+        s->format = format;
         s->memory = be->alloc(be, s->bytes);
         ok = s->memory != NULL;
     }
     if (!ok) {
         char fit[120];
+        size_t bytes = s != NULL ? s->bytes : 0;
         enum status st =
             fail(err, E_NOMEM, "%s: no %.1f MiB for explaining %d images at once; %s", be->name,
-                 (double)s->bytes / 1048576.0, n, be_would_fit(be, s->bytes, n, fit, sizeof fit));
+                 (double)bytes / 1048576.0, n, be_would_fit(be, bytes, n, fit, sizeof fit));
         sweep_close(s);
         return st;
     }

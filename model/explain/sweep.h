@@ -169,12 +169,20 @@ struct sweep {
     size_t bytes;
 };
 
+/* Layers' activations: kept where little or much is free, kept, or computed again on the way down.
+ * The results are the same. */
+enum sweep_layers { LAYERS_AUTO, LAYERS_KEPT, LAYERS_AGAIN };
+
 /* jobs are copied; streams are found. input_weights: NULL where input_wanted of no job. n: the most
  * images at once. */
 enum status sweep_open(const struct model *, struct backend *, const void *weights,
                        const struct input_weights *, const struct input_format *,
-                       const struct job *jobs, int job_count, int n, struct sweep **out,
-                       struct error *err);
+                       const struct job *jobs, int job_count, int n, enum sweep_layers,
+                       struct sweep **out, struct error *err);
+/* The bytes of device memory that the same would take. */
+enum status sweep_measure(const struct model *, struct backend *, const struct input_weights *,
+                          const struct job *jobs, int job_count, int n, enum sweep_layers,
+                          size_t *bytes, struct error *err);
 void sweep_close(struct sweep *);
 /* Runs all jobs. predicted [n]: class to explain, -1 on entry = the model's own, filled in. target
  * [n]. Afterwards the jobs' tracks hold v; a job whose stream was idle holds nothing. */

@@ -58,17 +58,29 @@ static bool is_last(const struct sweep *s, int layer)
     return layer == s->model->geo.depth - 1 && vit_reads_token(&s->model->geo);
 }
 
+/* Where the forward pass records a block; NULL: nowhere. On a device whose memory decides what is
+ * kept the output is computed in the same way whether it is kept or not, to the same bits. */
+static struct vit_acts *recorded(const struct sweep *s, int layer)
+{
+    struct vit_scores *v = s->scratch;
+    if (layer < s->lowest)
+        return NULL;
+    if (v->kept != NULL)
+        return &v->kept[layer - s->lowest];
+    return s->be->memory != NULL ? &v->acts : NULL;
+}
+
 static void forward(struct sweep *s, int layer, real *x)
 {
     struct vit_scores *v = s->scratch;
     const struct geometry *g = &s->model->geo;
     const struct vit_block *w = &weights_of(s)->block[layer];
-    if (v->kept == NULL || layer < s->lowest) {
+    struct vit_acts *a = recorded(s, layer);
+    if (a == NULL) {
         v->plain.cls_only = is_last(s, layer);
         vit_block_forward(g, s->be, w, &v->plain, s->n, x);
         return;
     }
-    struct vit_acts *a = &v->kept[layer - s->lowest];
     a->cls_only = is_last(s, layer);
     vit_block_record(g, s->be, w, a, s->n, x);
     run_map2(s->be, MAP_ADD, a->x1, a->fc2, x, (size_t)vit_rows(g, a, s->n) * (size_t)g->width,

@@ -249,7 +249,7 @@ static void check_gradient(const struct family *f)
     if (backend_open(backend_double_name(f->backend), NULL, &be, &err) == OK) {
         void *weights = f->model->type->bind(f->model, be, WEIGHT_FORWARD | WEIGHT_BACK);
         if (weights != NULL && sweep_open(f->model, be, weights, NULL, &input_imagenet, &job, 1,
-                                          IMAGES, &s, &err) == OK) {
+                                          IMAGES, LAYERS_AUTO, &s, &err) == OK) {
             sweep_run(s, views, IMAGES, predicted, target);
             for (int i = 0; i < IMAGES; i++)
                 for (size_t t = 0; t < len; t++)

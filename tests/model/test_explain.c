@@ -272,7 +272,7 @@ static void check_beside(const struct micro *micro)
         explainer_open(m, "cpu", &bo, &input_imagenet, &o, list, 3, classes, IMAGES, &ex[0], &err),
         OK);
     assert_int_equal(explainer_open_beside(net, m, "cpu", &bo, &input_imagenet, &o, list, 3,
-                                           classes, IMAGES, &ex[1], &err),
+                                           classes, IMAGES, NULL, &ex[1], &err),
                      OK);
     assert_int_equal(explainer_bytes(ex[0]) - explainer_bytes(ex[1]),
                      m->parameters * be->real_size);
