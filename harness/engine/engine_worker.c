@@ -190,6 +190,8 @@ static enum status start(struct engine *e, struct error *err)
     TRY(engine_open_backend(e, err));
     info->device = "worker";
     info->batch = asked > 0 && asked < most ? asked : most;
+    if (info->batch != asked)
+        snprintf(info->batch_why, sizeof info->batch_why, "what the worker takes at most");
     info->busy = info->batch;
     memset(info->format.fill_rgb, 0, sizeof info->format.fill_rgb);
     if (e->options.mean_fill)

@@ -147,7 +147,10 @@ static size_t beside_bytes(const void *plan, int batch)
 /* Tells the engine what the run takes of the device beside it. */
 static void tell_beside(const struct plan *p)
 {
-    struct engine_beside beside = { .context = p, .images = p->images / (size_t)p->place.sharers };
+    enum { SHARDS = 4 }; /* of a rank among several at least, so that they finish together */
+    size_t sharers = (size_t)p->place.sharers;
+    struct engine_beside beside = { .context = p,
+                                    .images = p->images / (sharers > 1 ? SHARDS * sharers : 1) };
     for (int i = 0; i < p->method_count; i++)
         if (p->methods[i] == NULL)
             return; /* the methods are wrong, which is told elsewhere */
