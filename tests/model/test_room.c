@@ -1,9 +1,6 @@
 /* Explanations within a stated memory, on the emulated GPU: what is planned is what is held, to the
  * byte; the maps are the same bits as without a limit; what is too little is told with what would
  * do. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +8,7 @@
 #include "explainer.h"
 #include "micro.h"
 
-#include <cmocka.h>
+#include "run_tests.h"
 
 enum { IMAGES = 5, METHODS = 3 };
 
@@ -162,6 +159,5 @@ static void test_vim(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_vit), cmocka_unit_test(test_vim) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(NULL, NULL, TEST(test_vit), TEST(test_vim));
 }

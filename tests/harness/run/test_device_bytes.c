@@ -1,8 +1,5 @@
 /* What a plan says that a run takes of its device beside the engine is what it takes, to the byte:
  * every task, every fill that has memory of its own, several batches, on the emulated GPU. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +8,7 @@
 #include "runner.h"
 #include "task.h"
 
-#include <cmocka.h> /* last: its fail() macro hides status.h's function */
+#include "run_tests.h"
 
 static char folder[] = "/tmp/evalh-bytes-XXXXXX";
 
@@ -91,9 +88,9 @@ int main(void)
         return 2;
     snprintf(command, sizeof command, "%s vim %s/vim.safetensors >/dev/null", getenv("MAKE_MODEL"),
              folder);
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_tasks),
-                                        cmocka_unit_test(test_fills) };
-    int failed = system(command) != 0 || cmocka_run_group_tests(tests, NULL, NULL) != 0;
+    if (system(command) != 0)
+        return 2;
+    int failed = RUN_TESTS(NULL, NULL, TEST(test_tasks), TEST(test_fills));
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) != 0 || failed;
 }
