@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "sizes.h"
+
 struct sized { /* a weight and its shape, which otherwise only its backend knows */
     const struct weight *w;
     double out, in;
@@ -197,14 +199,8 @@ static struct weight *weight_new(struct backend *be, const float *w, int out, in
 {
     struct profile *p = be->profile;
     struct weight *made = p->plain.weight_new(be, w, out, in, uses);
-    if (p->count == p->room) {
-        size_t room = 2 * p->room + 64;
-        struct sized *grown = realloc(p->weights, room * sizeof *grown);
-        if (grown == NULL)
-            return made; /* products with it then count no operations */
-        p->weights = grown;
-        p->room = room;
-    }
+    if (!grow_array(&p->weights, &p->room, p->count, sizeof *p->weights))
+        return made; /* products with it then count no operations */
     p->weights[p->count++] = (struct sized){ made, out, in };
     return made;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "sizes.h"
+
 enum form { FORM_INDEX, FORM_WNID, FORM_NAME };
 enum { MAX_CLASSES = 1000000 };
 
@@ -60,16 +62,8 @@ static enum form tell_form(const char *line)
 static enum status add_line(struct reading *r, struct class_line l, const char *name,
                             struct error *err)
 {
-    if (r->count == r->room) {
-        size_t room = 2 * r->room + 64;
-        struct class_line *grown = reallocarray(r->lines, room, sizeof *grown);
-        if (grown != NULL) {
-            r->lines = grown;
-            r->room = room;
-        }
-    }
     l.name = strdup(name);
-    if (l.name == NULL || r->count == r->room) {
+    if (l.name == NULL || !grow_array(&r->lines, &r->room, r->count, sizeof *r->lines)) {
         free(l.name);
         free(l.wnid);
         return fail(err, E_NOMEM, "%s: no memory for class names", r->source);

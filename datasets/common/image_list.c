@@ -4,19 +4,12 @@
 #include <string.h>
 
 #include "sha256.h"
+#include "sizes.h"
 
 enum status image_list_add(struct image_list *list, char *id, int32_t label, uint64_t size,
                            struct error *err)
 {
-    if (id != NULL && list->count == list->room) {
-        size_t room = list->room > 0 ? list->room * 2 : 256;
-        struct image_entry *items = reallocarray(list->items, room, sizeof *items);
-        if (items != NULL) {
-            list->items = items;
-            list->room = room;
-        }
-    }
-    if (id == NULL || list->count == list->room) {
+    if (id == NULL || !grow_array(&list->items, &list->room, list->count, sizeof *list->items)) {
         free(id);
         return fail(err, E_NOMEM, "no memory for a list of %zu images", list->count + 1);
     }

@@ -5,18 +5,11 @@
 #include <string.h>
 
 #include "ilsvrc2012.h"
+#include "sizes.h"
 
 enum status class_folders_add(struct class_folders *f, char *name, size_t images, struct error *err)
 {
-    if (name != NULL && f->count == f->room) {
-        size_t room = f->room > 0 ? f->room * 2 : 64;
-        struct class_folder *items = reallocarray(f->items, room, sizeof *items);
-        if (items != NULL) {
-            f->items = items;
-            f->room = room;
-        }
-    }
-    if (name == NULL || f->count == f->room) {
+    if (name == NULL || !grow_array(&f->items, &f->room, f->count, sizeof *f->items)) {
         free(name);
         return fail(err, E_NOMEM, "no memory for a list of %zu folders", f->count + 1);
     }

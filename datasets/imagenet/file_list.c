@@ -9,6 +9,7 @@
 
 #include "files.h"
 #include "same_file.h"
+#include "sizes.h"
 #include "text_lines.h"
 
 const char *const image_suffixes[] = { ".JPEG", ".jpeg", ".JPG", ".jpg", ".PNG", ".png", NULL };
@@ -129,25 +130,13 @@ static enum status find_file(const struct list_reader *r, const char *name, bool
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static enum status reserve_line(struct list_reader *r, struct error *err)
-{
-    if (r->list->count < r->room)
-        return OK;
-    size_t more = r->room > 0 ? r->room * 2 : 256;
-    struct list_line *moved = reallocarray(r->lines, more, sizeof *moved);
-    if (moved == NULL)
-        return fail(err, E_NOMEM, "no memory for the lines of the list");
-    r->lines = moved;
-    r->room = more;
-    return OK;
-}
-
 static enum status take_entry(struct list_reader *r, char *line, size_t number, struct error *err)
 {
     int32_t label = -1;
     uint64_t size = 0;
     char *name = NULL;
-    TRY(reserve_line(r, err));
+    if (!grow_array(&r->lines, &r->room, r->list->count, sizeof *r->lines))
+        return fail(err, E_NOMEM, "no memory for the lines of the list");
     r->lines[r->list->count] = (struct list_line){ number, r->csv, line[0] == '#' };
     TRY(r->csv ? split_csv(r, line, &label, err) : split_line(r, line, &label, err));
     if (r->root != NULL)

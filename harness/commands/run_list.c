@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sizes.h"
+
 static const char *const endings[] = { ".pth", ".pt", ".safetensors", ".bin", ".ckpt" };
 enum { ENDINGS = sizeof endings / sizeof *endings, TAG_SIZE = 160 };
 
@@ -135,14 +137,8 @@ static enum status set_checkpoint(const struct origin *o, struct config *c, stru
 static enum status add_run(const struct origin *o, struct run_list *all, struct config **out,
                            struct error *err)
 {
-    if (all->count == all->room) {
-        size_t room = 2 * all->room + 8;
-        struct run_item *grown = realloc(all->item, room * sizeof *grown);
-        if (grown == NULL)
-            return fail(err, E_NOMEM, "out of memory");
-        all->item = grown;
-        all->room = room;
-    }
+    if (!grow_array(&all->item, &all->room, all->count, sizeof *all->item))
+        return fail(err, E_NOMEM, "out of memory");
     struct run_item *item = &all->item[all->count++];
     *item = (struct run_item){ .config = NULL };
     enum status status = read_config(o, &item->config, err);
@@ -172,7 +168,7 @@ static enum status set_variant(struct config *c, const struct config_values *bas
 /* Adds the runs of one config file: the config itself and those of its run.vary. */
 static enum status read_configs(const struct origin *o, struct run_list *all, struct error *err)
 {
-    struct config *base, *variant;
+    struct config *base = NULL, *variant = NULL;
     TRY(add_run(o, all, &base, err));
     TRY(config_finish(base, err));
     const struct words *vary = &config_values(base)->run.vary;

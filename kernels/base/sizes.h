@@ -17,6 +17,10 @@ static inline bool size_add(size_t a, size_t b, size_t *out)
     return !__builtin_add_overflow(a, b, out);
 }
 
+/* Makes room for an item behind the first `count` of the array [*room] that the pointer at `array`
+ * points to; each item has `size` bytes. False: memory ran out, and the array is as it was. */
+bool grow_array(void *array, size_t *room, size_t count, size_t size);
+
 static inline size_t round_up(size_t n, size_t to)
 {
     return (n + to - 1) / to * to;

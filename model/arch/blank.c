@@ -4,20 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sizes.h"
+
 #include "arch.h"
 
 void tensor_list_add(struct tensor_list *list, int64_t d0, int64_t d1, int64_t d2, int64_t d3,
                      const char *format, ...)
 {
-    if (list->count == list->room) {
-        size_t room = list->room == 0 ? 64 : 2 * list->room;
-        void *grown = realloc(list->specs, room * sizeof *list->specs);
-        if (grown == NULL) {
-            list->out_of_memory = true;
-            return;
-        }
-        list->specs = grown;
-        list->room = room;
+    if (!grow_array(&list->specs, &list->room, list->count, sizeof *list->specs)) {
+        list->out_of_memory = true;
+        return;
     }
     struct tensor_spec *s = &list->specs[list->count++];
     int64_t shape[4] = { d0, d1, d2, d3 };

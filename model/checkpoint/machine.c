@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sizes.h"
+
 /* An honest checkpoint batches long containers by 1000. */
 #define MAX_STACK ((size_t)1 << 20)
 
@@ -57,28 +59,13 @@ enum status machine_take_line(struct machine *m, struct bytes *out)
     return OK;
 }
 
-bool machine_grow(void *array, size_t *room, size_t count, size_t size)
-{
-    if (count < *room)
-        return true;
-    size_t n = count < 64 ? 64 : 2 * count;
-    void *old, *new;
-    memcpy(&old, array, sizeof old);
-    new = realloc(old, n * size);
-    if (new == NULL)
-        return false;
-    memcpy(array, &new, sizeof new);
-    *room = n;
-    return true;
-}
-
 enum status machine_push(struct machine *m, struct value *v)
 {
     if (v == NULL)
         return machine_full(m);
     if (m->count == MAX_STACK)
         return machine_fail(m, "more than %zu values on the stack", MAX_STACK);
-    if (!machine_grow(&m->stack, &m->room, m->count, sizeof(struct value *)))
+    if (!grow_array(&m->stack, &m->room, m->count, sizeof(struct value *)))
         return fail(m->err, E_NOMEM, "%s: no memory for its stack", m->what);
     m->stack[m->count++] = v;
     return OK;

@@ -38,8 +38,6 @@ enum status machine_pop(struct machine *, struct value **out);
 enum status machine_top(struct machine *, struct value **out);
 /* Takes the values above the last mark off: stack[count .. count + *n) still holds them. */
 enum status machine_pop_mark(struct machine *, size_t *n);
-/* Makes room beyond `count` in the array that the pointer at `array` points to. */
-bool machine_grow(void *array, size_t *room, size_t count, size_t size);
 
 /* Operations that push a number or a text (pickle_scalars.c), by opcode. */
 enum status op_proto(struct machine *, int op);

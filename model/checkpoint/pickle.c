@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "sizes.h"
 
 /* An honest checkpoint nests a handful of levels and puts some thousand values. */
 #define MAX_MARKS ((size_t)10000)
@@ -94,7 +95,7 @@ static enum status op_mark(struct machine *m, int op)
     (void)op;
     if (m->mark_count == MAX_MARKS)
         return machine_fail(m, "nested more than %zu levels deep", MAX_MARKS);
-    if (!machine_grow(&m->marks, &m->mark_room, m->mark_count, sizeof *m->marks))
+    if (!grow_array(&m->marks, &m->mark_room, m->mark_count, sizeof *m->marks))
         return fail(m->err, E_NOMEM, "%s: no memory for its marks", m->what);
     m->marks[m->mark_count++] = m->count;
     return OK;
@@ -160,7 +161,7 @@ static enum status op_put(struct machine *m, int op)
                             (unsigned long long)i, m->size);
     if (i >= m->memo_room) {
         size_t old = m->memo_room;
-        if (!machine_grow(&m->memo, &m->memo_room, (size_t)i, sizeof(struct value *)))
+        if (!grow_array(&m->memo, &m->memo_room, (size_t)i, sizeof(struct value *)))
             return fail(m->err, E_NOMEM, "%s: no memory for its memo", m->what);
         memset(m->memo + old, 0, (m->memo_room - old) * sizeof(struct value *));
     }
