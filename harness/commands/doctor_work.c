@@ -21,17 +21,6 @@ static double result_bytes(const struct plan *p, const struct records *r)
     return 2 * row * (double)p->images + (shards + 1) * (overhead + 600.0 * r->count);
 }
 
-/* The folder of `path`. */
-static void folder_of(const char *path, char *out, size_t size)
-{
-    snprintf(out, size, "%s", path);
-    char *slash = strrchr(out, '/');
-    if (slash == NULL)
-        snprintf(out, size, ".");
-    else
-        slash[slash == out] = '\0';
-}
-
 /* needed: bytes; 0 where too little could be opened to know. */
 static void check_disk(struct doctor *d, double needed)
 {
@@ -40,7 +29,7 @@ static void check_disk(struct doctor *d, double needed)
     struct statvfs disk;
     if (output == NULL)
         return;
-    folder_of(output, folder, sizeof folder);
+    store_folder_of(output, folder, sizeof folder);
     if (statvfs(folder, &disk) != 0)
         return; /* the step "output" has reported it */
     char locks[400];

@@ -100,6 +100,8 @@ enum status store_collect(const char *output, const char *to, struct store_progr
  * removed at once. Folders that are missing are made by store_open. */
 enum status store_check(const char *output, struct error *err);
 
+/* The folder of a file; "." where its name has none. */
+void store_folder_of(const char *file, char *folder, size_t size);
 /* Whether the file system of a folder has no locks; a sentence about it in `out`. */
 bool store_locks_missing(const char *folder, char *out, size_t size);
 

@@ -9,13 +9,12 @@
 
 #include "store_internal.h"
 
-/* The folder of a file; "." where its name has none. */
-static void folder_of(const char *file, char folder[STORE_PATH])
+void store_folder_of(const char *file, char *folder, size_t size)
 {
-    snprintf(folder, STORE_PATH, "%s", file);
+    snprintf(folder, size, "%s", file);
     char *slash = strrchr(folder, '/');
     if (slash == NULL)
-        snprintf(folder, STORE_PATH, ".");
+        snprintf(folder, size, ".");
     else
         slash[slash == folder] = '\0';
 }
@@ -68,13 +67,13 @@ enum status store_check(const char *output, struct error *err)
     if (strlen(output) > 4096)
         return fail(err, E_CONFIG, "a path longer than 4096 characters");
     TRY(check_lengths(output, err));
-    folder_of(output, folder);
+    store_folder_of(output, folder, STORE_PATH);
     while (stat(folder, &about) != 0) {                    /* missing folders will be made */
         if (errno != ENOENT || lstat(folder, &about) == 0) /* a link to nowhere */
             return fail(err, E_CONFIG, "cannot write there: folder '%s': %s", folder,
                         strerror(errno));
         char above[STORE_PATH];
-        folder_of(folder, above);
+        store_folder_of(folder, above, STORE_PATH);
         snprintf(folder, sizeof folder, "%s", above);
     }
     if (!S_ISDIR(about.st_mode))
