@@ -12,20 +12,9 @@
 #include "ilsvrc2012.h"
 #include "image_scores.h"
 #include "json_rows.h"
-#include "make_result.h"
 #include "precision_recall.h"
-#include "run_command.h"
 
-#include "run_tests.h"
-
-#define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
-
-static const char *made(const char *name, const struct make_result *o)
-{
-    const char *path = in_folder(name);
-    assert_int_equal(make_result_file(path, o), 0);
-    return path;
-}
+#include "report_tests.h"
 
 /* --- pictures -------------------------------------------------------------------------------- */
 

@@ -7,20 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "make_result.h"
-#include "run_command.h"
-
-#include "run_tests.h"
-
-/* Arguments of evalh report; NULL ends them. */
-#define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
-
-static const char *made(const char *name, const struct make_result *o)
-{
-    const char *path = in_folder(name);
-    assert_int_equal(make_result_file(path, o), 0);
-    return path;
-}
+#include "report_tests.h"
 
 static void drop(hid_t file, const char *path)
 {

@@ -7,13 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "make_result.h"
-#include "run_command.h"
 #include "verdict.h"
 
-#include "run_tests.h"
-
-#define REPORT(...) run_command(&command_report, (const char *const[]){ __VA_ARGS__, NULL })
+#include "report_tests.h"
 
 enum { IMAGES = 120, SKIPPED = 4 };
 static const struct bootstrap_options options = { .seed = 5, .resamples = 200, .level = 0.95 };
