@@ -4,15 +4,15 @@
 #include "wide.h"
 
 /* p of one direction: tap k reads token t-K+1+k (direction 0) or t+K-1-k (direction 1). `x` points
- * at token t. */
+ * at token t. inside: all of these tokens are there. */
 INLINE vec tap_sum(const struct conv_dir *d, int dir, const scalar *x, size_t ldx, int t, int len,
-                   size_t chan, size_t at, int n, const int taps)
+                   size_t chan, size_t at, int n, const int taps, const bool inside)
 {
     vec p = v_load_part(rd(d->b) + at, n);
     UNROLL
     for (int k = 0; k < taps; k++) {
         int away = dir == 0 ? k - taps + 1 : taps - 1 - k;
-        if (t + away < 0 || t + away >= len)
+        if (!inside && (t + away < 0 || t + away >= len))
             continue;
         vec w = v_load_part(rd(d->w) + (size_t)k * chan + at, n);
         p = v_fma(w, v_load_part(x + (ptrdiff_t)ldx * away, n), p);
@@ -20,20 +20,30 @@ INLINE vec tap_sum(const struct conv_dir *d, int dir, const scalar *x, size_t ld
     return p;
 }
 
+/* n channels of a token. */
+INLINE void channels(const struct conv_silu_args *a, size_t row, int t, size_t at, const int n,
+                     const int taps, const bool inside)
+{
+    const size_t chan = (size_t)a->chan;
+    const scalar *x = rd(a->x) + row * a->ldx + at;
+    UNROLL
+    for (int dir = 0; dir < 2; dir++) {
+        const struct conv_dir *d = &a->dir[dir];
+        vec p = tap_sum(d, dir, x, a->ldx, t, a->len, chan, at, n, taps, inside);
+        v_store_part(wr(d->u) + row * chan + at, v_silu(p), n);
+        if (d->pre)
+            v_store_part(wr(d->pre) + row * chan + at, p, n);
+    }
+}
+
 INLINE void token(const struct conv_silu_args *a, size_t image, int t, const int taps)
 {
-    size_t chan = (size_t)a->chan, row = image * (size_t)a->len + (size_t)t;
-    for (size_t at = 0; at < chan; at += VN) {
-        int n = min_int(VN, (int)(chan - at));
-        const scalar *x = rd(a->x) + row * a->ldx + at;
-        for (int dir = 0; dir < 2; dir++) {
-            const struct conv_dir *d = &a->dir[dir];
-            vec p = tap_sum(d, dir, x, a->ldx, t, a->len, chan, at, n, taps);
-            v_store_part(wr(d->u) + row * chan + at, v_silu(p), n);
-            if (d->pre)
-                v_store_part(wr(d->pre) + row * chan + at, p, n);
-        }
-    }
+    size_t chan = (size_t)a->chan, row = image * (size_t)a->len + (size_t)t, at = 0;
+    if (t >= taps - 1 && t + taps <= a->len)
+        for (; at + VN <= chan; at += VN)
+            channels(a, row, t, at, VN, taps, true);
+    for (; at < chan; at += VN)
+        channels(a, row, t, at, min_int(VN, (int)(chan - at)), taps, false);
 }
 
 static void conv_silu(struct backend *be, const struct conv_silu_args *a)
@@ -75,7 +85,7 @@ INLINE vec pre_gradient(const struct conv_silu_back_args *a, int dir, size_t row
     if (a->silu_ratio)
         slope = v_silu_ratio(tap_sum_exact(&d, dir, x, a->ldx, t, a->len, chan, at, n, a->taps));
     else
-        slope = v_silu_slope(tap_sum(&d, dir, x, a->ldx, t, a->len, chan, at, n, a->taps));
+        slope = v_silu_slope(tap_sum(&d, dir, x, a->ldx, t, a->len, chan, at, n, a->taps, false));
     return slope * v_load_part(rd(a->dir[dir].gu) + row * chan + at, n);
 }
 
