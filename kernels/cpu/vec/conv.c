@@ -76,31 +76,34 @@ static vec tap_sum_exact(const struct conv_dir *d, int dir, const scalar *x, siz
 
 /* gp = gu SiLU'(p) of one token and direction. */
 INLINE vec pre_gradient(const struct conv_silu_back_args *a, int dir, size_t row, int t, size_t at,
-                        int n)
+                        int n, const int taps)
 {
     const struct conv_dir d = { .w = a->dir[dir].w, .b = a->dir[dir].b };
     size_t chan = (size_t)a->chan;
     const scalar *x = rd(a->x) + row * a->ldx + at;
     vec slope;
     if (a->silu_ratio)
-        slope = v_silu_ratio(tap_sum_exact(&d, dir, x, a->ldx, t, a->len, chan, at, n, a->taps));
+        slope = v_silu_ratio(tap_sum_exact(&d, dir, x, a->ldx, t, a->len, chan, at, n, taps));
+    else if (t >= taps - 1 && t + taps <= a->len)
+        slope = v_silu_slope(tap_sum(&d, dir, x, a->ldx, t, a->len, chan, at, n, taps, true));
     else
-        slope = v_silu_slope(tap_sum(&d, dir, x, a->ldx, t, a->len, chan, at, n, a->taps, false));
+        slope = v_silu_slope(tap_sum(&d, dir, x, a->ldx, t, a->len, chan, at, n, taps, false));
     return slope * v_load_part(rd(a->dir[dir].gu) + row * chan + at, n);
 }
 
-/* One block of channels of one image; gp: scratch [2, len]. */
-static void back_block(const struct conv_silu_back_args *a, size_t image, size_t at, vec *gp)
+/* One block of n channels of one image; gp: scratch [2, len]. */
+INLINE void back_block(const struct conv_silu_back_args *a, size_t image, size_t at, vec *gp,
+                       const int n, const int taps)
 {
     size_t chan = (size_t)a->chan, first = image * (size_t)a->len;
-    int n = min_int(VN, (int)(chan - at));
     for (int dir = 0; dir < 2; dir++)
         for (int t = 0; t < a->len; t++)
-            gp[dir * a->len + t] = pre_gradient(a, dir, first + (size_t)t, t, at, n);
+            gp[dir * a->len + t] = pre_gradient(a, dir, first + (size_t)t, t, at, n, taps);
     for (int s = 0; s < a->len; s++) {
         vec gx = v_set(0);
-        for (int k = 0; k < a->taps; k++) {
-            int back = a->taps - 1 - k; /* the outputs whose tap k read x[s] */
+        UNROLL
+        for (int k = 0; k < taps; k++) {
+            int back = taps - 1 - k; /* the outputs whose tap k read x[s] */
             if (s + back < a->len)
                 gx = v_fma(v_load_part(rd(a->dir[0].w) + (size_t)k * chan + at, n), gp[s + back],
                            gx);
@@ -118,8 +121,12 @@ static void conv_silu_back(struct backend *be, const struct conv_silu_back_args 
 #pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
     for (int item = 0; item < items; item++) {
         vec *gp = cpu_scratch(be, 2 * (size_t)a->len * sizeof(vec));
-        if (gp)
-            back_block(a, (size_t)(item / blocks), (size_t)(item % blocks * VN), gp);
+        size_t image = (size_t)(item / blocks), at = (size_t)(item % blocks * VN);
+        int n = min_int(VN, a->chan - (int)at);
+        if (gp && a->taps == 4 && n == VN)
+            back_block(a, image, at, gp, VN, 4);
+        else if (gp)
+            back_block(a, image, at, gp, n, a->taps);
     }
 }
 
