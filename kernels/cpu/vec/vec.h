@@ -85,7 +85,7 @@ INLINE vec v_select(lanes mask, vec yes, vec no)
 /* The first n lanes. */
 INLINE lanes first_lanes(int n)
 {
-    lanes mask;
+    lanes mask = { 0 }; /* all of it is set below: not every compiler sees it */
     for (int i = 0; i < VN; i++)
         mask[i] = -(i < n);
     return mask;
