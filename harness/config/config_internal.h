@@ -38,6 +38,10 @@ enum { CONFIG_VALUE = 4096 };
 bool config_expand(const struct config *, const char *value, char out[CONFIG_VALUE], char *why,
                    size_t size);
 
+/* Why a config file could not hold this value, which is not empty and may come from --set or a
+ * variable. The text that results store must read back as the same value. NULL: it could. */
+const char *config_unwritable(const char *text);
+
 /* Copies text[0, len); the config owns the copy. NULL when memory ran out. */
 char *config_hold(struct config *, const char *text, size_t len);
 

@@ -47,6 +47,9 @@ enum status config_assign_map(struct config *c, const char *place, const char *n
     if (*text == '\0')
         return fail(err, E_CONFIG, "%s: maps.%s: an HDF5 file or a folder of .npy files is wanted",
                     place, name);
+    const char *wrong = config_unwritable(text);
+    if (wrong != NULL)
+        return fail(err, E_CONFIG, "%s: maps.%s = '%.200s': %s", place, name, text, wrong);
     m->map[i].name = config_hold(c, name, strlen(name));
     m->map[i].path = config_hold(c, text, strlen(text));
     c->map_entries[i] = (struct config_entry){ .text = m->map[i].path, .file = file, .line = line };

@@ -233,9 +233,7 @@ static enum status parse_value(struct config *c, size_t key, const char *text, s
     return fail(err, E_CONFIG, "%s.%s has no type that can be read", k->section, k->name);
 }
 
-/* Why a config file could not hold this value, which may come from --set or a variable. The text
- * that results store must read back as the same value. NULL: it could. */
-static const char *unwritable(const char *text)
+const char *config_unwritable(const char *text)
 {
     size_t len = strlen(text);
     if (isspace((unsigned char)text[0]) || isspace((unsigned char)text[len - 1]))
@@ -273,7 +271,7 @@ enum status config_assign(struct config *c, int key, const char *value, const ch
                                "no value; leave the line out to take the default%s%s",
                                config_keys[key].initial ? " " : "",
                                config_keys[key].initial ? config_keys[key].initial : "");
-    const char *wrong = unwritable(text);
+    const char *wrong = config_unwritable(text);
     if (wrong != NULL)
         return config_fail_key(c, (size_t)key, err, "%s", wrong);
     return parse_value(c, (size_t)key, text, err);

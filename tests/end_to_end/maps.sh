@@ -158,6 +158,9 @@ grep -q "1 have no map" "$work/stderr" || fail "images without a map are not cou
 mkdir "$work/empty"
 expect 2 "holds no map of any image of the data set" run "$c" -s explain.methods=theirs -s "maps.theirs=$work/empty"
 find "$work/npy/raw" -name '*.npy' | while read -r file; do printf 'no array' >"$file"; done
+expect 2 "';' at the start or after a blank begins a comment" run "$c" -s "maps.mine=$work/a ;b"
+printf '[maps]\nmine =;a.h5\n' | cat "$c" - >"$work/comment.ini"
+expect 2 "maps.mine = ';a.h5': ';' at the start or after a blank begins a comment" run "$work/comment.ini"
 expect 2 "is no array of two dimensions" run "$c" -s explain.methods=theirs -s "maps.theirs=$work/npy/raw"
 expect 2 "robustness explains changed images or models" run "$c" -s explain.methods=mine -s task.kind=robustness \
     -s "maps.mine=$work/maps/raw.h5"
