@@ -17,23 +17,23 @@ static void top1_item(const struct writer *w, const struct run *run)
     const struct figure *f = &run->top1;
     char published[96] = "";
     if (run->scored == 0) {
-        say(w, w->style->item, "Nothing was scored: none of the %zu images could be read",
+        say(w, w->style->text.item, "Nothing was scored: none of the %zu images could be read",
             run->skipped);
         return;
     }
     if (isnan(f->value)) {
-        say(w, w->style->item, "Top-1: n/a, there are no labels or no predictions");
+        say(w, w->style->text.item, "Top-1: n/a, there are no labels or no predictions");
         return;
     }
     if (run->doubt[0] != '\0')
-        say(w, w->style->item, "DOUBTFUL: %s", run->doubt);
+        say(w, w->style->text.item, "DOUBTFUL: %s", run->doubt);
     /* the published top-1 is ImageNet's, and says nothing about other data */
     if (!isnan(f->published) && strncmp(run->result->attribute[ATTR_DATASET], "imagenet", 8) == 0)
         snprintf(published, sizeof published,
                  "; the released weights: %.1f %% (whole validation set, eval preprocessing)",
                  f->published);
     char value[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE];
-    say(w, w->style->item, "Top-1: %s %% [%s, %s] of %zu labelled images%s",
+    say(w, w->style->text.item, "Top-1: %s %% [%s, %s] of %zu labelled images%s",
         decimal(value, f->value, 2), decimal(low, f->ci.low, 2), decimal(high, f->ci.high, 2),
         run->labelled, published);
 }
@@ -43,15 +43,15 @@ static void published_item(const struct writer *w, const struct run *run, const 
                            const struct comparability *s)
 {
     if (!s->comparable && comparability_same_data(run->result, kind))
-        say(w, w->style->item, "Published figures (%s): none stand beside this run, because %s",
-            kind, s->why);
+        say(w, w->style->text.item,
+            "Published figures (%s): none stand beside this run, because %s", kind, s->why);
 }
 
 static void run_items(const struct writer *w, const struct run *run)
 {
     const struct result *r = run->result;
     char *const *a = r->attribute;
-    block item = w->style->item;
+    block item = w->style->text.item;
 
     say(w, item, "File: %s, made %s by evalh %s (commit %.12s)", r->path, a[ATTR_CREATED_UTC],
         a[ATTR_EVALH_VERSION], a[ATTR_GIT_COMMIT]);
@@ -91,11 +91,11 @@ static void published_note(const struct writer *w, const struct comparability *s
     if (!any)
         return;
     if (s->why[0])
-        say(w, w->style->paragraph,
+        say(w, w->style->text.paragraph,
             "† Published (%s) under other conditions, so no difference is given: %s.", where,
             s->why);
     else
-        say(w, w->style->paragraph, "Published: %s.", where);
+        say(w, w->style->text.paragraph, "Published: %s.", where);
 }
 
 /* --- tables ---------------------------------------------------------------------------------- */
@@ -224,7 +224,7 @@ static void shortcut_table(const struct writer *w, const struct run *run, bool *
     result_title(run->result, title, sizeof title);
     put_table(w, &g, failed, "Heat in the shortcut: %s, protocol %s, n = %zu", title,
               run->result->attribute[ATTR_PROTOCOL], images);
-    say(w, w->style->paragraph,
+    say(w, w->style->text.paragraph,
         "The share of a map's heat that lies inside the planted patch, mean over the images whose "
         "map has heat. Heat that knows nothing gets the share of the area.");
 }
@@ -267,7 +267,7 @@ static void run_tables(const struct writer *w, const struct run *run, bool *fail
         segmentation_table(w, run, STRATUM_ALL, failed);
         published_note(w, &run->segmentation_comparability, any_segmentation_published(run),
                        "Ali et al. 2025, Tables 2, 5 and 6");
-        say(w, w->style->paragraph,
+        say(w, w->style->text.paragraph,
             "mAP is the mean over the images of the average precision of foreground and background "
             "together, as published: the heat ranks the pixels as foreground, and 1 - heat ranks "
             "them once more as background; heat that knows nothing gets 50 %%. It is another "
@@ -296,7 +296,7 @@ static enum status write_run(const struct writer *all, const struct report *repo
     if (style->run_begin)
         style->run_begin(w->f, index);
     run_title(run, title, sizeof title);
-    style->heading(w->f, 1, title);
+    style->text.heading(w->f, 1, title);
     run_items(w, run);
     if (report->scores)
         score_tables(w, &report->scores[index], failed);
@@ -327,7 +327,7 @@ enum status document_write(const struct report *report, const struct style *styl
     bool failed = false;
     enum status status = OK;
 
-    style->begin(f, report);
+    style->text.begin(f, report);
     if (report->paper)
         paper_write(&w, report, &failed);
     if (!report->paper && style->rank_figures && report->scores)
@@ -340,20 +340,20 @@ enum status document_write(const struct report *report, const struct style *styl
         style->runs_begin(f, report);
     for (size_t i = 0; !report->paper && status == OK && i < report->runs; i++)
         status = write_run(&w, report, i, &failed, err);
-    say(&w, style->paragraph,
+    say(&w, style->text.paragraph,
         "Intervals: bootstrap over images, bias-corrected and accelerated, %d resamples, seed "
         "%llu; "
         "where all images agree, what an unseen one could change; top-1: Wilson. Lower is better "
         "for positive, higher for all others.",
         report->bootstrap.resamples, (unsigned long long)report->bootstrap.seed);
     if (any_published(report))
-        say(&w, style->paragraph,
+        say(&w, style->text.paragraph,
             "Published figures do not come back to the last digit even with their authors' recipe: "
             "for "
             "ViT-B, Transformer-Explainability's own thread on this protocol (issue 52) has 16.61 "
             "against "
             "the published 17.03 (positive) and 55.20 against 54.16 (negative).");
-    style->end(f);
+    style->text.end(f);
     TRY(status);
     if (failed)
         return fail(err, E_NOMEM, "no memory for the tables");

@@ -112,6 +112,6 @@ void put_table(const struct writer *w, struct grid *g, bool *failed, const char 
     if (g->failed)
         *failed = true;
     else
-        w->style->table(w->f, caption, g);
+        w->style->text.table(w->f, caption, g);
     grid_end(g);
 }

@@ -26,7 +26,7 @@ static void untouched_note(const struct writer *w, const struct ledger *l)
         if (l->entry[e].paired.rows == 0)
             snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", l->entry[e].key);
     }
-    say(w, w->style->paragraph,
+    say(w, w->style->text.paragraph,
         "Methods and figures whose records are the same in every image are left out: the switch "
         "does not touch them.%s%s%s",
         *names ? " Nothing here is touched by: " : "", names, *names ? "." : "");
@@ -38,8 +38,8 @@ void ledger_table(const struct writer *w, const struct report *report, bool *fai
     const struct run *base = &report->run[l->base];
     struct grid g;
     char title[RESULT_TITLE_SIZE];
-    w->style->heading(w->f, 1, "The ledger: one switch at a time");
-    say(w, w->style->paragraph,
+    w->style->text.heading(w->f, 1, "The ledger: one switch at a time");
+    say(w, w->style->text.paragraph,
         "Each run differs in one key of its config from %s, in section explain where no other is "
         "named; differences are that run less this one, on the same %zu images.",
         base_name(base->result->path), l->entry[0].paired.images);

@@ -42,7 +42,7 @@ void randomisation_tables(const struct writer *w, const struct randomised *t, bo
     for (int s = 0; s < RANDOMISED_SCHEMES; s++)
         for (size_t first = 0; first < t->rows; first += METHODS)
             layer_table(w, t, s, first, failed);
-    say(w, w->style->paragraph,
+    say(w, w->style->text.paragraph,
         "A map that hardly changes when layers get fresh weights does not show what they have "
         "learnt; 1 is the same map. The read-out is the head and what follows the last layer, the "
         "embedding what lies before the first: patch projection, positions, tokens. eMPRT: how "

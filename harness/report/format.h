@@ -17,15 +17,19 @@ const struct format *format_find(const char *name); /* NULL: unknown */
 
 extern const struct format format_md, format_csv, format_latex, format_json, format_html;
 
-/* A report for readers is a sequence of blocks, the same in every format, which a style writes.
- * Texts are plain UTF-8; the style escapes them. */
-struct style {
+/* The blocks of every report for readers. Texts are plain UTF-8, which the style escapes. */
+struct style_text {
     void (*begin)(FILE *, const struct report *);
     void (*heading)(FILE *, int level, const char *text); /* level 1, 2 */
     void (*item)(FILE *, const char *text); /* an item of a list; consecutive ones form one list */
     void (*paragraph)(FILE *, const char *text);
     void (*table)(FILE *, const char *caption, const struct grid *);
     void (*end)(FILE *);
+};
+
+/* Writes a report for readers, which is the same sequence of blocks in every format. */
+struct style {
+    struct style_text text;
     /* Additions of one format, or NULL: around the summary; before the ledger's table; between the
      * parts on all runs and on each run; before a run's blocks, before its tables, after them. */
     void (*rank_figures)(FILE *, const struct report *); /* first of all; there are scores */

@@ -182,12 +182,7 @@ static void runs_begin(FILE *f, const struct report *report)
     fputs("</ol></nav>\n", f);
 }
 
-static const struct style style = { .begin = begin,
-                                    .heading = heading,
-                                    .item = item,
-                                    .paragraph = paragraph,
-                                    .table = table,
-                                    .end = end,
+static const struct style style = { .text = { begin, heading, item, paragraph, table, end },
                                     .rank_figures = html_ranks,
                                     .summary_begin = summary_begin,
                                     .summary_end = summary_end,

@@ -148,12 +148,7 @@ static void table(FILE *f, const char *caption, const struct grid *g)
     fputs("\\bottomrule\n\\end{tabular}}\n\\end{table}\n", f);
 }
 
-static const struct style document = { .begin = begin,
-                                       .heading = heading,
-                                       .item = item,
-                                       .paragraph = paragraph,
-                                       .table = table,
-                                       .end = end };
+static const struct style document = { .text = { begin, heading, item, paragraph, table, end } };
 
 /* ---- for \input ---------------------------------------------------------------------------- */
 
@@ -189,19 +184,11 @@ static void note_or_comment(FILE *f, const char *text)
     (strncmp(text, "†", strlen("†")) == 0 ? paragraph : comment)(f, text);
 }
 
-static const struct style tables = { .begin = begin_tables,
-                                     .heading = heading_comment,
-                                     .item = comment,
-                                     .paragraph = note_or_comment,
-                                     .table = table,
-                                     .end = end_tables };
+static const struct style tables = { .text = { begin_tables, heading_comment, comment,
+                                               note_or_comment, table, end_tables } };
 /* Their marks are explained in a list. */
-static const struct style paper_tables = { .begin = begin_tables,
-                                           .heading = heading_comment,
-                                           .item = item,
-                                           .paragraph = paragraph,
-                                           .table = table,
-                                           .end = end_tables };
+static const struct style paper_tables = { .text = { begin_tables, heading_comment, item, paragraph,
+                                                     table, end_tables } };
 
 static enum status write_latex(const struct report *report, FILE *f, struct error *err)
 {

@@ -45,12 +45,7 @@ static void table(FILE *f, const char *caption, const struct grid *g)
     grid_markdown(g, f);
 }
 
-static const struct style style = { .begin = begin,
-                                    .heading = heading,
-                                    .item = item,
-                                    .paragraph = paragraph,
-                                    .table = table,
-                                    .end = end };
+static const struct style style = { .text = { begin, heading, item, paragraph, table, end } };
 
 static enum status write_md(const struct report *report, FILE *f, struct error *err)
 {

@@ -47,7 +47,7 @@ static void on_what(const struct writer *w, const struct run *run, const struct 
     add(&l, "; protocol %s, %s class", r->attribute[ATTR_PROTOCOL], explained_names[v->explained]);
     if (!r->complete)
         add(&l, "; NOT COMPLETE%s%s", r->progress ? ": " : "", r->progress ? r->progress : "");
-    w->style->item(w->f, l.text);
+    w->style->text.item(w->f, l.text);
 }
 
 /* Whether this is the first figure in which its method comes first. */
@@ -89,7 +89,7 @@ static void who_is_first(const struct writer *w, const struct verdicts *all)
             part++;
         }
     }
-    w->style->item(w->f, l.text);
+    w->style->text.item(w->f, l.text);
 }
 
 static void lead(struct line *l, const struct verdict *v)
@@ -118,7 +118,7 @@ static void how_surely(const struct writer *w, const struct verdicts *all)
                 lead(&l, &all->of[i]);
             }
         if (l.parts > 0)
-            w->style->item(w->f, l.text);
+            w->style->text.item(w->f, l.text);
     }
 }
 
@@ -146,7 +146,7 @@ static void against_controls(const struct writer *w, const struct verdicts *all)
             decimal_signed(low, v->over_control_ci.low, 2),
             decimal_signed(high, v->over_control_ci.high, 2));
     }
-    w->style->item(w->f, l.text);
+    w->style->text.item(w->f, l.text);
 }
 
 /* --- the table ------------------------------------------------------------------------------- */
@@ -192,7 +192,7 @@ static void begin_table(struct grid *g, size_t runs)
 
 static void notes(const struct writer *w, const struct report *report)
 {
-    say(w, w->style->paragraph,
+    say(w, w->style->text.paragraph,
         "Ahead by: how much better the first method is than the next one, and than the best "
         "control, in points on the same images, with a paired bootstrap interval. Stays first: in "
         "how many of %d resamples of the images no other method is better. An interval that "
@@ -206,7 +206,7 @@ static void begin_block(const struct writer *w)
 {
     if (w->style->summary_begin)
         w->style->summary_begin(w->f);
-    w->style->heading(w->f, 1, "In short");
+    w->style->text.heading(w->f, 1, "In short");
 }
 
 enum status in_short(const struct writer *w, const struct report *report, bool *failed,
@@ -227,7 +227,7 @@ enum status in_short(const struct writer *w, const struct report *report, bool *
             begin_block(w);
         if (all.count > 0 && report->runs <= MOST_SENTENCES) {
             if (report->runs > 1)
-                w->style->heading(w->f, 2, base_name(run->result->path));
+                w->style->text.heading(w->f, 2, base_name(run->result->path));
             on_what(w, run, &all.of[0]);
             who_is_first(w, &all);
             how_surely(w, &all);

@@ -46,7 +46,7 @@ void maps_table(const struct writer *w, const struct run *run, bool *failed)
         if (!row_hidden(run->map[i].explained, run->map[i].agnostic))
             row_cells(&g, &run->map[i], sums);
     put_table(w, &g, failed, "Can the maps be trusted?");
-    say(w, w->style->paragraph,
+    say(w, w->style->text.paragraph,
         "Constant maps, and those that are not finite, give heat 0 everywhere. Pixels of one tie "
         "are removed in the order of their index; its size is the mean over the images of the "
         "largest one.%s",
@@ -54,7 +54,7 @@ void maps_table(const struct writer *w, const struct run *run, bool *failed)
                "this part of their absolute values at most."
              : "");
     if (dropped)
-        say(w, w->style->paragraph,
+        say(w, w->style->text.paragraph,
             "On no patch: the share of the relevance that is on registers, CLS and the like, which "
             "a map of patches leaves out; mean over the images. Registers are made to draw it.");
 }

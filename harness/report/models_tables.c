@@ -44,7 +44,7 @@ void models_tables(const struct writer *w, const struct report *report, bool *fa
         return;
     for (size_t i = 0; i < m->tables; i++)
         models_table(w, report, &m->table[i], failed);
-    say(w, w->style->paragraph,
+    say(w, w->style->text.paragraph,
         "In bold: the best of its column, controls included; figures that look the same share it. "
         "What is settled by these images, their intervals below say.");
 }

@@ -237,7 +237,7 @@ static void condition_items(const struct writer *w, const struct report *report)
                       { "segmentation", &run->segmentation_comparability, run->segmentations } };
         for (size_t t = 0; t < sizeof tasks / sizeof *tasks; t++)
             if (tasks[t].rows && tasks[t].conditions->why[0])
-                say(w, w->style->item, "%s, %s, %s: %s", base_name(run->result->path),
+                say(w, w->style->text.item, "%s, %s, %s: %s", base_name(run->result->path),
                     tasks[t].what, tasks[t].conditions->comparable ? "†" : "n/a",
                     tasks[t].conditions->why);
     }
@@ -248,13 +248,13 @@ void paper_write(const struct writer *w, const struct report *report, bool *fail
     const char *methods[MOST_METHODS];
     size_t count = list_methods(report, methods);
 
-    w->style->heading(w->f, 1, "The paper's tables");
+    w->style->text.heading(w->f, 1, "The paper's tables");
     table_1(w, report, methods, count, failed);
     table_2(w, report, methods, count, failed);
     ablation(w, report, 5, "rollout", "mean", "rollout, over channels", failed);
     ablation(w, report, 6, "attribution", "clamp", "attribution, negative scores", failed);
-    say(w, w->style->paragraph,
+    say(w, w->style->text.paragraph,
         "† or n/a beside a published figure, and why no difference is given:");
-    w->style->paragraph(w->f, "");
+    w->style->text.paragraph(w->f, "");
     condition_items(w, report);
 }

@@ -86,7 +86,7 @@ static void say_agreement(const struct writer *w, const struct score_table *t)
         undefined += t->metric[k].undefined;
     if (a->ranking > 1 && !isnan(a->w)) {
         char value[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE], p[DECIMAL_SIZE];
-        say(w, w->style->paragraph,
+        say(w, w->style->text.paragraph,
             "Agreement of the metrics that vote: Kendall's W = %s [%s, %s] (1: the same order by "
             "all; p = %s where methods had no order). Of the metrics that ask one question the "
             "first that knows a method from random votes, so that none counts twice; metrics that "
@@ -95,7 +95,7 @@ static void say_agreement(const struct writer *w, const struct score_table *t)
             decimal(high, a->w_interval.high, 2), decimal(p, a->w_p, 4));
     }
     if (undefined > 0)
-        say(w, w->style->paragraph,
+        say(w, w->style->text.paragraph,
             "Scores that are not defined (constant maps, images without object, flat curves) are "
             "left out of the means: %zu over all metrics and methods.",
             undefined);
@@ -108,7 +108,7 @@ void score_tables(const struct writer *w, const struct score_table *t, bool *fai
         return;
     values_table(w, t, all < most ? all : most, failed);
     if (has_truth(t))
-        say(w, w->style->paragraph,
+        say(w, w->style->text.paragraph,
             "τ with the truth: Kendall's tau-b between the order of all methods by the metric and "
             "by the heat in the planted shortcut, which gives the class away. 1: the metric ranks "
             "them as the truth does; 0: it knows nothing of it.");
