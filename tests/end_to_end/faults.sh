@@ -63,7 +63,8 @@ else
     grep -q "12 images scored, 1 skipped" "$work/stdout" || fail "the skipped image is not counted"
     rm -f "$work/open/list.h5"
     expect 0 "image $third is left out: $work/tree/$third: cannot open: Permission denied" attn --influence "$c" \
-        -s data.kind=imagenet_list -s data.path="$work/tree/labels.txt" --images 5 --out "$work/open/influence"
+        -s data.kind=imagenet_list -s data.path="$work/tree/labels.txt" -s run.output="$work/open/list.h5" -s task.kind=perturbation \
+        --images 5 --out "$work/open/influence"
     grep -q "n = 4" "$work/open/influence/vim-influence.gnuplot" || fail "influence counts the image that is left out"
     # More than one in eight images: the data set is at fault, not the pictures.
     interrupted "$work/open/list.h5" 2 "${list2[@]}"
