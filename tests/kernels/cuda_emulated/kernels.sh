@@ -25,7 +25,7 @@ takes() {
 
 # The same on arrays of bf16.
 takes_narrow() { # CHOICE KERNEL OTHER
-    EVALH_KERNELS=$1 EVALH_EMULATED=names=1 "$NARROW" >"$log" 2>&1 || fail "$1: narrow arrays"
+    EVALH_KERNELS=$1 EVALH_EMULATED=names=1 "$NARROW" cuda >"$log" 2>&1 || fail "$1: narrow arrays"
     [ "$2" = none ] || grep -q "launches $2\$" "$log" || fail "$1: no $2 for narrow arrays"
     ! grep -q "launches $3\$" "$log" || fail "$1: $3 for narrow arrays"
 }
