@@ -182,7 +182,10 @@ def test_configure_hears_hello(tmp_path):
 
 def test_by_hand_on_a_terminal(tmp_path):
     pty = pytest.importorskip("pty")
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as e:  # a bare chroot
+        pytest.skip(f"no terminal can be made here: {e}")
     env = {k: v for k, v in os.environ.items() if k != "EVALH_WORKER"}
     env["PYTHONPATH"] = os.path.dirname(HERE)
     done = subprocess.run(
