@@ -7,6 +7,7 @@
 #include "class_index.h"
 #include "dataset_view.h"
 #include "files.h"
+#include "free_all.h"
 #include "sha256.h"
 #include "text_lines.h"
 
@@ -149,8 +150,6 @@ enum status dataset_only(struct dataset **dataset, const struct dataset_options 
         status = keep_classes(&c, options, words, err);
     if (status == OK)
         status = take_part(dataset, c.keep, only, err);
-    free(words);
-    free(c.keep);
-    free(c.by_name);
+    FREE_ALL(words, c.keep, c.by_name);
     return status;
 }

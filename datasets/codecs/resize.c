@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "resize.h"
 #include "sizes.h"
 
@@ -43,9 +44,7 @@ struct axis {
 
 static void axis_free(struct axis *axis)
 {
-    free(axis->first);
-    free(axis->used);
-    free(axis->weights);
+    FREE_ALL(axis->first, axis->used, axis->weights);
 }
 
 /* Positions [offset, offset + count) of an axis that goes from `in` to `out` pixels. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "free_all.h"
 #include "sizes.h"
 
 enum form { FORM_INDEX, FORM_WNID, FORM_NAME };
@@ -253,9 +254,7 @@ void class_list_free(struct class_list *list)
         free(list->name[i]);
         free(list->wnid[i]);
     }
-    free(list->name);
-    free(list->wnid);
-    free(list->source);
+    FREE_ALL(list->name, list->wnid, list->source);
     *list = (struct class_list){ 0 };
 }
 

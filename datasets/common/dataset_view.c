@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
+
 struct indexed_view {
     struct dataset *inner;
     size_t *indices; /* [count] */
@@ -48,9 +50,7 @@ enum status dataset_view(struct dataset *inner, size_t *indices, size_t count, s
     struct dataset *d = calloc(1, sizeof *d);
     *out = NULL;
     if (v == NULL || d == NULL) {
-        free(v);
-        free(d);
-        free(indices);
+        FREE_ALL(v, d, indices);
         dataset_free(inner);
         return fail(err, E_NOMEM, "no memory for a data set of %zu images", count);
     }
@@ -85,9 +85,7 @@ void dataset_free(struct dataset *dataset)
         return;
     for (size_t i = 0; i < dataset->count; i++)
         free(dataset->ids[i]);
-    free(dataset->ids);
-    free(dataset->labels);
-    free(dataset->description);
+    FREE_ALL(dataset->ids, dataset->labels, dataset->description);
     if (dataset->impl != NULL)
         dataset->kind->close(dataset); /* the view owns its kind */
     free(dataset);

@@ -12,6 +12,7 @@
 
 #include "demo.h"
 #include "demo_set.h"
+#include "free_all.h"
 #include "sizes.h"
 
 static const char usage[] =
@@ -26,10 +27,7 @@ struct arrays {
 
 static void arrays_free(struct arrays *a)
 {
-    free(a->rgb);
-    free(a->object);
-    free(a->patch);
-    free(a->labels);
+    FREE_ALL(a->rgb, a->object, a->patch, a->labels);
 }
 
 static bool arrays_take(struct arrays *a, int side, size_t count)

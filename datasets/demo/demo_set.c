@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "files.h"
+#include "free_all.h"
 #include "gtsegs.h"
 
 enum status demo_through_jpeg(uint8_t *rgb, int side, struct error *err)
@@ -161,10 +162,7 @@ static enum status write_folder(const char *folder, const struct demo_spec *spec
         status = write_pictures(&w, count, err);
     if (status == OK)
         status = write_bytes(path, stamp, strlen(stamp), err);
-    free(path);
-    free(w.rgb);
-    free(w.object);
-    free(w.patch);
+    FREE_ALL(path, w.rgb, w.object, w.patch);
     return status;
 }
 

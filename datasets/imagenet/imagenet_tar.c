@@ -12,6 +12,7 @@
 
 #include "decode.h"
 #include "files.h"
+#include "free_all.h"
 #include "image_labels.h"
 #include "tar_index.h"
 
@@ -30,9 +31,7 @@ static void tar_close(struct dataset *dataset)
     struct tar *tar = dataset->impl;
     if (tar->fd >= 0)
         close(tar->fd);
-    free(tar->extents);
-    free(tar->path);
-    free(tar);
+    FREE_ALL(tar->extents, tar->path, tar);
 }
 
 static enum status open_file(struct tar *tar, uint64_t *size, struct error *err)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "files.h"
+#include "free_all.h"
 
 struct named_line {
     char *key; /* owned; equal for the same file */
@@ -102,8 +103,6 @@ enum status check_files_differ(const char *path, const char *root, const struct 
     }
     for (size_t i = 0; i < list->count; i++)
         free(sorted[i].key);
-    free(sorted);
-    free(last.asked);
-    free(last.real);
+    FREE_ALL(sorted, last.asked, last.real);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "attn_influence.h"
 #include "command.h"
+#include "free_all.h"
 #include "gnuplot.h"
 #include "h5file.h"
 #include "h5lock.h"
@@ -48,11 +49,7 @@ static void close_influence(struct influence *s)
     inspect_close(s->inspector);
     plan_close(s->plan);
     config_free(s->config);
-    free(s->absolute);
-    free(s->mean);
-    free(s->layer[0]);
-    free(s->layer[1]);
-    free(s->rgb);
+    FREE_ALL(s->absolute, s->mean, s->layer[0], s->layer[1], s->rgb);
 }
 
 /* Adds the CLS row of the layer that was inspected last. */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "free_all.h"
+
 /* Large enough that nothing but the machine's rate is measured: an H100 makes a product of 2048 at
  * half of what it makes one of 8192 at, and copies 4 GB a third faster than 0.1 GB. */
 struct ceiling_sizes {
@@ -316,11 +318,8 @@ static bool maps_take(struct maps *x, const struct bench *b)
 
 static void maps_free(struct maps *x)
 {
-    free(x->images);
-    free(x->result.predicted);
-    free(x->result.maps);
-    free(x->result.identity_error);
-    free(x->result.zero_row_sum);
+    FREE_ALL(x->images, x->result.predicted, x->result.maps, x->result.identity_error,
+             x->result.zero_row_sum);
 }
 
 /* Methods that begin at images of a data set begin at one of noise. */

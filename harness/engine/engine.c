@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine_kinds.h"
+#include "free_all.h"
 #include "log.h"
 #include "profile.h"
 #include "sizes.h"
@@ -45,11 +46,7 @@ void engine_close(struct engine *e)
         return;
     e->kind->close(e);
     backend_close(e->backend);
-    free(e->methods);
-    free(e->prepared);
-    free(e->map_offset);
-    free(e->references);
-    free(e);
+    FREE_ALL(e->methods, e->prepared, e->map_offset, e->references, e);
 }
 
 static enum status open_backend(struct engine *e, const struct backend_options *options,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine_kinds.h"
+#include "free_all.h"
 #include "sha256.h"
 #include "worker.h"
 
@@ -133,10 +134,7 @@ static void close_worker(struct engine *e)
     if (x == NULL)
         return;
     worker_close(x->worker);
-    free(x->views);
-    free(x->classes);
-    free(x->rows);
-    free(x);
+    FREE_ALL(x->views, x->classes, x->rows, x);
 }
 
 /* ---- images ---------------------------------------------------------------------------------- */

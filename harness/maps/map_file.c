@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "free_all.h"
 #include "h5_read.h"
 #include "h5lock.h"
 #include "npy.h"
@@ -323,9 +324,7 @@ void map_file_close(struct map_file *m)
     h5_unlock();
     for (size_t i = 0; i < m->rows; i++)
         free(m->named[i].id);
-    free(m->named);
-    free(m->path);
-    free(m);
+    FREE_ALL(m->named, m->path, m);
 }
 
 void map_file_count(const struct map_file *m, const char *const *ids, size_t count, size_t *missing,

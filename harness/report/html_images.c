@@ -8,6 +8,7 @@
 
 #include "colour.h"
 #include "decimal.h"
+#include "free_all.h"
 #include "image_scores.h"
 
 enum {
@@ -81,9 +82,7 @@ static enum status heat_tile(struct gallery *g, const struct result_map *map, co
         fputs("\">", g->f);
         tile_end(g, map->method, g->measure->unit, score);
     }
-    free(bytes);
-    free(heat);
-    free(image.rgb);
+    FREE_ALL(bytes, heat, image.rgb);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "score_sums.h"
 
 struct pairing {
@@ -241,9 +242,7 @@ enum status pair_results(const struct result *a, const struct result *b,
     p.sums = calloc(n, 2 * SCORE_SUMS * sizeof *p.sums);
     enum status status =
         p.use && p.labelled && p.sums ? pair_all(&p) : fail(err, E_NOMEM, "no memory to compare");
-    free(p.use);
-    free(p.labelled);
-    free(p.sums);
+    FREE_ALL(p.use, p.labelled, p.sums);
     if (status != OK)
         paired_free(out);
     return status;

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "free_all.h"
+
 enum { MOST_PATCHES = 512 }; /* a side */
 
 static enum status read_maps(struct pixels *p, struct error *err)
@@ -101,8 +103,6 @@ enum status pixels_walk(const struct pixels *p, const struct pictures *pictures,
         status = walk_image(p, pictures, i, &s, visit, context, err);
         *images += status == OK;
     }
-    free(s.rgb);
-    free(s.labels);
-    free(s.heat);
+    FREE_ALL(s.rgb, s.labels, s.heat);
     return status;
 }

@@ -1,3 +1,4 @@
+#include "free_all.h"
 #include "report_internal.h"
 
 #include <math.h>
@@ -191,9 +192,7 @@ enum status report_build(const struct result *const *results, size_t count,
 void report_free(struct report *report)
 {
     for (size_t i = 0; i < report->runs; i++) {
-        free(report->run[i].perturbation);
-        free(report->run[i].segmentation);
-        free(report->run[i].map);
+        FREE_ALL(report->run[i].perturbation, report->run[i].segmentation, report->run[i].map);
         randomised_free(&report->run[i].randomised);
     }
     free(report->run);

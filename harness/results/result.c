@@ -1,3 +1,4 @@
+#include "free_all.h"
 #include "result_rows.h"
 
 #include <hdf5.h>
@@ -135,46 +136,24 @@ void result_close(struct result *r)
     if (!r)
         return;
     for (size_t i = 0; i < r->maps; i++) {
-        free(r->map[i].method);
-        free(r->map[i].constant);
-        free(r->map[i].sum_error);
-        free(r->map[i].largest_tie);
-        free(r->map[i].dropped);
+        FREE_ALL(r->map[i].method, r->map[i].constant, r->map[i].sum_error, r->map[i].largest_tie,
+                 r->map[i].dropped);
     }
     for (size_t i = 0; i < r->curves; i++) {
-        free(r->curve[i].method);
-        free(r->curve[i].hit);
-        free(r->curve[i].prob);
-        free(r->curve[i].predicted);
-        free(r->curve[i].prob_class);
-        free(r->curve[i].logit_class);
+        FREE_ALL(r->curve[i].method, r->curve[i].hit, r->curve[i].prob, r->curve[i].predicted,
+                 r->curve[i].prob_class, r->curve[i].logit_class);
     }
     for (size_t i = 0; i < r->segmentations; i++) {
-        free(r->segmentation[i].method);
-        free(r->segmentation[i].score);
-        free(r->segmentation[i].shortcut_share);
+        FREE_ALL(r->segmentation[i].method, r->segmentation[i].score,
+                 r->segmentation[i].shortcut_share);
     }
     for (size_t i = 0; r->id && i < r->images; i++)
         free(r->id[i]);
     for (int a = 0; a < RESULT_ATTRIBUTES; a++)
         free(r->attribute[a]);
-    free(r->map);
-    free(r->curve);
-    free(r->segmentation);
-    free(r->blank.prob);
-    free(r->blank.prob_class);
-    free(r->blank.predicted);
-    free(r->id);
-    free(r->label);
-    free(r->predicted);
-    free(r->status);
-    free(r->identity_error);
-    free(r->shortcut_area);
-    free(r->zero_row_sum);
-    free(r->path);
-    free(r->file);
-    free(r->progress);
-    free(r);
+    FREE_ALL(r->map, r->curve, r->segmentation, r->blank.prob, r->blank.prob_class,
+             r->blank.predicted, r->id, r->label, r->predicted, r->status, r->identity_error,
+             r->shortcut_area, r->zero_row_sum, r->path, r->file, r->progress, r);
 }
 
 double result_blank_prob(const struct result *r, size_t image)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
+
 /* --- order of rows --------------------------------------------------------------------------- */
 
 static int method_rank(const char *method, bool control)
@@ -187,11 +189,7 @@ static enum status read_scores(struct result *r, const struct h5_file *f, const 
     if (status == OK)
         status = h5_optional(f, at, "shortcut_share", H5_FLOAT32, n, 1, (void **)&s->shortcut_share,
                              err);
-    free(correct);
-    free(labelled);
-    free(intersection);
-    free(united);
-    free(ap);
+    FREE_ALL(correct, labelled, intersection, united, ap);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "pictures.h"
 #include "ranking.h"
 #include "score_fills.h"
@@ -239,9 +240,7 @@ static enum status moved_heat(const struct scoring *s, size_t image, double *mov
         rank[order[k]] = (uint32_t)k;
     if (status == OK)
         heat_moved(heat, rank, pixels, &s->result->axis, moved);
-    free(heat);
-    free(order);
-    free(rank);
+    FREE_ALL(heat, order, rank);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "correlation.h"
+#include "free_all.h"
 #include "score_values.h"
 #include "significance.h"
 
@@ -263,9 +264,7 @@ enum status score_table_build(const struct result *r, const struct bootstrap_opt
     TRY(h5_open(&b.scoring.file, r->file, err));
     enum status status = build(&b);
     h5_close(&b.scoring.file);
-    free(b.values);
-    free(b.bottom);
-    free(b.use);
+    FREE_ALL(b.values, b.bottom, b.use);
     if (status != OK)
         score_table_free(out);
     return status;

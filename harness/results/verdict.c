@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "report_internal.h"
 #include "score_sums.h"
 
@@ -290,10 +291,7 @@ enum status verdicts_build(const struct run *run, const struct bootstrap_options
         if (!races[k].planted || r->shortcut_area)
             status = hold(&racing, out);
     }
-    free(racing.use);
-    free(racing.rows);
-    free(racing.scratch);
-    free(racing.method);
+    FREE_ALL(racing.use, racing.rows, racing.scratch, racing.method);
     if (status != OK)
         verdicts_free(out);
     return status;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "log.h"
 #include "task.h"
 
@@ -28,10 +29,7 @@ enum status loaded_open(const struct plan *plan, struct loaded *l, struct error 
 void loaded_close(struct loaded *l)
 {
     loader_end(l, NULL);
-    free(l->rgb);
-    free(l->masks);
-    free(l->shortcuts);
-    free(l->status);
+    FREE_ALL(l->rgb, l->masks, l->shortcuts, l->status);
     *l = (struct loaded){ 0 };
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "free_all.h"
 #include "groups.h"
 #include "stop.h"
 #include "task.h"
@@ -83,11 +84,7 @@ static void close_groups(void *state, const struct plan *plan)
     engine_free(plan->engine, s->rank);
     engine_free(plan->engine, s->shifted);
     engine_free(plan->engine, s->fill);
-    free(s->rank_host);
-    free(s->shift_host);
-    free(s->fill_host);
-    free(s->views);
-    free(s->logits);
+    FREE_ALL(s->rank_host, s->shift_host, s->fill_host, s->views, s->logits);
 }
 
 /* Every image's mean colour, rounded to 8 bits. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "imputation.h"
 #include "stop.h"
 #include "task.h"
@@ -162,9 +163,7 @@ static void close_perturbation(void *state, const struct plan *plan)
     engine_free(plan->engine, s->rank);
     engine_free(plan->engine, s->ties);
     imputation_close(s->imputation);
-    free(s->views);
-    free(s->logits);
-    free(s->blank);
+    FREE_ALL(s->views, s->logits, s->blank);
 }
 
 /* Fills the axis, and the fully filled image where it is the same for all. */

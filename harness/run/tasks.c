@@ -1,3 +1,4 @@
+#include "free_all.h"
 #include "task.h"
 
 #include <math.h>
@@ -73,11 +74,7 @@ bool task_result_open(const struct plan *plan, struct explain_result *r)
 
 void task_result_close(struct explain_result *r)
 {
-    free(r->predicted);
-    free(r->maps);
-    free(r->identity_error);
-    free(r->zero_row_sum);
-    free(r->sum_error);
+    FREE_ALL(r->predicted, r->maps, r->identity_error, r->zero_row_sum, r->sum_error);
 }
 
 size_t pixel_count(const struct plan *plan)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "random.h"
 
 bool rank_methods(const double *value, int methods, bool higher_is_better, double *rank)
@@ -270,11 +271,6 @@ enum status agreement_build(const struct agreement *a, struct agreement_result *
 
 void agreement_free(struct agreement_result *r)
 {
-    free(r->value);
-    free(r->rank);
-    free(r->interval);
-    free(r->mean_rank);
-    free(r->mean_interval);
-    free(r->best);
+    FREE_ALL(r->value, r->rank, r->interval, r->mean_rank, r->mean_interval, r->best);
     *r = (struct agreement_result){ 0 };
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "free_all.h"
 #include "ranking.h"
 
 /* Labelled pixels alone, in index order. */
@@ -38,10 +39,7 @@ static enum status take_labelled(const float *heat, const int8_t *labels, size_t
 
 static void free_pixels(struct labelled_pixels *p)
 {
-    free(p->heat);
-    free(p->inside);
-    free(p->at);
-    free(p->order);
+    FREE_ALL(p->heat, p->inside, p->at, p->order);
 }
 
 static double share_of_first(const struct labelled_pixels *p, size_t k)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "interval.h"
 #include "random.h"
 
@@ -168,10 +169,7 @@ enum status bootstrap_intervals(const double *rows, size_t n, int columns,
         out[f] = figure_interval(sums[(size_t)columns + f], column, resamples, column + resamples,
                                  n, range[f], options->level);
     }
-    free(drawn);
-    free(left_out);
-    free(column);
-    free(sums);
+    FREE_ALL(drawn, left_out, column, sums);
     return status;
 }
 

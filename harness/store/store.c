@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "free_all.h"
 #include "h5lock.h"
 #include "log.h"
 #include "store_internal.h"
@@ -295,8 +296,5 @@ void store_close(struct store *s)
     }
     if (s->lock >= 0)
         close(s->lock);
-    free(s->have);
-    free(s->parts);
-    free(s->output);
-    free(s);
+    FREE_ALL(s->have, s->parts, s->output, s);
 }

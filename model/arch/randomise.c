@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "random.h"
 #include "refresh.h"
 
@@ -155,9 +156,7 @@ enum status model_blend(const struct model *model, const struct model *fresh, in
     struct checkpoint *ck = malloc(sizeof *ck);
     struct tensor *t = malloc((tensors + 1) * sizeof *t);
     if (m == NULL || ck == NULL || t == NULL) {
-        free(m);
-        free(ck);
-        free(t);
+        FREE_ALL(m, ck, t);
         return fail(err, E_NOMEM, "out of memory for a randomised copy of %s",
                     model->checkpoint->path);
     }
@@ -178,7 +177,5 @@ void model_blend_close(struct model *m)
 {
     if (m == NULL)
         return;
-    free(m->checkpoint->tensors);
-    free(m->checkpoint);
-    free(m);
+    FREE_ALL(m->checkpoint->tensors, m->checkpoint, m);
 }

@@ -1,9 +1,9 @@
 /* The pickle machine: opcodes as in CPython's Lib/pickletools.py, which documents each of them. */
 #include "pickle.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "machine.h"
 #include "sizes.h"
 
@@ -310,8 +310,6 @@ enum status pickle_read(struct heap *heap, const char *what, const uint8_t *byte
             s = operations[*op](&m, *op);
     }
     *used = m.at;
-    free(m.stack);
-    free(m.marks);
-    free(m.memo);
+    FREE_ALL(m.stack, m.marks, m.memo);
     return s;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "free_all.h"
 #include "log.h"
 #include "said.h"
 
@@ -224,9 +225,7 @@ void worker_end(struct worker_process *p, const char *farewell)
         }
     }
     destroy(p);
-    free(p->command);
-    free(p->line);
-    free(p);
+    FREE_ALL(p->command, p->line, p);
 }
 
 enum status worker_blame(struct worker_process *p, struct error *err)
