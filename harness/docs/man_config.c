@@ -164,9 +164,9 @@ static void print_tables(FILE *f)
     fputs(".SH TASKS\n", f);
     for (size_t i = 0; tasks[i] != NULL; i++) {
         entry(f, tasks[i]->name, tasks[i]->summary);
-        if (tasks[i]->needs_labels)
+        if (tasks[i]->traits & TASK_LABELS)
             fputs("Needs labels.\n", f);
-        if (tasks[i]->needs_masks)
+        if (tasks[i]->traits & TASK_MASKS)
             fputs("Needs masks.\n", f);
     }
     fputs(".SH DATA SETS\n", f);

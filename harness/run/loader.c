@@ -10,10 +10,8 @@
 enum status loaded_open(const struct plan *plan, struct loaded *l, struct error *err)
 {
     size_t pixels = pixel_count(plan), batch = (size_t)plan->engine->info.batch;
-    bool masks = false;
+    bool masks = task_any(plan, TASK_MASKS);
     *l = (struct loaded){ 0 };
-    for (int i = 0; i < plan->task_count; i++)
-        masks |= plan->tasks[i]->needs_masks;
     l->rgb = malloc(batch * pixels * 3);
     l->status = malloc(batch);
     bool shortcuts = masks && plan->data->has_shortcuts;

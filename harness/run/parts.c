@@ -22,47 +22,48 @@ uint8_t *parts_mean_fill(const struct plan *plan)
     return device;
 }
 
-enum status parts_columns(const struct plan *plan, struct records *r, const char *prefix, int parts,
-                          struct part_columns *out, struct error *err)
+enum status parts_columns(const struct plan *plan, struct records *r, const char *prefix,
+                          size_t parts, struct part_columns *out, struct error *err)
 {
     for (int c = 0; c < CLASS_CHOICES; c++) {
         if (!plan->classes[c])
             continue;
-        TRY(records_add(r, COLUMN_F32, parts + 1, 0, &out->prob[c], err, "%s/%s/prob", prefix,
+        TRY(records_add(r, COLUMN_F32, (int)parts + 1, 0, &out->prob[c], err, "%s/%s/prob", prefix,
                         class_choice_names[c]));
-        TRY(records_add(r, COLUMN_F32, parts + 1, 0, &out->logit[c], err, "%s/%s/logit", prefix,
-                        class_choice_names[c]));
+        TRY(records_add(r, COLUMN_F32, (int)parts + 1, 0, &out->logit[c], err, "%s/%s/logit",
+                        prefix, class_choice_names[c]));
     }
     return OK;
 }
 
-enum status parts_room_open(const struct plan *plan, int parts, struct part_room *out,
+enum status parts_room_open(const struct plan *plan, size_t parts, struct part_room *out,
                             struct error *err)
 {
     size_t pixels = pixel_count(plan), classes = (size_t)plan->engine->info.classes;
     out->parts = parts;
     out->slice = (size_t)plan->engine->info.batch * 8;
-    out->rank = engine_alloc(plan->engine, (size_t)parts * pixels, sizeof *out->rank);
+    out->rank = engine_alloc(plan->engine, parts * pixels, sizeof *out->rank);
     out->fill = parts_mean_fill(plan);
     out->views = calloc(out->slice, sizeof *out->views);
     out->logits = malloc(out->slice * classes * sizeof *out->logits);
     if (out->rank == NULL || out->fill == NULL || out->views == NULL || out->logits == NULL)
-        return fail(err, E_NOMEM, "no memory for images without one of %d parts", parts);
+        return fail(err, E_NOMEM, "no memory for images without one of %zu parts", parts);
     return OK;
 }
 
-size_t parts_room_bytes(const struct plan *plan, int parts)
+size_t parts_room_bytes(const struct plan *plan, size_t parts)
 {
     const struct part_room *room = NULL;
-    return ((size_t)parts * sizeof *room->rank + 3) * pixel_count(plan);
+    return (parts * sizeof *room->rank + 3) * pixel_count(plan);
 }
 
-void parts_room_close(const struct plan *plan, struct part_room *p)
+void parts_close(void *state, const struct plan *plan)
 {
-    engine_free(plan->engine, p->rank);
-    engine_free(plan->engine, p->fill);
-    free(p->views);
-    free(p->logits);
+    struct part_room *room = &((struct parts *)state)->room;
+    engine_free(plan->engine, room->rank);
+    engine_free(plan->engine, room->fill);
+    free(room->views);
+    free(room->logits);
 }
 
 static void store_part(const struct plan *plan, const struct visit *visit,
@@ -80,12 +81,13 @@ static void store_part(const struct plan *plan, const struct visit *visit,
     }
 }
 
-enum status parts_classify(const struct plan *plan, const struct visit *visit,
-                           const struct part_room *room, const struct part_columns *to,
-                           struct records *r, struct error *err)
+enum status parts_run(void *state, const struct plan *plan, const struct visit *visit,
+                      struct records *r, struct error *err)
 {
+    const struct part_columns *to = &((struct parts *)state)->columns;
+    const struct part_room *room = &((struct parts *)state)->room;
     size_t classes = (size_t)plan->engine->info.classes, pixels = pixel_count(plan);
-    size_t parts = (size_t)room->parts, count = (size_t)visit->n * parts;
+    size_t parts = room->parts, count = (size_t)visit->n * parts;
     for (int i = 0; i < visit->n; i++)
         store_part(plan, visit, to, r, i, 0, visit->logits + (size_t)i * classes);
     for (size_t at = 0; at < count; at += room->slice) {

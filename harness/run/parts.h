@@ -12,22 +12,27 @@ uint8_t *parts_mean_fill(const struct plan *);
 struct part_columns {
     int prob[CLASS_CHOICES], logit[CLASS_CHOICES];
 };
-enum status parts_columns(const struct plan *, struct records *, const char *prefix, int parts,
+enum status parts_columns(const struct plan *, struct records *, const char *prefix, size_t parts,
                           struct part_columns *, struct error *);
 
 /* Parts that are the same for all images, e.g. tiles: rank [parts, S*S] in engine memory is 0 in
- * the part and 1 outside. Classifies every image of the visit without each of these parts, and
- * stores the outputs. views [slice] and logits [slice, classes] are scratch memory. */
+ * the part and 1 outside. views [slice] and logits [slice, classes] are scratch memory. */
 struct part_room {
     uint32_t *rank;
     uint8_t *fill;
-    int parts;
-    size_t slice;
+    size_t parts, slice;
     struct view *views;
     float *logits;
 };
-enum status parts_room_open(const struct plan *, int parts, struct part_room *, struct error *);
-size_t parts_room_bytes(const struct plan *, int parts); /* of engine memory */
-void parts_room_close(const struct plan *, struct part_room *);
-enum status parts_classify(const struct plan *, const struct visit *, const struct part_room *,
-                           const struct part_columns *, struct records *, struct error *);
+enum status parts_room_open(const struct plan *, size_t parts, struct part_room *, struct error *);
+size_t parts_room_bytes(const struct plan *, size_t parts); /* of engine memory */
+
+/* What a task of such parts keeps, at the head of its state; and its functions `close` and `run`,
+ * which classifies every image of the visit without each of these parts and stores the outputs. */
+struct parts {
+    struct part_columns columns;
+    struct part_room room;
+};
+void parts_close(void *state, const struct plan *);
+enum status parts_run(void *state, const struct plan *, const struct visit *, struct records *,
+                      struct error *);

@@ -142,11 +142,11 @@ static enum status check_tasks(struct plan *p, struct error *err)
     const struct config_values *v = p->v;
     for (int i = 0; i < p->task_count; i++) {
         const struct task *t = p->tasks[i];
-        if (t->needs_labels && !p->data->has_labels)
+        if ((t->traits & TASK_LABELS) && !p->data->has_labels)
             return config_fail(p->config, &v->task.kinds, err,
                                "%s needs class labels, and a data set of kind %s has none", t->name,
                                p->data->kind->name);
-        if (t->needs_masks && !p->data->has_masks)
+        if ((t->traits & TASK_MASKS) && !p->data->has_masks)
             return config_fail(p->config, &v->task.kinds, err,
                                "%s needs object masks, and a data set of kind %s has none", t->name,
                                p->data->kind->name);
@@ -158,7 +158,7 @@ static enum status check_preprocess(struct plan *p, struct error *err)
 {
     const struct config_values *v = p->v;
     for (int i = 0; i < p->task_count; i++)
-        if (p->tasks[i]->needs_masks && v->data.preprocess != PREPROCESS_STRETCH)
+        if ((p->tasks[i]->traits & TASK_MASKS) && v->data.preprocess != PREPROCESS_STRETCH)
             return config_fail(p->config, &v->data.preprocess, err,
                                "%s wants 'stretch', which image and mask go through alike",
                                p->tasks[i]->name);

@@ -79,7 +79,7 @@ static enum status check_without_model(const struct plan *p, struct error *err)
 {
     const char *what = NULL;
     for (int i = 0; i < p->task_count; i++)
-        if (!p->tasks[i]->without_model)
+        if (!(p->tasks[i]->traits & TASK_ALONE))
             what = p->tasks[i]->name;
     for (int i = 0; i < p->method_count; i++) {
         const struct explain_method *own = explain_find(p->wanted[i]);
@@ -155,8 +155,7 @@ static void tell_beside(const struct plan *p)
         if (p->methods[i] == NULL)
             return; /* the methods are wrong, which is told elsewhere */
     beside.bytes = beside_bytes;
-    for (int i = 0; i < p->task_count; i++)
-        beside.altered |= p->tasks[i]->alters;
+    beside.altered = task_any(p, TASK_ALTERS);
     engine_take_beside(p->engine, &beside);
 }
 

@@ -38,7 +38,7 @@ static enum status check_names(const struct plan *p, struct error *err)
 static enum status check_tasks(const struct plan *p, const char *name, struct error *err)
 {
     for (int i = 0; i < p->task_count; i++)
-        if (p->tasks[i]->explanations != NULL)
+        if (p->tasks[i]->cost.explanations != NULL)
             return config_fail(
                 p->config, &p->v->task.kinds, err,
                 "%s explains changed images or models, and the maps of '%s' are in a file, "

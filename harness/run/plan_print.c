@@ -104,7 +104,7 @@ size_t plan_forwards(const struct plan *p)
 {
     size_t forwards = 1;
     for (int i = 0; i < p->task_count; i++)
-        forwards += p->tasks[i]->forwards != NULL ? p->tasks[i]->forwards(p) : 0;
+        forwards += p->tasks[i]->cost.forwards != NULL ? p->tasks[i]->cost.forwards(p) : 0;
     return forwards;
 }
 
@@ -114,8 +114,8 @@ static void print_work(const struct plan *p, FILE *to)
     fprintf(to, "  tasks      ");
     for (int i = 0; i < p->task_count; i++) {
         const struct task *t = p->tasks[i];
-        size_t own = t->forwards != NULL ? t->forwards(p) : 0;
-        size_t again = t->explanations != NULL ? t->explanations(p) : 0;
+        size_t own = t->cost.forwards != NULL ? t->cost.forwards(p) : 0;
+        size_t again = t->cost.explanations != NULL ? t->cost.explanations(p) : 0;
         fprintf(to, "%s%s", i > 0 ? ", " : "", t->name);
         if (p->task_count > 1)
             print_cost(own, again, to);

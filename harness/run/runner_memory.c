@@ -51,14 +51,13 @@ static enum status lay_out_columns(struct runner *r, struct error *err)
     }
     TRY(task_columns(p, k, COLUMN_U8, 0, 0, "explain", "constant", r->constant, err));
     TRY(task_columns(p, k, COLUMN_I32, 0, 0, "explain", "largest_tie", r->largest_tie, err));
-    r->own_ties = true;
+    r->own_ties = !task_any(p, TASK_TIES);
+    r->reads_heat = task_any(p, TASK_HEAT);
     for (int i = 0; i < p->task_count; i++) {
-        r->own_ties &= !p->tasks[i]->counts_ties;
-        r->reads_heat |= p->tasks[i]->reads_heat;
         r->state[i] = calloc(1, p->tasks[i]->state.size);
         if (r->state[i] == NULL)
             return fail(err, E_NOMEM, "out of memory");
-        TRY(p->tasks[i]->columns(r->state[i], p, k, err));
+        TRY(p->tasks[i]->records.columns(r->state[i], p, k, err));
     }
     columns_note(k, grid);
     return OK;
@@ -76,8 +75,8 @@ static enum status open_tasks(struct runner *r, struct error *err)
         if (p->tasks[i]->state.open != NULL)
             TRY(p->tasks[i]->state.open(r->state[i], p, err));
     for (int i = 0; i < p->task_count; i++)
-        if (p->tasks[i]->begin != NULL)
-            TRY(p->tasks[i]->begin(r->state[i], p, &r->records, err));
+        if (p->tasks[i]->records.begin != NULL)
+            TRY(p->tasks[i]->records.begin(r->state[i], p, &r->records, err));
     return OK;
 }
 
@@ -110,8 +109,8 @@ size_t runner_device_bytes(const struct plan *p, size_t batch)
     size_t bytes = batch * (rgb * (has_fills(p) ? 2 : 1) + values * sizeof *r->map_device) +
                    task_maps_bytes(p, batch, sizeof *r->heat_device);
     for (int i = 0; i < p->task_count; i++)
-        if (p->tasks[i]->device_bytes != NULL)
-            bytes += p->tasks[i]->device_bytes(p, batch);
+        if (p->tasks[i]->cost.device_bytes != NULL)
+            bytes += p->tasks[i]->cost.device_bytes(p, batch);
     return bytes;
 }
 

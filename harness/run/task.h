@@ -34,7 +34,7 @@ struct visit {
     const float *heat;        /* [maps, S*S], host; NULL where no task reads it */
     const float *heat_device; /* the same */
     const uint64_t *seeds;    /* [maps] for random tie order */
-    int32_t *largest_tie;     /* [maps] pixels; filled by a task that counts_ties */
+    int32_t *largest_tie;     /* [maps] pixels; filled by a task with TASK_TIES */
 };
 
 /* What a task keeps during a run. It is zeroed before the first call. */
@@ -45,35 +45,50 @@ struct task_state {
     void (*close)(void *state, const struct plan *);
 };
 
-struct task {
-    const char *name, *summary;
-    bool needs_labels, needs_masks;
-    bool reads_heat;    /* on the host */
-    bool without_model; /* asks for no prediction: maps from files can be scored alone */
-    bool counts_ties;   /* counts the ties of every map, since it ranks the pixels anyway */
-    struct task_state state;
-    /* E_CONFIG where values of keys contradict each other; NULL: they cannot. The plan's engine is
-     * open, but its device is not. */
-    enum status (*check)(const struct plan *, struct error *);
+struct task_records {
     /* Adds the task's columns. */
     enum status (*columns)(void *state, const struct plan *, struct records *, struct error *);
     /* Fills the columns of the run, whose memory the records have by then. NULL: the task has
      * none. */
     enum status (*begin)(void *state, const struct plan *, struct records *, struct error *);
+};
+
+struct task_cost {
     /* Bytes of engine memory that `open` takes for a batch. NULL: none. */
     size_t (*device_bytes)(const struct plan *, size_t batch);
-    bool alters; /* explains by models with fresh weights, which are in memory beside the run's own
-                  */
-    /* E_STOPPED when a signal asks to end. */
-    enum status (*run)(void *state, const struct plan *, const struct visit *, struct records *,
-                       struct error *);
     /* The most images that are classified, and explained, for each image, for the estimate of work.
      * NULL: none. */
     size_t (*forwards)(const struct plan *);
     size_t (*explanations)(const struct plan *);
 };
 
+enum task_traits {
+    TASK_LABELS = 1, /* needs the labels of the images */
+    TASK_MASKS = 2,  /* needs masks */
+    TASK_HEAT = 4,   /* reads the heat on the host */
+    TASK_ALONE = 8,  /* asks for no prediction: maps from files can be scored without a model */
+    TASK_TIES = 16,  /* counts the ties of every map, since it ranks the pixels anyway */
+    TASK_ALTERS = 32 /* explains by models with fresh weights, in memory beside the run's own */
+};
+
+struct task {
+    const char *name, *summary;
+    unsigned traits; /* enum task_traits */
+    struct task_state state;
+    /* E_CONFIG where values of keys contradict each other; NULL: they cannot. The plan's engine is
+     * open, but its device is not. */
+    enum status (*check)(const struct plan *, struct error *);
+    struct task_records records;
+    /* E_STOPPED when a signal asks to end. */
+    enum status (*run)(void *state, const struct plan *, const struct visit *, struct records *,
+                       struct error *);
+    struct task_cost cost;
+};
+
 extern const struct task *const tasks[]; /* NULL-terminated */
+
+/* Whether a task of the plan has this trait. */
+bool task_any(const struct plan *, enum task_traits);
 
 /* Adds a column for every method and class, with both formatted into PATH:
  * "perturbation/%s/%s/hit". A class that shares its records with the first becomes a link. index
@@ -91,6 +106,12 @@ enum status task_method_columns(const struct plan *, struct records *, int metho
  * those of one side that lie together in one go. */
 void task_heat(const struct plan *, const struct visit_map *maps, int count, const size_t *map_at,
                const float *map_device, float *heat_device);
+
+/* Calls `score` for every map of the visit, by the plan's threads; the error of one that failed. */
+typedef enum status task_score(void *state, const struct plan *, const struct visit *,
+                               struct records *, int map, struct error *);
+enum status task_each_map(task_score *score, void *state, const struct plan *, const struct visit *,
+                          struct records *, struct error *);
 
 /* Room for explanations of a batch; false: memory ran out, and what there is may be closed. */
 bool task_result_open(const struct plan *, struct explain_result *);

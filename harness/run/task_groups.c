@@ -187,10 +187,9 @@ extern const struct task task_groups;
 const struct task task_groups = {
     .name = "groups",
     .summary = "the explained class without one group of like pixels at a time: SaCo",
-    .reads_heat = true,
+    .traits = TASK_HEAT,
     .state = { sizeof(struct groups), open_groups, close_groups },
-    .columns = group_columns,
-    .device_bytes = group_bytes,
+    .records = { group_columns, NULL },
     .run = run_groups,
-    .forwards = group_forwards,
+    .cost = { group_bytes, group_forwards, NULL },
 };

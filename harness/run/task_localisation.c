@@ -42,9 +42,10 @@ static void close_localisation(void *state, const struct plan *plan)
     free(k->positive);
 }
 
-static enum status score_map(const struct columns *k, const struct plan *plan,
-                             const struct visit *visit, struct records *r, int i, struct error *err)
+static enum status score_map(void *state, const struct plan *plan, const struct visit *visit,
+                             struct records *r, int i, struct error *err)
 {
+    const struct columns *k = state;
     const struct visit_map *map = &visit->maps[i];
     size_t pixels = pixel_count(plan);
     const int8_t *labels = visit->masks + (size_t)map->image * pixels;
@@ -69,33 +70,18 @@ static enum status run_localisation(void *state, const struct plan *plan, const 
                                     struct records *r, struct error *err)
 {
     const struct columns *k = state;
-    enum status status = OK;
     for (int i = 0; i < visit->n; i++)
         *records_f32(r, k->mask_share, visit->row[i]) =
             (float)mask_share(visit->masks + (size_t)i * pixel_count(plan), pixel_count(plan));
-#pragma omp parallel for schedule(dynamic) num_threads(plan->threads)
-    for (int i = 0; i < visit->map_count; i++) {
-        struct error own;
-        enum status s = score_map(k, plan, visit, r, i, &own);
-        if (s != OK) {
-#pragma omp critical
-            {
-                *err = own;
-                status = s;
-            }
-        }
-    }
-    return status;
+    return task_each_map(score_map, state, plan, visit, r, err);
 }
 
 extern const struct task task_localisation;
 const struct task task_localisation = {
     .name = "localisation",
     .summary = "does the hottest heat lie on the object: pointing game, top-k, rank, mass, AUC",
-    .needs_masks = true,
-    .without_model = true,
-    .reads_heat = true,
+    .traits = TASK_MASKS | TASK_ALONE | TASK_HEAT,
     .state = { sizeof(struct columns), open_localisation, close_localisation },
-    .columns = localisation_columns,
+    .records = { localisation_columns, NULL },
     .run = run_localisation,
 };

@@ -333,13 +333,10 @@ extern const struct task task_perturbation;
 const struct task task_perturbation = {
     .name = "perturbation",
     .summary = "accuracy while pixels are removed, hottest first and coldest first",
-    .needs_labels = true,
-    .counts_ties = true,
+    .traits = TASK_LABELS | TASK_TIES,
     .state = { sizeof(struct perturbation), open_perturbation, close_perturbation },
     .check = check_perturbation,
-    .columns = perturbation_columns,
-    .begin = begin_perturbation,
-    .device_bytes = perturbation_bytes,
+    .records = { perturbation_columns, begin_perturbation },
     .run = run_perturbation,
-    .forwards = perturbation_forwards,
+    .cost = { perturbation_bytes, perturbation_forwards, NULL },
 };

@@ -208,13 +208,10 @@ extern const struct task task_randomisation;
 const struct task task_randomisation = {
     .name = "randomisation",
     .summary = "how alike maps stay when layers of the model get fresh weights",
-    .reads_heat = true,
+    .traits = TASK_HEAT | TASK_ALTERS,
     .state = { sizeof(struct randomisation), open_randomisation, close_randomisation },
     .check = check_randomisation,
-    .columns = randomisation_columns,
-    .begin = begin_randomisation,
-    .device_bytes = randomisation_bytes,
-    .alters = true,
+    .records = { randomisation_columns, begin_randomisation },
     .run = run_randomisation,
-    .explanations = model_count,
+    .cost = { randomisation_bytes, NULL, model_count },
 };

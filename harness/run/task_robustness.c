@@ -150,9 +150,7 @@ const struct task task_robustness = {
     .name = "robustness",
     .summary = "how far maps move under slight noise: sensitivity, maximal and average",
     .state = { sizeof(struct robustness), open_robustness, close_robustness },
-    .columns = robustness_columns,
-    .device_bytes = robustness_bytes,
+    .records = { robustness_columns, NULL },
     .run = run_robustness,
-    .forwards = sample_count,
-    .explanations = sample_count,
+    .cost = { robustness_bytes, sample_count, sample_count },
 };

@@ -51,47 +51,40 @@ static void store_shortcut(const struct columns *k, struct records *r, const str
                 (float)share;
 }
 
+static enum status score_map(void *state, const struct plan *plan, const struct visit *visit,
+                             struct records *r, int i, struct error *err)
+{
+    const struct columns *k = state;
+    const struct visit_map *map = &visit->maps[i];
+    size_t pixels = pixel_count(plan);
+    const float *heat = visit->heat + (size_t)i * pixels;
+    struct segmentation_score score;
+    TRY(segmentation_score(heat, visit->masks + (size_t)map->image * pixels, pixels, &score, err));
+    if (visit->shortcuts != NULL)
+        store_shortcut(k, r, visit, map, heat, pixels);
+    for (int c = 0; c < CLASS_CHOICES; c++)
+        if (map->classes[c])
+            store_score(k, r, visit->row[map->image], map->method, c, &score);
+    return OK;
+}
+
 static enum status run_segmentation(void *state, const struct plan *plan, const struct visit *visit,
                                     struct records *r, struct error *err)
 {
     const struct columns *k = state;
     size_t pixels = pixel_count(plan);
-    enum status status = OK;
     for (int i = 0; visit->shortcuts != NULL && i < visit->n; i++)
         *records_f32(r, k->shortcut_area, visit->row[i]) =
             (float)area_share(visit->shortcuts + (size_t)i * pixels, pixels);
-#pragma omp parallel for schedule(dynamic)
-    for (int i = 0; i < visit->map_count; i++) {
-        const struct visit_map *map = &visit->maps[i];
-        const float *heat = visit->heat + (size_t)i * pixels;
-        struct segmentation_score score;
-        struct error own;
-        enum status s = segmentation_score(heat, visit->masks + (size_t)map->image * pixels, pixels,
-                                           &score, &own);
-        if (s == OK && visit->shortcuts != NULL)
-            store_shortcut(k, r, visit, map, heat, pixels);
-        for (int c = 0; c < CLASS_CHOICES && s == OK; c++)
-            if (map->classes[c])
-                store_score(k, r, visit->row[map->image], map->method, c, &score);
-        if (s != OK) {
-#pragma omp critical
-            {
-                *err = own;
-                status = s;
-            }
-        }
-    }
-    return status;
+    return task_each_map(score_map, state, plan, visit, r, err);
 }
 
 extern const struct task task_segmentation;
 const struct task task_segmentation = {
     .name = "segmentation",
     .summary = "heat against a mask of the object: pixel accuracy, mIoU, mAP",
-    .needs_masks = true,
-    .without_model = true,
-    .reads_heat = true,
+    .traits = TASK_MASKS | TASK_ALONE | TASK_HEAT,
     .state = { sizeof(struct columns), NULL, NULL },
-    .columns = segmentation_columns,
+    .records = { segmentation_columns, NULL },
     .run = run_segmentation,
 };

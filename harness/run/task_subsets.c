@@ -6,14 +6,13 @@
 #include "parts.h"
 
 struct subsets {
-    struct part_columns columns;
+    struct parts parts;
     int mask;
-    struct part_room room;
 };
 
-static int subset_count(const struct plan *plan)
+static size_t subset_count(const struct plan *plan)
 {
-    return (int)plan->v->task.subsets;
+    return (size_t)plan->v->task.subsets;
 }
 
 static int cell_count(const struct plan *plan)
@@ -25,15 +24,15 @@ static enum status subset_columns(void *state, const struct plan *plan, struct r
                                   struct error *err)
 {
     struct subsets *s = state;
-    TRY(records_add_once(r, COLUMN_U8, subset_count(plan), cell_count(plan), &s->mask, err,
+    TRY(records_add_once(r, COLUMN_U8, (int)subset_count(plan), cell_count(plan), &s->mask, err,
                          "subsets/mask"));
-    return parts_columns(plan, r, "subsets", subset_count(plan), &s->columns, err);
+    return parts_columns(plan, r, "subsets", subset_count(plan), &s->parts.columns, err);
 }
 
 static enum status open_subsets(void *state, const struct plan *plan, struct error *err)
 {
     struct subsets *s = state;
-    return parts_room_open(plan, subset_count(plan), &s->room, err);
+    return parts_room_open(plan, subset_count(plan), &s->parts.room, err);
 }
 
 /* Draws the sets. A pixel belongs to the patch of the grid in which it lies. */
@@ -46,29 +45,16 @@ static enum status begin_subsets(void *state, const struct plan *plan, struct re
     uint32_t *rank = malloc(side * side * sizeof *rank);
     if (rank == NULL)
         return fail(err, E_NOMEM, "out of memory");
-    draw_subsets((uint64_t)plan->v->run.seed, subset_count(plan), cell_count(plan), mask);
-    for (int k = 0; k < subset_count(plan); k++) {
-        const uint8_t *set = mask + (size_t)k * grid * grid;
+    draw_subsets((uint64_t)plan->v->run.seed, (int)subset_count(plan), cell_count(plan), mask);
+    for (size_t k = 0; k < subset_count(plan); k++) {
+        const uint8_t *set = mask + k * grid * grid;
         for (size_t i = 0; i < side * side; i++)
             rank[i] = set[i / side * grid / side * grid + i % side * grid / side] ? 0 : 1;
-        engine_upload(plan->engine, s->room.rank + (size_t)k * side * side, rank,
+        engine_upload(plan->engine, s->parts.room.rank + k * side * side, rank,
                       side * side * sizeof *rank);
     }
     free(rank);
     return OK;
-}
-
-static void close_subsets(void *state, const struct plan *plan)
-{
-    struct subsets *s = state;
-    parts_room_close(plan, &s->room);
-}
-
-static enum status run_subsets(void *state, const struct plan *plan, const struct visit *visit,
-                               struct records *r, struct error *err)
-{
-    struct subsets *s = state;
-    return parts_classify(plan, visit, &s->room, &s->columns, r, err);
 }
 
 static size_t subset_bytes(const struct plan *plan, size_t batch)
@@ -77,19 +63,12 @@ static size_t subset_bytes(const struct plan *plan, size_t batch)
     return parts_room_bytes(plan, subset_count(plan));
 }
 
-static size_t subset_forwards(const struct plan *plan)
-{
-    return (size_t)subset_count(plan);
-}
-
 extern const struct task task_subsets;
 const struct task task_subsets = {
     .name = "subsets",
     .summary = "the explained class without random sets of patches: faithfulness correlation",
-    .state = { sizeof(struct subsets), open_subsets, close_subsets },
-    .columns = subset_columns,
-    .begin = begin_subsets,
-    .device_bytes = subset_bytes,
-    .run = run_subsets,
-    .forwards = subset_forwards,
+    .state = { sizeof(struct subsets), open_subsets, parts_close },
+    .records = { subset_columns, begin_subsets },
+    .run = parts_run,
+    .cost = { subset_bytes, subset_count, NULL },
 };

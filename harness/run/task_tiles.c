@@ -5,19 +5,14 @@
 #include "groups.h"
 #include "parts.h"
 
-struct tiles {
-    struct part_columns columns;
-    struct part_room room;
-};
-
 static int per_side(const struct plan *plan)
 {
     return (int)plan->v->task.tiles;
 }
 
-static int tile_count(const struct plan *plan)
+static size_t tile_count(const struct plan *plan)
 {
-    return per_side(plan) * per_side(plan);
+    return (size_t)per_side(plan) * (size_t)per_side(plan);
 }
 
 static enum status check_tiles(const struct plan *plan, struct error *err)
@@ -32,37 +27,24 @@ static enum status check_tiles(const struct plan *plan, struct error *err)
 static enum status tile_columns(void *state, const struct plan *plan, struct records *r,
                                 struct error *err)
 {
-    struct tiles *s = state;
+    struct parts *s = state;
     return parts_columns(plan, r, "tiles", tile_count(plan), &s->columns, err);
 }
 
 static enum status open_tiles(void *state, const struct plan *plan, struct error *err)
 {
-    struct tiles *s = state;
+    struct parts *s = state;
     size_t pixels = pixel_count(plan);
     TRY(parts_room_open(plan, tile_count(plan), &s->room, err));
     uint32_t *rank = malloc(pixels * sizeof *rank);
     if (rank == NULL)
         return fail(err, E_NOMEM, "out of memory");
-    for (int t = 0; t < tile_count(plan); t++) {
-        tile_rank(plan->engine->info.image_size, per_side(plan), t, rank);
-        engine_upload(plan->engine, s->room.rank + (size_t)t * pixels, rank, pixels * sizeof *rank);
+    for (size_t t = 0; t < tile_count(plan); t++) {
+        tile_rank(plan->engine->info.image_size, per_side(plan), (int)t, rank);
+        engine_upload(plan->engine, s->room.rank + t * pixels, rank, pixels * sizeof *rank);
     }
     free(rank);
     return OK;
-}
-
-static void close_tiles(void *state, const struct plan *plan)
-{
-    struct tiles *s = state;
-    parts_room_close(plan, &s->room);
-}
-
-static enum status run_tiles(void *state, const struct plan *plan, const struct visit *visit,
-                             struct records *r, struct error *err)
-{
-    struct tiles *s = state;
-    return parts_classify(plan, visit, &s->room, &s->columns, r, err);
 }
 
 static size_t tile_bytes(const struct plan *plan, size_t batch)
@@ -71,19 +53,13 @@ static size_t tile_bytes(const struct plan *plan, size_t batch)
     return parts_room_bytes(plan, tile_count(plan));
 }
 
-static size_t tile_forwards(const struct plan *plan)
-{
-    return (size_t)tile_count(plan);
-}
-
 extern const struct task task_tiles;
 const struct task task_tiles = {
     .name = "tiles",
     .summary = "the explained class without one tile at a time: single deletion",
-    .state = { sizeof(struct tiles), open_tiles, close_tiles },
+    .state = { sizeof(struct parts), open_tiles, parts_close },
     .check = check_tiles,
-    .columns = tile_columns,
-    .device_bytes = tile_bytes,
-    .run = run_tiles,
-    .forwards = tile_forwards,
+    .records = { tile_columns, NULL },
+    .run = parts_run,
+    .cost = { tile_bytes, tile_count, NULL },
 };

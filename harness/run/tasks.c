@@ -12,6 +12,14 @@ const struct task *const tasks[] = { &task_perturbation, &task_segmentation,  &t
                                      &task_groups,       &task_tiles,         &task_subsets,
                                      &task_robustness,   &task_randomisation, NULL };
 
+bool task_any(const struct plan *plan, enum task_traits trait)
+{
+    bool any = false;
+    for (int i = 0; i < plan->task_count; i++)
+        any |= (plan->tasks[i]->traits & trait) != 0;
+    return any;
+}
+
 enum status task_method_columns(const struct plan *plan, struct records *r, int method,
                                 enum column_type type, int d0, int d1, const char *prefix,
                                 const char *suffix, int index[CLASS_CHOICES], struct error *err)
@@ -57,6 +65,25 @@ void task_heat(const struct plan *plan, const struct visit_map *maps, int count,
         engine_heat(plan->engine, map_device + map_at[from], to - from, side,
                     heat_device + (size_t)from * pixel_count(plan));
     }
+}
+
+enum status task_each_map(task_score *score, void *state, const struct plan *plan,
+                          const struct visit *visit, struct records *r, struct error *err)
+{
+    enum status status = OK;
+#pragma omp parallel for schedule(dynamic) num_threads(plan->threads)
+    for (int i = 0; i < visit->map_count; i++) {
+        struct error own;
+        enum status s = score(state, plan, visit, r, i, &own);
+        if (s != OK) {
+#pragma omp critical
+            {
+                *err = own;
+                status = s;
+            }
+        }
+    }
+    return status;
 }
 
 bool task_result_open(const struct plan *plan, struct explain_result *r)
