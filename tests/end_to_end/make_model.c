@@ -10,32 +10,14 @@
 #include "vim.h"
 #include "vit.h"
 
-static const struct geometry vim = { .image_size = 32,
-                                     .patch = 8,
-                                     .stride = 8,
-                                     .grid = 4,
-                                     .tokens = 17,
-                                     .others = 1,
-                                     .cls_at = 8,
-                                     .width = 24,
-                                     .depth = 4,
-                                     .classes = 10,
-                                     .inner = 48,
-                                     .state = 4,
-                                     .taps = 4,
-                                     .rank = 2 };
-static const struct geometry vit = { .image_size = 32,
-                                     .patch = 8,
-                                     .stride = 8,
-                                     .grid = 4,
-                                     .tokens = 17,
-                                     .others = 1,
-                                     .cls_at = 0,
-                                     .width = 24,
-                                     .depth = 3,
-                                     .classes = 10,
-                                     .heads = 2,
-                                     .mlp = 48 };
+/* What both have. */
+#define TOKENS                                                                                     \
+    .image_size = 32, .patch = 8, .stride = 8, .grid = 4, .tokens = 17, .others = 1, .width = 24,  \
+    .classes = 10
+
+static const struct geometry vim = { TOKENS,     .cls_at = 8, .depth = 4, .inner = 48,
+                                     .state = 4, .taps = 4,   .rank = 2 };
+static const struct geometry vit = { TOKENS, .cls_at = 0, .depth = 3, .heads = 2, .mlp = 48 };
 
 static uint64_t state = 1;
 

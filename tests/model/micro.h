@@ -24,6 +24,11 @@ struct micro {
 #define MICRO_VIT                                                                                  \
     .type = &vit_type, .width = 24, .grid = 4, .patch = 4, .classes = 6, .heads = 3, .mlp = 40
 
+/* All but the depth of a Vim whose grid has a middle: 20 x 20 pixels, 26 tokens, CLS at 12. */
+#define MICRO_VIM_5                                                                                \
+    .type = &vim_type, .width = 24, .grid = 5, .patch = 4, .classes = 6, .inner = 44, .state = 8,  \
+    .taps = 3, .rank = 2
+
 /* A model of this geometry, initialised as published code does, from `seed`; NULL where
  * memory ran out. */
 struct model *micro_model(const struct micro *, uint64_t seed);

@@ -90,16 +90,7 @@ static void test_second_direction(void **state)
 {
     static const char *const own[] = { "conv1d_b.weight",  "conv1d_b.bias",  "x_proj_b.weight",
                                        "dt_proj_b.weight", "dt_proj_b.bias", "D_b" };
-    static const struct micro vim = { .type = &vim_type,
-                                      .width = 12,
-                                      .depth = 2,
-                                      .grid = 4,
-                                      .patch = 4,
-                                      .classes = 5,
-                                      .inner = 20,
-                                      .state = 5,
-                                      .taps = 3,
-                                      .rank = 2 };
+    static const struct micro vim = { MICRO_VIM, .depth = 2 };
     (void)state;
     for (int one = 0; one < 2; one++) {
         struct checkpoint *ck = micro_checkpoint(&vim);

@@ -13,16 +13,7 @@
 
 enum { CLASSES = 6, BATCH = 4, MOST = 2 * BATCH, SIDE = 20 };
 
-static const struct micro models[] = { { .type = &vim_type,
-                                         .width = 24,
-                                         .depth = 3,
-                                         .grid = 5,
-                                         .patch = 4,
-                                         .classes = CLASSES,
-                                         .inner = 44,
-                                         .state = 8,
-                                         .taps = 3,
-                                         .rank = 2 },
+static const struct micro models[] = { { MICRO_VIM_5, .depth = 3 },
                                        { .type = &vit_type,
                                          .width = 24,
                                          .depth = 2,

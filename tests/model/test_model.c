@@ -7,16 +7,7 @@
 
 #include "run_tests.h"
 
-static const struct micro vim = { .type = &vim_type,
-                                  .width = 24,
-                                  .depth = 3,
-                                  .grid = 5,
-                                  .patch = 4,
-                                  .classes = 6,
-                                  .inner = 44,
-                                  .state = 8,
-                                  .taps = 3,
-                                  .rank = 2 };
+static const struct micro vim = { MICRO_VIM_5, .depth = 3 };
 static const struct micro vit = { MICRO_VIT, .depth = 2 };
 
 static struct tensor *find(struct checkpoint *ck, const char *name)
@@ -64,42 +55,18 @@ static void test_geometry(void **state)
     model_close(m);
 }
 
+#define VIM_TINY                                                                                   \
+    .type = &vim_type, .width = 192, .depth = 24, .patch = 16, .classes = 10, .inner = 384,        \
+    .state = 16, .taps = 4, .rank = 12
+
 /* Published sizes, by shape alone: tokens, stride and heads of SPEC 2. */
 static const struct {
     struct micro micro;
     const char *arch;
     int tokens, cls, stride, heads;
 } published_cases[] = {
-    { { .type = &vim_type,
-        .width = 192,
-        .depth = 24,
-        .grid = 14,
-        .patch = 16,
-        .classes = 10,
-        .inner = 384,
-        .state = 16,
-        .taps = 4,
-        .rank = 12 },
-      "vim_tiny",
-      197,
-      98,
-      16,
-      0 },
-    { { .type = &vim_type,
-        .width = 192,
-        .depth = 24,
-        .grid = 27,
-        .patch = 16,
-        .classes = 10,
-        .inner = 384,
-        .state = 16,
-        .taps = 4,
-        .rank = 12 },
-      "vim_tiny_s8",
-      730,
-      364,
-      8,
-      0 },
+    { { VIM_TINY, .grid = 14 }, "vim_tiny", 197, 98, 16, 0 },
+    { { VIM_TINY, .grid = 27 }, "vim_tiny_s8", 730, 364, 8, 0 },
     { { .type = &vit_type,
         .width = 384,
         .depth = 12,
