@@ -62,7 +62,7 @@ static int dispatch(int argc, char **argv)
         char full[64];
         snprintf(full, sizeof full, "evalh %s", commands[i]->name);
         argv[1] = full;
-        return commands[i]->main(argc - 1, argv + 1);
+        return command_main(commands[i], argc - 1, argv + 1);
     }
     return unknown_command(argv[1]);
 }

@@ -4,7 +4,6 @@
 
 #include "attn.h"
 #include "command.h"
-#include "log.h"
 
 enum { DEFAULT_TOKENS = 64, DEFAULT_IMAGES = 16 };
 enum { KEY_BESIDE = 256, KEY_INFLUENCE, KEY_SCALE };
@@ -36,7 +35,6 @@ static const struct argp_option option_table[] = {
     { "images", 'i', "N", 0, "influence: how many images at most (default: 16)", 0 },
     CLI_SET_OPTION("influence: a key of the config, over its file"),
     INFERENCE_CLI_OPTIONS("results/attn"),
-    { 0 }
 };
 
 static error_t take_argument(struct attn_options *o, char *value, struct argp_state *state)
@@ -54,7 +52,7 @@ static error_t take_argument(struct attn_options *o, char *value, struct argp_st
 
 static error_t check_arguments(const struct attn_options *o, struct argp_state *state)
 {
-    if (o->cli.help)
+    if (cli_help_asked(state))
         return 0;
     if (o->influence && (o->model == NULL || o->image != NULL))
         argp_error(state, "--influence wants one config");
@@ -99,17 +97,15 @@ static const struct argp argp =
              "are, and draws what lies around CLS: a Vim's |alpha|, a ViT's after its softmax. "
              "With --beside the paper's Figure 3, with --influence its Figure 2.");
 
-static int main_attn(int argc, char **argv)
+static int run_attn(void *options)
 {
-    struct attn_options o = { .cli = INFERENCE_CLI_START("results/attn"),
-                              .tokens = DEFAULT_TOKENS,
-                              .images = DEFAULT_IMAGES };
-    int code;
-    if (cli_parse(&argp, places, argc, argv, &o, &code))
-        code = o.influence ? attn_influence(&o) : attn_matrices(&o);
-    cli_list_free(&o.settings);
-    return code;
+    const struct attn_options *o = options;
+    return o->influence ? attn_influence(o) : attn_matrices(o);
 }
 
+static const struct attn_options defaults = { .cli = INFERENCE_CLI_START("results/attn"),
+                                              .tokens = DEFAULT_TOKENS,
+                                              .images = DEFAULT_IMAGES };
+
 const struct command command_attn = { "attn", "hidden attention: matrices, and influence on CLS",
-                                      main_attn, &argp };
+                                      &argp, CLI_OPTIONS(places, defaults), run_attn };

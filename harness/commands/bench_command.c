@@ -7,7 +7,6 @@
 
 #include "bench.h"
 #include "bench_plot.h"
-#include "cli.h"
 #include "command.h"
 #include "inference_cli.h"
 #include "log.h"
@@ -18,7 +17,7 @@ struct arguments {
     const char *model, *plot, *save, *only;
     struct engine_options engine;
     int repeats;
-    bool forward_only, help;
+    bool forward_only;
 };
 
 /* Opens a published geometry with random weights, or a checkpoint file; `options` then say
@@ -250,16 +249,18 @@ static enum status measure(struct bench *b, const struct arguments *a,
     return OK;
 }
 
-static enum status run(const struct arguments *a, struct error *err)
+static enum status bench_model(void *options, bool *begun, struct error *err)
 {
-    struct engine_options options;
+    const struct arguments *a = options;
+    struct engine_options engine;
     struct bench b;
-    enum status status = open_model(a, &options, &b, err);
+    enum status status = open_model(a, &engine, &b, err);
     if (status != OK)
         inference_cli_blame(err);
     else
-        status = measure(&b, a, &options, err);
+        status = measure(&b, a, &engine, err);
     bench_close(&b);
+    *begun = status != E_CONFIG && status != E_DATA && status != E_IO;
     return status;
 }
 
@@ -267,7 +268,7 @@ static enum status run(const struct arguments *a, struct error *err)
 
 enum { KEY_HEADS = 256, KEY_SIZE, KEY_SAVE, KEY_FORWARD, KEY_METHOD, KEY_NO_GRAPHS };
 
-static const struct argp_option options[] = {
+static const struct argp_option option_table[] = {
     { "batch", 'b', "N", 0, "images in one call (default 16)", 0 },
     { "precision", 'p', "fp32|tf32|bf16", 0, "of matrix products (default: fp32)", 0 },
     { "threads", 't', "N", 0, "CPU threads (default: all)", 0 },
@@ -282,7 +283,6 @@ static const struct argp_option options[] = {
     { "no-graphs", KEY_NO_GRAPHS, NULL, 0, "launches a GPU's operations one by one", 0 },
     { "save", KEY_SAVE, "FILE", 0, "writes the random weights of a published name, fp16", 0 },
     CLI_HELP_OPTION,
-    { 0 }
 };
 
 #define AT(field) offsetof(struct arguments, field)
@@ -299,7 +299,6 @@ static const struct cli_place places[] = {
     { CLI_FLAG, KEY_NO_GRAPHS, AT(engine.no_graphs), 0, 0, NULL },
     { CLI_TEXT, KEY_METHOD, AT(only), 0, 0, NULL },
     { CLI_TEXT, KEY_SAVE, AT(save), 0, 0, NULL },
-    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
     CLI_ONE_ARGUMENT(AT(model), "model", "evalh bench vim_small"),
     { 0 },
 };
@@ -326,23 +325,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = CLI_ARGP(
-    options, parse, "MODEL",
+    option_table, parse, "MODEL",
     "Measures MODEL, a checkpoint or a published name (vim_small, deit_small, ...: random "
     "weights): forward passes, every operation beside the machine's ceilings, explanations.");
 
-static int main_bench(int argc, char **argv)
+static int run_bench(void *options)
 {
-    struct arguments a = { .engine = { .device = "cpu", .batch = 16 }, .repeats = 7 };
-    struct error err = { 0 };
-    int code;
-    if (!cli_parse(&argp, places, argc, argv, &a, &code))
-        return code;
-    if (run(&a, &err) == OK)
-        return EXIT_DONE;
-    log_error("%s", err.text);
-    return err.code == E_CONFIG || err.code == E_DATA || err.code == E_IO ? EXIT_USAGE
-                                                                          : EXIT_FAILED;
+    return cli_run(bench_model, options);
 }
 
+static const struct arguments defaults = { .engine = { .device = "cpu", .batch = 16 },
+                                           .repeats = 7 };
+
 const struct command command_bench = { "bench", "measures a model's speed beside the machine's",
-                                       main_bench, &argp };
+                                       &argp, CLI_OPTIONS(places, defaults), run_bench };

@@ -12,6 +12,7 @@
 struct cli_input {
     const struct cli_place *places;
     void *options;
+    bool help; /* is asked for */
 };
 
 /* The long name of an option, for messages. */
@@ -74,12 +75,6 @@ static error_t add(struct cli_list *list, const char *text)
     return 0;
 }
 
-void cli_list_free(struct cli_list *list)
-{
-    free(list->text);
-    *list = (struct cli_list){ 0 };
-}
-
 enum status cli_apply_settings(const struct cli_list *settings, struct config *config,
                                struct error *err)
 {
@@ -106,17 +101,12 @@ static const struct cli_place *place_of(const struct cli_place *places, int key)
     return places;
 }
 
-static bool help_asked(const struct cli_input *in)
-{
-    return *(const bool *)((const char *)in->options + place_of(in->places, CLI_HELP)->at);
-}
-
 /* At the end of the command line: is there an argument where one is needed? */
 static error_t check_arguments(const struct cli_input *in, struct argp_state *state)
 {
     const struct cli_place *p = place_of(in->places, ARGP_KEY_ARG);
     const void *place = (const char *)in->options + p->at;
-    if (help_asked(in))
+    if (in->help)
         return 0;
     if (p->kind == CLI_ONE && *(const char *const *)place == NULL)
         argp_error(state, "a %s is expected; try: %s", p->words[0], p->words[1]);
@@ -129,9 +119,13 @@ static error_t check_arguments(const struct cli_input *in, struct argp_state *st
 
 error_t cli_option(int key, char *value, struct argp_state *state)
 {
-    const struct cli_input *in = state->input;
+    struct cli_input *in = state->input;
     if (key == ARGP_KEY_END)
         return check_arguments(in, state);
+    if (key == CLI_HELP) {
+        in->help = true;
+        return 0;
+    }
     const struct cli_place *p = place_of(in->places, key);
     void *place = (char *)in->options + p->at;
     int index = 0;
@@ -167,22 +161,55 @@ void *cli_options(const struct argp_state *state)
     return ((const struct cli_input *)state->input)->options;
 }
 
-bool cli_parse(const struct argp *argp, const struct cli_place *places, int argc, char **argv,
-               void *options, int *code)
+bool cli_help_asked(const struct argp_state *state)
 {
-    struct cli_input in = { places, options };
-    *code = EXIT_USAGE;
+    return ((const struct cli_input *)state->input)->help;
+}
+
+int cli_exit_code(enum status status, bool begun, const struct error *err)
+{
+    if (status == OK)
+        return EXIT_DONE;
+    log_error("%s", err->text);
+    return begun ? EXIT_FAILED : EXIT_USAGE;
+}
+
+int cli_run(enum status (*work)(void *options, bool *begun, struct error *), void *options)
+{
+    struct error err = { 0 };
+    bool begun = false;
+    enum status status = work(options, &begun, &err);
+    return cli_exit_code(status, begun, &err);
+}
+
+static int parse_and_run(const struct command *c, int argc, char **argv, void *options)
+{
+    struct cli_input in = { c->options.places, options, false };
     for (int i = 1; i < argc; i++) /* argp's own advice names it beside --help */
         if (strcmp(argv[i], "--usage") == 0) {
-            argp_help(argp, stdout, ARGP_HELP_USAGE, argv[0]);
-            *code = EXIT_DONE;
-            return false;
+            argp_help(c->argp, stdout, ARGP_HELP_USAGE, argv[0]);
+            return EXIT_DONE;
         }
-    if (argp_parse(argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &in) != 0)
-        return false;
-    if (!help_asked(&in))
-        return true;
-    argp_help(argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
-    *code = EXIT_DONE;
-    return false;
+    if (argp_parse(c->argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &in) != 0)
+        return EXIT_USAGE;
+    if (!in.help)
+        return c->run(options);
+    argp_help(c->argp, stdout, ARGP_HELP_STD_HELP & ~(unsigned)ARGP_HELP_EXIT_OK, argv[0]);
+    return EXIT_DONE;
+}
+
+int command_main(const struct command *c, int argc, char **argv)
+{
+    void *options = malloc(c->options.size);
+    if (options == NULL) {
+        log_error("out of memory");
+        return EXIT_FAILED;
+    }
+    memcpy(options, c->options.defaults, c->options.size);
+    int code = parse_and_run(c, argc, argv, options);
+    for (const struct cli_place *p = c->options.places; p->kind != CLI_END; p++)
+        if (p->kind == CLI_LIST || p->kind == CLI_FILES)
+            free(((struct cli_list *)(void *)((char *)options + p->at))->text);
+    free(options);
+    return code;
 }

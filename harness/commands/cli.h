@@ -8,11 +8,12 @@
 #include "config.h"
 #include "stats.h"
 
-/* Every command has this option in its table, and a place for it. */
+/* The option that ends the table of every command, and the table's end. */
 enum { CLI_HELP = 'h' };
 #define CLI_HELP_OPTION                                                                            \
+    { "help", CLI_HELP, NULL, 0, "this text", 0 },                                                 \
     {                                                                                              \
-        "help", CLI_HELP, NULL, 0, "this text", 0                                                  \
+        0                                                                                          \
     }
 
 /* Two options of every command that resamples. */
@@ -34,7 +35,6 @@ struct cli_list {
     const char **text; /* [count] */
     size_t count;
 };
-void cli_list_free(struct cli_list *);
 /* The values of all --set, put into the config one after the other. */
 enum status cli_apply_settings(const struct cli_list *, struct config *, struct error *err);
 
@@ -58,6 +58,17 @@ struct cli_place {
     double low, high;
     const char *const *words; /* NULL-terminated */
 };
+/* The options that a command keeps, in a struct of its own. */
+struct cli_options {
+    const struct cli_place *places;
+    size_t size;          /* of the struct */
+    const void *defaults; /* the struct before the command line is read */
+};
+#define CLI_OPTIONS(places, defaults)                                                              \
+    {                                                                                              \
+        places, sizeof(defaults), &(defaults)                                                      \
+    }
+
 /* Rows for the arguments that are no options. `what` is "config" or the like, `try` a command line
  * that would be right; `expected` is what is said where there are none, "a result file (.h5) is
  * expected". */
@@ -78,8 +89,10 @@ struct cli_place {
 /* The parser of a command: stores the value by the row of this key. EINVAL after a message that
  * names the option and says what would be right; ARGP_ERR_UNKNOWN: no row has the key. */
 error_t cli_option(int key, char *value, struct argp_state *);
-/* A command's struct of options, for a parser that does more and calls cli_option for the rest. */
+/* For a parser that does more and calls cli_option for the rest: the command's struct of options,
+ * and whether --help was given, so that nothing needs to be there. */
 void *cli_options(const struct argp_state *);
+bool cli_help_asked(const struct argp_state *);
 /* The rows of CLI_BOOTSTRAP_OPTIONS, for a struct bootstrap_options at this offset. */
 #define CLI_BOOTSTRAP_PLACES(offset)                                                               \
     { CLI_WHOLE, CLI_RESAMPLES, (offset) + offsetof(struct bootstrap_options, resamples),          \
@@ -95,8 +108,8 @@ void *cli_options(const struct argp_state *);
         options, parser, arguments, text, NULL, NULL, NULL                                         \
     }
 
-/* Parses into `options` by the rows of `places`, one of which is that of CLI_HELP; prints the help
- * where it is asked for. Returns true where the command should go on, else the exit code is in
- * *code. */
-bool cli_parse(const struct argp *, const struct cli_place *places, int argc, char **argv,
-               void *options, int *code);
+/* The exit code of a command that ended so, after its message where it failed. `begun`: work had
+ * begun. */
+int cli_exit_code(enum status, bool begun, const struct error *);
+/* Does what a command is for and returns its exit code; `work` sets *begun when it begins. */
+int cli_run(enum status (*work)(void *options, bool *begun, struct error *), void *options);

@@ -6,16 +6,21 @@
 
 #include <argp.h>
 
+#include "cli.h"
+
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct command {
     const char *name;
-    const char *summary; /* one line for evalh --help */
-    /* argv[0] is the full name for messages ("evalh report"). Returns the exit code; never calls
-     * exit(), so parse options with ARGP_NO_EXIT. */
-    int (*main)(int argc, char **argv);
-    const struct argp *argp; /* what main parses: man page and shell completion follow from it */
+    const char *summary;     /* one line for evalh --help */
+    const struct argp *argp; /* the command line: man page and shell completion follow from it */
+    struct cli_options options;
+    int (*run)(void *options); /* returns the exit code */
 };
+
+/* Reads the command line and runs the command. argv[0] is the full name for messages ("evalh
+ * report"). Returns the exit code; never calls exit(). */
+int command_main(const struct command *, int argc, char **argv);
 
 extern const struct command *const commands[]; /* NULL-terminated */
 

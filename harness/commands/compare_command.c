@@ -6,16 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "decimal.h"
 #include "compare.h"
 #include "format.h"
-#include "log.h"
 
 struct options {
     const char *file[2];
     int files;
-    bool paired, help;
+    bool paired;
     double tolerance, slower;
     struct bootstrap_options bootstrap;
 };
@@ -31,7 +29,6 @@ static const struct argp_option option_table[] = {
       0 },
     CLI_BOOTSTRAP_OPTIONS,
     CLI_HELP_OPTION,
-    { 0 },
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -40,7 +37,6 @@ static const struct cli_place places[] = {
     { CLI_REAL, KEY_TOLERANCE, AT(tolerance), 0, 1, NULL },
     { CLI_REAL, KEY_SLOWER, AT(slower), 1, 1e6, NULL },
     CLI_BOOTSTRAP_PLACES(AT(bootstrap)),
-    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
     { 0 },
 };
 
@@ -55,7 +51,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         o->files++;
         return 0;
     case ARGP_KEY_END:
-        if (o->files == 2 || o->help)
+        if (o->files == 2 || cli_help_asked(state))
             return 0;
         argp_error(state, "two result files (.h5) are expected");
         return EINVAL;
@@ -63,6 +59,13 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return cli_option(key, value, state);
     }
 }
+
+static const struct argp argp =
+    CLI_ARGP(option_table, parse_option, "A B",
+             "Compares two result files of evalh run record by record. Exit code 0: equal; 1: "
+             "numbers differ, or B was slower; 2: a file cannot be read.");
+
+static const struct options defaults = { .slower = 1.2, .bootstrap = BOOTSTRAP_DEFAULT };
 
 /* --- printing -------------------------------------------------------------------------------- */
 
@@ -266,34 +269,24 @@ static enum status compare_files(const struct options *o, const struct result *c
     return status;
 }
 
-static const struct argp argp =
-    CLI_ARGP(option_table, parse_option, "A B",
-             "Compares two result files of evalh run record by record. Exit code 0: equal; 1: "
-             "numbers differ, or B was slower; 2: a file cannot be read.");
-
-static int main_compare(int argc, char **argv)
+static int run_compare(void *options)
 {
-    struct options o = { .slower = 1.2, .bootstrap = bootstrap_default };
+    const struct options *o = options;
     struct result *r[2] = { NULL, NULL };
     struct error err;
-    int code;
-
-    if (!cli_parse(&argp, places, argc, argv, &o, &code))
-        return code;
-    code = EXIT_USAGE;
-    enum status status = result_open(o.file[0], &r[0], &err);
+    int code = EXIT_DONE;
+    enum status status = result_open(o->file[0], &r[0], &err);
     if (status == OK)
-        status = result_open(o.file[1], &r[1], &err);
-    if (status == OK) {
-        code = EXIT_FAILED;
-        status = compare_files(&o, (const struct result *const *)r, &code, &err);
-    }
+        status = result_open(o->file[1], &r[1], &err);
+    bool begun = status == OK;
+    if (begun)
+        status = compare_files(o, (const struct result *const *)r, &code, &err);
     if (status != OK)
-        log_error("%s", err.text);
+        code = cli_exit_code(status, begun, &err);
     result_close(r[0]);
     result_close(r[1]);
     return code;
 }
 
-const struct command command_compare = { "compare", "are two result files the same?", main_compare,
-                                         &argp };
+const struct command command_compare = { "compare", "are two result files the same?", &argp,
+                                         CLI_OPTIONS(places, defaults), run_compare };

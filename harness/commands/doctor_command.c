@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli.h"
 #include "command.h"
 #include "doctor.h"
 #include "h5file.h"
@@ -16,11 +15,10 @@
 enum { DEFAULT_SAMPLE = 64 };
 
 struct options {
-    bool help;
     const char *config;
     struct cli_list settings;
     int sample;
-    double quota;
+    double quota; /* MiB */
 };
 
 /* ---- lines ----------------------------------------------------------------------------------- */
@@ -143,9 +141,10 @@ static void print_advice(const struct doctor *d, const struct options *o)
     free(command);
 }
 
-static int doctor(const struct options *o)
+static int run_doctor(void *options)
 {
-    struct doctor d = { .sample = (size_t)o->sample, .quota = o->quota };
+    const struct options *o = options;
+    struct doctor d = { .sample = (size_t)o->sample, .quota = o->quota * 1048576 };
     struct config *config = NULL;
     struct error err;
     h5_quiet();
@@ -178,7 +177,6 @@ static const struct argp_option option_table[] = {
       "the disk has",
       0 },
     CLI_HELP_OPTION,
-    { 0 }
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -186,7 +184,6 @@ static const struct cli_place places[] = {
     { CLI_LIST, 's', AT(settings), 0, 0, NULL },
     { CLI_WHOLE, 'i', AT(sample), 1, 10000000, NULL },
     { CLI_REAL, KEY_QUOTA, AT(quota), 0.000001, 1e12, NULL },
-    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
     CLI_ONE_ARGUMENT(AT(config), "config", "evalh doctor configs/demo_vim.ini"),
     { 0 },
 };
@@ -197,17 +194,7 @@ static const struct argp argp =
              "data set, accuracy on a sample, disk space, duration. Exit code 2 where anything is "
              "wrong; every fault is told, with what would be right.");
 
-static int main_doctor(int argc, char **argv)
-{
-    struct options o = { .sample = DEFAULT_SAMPLE };
-    int code;
-    if (cli_parse(&argp, places, argc, argv, &o, &code)) {
-        o.quota *= 1048576;
-        code = doctor(&o);
-    }
-    cli_list_free(&o.settings);
-    return code;
-}
+static const struct options defaults = { .sample = DEFAULT_SAMPLE };
 
-const struct command command_doctor = { "doctor", "is everything there that a run needs?",
-                                        main_doctor, &argp };
+const struct command command_doctor = { "doctor", "is everything there that a run needs?", &argp,
+                                        CLI_OPTIONS(places, defaults), run_doctor };

@@ -215,24 +215,24 @@ static enum status explain_image(struct explain_figure *p, const struct options 
     return status == OK ? draw(p, o, index, err) : status;
 }
 
-static int explain(const struct options *o)
+static enum status explain_images(void *options, bool *begun, struct error *err)
 {
+    const struct options *o = options;
     struct explain_figure panel = { 0 };
-    struct error err;
-    int code = EXIT_USAGE;
-    enum status status = open_panel(&panel, o, &err);
+    enum status status = open_panel(&panel, o, err);
     if (status == OK)
-        status = make_directory(o->cli.out, &err);
+        status = make_directory(o->cli.out, err);
     for (size_t i = 0; i < o->images.count && status == OK; i++) {
-        status = explain_image(&panel, o, i, &err);
-        if (status == OK || i > 0)
-            code = EXIT_FAILED;
+        status = explain_image(&panel, o, i, err);
+        *begun = status == OK || i > 0;
     }
     close_panel(&panel);
-    if (status == OK)
-        return EXIT_DONE;
-    log_error("%s", err.text);
-    return code;
+    return status;
+}
+
+static int run_explain(void *options)
+{
+    return cli_run(explain_images, options);
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
@@ -251,7 +251,6 @@ static const struct argp_option option_table[] = {
     { "protocol", 'P', "released|paper", 0, "reading of the paper (default: released)", 0 },
     { "beside", KEY_BESIDE, "CHECKPOINT", 0, "a second model, its heat maps in a second row", 0 },
     INFERENCE_CLI_OPTIONS("results/explain"),
-    { 0 }
 };
 
 static const char *const protocols[] = { "released", "paper", NULL };
@@ -282,18 +281,10 @@ static const struct argp argp =
              "Prints what the model takes each IMAGE for, and draws the image beside heat maps of "
              "why (the paper's Figure 4, with --beside).");
 
-static int main_explain(int argc, char **argv)
-{
-    struct options o = { .cli = INFERENCE_CLI_START("results/explain"),
-                         .protocol = "released",
-                         .class = "predicted" };
-    int code;
-    if (cli_parse(&argp, places, argc, argv, &o, &code))
-        code = explain(&o);
-    cli_list_free(&o.images);
-    return code;
-}
+static const struct options defaults = { .cli = INFERENCE_CLI_START("results/explain"),
+                                         .protocol = "released",
+                                         .class = "predicted" };
 
 const struct command command_explain = { "explain",
-                                         "what a model sees in photographs, with heat maps",
-                                         main_explain, &argp };
+                                         "what a model sees in photographs, with heat maps", &argp,
+                                         CLI_OPTIONS(places, defaults), run_explain };

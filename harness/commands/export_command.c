@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "colour.h"
 #include "command.h"
 #include "export_choice.h"
@@ -20,7 +19,6 @@ struct options {
     const char *result, *out;
     int form; /* enum form */
     struct export_choice choice;
-    bool help;
 };
 
 /* ---- maps ------------------------------------------------------------------------------------ */
@@ -145,8 +143,9 @@ static enum status choose_side(struct options *o, const struct result *r, struct
     return export_methods_check(&o->choice, r, err);
 }
 
-static enum status export_result(struct options *o, bool *begun, struct error *err)
+static enum status export_result(void *options, bool *begun, struct error *err)
 {
+    struct options *o = options;
     struct result *r;
     struct export_rows rows = { 0 };
     TRY(result_open(o->result, &r, err));
@@ -183,7 +182,6 @@ static const struct argp_option option_table[] = {
       0 },
     { "out", 'o', "DIR", 0, "folder of what is written (default: results/maps)", 0 },
     CLI_HELP_OPTION,
-    { 0 }
 };
 
 static const char *const classes[] = { "predicted", "target", NULL };
@@ -195,7 +193,6 @@ static const struct cli_place places[] = {
     { CLI_WORD, 'f', AT(form), 0, 0, forms },
     { CLI_WHOLE, KEY_SIZE, AT(choice.side), 1, MOST_SIDE, NULL },
     { CLI_TEXT, 'o', AT(out), 0, 0, NULL },
-    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
     CLI_ONE_ARGUMENT(AT(result), "result file", "evalh export results/demo_vit.h5"),
     { 0 },
 };
@@ -206,19 +203,12 @@ static const struct argp argp =
              "/id, /map and, where two classes were explained, /target_map; or DIR/METHOD/ID.npy. "
              "As pictures to look at: DIR/METHOD/ID.png, and ID.target.png of the label.");
 
-static int main_export(int argc, char **argv)
+static int run_export(void *options)
 {
-    struct options o = { .out = "results/maps" };
-    struct error err;
-    bool begun = false;
-    int code;
-    if (!cli_parse(&argp, places, argc, argv, &o, &code))
-        return code;
-    if (export_result(&o, &begun, &err) == OK)
-        return EXIT_DONE;
-    log_error("%s", err.text);
-    return begun ? EXIT_FAILED : EXIT_USAGE;
+    return cli_run(export_result, options);
 }
 
-const struct command command_export = { "export", "maps of a result file, as files", main_export,
-                                        &argp };
+static const struct options defaults = { .out = "results/maps" };
+
+const struct command command_export = { "export", "maps of a result file, as files", &argp,
+                                        CLI_OPTIONS(places, defaults), run_export };

@@ -16,7 +16,7 @@ struct inference_cli {
     struct engine_options engine;
     enum preprocess preprocess;
     const char *out; /* folder of the pictures */
-    bool vector, help;
+    bool vector;
 };
 
 /* Entries of a command's option table. */
@@ -45,9 +45,8 @@ extern const char *const inference_devices[];
         { CLI_TEXT, 'o', CLI_AT(o, out), 0, 0, NULL },                                             \
         { CLI_FLAG, INFERENCE_VECTOR, CLI_AT(o, vector), 0, 0, NULL },                             \
         { CLI_TEXT, INFERENCE_DEVICE, CLI_AT(o, engine.device), 0, 0, inference_devices },         \
-        { CLI_WHOLE, INFERENCE_THREADS, CLI_AT(o, engine.threads), 1, 1024, NULL },                \
     {                                                                                              \
-        CLI_FLAG, CLI_HELP, CLI_AT(o, help), 0, 0, NULL                                            \
+        CLI_WHOLE, INFERENCE_THREADS, CLI_AT(o, engine.threads), 1, 1024, NULL                     \
     }
 
 /* Puts the option that corresponds to the error's key in front of the message, or else the key.

@@ -7,22 +7,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli.h"
 #include "dataset.h"
 #include "h5_read.h"
 #include "inference_cli.h"
-#include "log.h"
 #include "model.h"
 #include "result.h"
 #include "unfinished.h"
 
 struct options {
-    bool help;
     struct cli_list in;
 };
 
 static const struct cli_place places[] = {
-    { CLI_FLAG, CLI_HELP, offsetof(struct options, help), 0, 0, NULL },
     CLI_FILE_ARGUMENTS(offsetof(struct options, in),
                        "a result file, a checkpoint or a data set is expected"),
     { 0 },
@@ -209,30 +205,29 @@ static enum status info_file(const char *path, struct error *err)
     return info_other(path, err);
 }
 
-static const struct argp_option option_table[] = { CLI_HELP_OPTION, { 0 } };
+static enum status info_files(void *options, bool *begun, struct error *err)
+{
+    const struct cli_list *in = &((const struct options *)options)->in;
+    for (size_t i = 0; i < in->count; i++) {
+        *begun = i > 0;
+        TRY(info_file(in->text[i], err));
+    }
+    return OK;
+}
+
+static const struct argp_option option_table[] = { CLI_HELP_OPTION };
 
 static const struct argp argp =
     CLI_ARGP(option_table, cli_option, "FILE...",
              "Says what a result file, a checkpoint (.pth, .safetensors) or a data set "
              "(gtsegs_ijcv.mat, a folder or list of ImageNet) is.");
 
-static int main_info(int argc, char **argv)
+static int run_info(void *options)
 {
-    struct options o = { 0 };
-    struct error err;
-    int code;
-
-    if (cli_parse(&argp, places, argc, argv, &o, &code)) {
-        code = EXIT_DONE;
-        for (size_t i = 0; i < o.in.count && code == EXIT_DONE; i++)
-            if (info_file(o.in.text[i], &err) != OK) {
-                log_error("%s", err.text);
-                code = i > 0 ? EXIT_FAILED : EXIT_USAGE;
-            }
-    }
-    cli_list_free(&o.in);
-    return code;
+    return cli_run(info_files, options);
 }
 
+static const struct options defaults = { .in = { 0 } };
+
 const struct command command_info = { "info", "what a result file, checkpoint or data set is",
-                                      main_info, &argp };
+                                      &argp, CLI_OPTIONS(places, defaults), run_info };

@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "command.h"
-#include "log.h"
 #include "metrics.h"
 #include "plan.h"
 #include "progress.h"
@@ -22,7 +20,6 @@ enum { FP32, DOUBLE, MOVED, VARIANTS };
 struct arguments {
     struct cli_list settings;
     const char *config, *images;
-    bool help;
 };
 
 struct variant {
@@ -283,81 +280,70 @@ static enum status run_variant(struct variant *s, const char *name, struct error
     return status;
 }
 
-static int check(const struct arguments *a)
+static enum status measure_precision(void *options, bool *begun, struct error *err)
 {
+    const struct arguments *a = options;
     static const char *const settings[VARIANTS] = { "explain.precision=fp32",
                                                     "explain.precision=double",
                                                     "explain.precision=double" };
     static const char *const names[VARIANTS] = { "fp32", "double", "double, input rounded" };
     char mean[200];
     struct variant s[VARIANTS] = { 0 };
-    struct error err;
     enum status status = OK;
-    int code = EXIT_USAGE;
     for (int k = 0; k < VARIANTS && status == OK; k++) {
         if (k == MOVED)
             name_moved_mean(s[DOUBLE].plan, mean, sizeof mean);
-        status = open_variant(a, settings[k], k == MOVED ? mean : NULL, &s[k], &err);
+        status = open_variant(a, settings[k], k == MOVED ? mean : NULL, &s[k], err);
     }
-    if (status == OK) {
-        code = EXIT_FAILED;
+    *begun = status == OK;
+    if (*begun)
         stop_listen();
-    }
     for (int k = 0; k < VARIANTS && status == OK; k++)
-        status = run_variant(&s[k], names[k], &err);
+        status = run_variant(&s[k], names[k], err);
     if (status == OK) {
         size_t images = s[FP32].plan->images;
         printf("fp32 against double explanations: %s, %zu images\n\n", a->config, images);
-        status = print_maps(s, images, &err);
+        status = print_maps(s, images, err);
         if (status == OK)
-            status = print_scores(s, images, &err);
+            status = print_scores(s, images, err);
     }
-    if (status == OK)
-        code = EXIT_DONE;
-    else
-        log_error("%s", err.text);
     for (int k = 0; k < VARIANTS; k++) {
         runner_close(s[k].runner);
         plan_close(s[k].plan);
         config_free(s[k].config);
     }
-    return code;
+    return status;
+}
+
+static int run_precision(void *options)
+{
+    return cli_run(measure_precision, options);
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-static const struct argp_option options[] = {
+static const struct argp_option option_table[] = {
     CLI_SET_OPTION("a key of the config, over what its file says"),
     { "images", 'i', "N", 0, "the first N images (default 16)", 0 },
     CLI_HELP_OPTION,
-    { 0 }
 };
 
 #define AT(field) offsetof(struct arguments, field)
 static const struct cli_place places[] = {
     { CLI_LIST, 's', AT(settings), 0, 0, NULL },
     { CLI_TEXT, 'i', AT(images), 0, 0, NULL },
-    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
     CLI_ONE_ARGUMENT(AT(config), "config", "evalh precision configs/perturb_deit_t.ini"),
     { 0 },
 };
 
 static const struct argp argp =
-    CLI_ARGP(options, cli_option, "CONFIG",
+    CLI_ARGP(option_table, cli_option, "CONFIG",
              "Runs the first images of CONFIG with explanations in fp32 and in double, and in "
              "double with an input that is rounded otherwise, and says how far the maps lie apart "
              "and what that does to the scores. Writes nothing.");
 
-static int main_precision(int argc, char **argv)
-{
-    struct arguments a = { 0 };
-    int code;
-    if (cli_parse(&argp, places, argc, argv, &a, &code))
-        code = check(&a);
-    cli_list_free(&a.settings);
-    return code;
-}
+static const struct arguments defaults = { .config = NULL };
 
 const struct command command_precision = { "precision",
-                                           "how far fp32 explanations lie from double ones",
-                                           main_precision, &argp };
+                                           "how far fp32 explanations lie from double ones", &argp,
+                                           CLI_OPTIONS(places, defaults), run_precision };

@@ -6,11 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "format.h"
 #include "gnuplot.h"
 #include "ledger.h"
-#include "log.h"
 #include "models.h"
 #include "plots.h"
 #include "score_table.h"
@@ -21,7 +19,6 @@ struct options {
     const char *plots, *published, *out; /* out NULL: standard output */
     bool paper, scores, standalone;
     struct bootstrap_options bootstrap;
-    bool help;
     struct cli_list in;
 };
 
@@ -51,7 +48,6 @@ static const struct argp_option option_table[] = {
     { "published", KEY_PUBLISHED, "DIR", 0, "where the published figures are read from", 0 },
     CLI_BOOTSTRAP_OPTIONS,
     CLI_HELP_OPTION,
-    { 0 },
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -63,7 +59,6 @@ static const struct cli_place places[] = {
     { CLI_TEXT, KEY_PLOTS, AT(plots), 0, 0, NULL },
     { CLI_TEXT, KEY_PUBLISHED, AT(published), 0, 0, NULL },
     CLI_BOOTSTRAP_PLACES(AT(bootstrap)),
-    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
     CLI_FILE_ARGUMENTS(AT(in), "a result file (.h5) is expected"),
     { 0 },
 };
@@ -100,6 +95,13 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return EINVAL;
     return cli_option(key, value, state);
 }
+
+static const struct argp argp = CLI_ARGP(
+    option_table, parse_option, "FILE...",
+    "Tables and plots from result files of evalh run, with bootstrap intervals and the published "
+    "figures beside ours. A run that is not done is shown as far as its shards go.");
+
+static const struct options defaults = { .format = &format_md, .bootstrap = BOOTSTRAP_DEFAULT };
 
 /* Writes a file that is complete or, after a failure, absent; makes its folder where it is missing.
  */
@@ -183,8 +185,9 @@ static enum status write_report(const struct options *o, const struct result *co
 }
 
 /* *begun: all input was read and output has started. */
-static enum status report_files(const struct options *o, bool *begun, struct error *err)
+static enum status report_files(void *options, bool *begun, struct error *err)
 {
+    const struct options *o = options;
     struct published published;
     char path[PUBLISHED_PATH];
     struct result **results = calloc(o->in.count, sizeof *results);
@@ -204,28 +207,10 @@ static enum status report_files(const struct options *o, bool *begun, struct err
     return status;
 }
 
-static const struct argp argp = CLI_ARGP(
-    option_table, parse_option, "FILE...",
-    "Tables and plots from result files of evalh run, with bootstrap intervals and the published "
-    "figures beside ours. A run that is not done is shown as far as its shards go.");
-
-static int main_report(int argc, char **argv)
+static int run_report(void *options)
 {
-    struct options o = { .format = formats[0], .bootstrap = bootstrap_default };
-    struct error err;
-    bool begun = false;
-
-    int code;
-    if (cli_parse(&argp, places, argc, argv, &o, &code)) {
-        code = EXIT_DONE;
-        if (report_files(&o, &begun, &err) != OK) {
-            log_error("%s", err.text);
-            code = begun ? EXIT_FAILED : EXIT_USAGE;
-        }
-    }
-    cli_list_free(&o.in);
-    return code;
+    return cli_run(report_files, options);
 }
 
-const struct command command_report = { "report", "tables and plots from result files", main_report,
-                                        &argp };
+const struct command command_report = { "report", "tables and plots from result files", &argp,
+                                        CLI_OPTIONS(places, defaults), run_report };

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "decimal.h"
 #include "format.h"
 #include "located.h"
@@ -25,7 +24,6 @@ static const char *const output_names[] = { "md", "csv", NULL };
 struct options {
     int output; /* enum output */
     int task;   /* enum task; WHAT_IS_THERE: each that a file has */
-    bool help;
     struct cli_list in;
 };
 
@@ -34,17 +32,22 @@ static const struct argp_option option_table[] = {
     { "task", 't', "perturbation|segmentation|localisation", 0,
       "that one alone (default: what the files have; csv: the first)", 0 },
     CLI_HELP_OPTION,
-    { 0 },
 };
 
 #define AT(field) offsetof(struct options, field)
 static const struct cli_place places[] = {
     { CLI_WORD, 'f', AT(output), 0, 0, output_names },
     { CLI_WORD, 't', AT(task), 0, 0, task_names },
-    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
     CLI_FILE_ARGUMENTS(AT(in), "a result file (.h5) is expected"),
     { 0 },
 };
+
+static const struct argp argp =
+    CLI_ARGP(option_table, cli_option, "FILE...",
+             "Every convention of the perturbation score and every threshold of the segmentation "
+             "score from the records of evalh run, without a model.");
+
+static const struct options defaults = { .task = WHAT_IS_THERE };
 
 /* --- perturbation ---------------------------------------------------------------------------- */
 
@@ -349,8 +352,9 @@ static void explain_columns(const size_t done[TASKS])
                "score.\n");
 }
 
-static enum status rescore_files(const struct options *o, bool *begun, struct error *err)
+static enum status rescore_files(void *options, bool *begun, struct error *err)
 {
+    const struct options *o = options;
     size_t done[TASKS] = { 0 };
     bool located = o->task == LOCALISATION;
     for (size_t i = 0; i < o->in.count; i++) {
@@ -373,28 +377,10 @@ static enum status rescore_files(const struct options *o, bool *begun, struct er
     return OK;
 }
 
-static const struct argp argp =
-    CLI_ARGP(option_table, cli_option, "FILE...",
-             "Every convention of the perturbation score and every threshold of the segmentation "
-             "score from the records of evalh run, without a model.");
-
-static int main_rescore(int argc, char **argv)
+static int run_rescore(void *options)
 {
-    struct options o = { .task = WHAT_IS_THERE };
-    struct error err;
-    bool begun = false;
-    int code;
-
-    if (cli_parse(&argp, places, argc, argv, &o, &code)) {
-        code = EXIT_DONE;
-        if (rescore_files(&o, &begun, &err) != OK) {
-            log_error("%s", err.text);
-            code = begun ? EXIT_FAILED : EXIT_USAGE;
-        }
-    }
-    cli_list_free(&o.in);
-    return code;
+    return cli_run(rescore_files, options);
 }
 
 const struct command command_rescore = { "rescore", "other conventions of the scores, from records",
-                                         main_rescore, &argp };
+                                         &argp, CLI_OPTIONS(places, defaults), run_rescore };

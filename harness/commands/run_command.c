@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "command.h"
 #include "explain.h"
 #include "log.h"
@@ -16,7 +15,7 @@
 
 struct arguments {
     struct cli_list files, settings;
-    bool dry_run, fresh, help, keys, methods;
+    bool dry_run, fresh, keys, methods;
     const char *limit; /* NULL: as the configs say */
     char *again;       /* the command that goes on after an interruption */
 };
@@ -176,7 +175,7 @@ static enum status read_runs(const struct arguments *a, struct run_list *all, st
     return run_list_read(&words, all, err);
 }
 
-static int run(const struct arguments *a)
+static int run_configs(const struct arguments *a)
 {
     struct error err;
     struct run_list all = { 0 };
@@ -208,7 +207,7 @@ static int run(const struct arguments *a)
 
 enum { KEY_FRESH = 256, KEY_KEYS, KEY_METHODS };
 
-static const struct argp_option options[] = {
+static const struct argp_option option_table[] = {
     CLI_SET_OPTION("a key of the config, over what its file says"),
     { "limit", 'l', "N", 0, "only N images, evenly over the data set (run.limit, data.subset)", 0 },
     { "dry-run", 'n', NULL, 0, "open and check everything, say what would be done, and stop", 0 },
@@ -216,7 +215,6 @@ static const struct argp_option options[] = {
     { "keys", KEY_KEYS, NULL, 0, "list every key of a config, and stop", 0 },
     { "methods", KEY_METHODS, NULL, 0, "list explanation methods, tasks, data sets, and stop", 0 },
     CLI_HELP_OPTION,
-    { 0 }
 };
 
 #define AT(field) offsetof(struct arguments, field)
@@ -227,7 +225,6 @@ static const struct cli_place places[] = {
     { CLI_FLAG, KEY_FRESH, AT(fresh), 0, 0, NULL },
     { CLI_FLAG, KEY_KEYS, AT(keys), 0, 0, NULL },
     { CLI_FLAG, KEY_METHODS, AT(methods), 0, 0, NULL },
-    { CLI_FLAG, CLI_HELP, AT(help), 0, 0, NULL },
     { CLI_LIST, ARGP_KEY_ARG, AT(files), 0, 0, NULL },
     { 0 },
 };
@@ -254,38 +251,34 @@ static void print_tables(void)
 }
 
 static const struct argp argp =
-    CLI_ARGP(options, cli_option, "CONFIG... [CHECKPOINT...]",
+    CLI_ARGP(option_table, cli_option, "CONFIG... [CHECKPOINT...]",
              "Runs what each CONFIG says and writes its result file; an interrupted run goes on "
              "where it stopped. With checkpoints (weights/*.pth), each CONFIG is run for each of "
              "them in place of its model.checkpoint, and name and output get the checkpoint's name "
              "at their end. A run that fails does not keep the others from running.");
 
-static int main_run(int argc, char **argv)
+static int run_run(void *options)
 {
-    struct arguments a = { 0 };
-    int code;
-    if (cli_parse(&argp, places, argc, argv, &a, &code)) {
-        code = EXIT_DONE;
-        if (a.keys)
-            print_keys();
-        else if (a.methods)
-            print_tables();
-        else if (a.files.count > 0)
-            code = (a.again = run_again(a.files.text, a.files.count, a.settings.text,
-                                        a.settings.count, a.limit)) != NULL
-                       ? run(&a)
-                       : EXIT_FAILED;
-        else {
-            log_error(
-                "no config is given; try: evalh run configs/demo_vim.ini, or evalh run --help");
-            code = EXIT_USAGE;
-        }
+    struct arguments *a = options;
+    int code = EXIT_DONE;
+    if (a->keys)
+        print_keys();
+    else if (a->methods)
+        print_tables();
+    else if (a->files.count > 0)
+        code = (a->again = run_again(a->files.text, a->files.count, a->settings.text,
+                                     a->settings.count, a->limit)) != NULL
+                   ? run_configs(a)
+                   : EXIT_FAILED;
+    else {
+        log_error("no config is given; try: evalh run configs/demo_vim.ini, or evalh run --help");
+        code = EXIT_USAGE;
     }
-    cli_list_free(&a.files);
-    cli_list_free(&a.settings);
-    free(a.again);
+    free(a->again);
     return code;
 }
 
+static const struct arguments defaults = { .limit = NULL };
+
 const struct command command_run = { "run", "runs what configs say; continues interrupted runs",
-                                     main_run, &argp };
+                                     &argp, CLI_OPTIONS(places, defaults), run_run };

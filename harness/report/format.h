@@ -12,7 +12,7 @@ struct format {
     enum status (*write)(const struct report *, FILE *, struct error *);
 };
 
-extern const struct format *const formats[];        /* NULL-terminated; the first is the default */
+extern const struct format *const formats[];        /* NULL-terminated */
 const struct format *format_find(const char *name); /* NULL: unknown */
 
 extern const struct format format_md, format_csv, format_latex, format_json, format_html;

@@ -9,7 +9,7 @@
 #include "interval.h"
 #include "random.h"
 
-const struct bootstrap_options bootstrap_default = { .seed = 1, .resamples = 1000, .level = 0.95 };
+const struct bootstrap_options bootstrap_default = BOOTSTRAP_DEFAULT;
 
 static int ascending(const void *a, const void *b)
 {

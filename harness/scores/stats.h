@@ -14,7 +14,11 @@ struct bootstrap_options {
     double level;  /* e.g. 0.95 */
 };
 
-extern const struct bootstrap_options bootstrap_default; /* seed 1, 1000 resamples, 0.95 */
+#define BOOTSTRAP_DEFAULT                                                                          \
+    {                                                                                              \
+        .seed = 1, .resamples = 1000, .level = 0.95                                                \
+    }
+extern const struct bootstrap_options bootstrap_default;
 
 struct interval {
     double low, high;

@@ -65,7 +65,7 @@ struct outcome run_command(const struct command *command, const char *const *arg
                   open(err, O_CREAT | O_TRUNC | O_WRONLY, 0600) };
     dup2(to[0], 1);
     dup2(to[1], 2);
-    struct outcome o = { .code = command->main(argc, argv) };
+    struct outcome o = { .code = command_main(command, argc, argv) };
     fflush(NULL);
     for (int i = 0; i < 2; i++) {
         dup2(saved[i], i + 1);
