@@ -10,6 +10,18 @@
 
 #include <cmocka.h>
 
+/* A case of a test: what is given, and what must be said of it. The second is for texts that hold
+ * bytes of any value, { BYTES("a\0b"), "..." }. */
+struct given {
+    const char *text, *says;
+};
+struct given_bytes {
+    const char *bytes;
+    size_t size;
+    const char *says;
+};
+#define BYTES(literal) literal, sizeof(literal) - 1
+
 /* return RUN_TESTS(setup, teardown, TEST(a), TEST(b)): runs the functions a and b, with setup
  * before the first and teardown after the last of them (NULL for none), and gives the exit code of
  * main. */

@@ -108,9 +108,7 @@ static void test_kaggle(void **state)
                want, 3);
     check_list("imageid,label\nILSVRC2012_val_00000001,0\nILSVRC2012_val_00000002,217\nk,482", want,
                3);
-    static const struct {
-        const char *line, *says;
-    } cases[] = {
+    static const struct given cases[] = {
         { "ILSVRC2012_val_00000001,n01440764 1 2 3 4 n02102040 5 6 7 8", "two classes" },
         { "ILSVRC2012_val_00000001,n01440764 1 x 3 4", "coordinate" },
         { "ILSVRC2012_val_00000001,", "class index" },
@@ -122,7 +120,7 @@ static void test_kaggle(void **state)
         { "k,1\nk.png,1", "listed already" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        check_refused(path_of("ImageId,Class\n%s\n", cases[i].line), "list.txt:", cases[i].says);
+        check_refused(path_of("ImageId,Class\n%s\n", cases[i].text), "list.txt:", cases[i].says);
     check_refused("a0.JPEG,17\n", ":1: ", "file label"); /* without the header: any text */
 }
 

@@ -102,117 +102,128 @@ static void assert_refused(const struct file *f, const char *says)
     assert_null(image.rgb);
 }
 
-/* Spectral selection and approximation of a progressive scan in a baseline file. */
-static void test_scan_parameters(void **state)
+/* Baseline and progressive files in each sampling of colours. */
+static const struct style baseline[] = { { 40, 30, 2, false },
+                                         { 33, 17, 1, false },
+                                         { 25, 41, 0, false } };
+static const struct style progressive[] = { { 40, 30, 2, true },
+                                            { 33, 17, 1, true },
+                                            { 25, 41, 0, true } };
+static const struct style large[] = { { 64, 48, 2, false },
+                                      { 64, 48, 0, false },
+                                      { 64, 48, 2, true } };
+
+static void with_each(const struct style styles[3], void (*check)(struct file *sound))
 {
-    (void)state;
-    static const struct style styles[] = { { 40, 30, 2, false },
-                                           { 33, 17, 1, false },
-                                           { 25, 41, 0, false } };
+    for (int i = 0; i < 3; i++) {
+        struct file sound = encode(&styles[i]);
+        check(&sound);
+        free(sound.bytes);
+    }
+}
+
+/* Spectral selection and approximation of a progressive scan in a baseline file. */
+static void check_scan_parameters(struct file *sound)
+{
     static const uint8_t parameters[][3] = {
         { 0, 0, 0 }, { 0, 0, 1 }, { 1, 63, 0 }, { 0, 5, 0x21 }
     };
-    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
-        struct file sound = encode(&styles[i]);
-        for (size_t k = 0; k < sizeof parameters / sizeof *parameters; k++) {
-            struct file odd = { malloc(sound.size), sound.size };
-            memcpy(odd.bytes, sound.bytes, sound.size);
-            size_t at = marker(&odd, 0xda, 0);
-            size_t length = (size_t)odd.bytes[at + 2] << 8 | odd.bytes[at + 3];
-            memcpy(odd.bytes + at + 2 + length - 3, parameters[k], 3);
-            assert_same(&odd, &sound);
-            free(odd.bytes);
-        }
-        free(sound.bytes);
+    for (size_t k = 0; k < sizeof parameters / sizeof *parameters; k++) {
+        struct file odd = { malloc(sound->size), sound->size };
+        memcpy(odd.bytes, sound->bytes, sound->size);
+        size_t at = marker(&odd, 0xda, 0);
+        size_t length = (size_t)odd.bytes[at + 2] << 8 | odd.bytes[at + 3];
+        memcpy(odd.bytes + at + 2 + length - 3, parameters[k], 3);
+        assert_same(&odd, sound);
+        free(odd.bytes);
     }
+}
+
+static void test_scan_parameters(void **state)
+{
+    (void)state;
+    with_each(baseline, check_scan_parameters);
+}
+
+static void check_twice(struct file *sound, int scan)
+{
+    struct file odd = twice(sound, scan);
+    assert_same(&odd, sound);
+    free(odd.bytes);
+}
+
+static void check_scan_twice(struct file *sound)
+{
+    check_twice(sound, 0); /* DC, then a first scan of AC */
+    check_twice(sound, 1);
+    for (int scan = 2; scan < 20; scan++)
+        if (is_dc_refinement(sound, scan)) {
+            check_twice(sound, scan);
+            break;
+        }
 }
 
 static void test_scan_twice(void **state)
 {
     (void)state;
-    static const struct style styles[] = { { 40, 30, 2, true },
-                                           { 33, 17, 1, true },
-                                           { 25, 41, 0, true } };
-    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
-        struct file sound = encode(&styles[i]);
-        for (int scan = 0; scan < 2; scan++) { /* DC, then a first scan of AC */
-            struct file odd = twice(&sound, scan);
-            assert_same(&odd, &sound);
-            free(odd.bytes);
+    with_each(progressive, check_scan_twice);
+}
+
+static void check_scan_missing(struct file *sound)
+{
+    struct file odd = without(sound, 0);
+    assert_refused(&odd, "not a sound JPEG"); /* its refinement comes still */
+    struct file bare = odd;
+    for (int scan = 0; scan < 20; scan++) /* the refinement of DC: Ss = Se = 0, Ah = 1 */
+        if (is_dc_refinement(&odd, scan)) {
+            bare = without(&odd, scan);
+            break;
         }
-        for (int scan = 2; scan < 20; scan++)
-            if (is_dc_refinement(&sound, scan)) {
-                struct file odd = twice(&sound, scan);
-                assert_same(&odd, &sound);
-                free(odd.bytes);
-                break;
-            }
-        free(sound.bytes);
-    }
+    assert_ptr_not_equal(bare.bytes, odd.bytes);
+    assert_refused(&bare, "no DC scan");
+    free(bare.bytes);
+    free(odd.bytes);
 }
 
 static void test_scan_missing(void **state)
 {
     (void)state;
-    static const struct style styles[] = { { 40, 30, 2, true },
-                                           { 33, 17, 1, true },
-                                           { 25, 41, 0, true } };
-    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
-        struct file sound = encode(&styles[i]), odd = without(&sound, 0);
-        assert_refused(&odd, "not a sound JPEG"); /* its refinement comes still */
-        struct file bare = odd;
-        for (int scan = 0; scan < 20; scan++) /* the refinement of DC: Ss = Se = 0, Ah = 1 */
-            if (is_dc_refinement(&odd, scan)) {
-                bare = without(&odd, scan);
-                break;
-            }
-        assert_ptr_not_equal(bare.bytes, odd.bytes);
-        assert_refused(&bare, "no DC scan");
-        free(bare.bytes);
-        free(odd.bytes);
-        free(sound.bytes);
-    }
+    with_each(progressive, check_scan_missing);
 }
 
 /* What hides a part of the picture stays refused. */
+static void check_damage(struct file *f)
+{
+    size_t whole = f->size;
+    f->size = whole / 2;
+    assert_refused(f, "not a sound JPEG");
+    f->size = whole;
+    size_t at = marker(f, 0xda, 0) + 30;
+    f->bytes[at] = 0xff; /* an end in the middle of the data */
+    f->bytes[at + 1] = 0xd9;
+    assert_refused(f, "not a sound JPEG");
+}
+
 static void test_damage(void **state)
 {
     (void)state;
-    static const struct style styles[] = { { 64, 48, 2, false },
-                                           { 64, 48, 0, false },
-                                           { 64, 48, 2, true } };
-    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
-        struct file f = encode(&styles[i]);
-        size_t whole = f.size;
-        f.size = whole / 2;
-        assert_refused(&f, "not a sound JPEG");
-        f.size = whole;
-        size_t at = marker(&f, 0xda, 0) + 30;
-        f.bytes[at] = 0xff; /* an end in the middle of the data */
-        f.bytes[at + 1] = 0xd9;
-        assert_refused(&f, "not a sound JPEG");
-        free(f.bytes);
-    }
+    with_each(large, check_damage);
 }
 
 static void test_other_formats(void **state)
 {
     (void)state;
-    static const struct {
-        const char *bytes;
-        size_t size;
-        const char *name;
-    } cases[] = {
-        { "GIF89a\1\0\1\0", 10, "GIF" },
-        { "RIFF\4\0\0\0WEBPVP8 ", 16, "WebP" },
-        { "BM\x46\0\0\0\0\0\0\0", 10, "BMP" },
-        { "II*\0\x08\0\0\0", 8, "TIFF" },
-        { "MM\0*\0\0\0\x08", 8, "TIFF" },
-        { "\0\0\0\x1c"
-          "ftypavif",
-          12, "AVIF" },
-        { "version https://git-lfs.github.com/spec/v1\n", 43, "Git LFS" },
-        { "<!DOCTYPE html><html>", 21, "HTML" },
+    static const struct given_bytes cases[] = {
+        { BYTES("GIF89a\1\0\1\0"), "GIF" },
+        { BYTES("RIFF\4\0\0\0WEBPVP8 "), "WebP" },
+        { BYTES("BM\x46\0\0\0\0\0\0\0"), "BMP" },
+        { BYTES("II*\0\x08\0\0\0"), "TIFF" },
+        { BYTES("MM\0*\0\0\0\x08"), "TIFF" },
+        { BYTES("\0\0\0\x1c"
+                "ftypavif"),
+          "AVIF" },
+        { BYTES("version https://git-lfs.github.com/spec/v1\n"), "Git LFS" },
+        { BYTES("<!DOCTYPE html><html>"), "HTML" },
     };
     char *top = make_folder();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -220,7 +231,7 @@ static void test_other_formats(void **state)
         struct image image;
         struct error err;
         write_file(path, cases[i].bytes, cases[i].size);
-        assert_fails(image_read(path, &image, &err), E_DATA, &err, path, cases[i].name,
+        assert_fails(image_read(path, &image, &err), E_DATA, &err, path, cases[i].says,
                      "JPEG or PNG", NULL);
     }
     remove_folder(top);

@@ -68,9 +68,7 @@ static void values_are_read(void **state)
 
 /* The text of a config, then what the message that refuses it must hold. %s stands for the file's
  * path. */
-static const struct {
-    const char *text, *message;
-} mistakes[] = {
+static const struct given mistakes[] = {
     { "[run]\nsead = 1\n", "%s:2: unknown key 'sead' in [run]; did you mean 'seed'?" },
     { "[run]\nmethods = raw\n", "%s:2: unknown key 'methods' in [run]; it belongs into [explain]" },
     { "[modle]\n", "%s:1: unknown section [modle]; did you mean [model]?" },
@@ -113,9 +111,8 @@ static void mistakes_are_reported(void **state)
             status = config_finish(c, &err);
         assert_int_equal(status, E_CONFIG);
         char want[500];
-        const char *hole = strstr(mistakes[i].message, "%s");
-        snprintf(want, sizeof want, "%s%s", hole ? path : "",
-                 hole ? hole + 2 : mistakes[i].message);
+        const char *hole = strstr(mistakes[i].says, "%s");
+        snprintf(want, sizeof want, "%s%s", hole ? path : "", hole ? hole + 2 : mistakes[i].says);
         if (strstr(err.text, want) == NULL)
             fail_msg("mistake %zu: '%s' does not hold '%s'", i, err.text, want);
         config_free(c);

@@ -272,9 +272,7 @@ static void info_checkpoints(void **state)
 {
     (void)state;
     const char *shared[] = { getenv("EVALH_SHARED"), SOURCE_ROOT "/../shared", "/work/shared" };
-    static const struct {
-        const char *file, *says;
-    } cases[] = {
+    static const struct given cases[] = {
         { "vim_odd.safetensors", "26 tokens (CLS at 12)" },
         { "vit_odd.pth", "pth (stream)" },
         { "vim_micro.pth", "pth (zip)" },
@@ -292,7 +290,7 @@ static void info_checkpoints(void **state)
         skip();
     }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        snprintf(path, sizeof path, "%s/golden/%s", shared[at], cases[i].file);
+        snprintf(path, sizeof path, "%s/golden/%s", shared[at], cases[i].text);
         struct outcome r = RUN(&command_info, path);
         assert_int_equal(r.code, 0);
         if (!strstr(r.out, cases[i].says))

@@ -61,9 +61,7 @@ static void close_broken(hid_t file, const char *says)
 
 static void missing_parts(void **state)
 {
-    static const struct {
-        const char *what, *says;
-    } parts[] = {
+    static const struct given parts[] = {
         { "schema", "no attribute schema: not a result file" },
         { "arch", "no attribute arch: a result file has it" },
         { "/images/label", "/images/label is missing: a result file has int32 [20] there" },
@@ -71,10 +69,10 @@ static void missing_parts(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         hid_t f = open_whole();
-        if (parts[i].what[0] == '/')
-            drop(f, parts[i].what);
+        if (parts[i].text[0] == '/')
+            drop(f, parts[i].text);
         else
-            H5Adelete(f, parts[i].what);
+            H5Adelete(f, parts[i].text);
         close_broken(f, parts[i].says);
     }
     hid_t f = open_whole();

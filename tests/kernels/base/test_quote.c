@@ -79,9 +79,7 @@ static void test_bounded(void **state)
 static void messages_are_safe(void **state)
 {
     (void)state;
-    static const struct {
-        const char *message, *safe;
-    } cases[] = {
+    static const struct given cases[] = {
         { "list.txt:3: '\\x1B' is quoted", "list.txt:3: '\\x1B' is quoted" },
         { "\x1b[31mred\x07", "\\x1B[31mred\\x07" },
         { "one\n  two\tthree", "one\n  two\tthree" },
@@ -90,7 +88,7 @@ static void messages_are_safe(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char out[200];
-        assert_string_equal(quote_message(out, sizeof out, cases[i].message), cases[i].safe);
+        assert_string_equal(quote_message(out, sizeof out, cases[i].text), cases[i].says);
     }
 }
 
