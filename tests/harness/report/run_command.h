@@ -15,7 +15,7 @@ void outcome_free(struct outcome *);
 /* Whole file as a text; ends the program where there is none. */
 char *read_file(const char *path);
 
-/* Set-up and tear-down of cmocka groups. */
+/* Set-up and tear-down of cmocka groups; HDF5 prints nothing of its own from then on. */
 int make_folder(void **state);
 int remove_folder(void **state);
 /* A path in that folder; good until eight later calls. */

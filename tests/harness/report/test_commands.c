@@ -7,13 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "make_result.h"
 #include "pixels.h"
 #include "result.h"
-#include "run_command.h"
 #include "thresholds.h"
 
-#include "run_tests.h"
+#include "report_tests.h"
 
 #define RUN(command, ...) run_command(command, (const char *const[]){ __VA_ARGS__, NULL })
 
@@ -37,8 +35,7 @@ static void rescore_values(void **state)
 {
     (void)state;
     struct make_result o = make_result_default;
-    const char *path = in_folder("rescore.h5");
-    assert_int_equal(make_result_file(path, &o), 0);
+    const char *path = made("rescore.h5", &o);
     struct result *r;
     assert_int_equal(result_open(path, &r, NULL), OK);
     struct outcome csv = RUN(&command_rescore, path, "--format", "csv");
@@ -72,10 +69,7 @@ static void rescore_values(void **state)
     assert_int_equal(lines, 4 * 2 * 2 * 2);
     result_close(r);
     outcome_free(&csv);
-    struct outcome md = RUN(&command_rescore, path);
-    assert_int_equal(md.code, 0);
-    assert_non_null(strstr(md.out, "n = 197"));
-    outcome_free(&md);
+    EXPECT(RUN(&command_rescore, path), 0, "n = 197");
 }
 
 /* Without the data set the published threshold alone, from the records, and a word on why. */
@@ -83,11 +77,10 @@ static void rescore_segmentation(void **state)
 {
     (void)state;
     struct make_result o = make_result_default;
-    const char *path = in_folder("masks.h5");
     o.perturbation = false;
     o.segmentation = true;
     o.methods = "raw attribution";
-    assert_int_equal(make_result_file(path, &o), 0);
+    const char *path = made("masks.h5", &o);
     struct result *r;
     struct segmentation_totals want;
     assert_int_equal(result_open(path, &r, NULL), OK);
@@ -122,8 +115,7 @@ static void side_of_the_images(void **state)
         o.segmentation = true;
         o.image_size = cases[i].image_size;
         o.void_pixels = cases[i].void_pixels;
-        assert_int_equal(make_result_file(in_folder("side.h5"), &o), 0);
-        assert_int_equal(result_open(in_folder("side.h5"), &r, NULL), OK);
+        assert_int_equal(result_open(made("side.h5", &o), &r, NULL), OK);
         enum status status = pixels_open(r, &p, &err);
         assert_int_equal(status, cases[i].side > 0 ? OK : E_DATA);
         if (status == OK) {
@@ -145,8 +137,7 @@ static void nothing_labelled(void **state)
     o.segmentation = true;
     o.void_pixels = 64 * 64;
     o.methods = "raw";
-    assert_int_equal(make_result_file(in_folder("void.h5"), &o), 0);
-    struct outcome r = RUN(&command_report, in_folder("void.h5"), "--resamples", "20");
+    struct outcome r = REPORT(made("void.h5", &o), "--resamples", "20");
     assert_int_equal(r.code, 0);
     assert_null(strstr(r.out, "[0.00, 0.00]"));
     assert_null(strstr(r.out, "nan"));
@@ -161,13 +152,9 @@ static void rescore_names_classes(void **state)
     o.segmentation = true;
     o.perturbation = false; /* a CSV is of one kind */
     o.methods = "raw";
-    assert_int_equal(make_result_file(in_folder("classes.h5"), &o), 0);
-    struct outcome r = RUN(&command_rescore, in_folder("classes.h5"), "--format", "csv");
-    assert_int_equal(r.code, 0);
+    struct outcome r = RUN(&command_rescore, made("classes.h5", &o), "--format", "csv");
     assert_null(strstr(r.out, "both"));
-    assert_non_null(strstr(r.out, "raw,predicted,mean,"));
-    assert_non_null(strstr(r.out, "raw,target,mean,"));
-    outcome_free(&r);
+    EXPECT(r, 0, "raw,predicted,mean,", "raw,target,mean,");
 }
 
 /* Five pixels, one of them left out. */
@@ -204,67 +191,40 @@ static void rescore_refuses(void **state)
 {
     (void)state;
     struct make_result o = make_result_default;
-    const char *path = in_folder("scores.h5");
     o.perturbation = false;
     o.segmentation = true;
-    assert_int_equal(make_result_file(path, &o), 0);
-    const char *const cases[][4] = { { path, "--task", "perturbation", NULL },
-                                     { "/nowhere.h5", NULL },
-                                     { path, "--format", "xml", NULL },
-                                     { path, "--task", "both", NULL },
-                                     { NULL } };
-    static const char *const says[] = {
-        "no /perturbation to score", "/nowhere.h5: No such file", "one of md, csv is expected",
-        "one of perturbation, segmentation, localisation is expected",
-        "a result file (.h5) is expected"
+    const char *path = made("scores.h5", &o);
+    const struct refused_call calls[] = {
+        { { path, "--task", "perturbation" }, "no /perturbation to score" },
+        { { "/nowhere.h5" }, "/nowhere.h5: No such file" },
+        { { path, "--format", "xml" }, "one of md, csv is expected" },
+        { { path, "--task", "both" },
+          "one of perturbation, segmentation, localisation is expected" },
+        { { NULL }, "a result file (.h5) is expected" },
     };
-    for (int i = 0; i < 5; i++) {
-        struct outcome r = run_command(&command_rescore, cases[i]);
-        assert_int_equal(r.code, 2);
-        if (!strstr(r.err, says[i]))
-            fail_msg("case %d: expected '%s', got '%s'", i, says[i], r.err);
-        outcome_free(&r);
-    }
+    expect_refused(&command_rescore, calls, sizeof calls / sizeof *calls);
 }
 
 /* What argp's advice names is there. */
 static void usage_is_there(void **state)
 {
     (void)state;
-    struct outcome r = RUN(&command_rescore, "--usage");
-    assert_int_equal(r.code, 0);
-    assert_non_null(strstr(r.out, "[--task="));
-    outcome_free(&r);
+    EXPECT(RUN(&command_rescore, "--usage"), 0, "[--task=");
 }
 
 static void info_result(void **state)
 {
     (void)state;
     struct make_result o = make_result_default;
-    const char *path = in_folder("info.h5"), *text = in_folder("text.txt");
-    assert_int_equal(make_result_file(path, &o), 0);
-    struct outcome r = RUN(&command_info, path);
-    assert_int_equal(r.code, 0);
-    static const char *const says[] = { "result file of evalh, schema 1",
-                                        "200, of which 197 scored",
-                                        "raw, target (one for both): 14 by 14 patches",
-                                        "attribution, target, negative",
-                                        "    protocol = released" };
-    for (size_t i = 0; i < sizeof says / sizeof *says; i++)
-        if (!strstr(r.out, says[i]))
-            fail_msg("expected '%s' in '%s'", says[i], r.out);
-    outcome_free(&r);
-
+    const char *path = made("info.h5", &o), *text = in_folder("text.txt");
+    EXPECT(RUN(&command_info, path), 0, "result file of evalh, schema 1",
+           "200, of which 197 scored", "raw, target (one for both): 14 by 14 patches",
+           "attribution, target, negative", "    protocol = released");
     FILE *f = fopen(text, "w");
     fputs("nothing of ours\n", f);
     fclose(f);
-    const char *const cases[] = { text, "/nowhere" };
-    for (int i = 0; i < 2; i++) {
-        r = RUN(&command_info, cases[i]);
-        assert_int_equal(r.code, 2);
-        assert_non_null(strstr(r.err, cases[i]));
-        outcome_free(&r);
-    }
+    EXPECT(RUN(&command_info, text), 2, text);
+    EXPECT(RUN(&command_info, "/nowhere"), 2, "/nowhere");
 }
 
 /* The golden checkpoints, through whichever of the three formats. */
@@ -291,11 +251,7 @@ static void info_checkpoints(void **state)
     }
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         snprintf(path, sizeof path, "%s/golden/%s", shared[at], cases[i].text);
-        struct outcome r = RUN(&command_info, path);
-        assert_int_equal(r.code, 0);
-        if (!strstr(r.out, cases[i].says))
-            fail_msg("expected '%s' in '%s'", cases[i].says, r.out);
-        outcome_free(&r);
+        EXPECT(RUN(&command_info, path), 0, cases[i].says);
     }
 }
 

@@ -10,10 +10,8 @@
 #include <unistd.h>
 
 #include "compare.h"
-#include "make_result.h"
-#include "run_command.h"
 
-#include "run_tests.h"
+#include "report_tests.h"
 
 static const char *const hit_path = "/perturbation/raw/predicted/positive/hit";
 static const char *const map_path = "/explain/attribution/target/map";
@@ -25,9 +23,8 @@ static void make_pair(void (*change)(hid_t))
     o.images = 40;
     o.methods = "raw attribution";
     o.segmentation = true;
-    assert_int_equal(make_result_file(in_folder("a.h5"), &o), 0);
-    assert_int_equal(make_result_file(in_folder("b.h5"), &o), 0);
-    hid_t b = H5Fopen(in_folder("b.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+    made("a.h5", &o);
+    hid_t b = H5Fopen(made("b.h5", &o), H5F_ACC_RDWR, H5P_DEFAULT);
     change(b);
     H5Fclose(b);
 }
@@ -128,22 +125,13 @@ static void wrong_arguments(void **state)
 {
     (void)state;
     make_pair(nothing);
-    const struct {
-        const char *arguments[5];
-        const char *says;
-    } cases[] = {
+    const struct refused_call calls[] = {
         { { in_folder("a.h5") }, "two result files (.h5) are expected" },
         { { in_folder("a.h5"), in_folder("none.h5") }, "none.h5: No such file" },
         { { in_folder("a.h5"), in_folder("b.h5"), "--tolerance", "-1" }, "a number from 0 to 1" },
         { { in_folder("a.h5"), in_folder("b.h5"), "--slower", "0.5" }, "a number from 1 to" },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct outcome r = run_command(&command_compare, cases[i].arguments);
-        if (!strstr(r.err, cases[i].says))
-            fail_msg("case %zu: expected '%s', got '%s'", i, cases[i].says, r.err);
-        assert_int_equal(r.code, 2);
-        outcome_free(&r);
-    }
+    expect_refused(&command_compare, calls, sizeof calls / sizeof *calls);
 }
 
 /* Two runs on the same images that differ in more than noise. */
@@ -207,7 +195,6 @@ static void paired_figures(void **state)
 
 int main(void)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return RUN_TESTS(make_folder, remove_folder, TEST(verdicts), TEST(wrong_arguments),
                      TEST(paired_figures));
 }

@@ -105,12 +105,9 @@ static void large_page(void **state)
     assert_true(strlen(text) < 5000000);
     free(text);
     outcome_free(&r);
-    r = REPORT(path, "--format", "html", "--out", in_folder("large.h5/page.html"), "--resamples",
-               "10");
-    assert_int_equal(r.code, 1);
-    assert_non_null(
-        strstr(r.err, "large.h5: Not a directory: a folder that can be written is expected"));
-    outcome_free(&r);
+    EXPECT(REPORT(path, "--format", "html", "--out", in_folder("large.h5/page.html"), "--resamples",
+                  "10"),
+           1, "large.h5: Not a directory: a folder that can be written is expected");
 }
 
 /* --- ledger ---------------------------------------------------------------------------------- */
@@ -208,7 +205,6 @@ static void untouched(void **state)
 
 int main(void)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return RUN_TESTS(make_folder, remove_folder, TEST(page), TEST(odd_pages), TEST(large_page),
                      TEST(ledger), TEST(untouched));
 }

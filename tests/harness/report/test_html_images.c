@@ -353,7 +353,6 @@ static void precision_and_recall(void **state)
 
 int main(void)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return RUN_TESTS(make_folder, remove_folder, TEST(pictures), TEST(shared_pictures),
                      TEST(chosen_images), TEST(controls_do_not_rank_images), TEST(class_names),
                      TEST(precision_and_recall));

@@ -345,7 +345,6 @@ static void published_ablation(void **state)
 
 int main(void)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return RUN_TESTS(make_folder, remove_folder, TEST(perturbation_values),
                      TEST(segmentation_values), TEST(strata_tables), TEST(published_figures),
                      TEST(published_weights_are_known), TEST(published_keys),

@@ -208,7 +208,6 @@ static void said_first(void **state)
 
 int main(void)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return RUN_TESTS(make_folder, remove_folder, TEST(as_the_tables), TEST(paired_as_one),
                      TEST(nothing_to_compare), TEST(said_first));
 }
