@@ -7,6 +7,7 @@
 #include "class_index.h"
 #include "dataset_view.h"
 #include "demo_kinds.h"
+#include "free_all.h"
 #include "ilsvrc2012.h"
 #include "imagenet_kinds.h"
 #include "only.h"
@@ -108,8 +109,7 @@ enum status dataset_load(struct dataset *dataset, size_t index, struct sample *s
 void sample_free(struct sample *sample)
 {
     image_free(&sample->image);
-    free(sample->labels);
-    free(sample->shortcut);
+    FREE_ALL(sample->labels, sample->shortcut);
     *sample = (struct sample){ 0 };
 }
 

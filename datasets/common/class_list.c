@@ -65,8 +65,7 @@ static enum status add_line(struct reading *r, struct class_line l, const char *
 {
     l.name = strdup(name);
     if (l.name == NULL || !grow_array(&r->lines, &r->room, r->count, sizeof *r->lines)) {
-        free(l.name);
-        free(l.wnid);
+        FREE_ALL(l.name, l.wnid);
         return fail(err, E_NOMEM, "%s: no memory for class names", r->source);
     }
     r->lines[r->count++] = l;
@@ -198,8 +197,7 @@ static enum status read_stream(FILE *f, const char *source, struct class_list *o
     if (status == OK)
         status = place(&r, out, err);
     for (size_t i = 0; i < r.count; i++) {
-        free(r.lines[i].name);
-        free(r.lines[i].wnid);
+        FREE_ALL(r.lines[i].name, r.lines[i].wnid);
     }
     free(r.lines);
     if (status != OK)
@@ -251,8 +249,7 @@ enum status class_list_beside(const char *checkpoint, struct class_list *out, st
 void class_list_free(struct class_list *list)
 {
     for (int i = 0; i < list->count; i++) {
-        free(list->name[i]);
-        free(list->wnid[i]);
+        FREE_ALL(list->name[i], list->wnid[i]);
     }
     FREE_ALL(list->name, list->wnid, list->source);
     *list = (struct class_list){ 0 };

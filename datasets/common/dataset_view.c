@@ -22,8 +22,7 @@ static void view_close(struct dataset *dataset)
 {
     struct indexed_view *v = dataset->impl;
     dataset_free(v->inner);
-    free(v->indices);
-    free(v);
+    FREE_ALL(v->indices, v);
 }
 
 static bool copy_names(const struct indexed_view *v, struct dataset *out, size_t count)

@@ -45,7 +45,7 @@ static void fingerprint(struct dataset *dataset, const struct image_list *list)
     sha256_end(&hash, dataset->fingerprint);
 }
 
-enum status dataset_take_images(struct dataset *dataset, struct image_list *list, struct error *err)
+static enum status move_images(struct dataset *dataset, struct image_list *list, struct error *err)
 {
     dataset->ids = calloc(list->count + 1, sizeof *dataset->ids);
     dataset->labels = calloc(list->count + 1, sizeof *dataset->labels);
@@ -58,6 +58,13 @@ enum status dataset_take_images(struct dataset *dataset, struct image_list *list
         dataset->labels[i] = list->items[i].label;
         list->items[i].id = NULL;
     }
-    image_list_free(list);
     return OK;
+}
+
+enum status dataset_take_images(struct dataset *dataset, struct image_list *list,
+                                enum status so_far, struct error *err)
+{
+    enum status status = so_far == OK ? move_images(dataset, list, err) : so_far;
+    image_list_free(list);
+    return status;
 }

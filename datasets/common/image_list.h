@@ -23,5 +23,7 @@ enum status image_list_add(struct image_list *, char *id, int32_t label, uint64_
                            struct error *err);
 void image_list_free(struct image_list *);
 
-/* Moves the entries into dataset->{count, ids, labels} and computes the fingerprint. */
-enum status dataset_take_images(struct dataset *, struct image_list *, struct error *err);
+/* Where listing them went well so far, moves the entries into dataset->{count, ids, labels} and
+ * computes the fingerprint. Frees the list in any case, and returns how all went. */
+enum status dataset_take_images(struct dataset *, struct image_list *, enum status so_far,
+                                struct error *err);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
+
 const char *const subset_names[] = { "even", "random", "first", NULL };
 
 /* ---- even ------------------------------------------------------------------------------------ */
@@ -120,8 +122,7 @@ static enum status order_evenly(const struct dataset *d, size_t *out, struct err
         for (size_t i = 0; i < d->count; i++)
             out[i] = places[i].image;
     }
-    free(places);
-    free(ranks);
+    FREE_ALL(places, ranks);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include "demo_set.h"
 #include "file_list.h"
 #include "files.h"
+#include "free_all.h"
 #include "gtsegs.h"
 
 #define DEFAULT_COUNT 100
@@ -58,12 +59,9 @@ static enum status read_back(struct demo *demo, struct dataset *dataset, struct 
     if (status == OK && gtsegs_count(demo->masks) != list.count)
         status = fail(err, E_CONFIG, "%s: %zu masks for the %zu images of %s", mat,
                       gtsegs_count(demo->masks), list.count, names);
-    if (status == OK)
-        status = dataset_take_images(dataset, &list, err);
-    image_list_free(&list);
+    status = dataset_take_images(dataset, &list, status, err);
     class_index_close(&classes);
-    free(names);
-    free(mat);
+    FREE_ALL(names, mat);
     return status;
 }
 
@@ -104,8 +102,7 @@ static void demo_close(struct dataset *dataset)
 {
     struct demo *demo = dataset->impl;
     gtsegs_close(demo->masks);
-    free(demo->folder);
-    free(demo);
+    FREE_ALL(demo->folder, demo);
 }
 
 const struct dataset_kind dataset_demo = { "demo", "a folder to write the generated demo set under",

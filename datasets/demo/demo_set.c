@@ -107,8 +107,7 @@ static enum status write_picture(struct set_writer *w, int index, struct error *
     if (status == OK && fprintf(w->list, "%s %d\n", name, label) < 0)
         status = write_failed(path, err);
     image_free(&back);
-    free(bytes);
-    free(path);
+    FREE_ALL(bytes, path);
     return status;
 }
 
@@ -132,8 +131,7 @@ static enum status write_pictures(struct set_writer *w, int count, struct error 
     }
     if (w->list != NULL && fclose(w->list) != 0 && status == OK)
         status = write_failed(list, err);
-    free(mat);
-    free(list);
+    FREE_ALL(mat, list);
     return status;
 }
 

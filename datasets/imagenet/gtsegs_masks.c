@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "free_all.h"
 #include "h5lock.h"
 
 const char *const mask_order_names[] = { "auto", "wh", "hw", NULL };
@@ -143,8 +144,7 @@ enum status gtsegs_mask(struct gtsegs *g, enum gtsegs_field field, size_t index,
         status = fail(err, E_NOMEM, "%s: no memory for a mask", g->path);
     else
         status = fill_mask(g, &a, bytes, &shape, name, mask, err);
-    free(name);
-    free(bytes);
+    FREE_ALL(name, bytes);
     if (status != OK)
         free(mask);
     else

@@ -8,6 +8,7 @@
 #include <hdf5.h>
 
 #include "decode.h"
+#include "free_all.h"
 #include "h5lock.h"
 
 /* More images than any such file holds; their references are 8 bytes each. */
@@ -141,8 +142,7 @@ void gtsegs_close(struct gtsegs *g)
     }
     for (int f = 0; f < GTSEGS_FIELDS; f++)
         free(g->refs[f]);
-    free(g->path);
-    free(g);
+    FREE_ALL(g->path, g);
 }
 
 static hid_t open_reference(hid_t file, const hobj_ref_t *ref)

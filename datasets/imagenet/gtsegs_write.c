@@ -9,6 +9,7 @@
 
 #include <hdf5.h>
 
+#include "free_all.h"
 #include "h5lock.h"
 
 #define USER_BLOCK 512
@@ -71,8 +72,7 @@ static void release(struct gtsegs_writer *w)
 {
     for (int f = 0; f < GTSEGS_FIELDS; f++)
         free(w->refs[f]);
-    free(w->path);
-    free(w);
+    FREE_ALL(w->path, w);
 }
 
 /* Returns false where HDF5 could not write what it still held back. */

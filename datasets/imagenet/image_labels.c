@@ -5,6 +5,7 @@
 
 #include "file_list.h"
 #include "files.h"
+#include "free_all.h"
 #include "text_lines.h"
 
 #define TRUTH_NAME "ILSVRC2012_validation_ground_truth.txt"
@@ -24,8 +25,7 @@ struct truth {
 
 static void truth_free(struct truth *t)
 {
-    free(t->ids);
-    free(t->lines);
+    FREE_ALL(t->ids, t->lines);
 }
 
 static enum status take_id(void *context, char *line, size_t number, struct error *err)

@@ -182,7 +182,7 @@ static enum status take_folders(struct dataset *dataset, const char *root,
     describe_missing(folders, known, missing, sizeof missing);
     for (size_t i = 0; i < list->count; i++)
         list->items[i].label = folders->items[list->items[i].label].label;
-    TRY(dataset_take_images(dataset, list, err));
+    TRY(dataset_take_images(dataset, list, OK, err));
     dataset->has_labels = true;
     dataset->description =
         text_format("%s: %zu images in %zu class folders (%zu other files and folders left out)%s",
@@ -207,11 +207,7 @@ static enum status open_flat(const struct dataset_options *options, struct datas
                       root);
     if (status == OK)
         status = image_labels_apply(options, root, &list, &labels, err);
-    if (status == OK)
-        status = dataset_take_images(dataset, &list, err);
-    image_list_free(&list);
-    if (status != OK)
-        return status;
+    TRY(dataset_take_images(dataset, &list, status, err));
     dataset->has_labels = true;
     dataset->labels_are_numbers = labels.are_numbers;
     dataset->description = text_format("%s: %zu images in one folder (%zu not listed, %zu other "

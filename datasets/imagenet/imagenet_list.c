@@ -33,11 +33,7 @@ static enum status list_open(const struct dataset_options *options, struct datas
     enum status status = file_list_read(options->path, root, &classes, &list, NULL, err);
     dataset->labels_are_numbers = classes.numbers;
     class_index_close(&classes);
-    if (status == OK)
-        status = dataset_take_images(dataset, &list, err);
-    image_list_free(&list);
-    if (status != OK)
-        return status;
+    TRY(dataset_take_images(dataset, &list, status, err));
     dataset->has_labels = true;
     dataset->description =
         text_format("%s: %zu images, files under %s", options->path, dataset->count, root);

@@ -1,7 +1,6 @@
 /* kind = imagenet_seg: images and masks in gtsegs_ijcv.mat (SPEC 9). */
 #include "imagenet_kinds.h"
 
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "files.h"
@@ -20,11 +19,7 @@ static enum status seg_open(const struct dataset_options *options, struct datase
     enum status status = OK;
     for (size_t i = 0; i < gtsegs_count(file) && status == OK; i++)
         status = image_list_add(&list, text_format("%06zu", i), -1, (uint64_t)st.st_size, err);
-    if (status == OK)
-        status = dataset_take_images(dataset, &list, err);
-    image_list_free(&list);
-    if (status != OK)
-        return status;
+    TRY(dataset_take_images(dataset, &list, status, err));
     dataset->has_masks = true;
     dataset->description = text_format("%s: %zu images with masks", options->path, dataset->count);
     return OK;

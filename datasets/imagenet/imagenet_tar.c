@@ -47,15 +47,14 @@ static enum status open_file(struct tar *tar, uint64_t *size, struct error *err)
     return OK;
 }
 
-static enum status fill(struct dataset *dataset, struct tar *tar, struct image_list *list,
-                        struct error *err)
+static enum status take_extents(struct tar *tar, const struct image_list *list, struct error *err)
 {
     tar->extents = calloc(list->count, sizeof *tar->extents);
     if (tar->extents == NULL)
         return fail(err, E_NOMEM, "%s: no memory for %zu images", tar->path, list->count);
     for (size_t i = 0; i < list->count; i++)
         tar->extents[i] = (struct extent){ list->items[i].offset, list->items[i].size };
-    return dataset_take_images(dataset, list, err);
+    return OK;
 }
 
 static enum status tar_open(const struct dataset_options *options, struct dataset *dataset,
@@ -85,10 +84,8 @@ static enum status tar_open(const struct dataset_options *options, struct datase
     if (status == OK)
         status = image_labels_apply(options, tar->path, &list, &labels, err);
     if (status == OK)
-        status = fill(dataset, tar, &list, err);
-    image_list_free(&list);
-    if (status != OK)
-        return status;
+        status = take_extents(tar, &list, err);
+    TRY(dataset_take_images(dataset, &list, status, err));
     dataset->has_labels = true;
     dataset->labels_are_numbers = labels.are_numbers;
     dataset->description = text_format("%s: %zu images (%zu not listed, %zu other members left "
@@ -134,8 +131,7 @@ static enum status tar_load(struct dataset *dataset, size_t index, struct sample
         status = read_extent(tar, x, name, bytes, err);
     if (status == OK)
         status = image_decode(bytes, x->size, name, &sample->image, err);
-    free(bytes);
-    free(name);
+    FREE_ALL(bytes, name);
     return status;
 }
 

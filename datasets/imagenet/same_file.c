@@ -36,8 +36,7 @@ struct last_folder {
 static const char *resolve(struct last_folder *last, char *folder)
 {
     if (last->asked == NULL || strcmp(last->asked, folder) != 0) {
-        free(last->asked);
-        free(last->real);
+        FREE_ALL(last->asked, last->real);
         last->asked = folder;
         last->real = realpath(folder, NULL);
         return last->real;

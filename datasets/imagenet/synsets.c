@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "free_all.h"
 #include "mat5.h"
 
 #define MAX_FILE_BYTES ((off_t)64 << 20)
@@ -211,7 +212,6 @@ enum status synsets_read(const char *path, struct synsets *out, struct error *er
 
 void synsets_free(struct synsets *s)
 {
-    free(s->class_of);
-    free(s->wnids);
+    FREE_ALL(s->class_of, s->wnids);
     *s = (struct synsets){ 0 };
 }

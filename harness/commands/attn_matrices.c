@@ -7,6 +7,7 @@
 
 #include "attn_figure.h"
 #include "command.h"
+#include "free_all.h"
 #include "gnuplot.h"
 #include "h5file.h"
 #include "h5lock.h"
@@ -123,8 +124,7 @@ static void close_model(struct attn_model *s)
 {
     inspect_close(s->inspector);
     inference_close(&s->inference);
-    free(s->channels);
-    free(s->matrix);
+    FREE_ALL(s->channels, s->matrix);
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
@@ -255,8 +255,7 @@ static enum status write_file(struct attn_figure *f, const struct attn_options *
     h5_unlock();
     if (status == OK)
         log_info("wrote %s", path);
-    free(path);
-    free(partial);
+    FREE_ALL(path, partial);
     return status;
 }
 

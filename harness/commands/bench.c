@@ -232,8 +232,7 @@ void bench_close(struct bench *b)
     if (b->engine != NULL)
         engine_free(b->engine, b->rgb);
     engine_close(b->engine);
-    free(b->views);
-    free(b->logits);
+    FREE_ALL(b->views, b->logits);
     *b = (struct bench){ 0 };
 }
 

@@ -8,6 +8,7 @@
 #include "colour.h"
 #include "command.h"
 #include "explain_classes.h"
+#include "free_all.h"
 #include "gnuplot.h"
 #include "log.h"
 #include "inference_cli.h"
@@ -119,8 +120,7 @@ static void close_panel(struct explain_figure *p)
 {
     for (int k = 0; k < EXPLAIN_MODELS; k++) {
         inference_close(&p->models[k].inference);
-        free(p->models[k].maps);
-        free(p->models[k].heat);
+        FREE_ALL(p->models[k].maps, p->models[k].heat);
     }
     class_list_free(&p->names);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "free_all.h"
 #include "log.h"
 #include "pictures.h"
 #include "quote.h"
@@ -100,8 +101,7 @@ enum status export_rows_list(const struct export_choice *c, const struct result 
 
 void export_rows_free(struct export_rows *rows)
 {
-    free(rows->row);
-    free(rows->id);
+    FREE_ALL(rows->row, rows->id);
     *rows = (struct export_rows){ 0 };
 }
 
@@ -221,7 +221,6 @@ enum status export_maps_read(const struct export_choice *c, const struct result 
 
 void export_maps_free(struct export_maps *m)
 {
-    free(m->map);
-    free(m->target);
+    FREE_ALL(m->map, m->target);
     *m = (struct export_maps){ 0 };
 }

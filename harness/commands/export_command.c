@@ -7,6 +7,7 @@
 #include "colour.h"
 #include "command.h"
 #include "export_choice.h"
+#include "free_all.h"
 #include "gnuplot.h"
 #include "log.h"
 #include "map_write.h"
@@ -88,8 +89,7 @@ static enum status write_overlays(const char *path, const struct pictures *pictu
         if (status == OK && m->target != NULL)
             status = write_overlay(path, rows->id[i], true, &c, m->target + i * pixels, err);
     }
-    free(c.rgb);
-    free(c.covered);
+    FREE_ALL(c.rgb, c.covered);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "free_all.h"
 #include "metrics.h"
 #include "plan.h"
 #include "progress.h"
@@ -115,8 +116,7 @@ static enum status measure_maps(const struct variant *s, int one, int method, in
     }
     out->mean /= (double)out->images;
     out->overlap /= (double)out->images;
-    free(rank[0]);
-    free(rank[1]);
+    FREE_ALL(rank[0], rank[1]);
     return status;
 }
 

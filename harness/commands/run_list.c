@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "sizes.h"
 
 static const char *const endings[] = { ".pth", ".pt", ".safetensors", ".bin", ".ckpt" };
@@ -233,8 +234,7 @@ enum status run_list_read(const struct run_words *w, struct run_list *out, struc
                       w->file_count > 0 ? w->files[0] : "");
     if (status == OK)
         status = read_all(w, configs, config_count, checkpoints, checkpoint_count, out, err);
-    free(configs);
-    free(checkpoints);
+    FREE_ALL(configs, checkpoints);
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "free_all.h"
 #include "store.h"
 
 static const char parts[] = ".parts";
@@ -83,8 +84,7 @@ enum status unfinished_open(const char *path, struct result **out, struct error 
         if (status != OK)
             unlink(file);
     }
-    free(output);
-    free(file);
+    FREE_ALL(output, file);
     return status;
 }
 

@@ -123,8 +123,7 @@ static enum status lay_out_maps(struct engine *e, const struct engine_method *co
                                 int count, struct error *err)
 {
     size_t at = 0, side;
-    free(e->prepared);
-    free(e->map_offset);
+    FREE_ALL(e->prepared, e->map_offset);
     e->prepared_count = 0;
     e->prepared = calloc((size_t)count + 1, sizeof *e->prepared);
     e->map_offset = calloc((size_t)count + 1, sizeof *e->map_offset);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engine_kinds.h"
+#include "free_all.h"
 #include "refresh.h"
 
 struct engine_altered {
@@ -38,8 +39,7 @@ void engine_altered_close(struct engine_altered *a)
     if (a == NULL)
         return;
     model_close(a->fresh);
-    free(a->methods);
-    free(a);
+    FREE_ALL(a->methods, a);
 }
 
 enum status engine_altered_explain(struct engine_altered *a, int first, int count,

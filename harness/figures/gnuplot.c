@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "free_all.h"
 #include "quote.h"
 
 const char *const picture_kinds[PICTURES] = { "png", "pdf", "svg" };
@@ -164,13 +165,11 @@ enum status gnuplot_run(const char *script, struct error *err)
     int ended = 0;
 
     if (!file || !environment) {
-        free(file);
-        free(environment);
+        FREE_ALL(file, environment);
         return fail(err, E_NOMEM, "%s: no memory", script);
     }
     int bad = posix_spawnp(&child, program, NULL, NULL, arguments, environment);
-    free(environment);
-    free(file);
+    FREE_ALL(environment, file);
     if (bad)
         return fail(err, E_IO, "gnuplot cannot be run: %s; plots need it (Debian: gnuplot-nox)",
                     strerror(bad));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "colour.h"
+#include "free_all.h"
 #include "gnuplot.h"
 #include "svg.h"
 
@@ -31,8 +32,7 @@ void panel_close(struct panel *s)
 {
     for (int i = 0; s->cells != NULL && i < s->rows * s->columns; i++)
         free(s->cells[i].rgb);
-    free(s->cells);
-    free(s->row_titles);
+    FREE_ALL(s->cells, s->row_titles);
     *s = (struct panel){ 0 };
 }
 
@@ -277,7 +277,6 @@ enum status panel_draw(const struct panel *s, const char *stem, bool vector, str
         unlink(script);
     if (pixels != NULL)
         unlink(pixels);
-    free(script);
-    free(pixels);
+    FREE_ALL(script, pixels);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "decimal.h"
+#include "free_all.h"
 #include "gnuplot.h"
 #include "ledger.h"
 #include "log.h"
@@ -272,8 +273,7 @@ enum status plots_draw(const struct figure_file *p, const struct drawing *d, str
         status = gnuplot_run(script, err);
     if (status == OK)
         log_info("wrote %s.png, .pdf, .svg, .csv", p->stem);
-    free(csv);
-    free(script);
+    FREE_ALL(csv, script);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "ranks_internal.h"
 #include "stop.h"
 
@@ -120,8 +121,7 @@ static void *run_clerk(void *queue)
 static void free_queue(struct work_queue *q)
 {
     pthread_mutex_destroy(&q->lock);
-    free(q->is_gone);
-    free(q);
+    FREE_ALL(q->is_gone, q);
 }
 
 static enum status start_clerk(struct work_queue *q, struct error *err)

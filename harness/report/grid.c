@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "quote.h"
 
 void grid_begin(struct grid *g, const char *align)
@@ -107,8 +108,7 @@ void grid_end(struct grid *g)
 {
     for (size_t i = 0; i < g->cells; i++)
         free(g->cell[i]);
-    free(g->cell);
-    free(g->strong);
+    FREE_ALL(g->cell, g->strong);
     *g = (struct grid){ 0 };
 }
 

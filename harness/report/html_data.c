@@ -6,6 +6,7 @@
 
 #include "colour.h"
 #include "decimal.h"
+#include "free_all.h"
 #include "html.h"
 #include "image_scores.h"
 
@@ -85,8 +86,7 @@ static enum status put_pictures(FILE *f, const struct pictures *p, size_t run,
     for (size_t i = 0; status == OK && i < c->count; i++)
         status = put_picture(f, p, run, c->image[i], rgb, labels, err);
     fputs("</defs></svg>\n", f);
-    free(rgb);
-    free(labels);
+    FREE_ALL(rgb, labels);
     return status;
 }
 
@@ -142,8 +142,7 @@ static enum status put_map(FILE *f, const struct result_map *map, const float *v
     if (status == OK)
         html_base64(f, bytes, cells * c->count);
     fputc('"', f);
-    free(bytes);
-    free(scratch);
+    FREE_ALL(bytes, scratch);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "image_scores.h"
 
 enum {
@@ -121,8 +122,7 @@ enum status carried_choose(const struct report *report, size_t index, struct car
 
 void carried_free(struct carried *c)
 {
-    free(c->image);
-    free(c->row);
+    FREE_ALL(c->image, c->row);
     *c = (struct carried){ 0 };
 }
 
@@ -168,7 +168,6 @@ void shown_maps_free(struct shown_maps *m)
 {
     for (size_t i = 0; m->values && i < m->count; i++)
         free(m->values[i]);
-    free(m->values);
-    free(m->map);
+    FREE_ALL(m->values, m->map);
     *m = (struct shown_maps){ 0 };
 }

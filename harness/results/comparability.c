@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "free_all.h"
 
 static void add_reason(struct comparability *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -127,8 +128,7 @@ static bool is_validation_set(const struct result *r)
         if (good)
             seen[number] = true;
     }
-    free(seen);
-    free(in_class);
+    FREE_ALL(seen, in_class);
     return good;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compare_internal.h"
+#include "free_all.h"
 
 /* --- differences ----------------------------------------------------------------------------- */
 
@@ -121,8 +122,7 @@ static enum status compare_map(struct comparing *c, const struct result_map *a,
     size_t cells = (size_t)a->grid * (size_t)a->grid;
     if (status == OK)
         status = compare_floats(c, what, maps[0], maps[1], cells, cells, true);
-    free(maps[0]);
-    free(maps[1]);
+    FREE_ALL(maps[0], maps[1]);
     return status;
 }
 
@@ -257,7 +257,6 @@ void comparison_free(struct comparison *c)
 {
     for (size_t i = 0; i < c->lonelies; i++)
         free(c->lonely[i]);
-    free(c->lonely);
-    free(c->found);
+    FREE_ALL(c->lonely, c->found);
     *c = (struct comparison){ 0 };
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compare_internal.h"
+#include "free_all.h"
 #include "h5_read.h"
 #include "sizes.h"
 
@@ -159,8 +160,7 @@ static enum status compare_dataset(struct comparing *c, const struct h5_file f[2
         status = read_numbers(&f[1], path, &n[1], c->err);
     if (status == OK)
         status = compare_numbers(c, path, &n[0], &n[1]);
-    free(n[0].value);
-    free(n[1].value);
+    FREE_ALL(n[0].value, n[1].value);
     return status;
 }
 

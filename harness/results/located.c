@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "localisation.h"
 #include "pixels.h"
 #include "sparsity.h"
@@ -81,8 +82,7 @@ static enum status walk_all(const struct pixels *p, struct located_table *out, s
     if (status == OK)
         status = pixels_walk(p, &pictures, visit, &w, &out->images, err);
     pictures_close(&pictures);
-    free(w.next);
-    free(w.positive);
+    FREE_ALL(w.next, w.positive);
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "free_all.h"
 #include "h5_read.h"
 
 const char *const randomised_schemes[RANDOMISED_SCHEMES] = { "cascade", "independent" };
@@ -108,8 +109,7 @@ void randomised_free(struct randomised *t)
         for (int s = 0; s < RANDOMISED_SCHEMES; s++)
             for (int k = 0; k < RANDOMISED_MEASURES; k++)
                 free(t->row[i].like[s][k]);
-    free(t->row);
-    free(t->layer);
+    FREE_ALL(t->row, t->layer);
     *t = (struct randomised){ 0 };
 }
 

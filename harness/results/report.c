@@ -162,8 +162,7 @@ static enum status build_run(struct build *b, const struct result *r, struct run
         status = report_segmentation(b, run);
     if (status == OK)
         status = randomised_build(r, &run->randomised, b->err);
-    free(b->use);
-    free(b->rows);
+    FREE_ALL(b->use, b->rows);
     return status;
 }
 

@@ -77,8 +77,7 @@ static enum status fill_method(struct building *b, int method, bool *has)
             status = fill_metric(b, &score_kinds[k], method, &found);
         has[k] = found && (method == 0 || has[k]);
     }
-    free(s->map);
-    free(s->moved);
+    FREE_ALL(s->map, s->moved);
     s->map = NULL;
     s->moved = NULL;
     return status;
@@ -211,8 +210,7 @@ static enum status agree(struct building *b)
                                  .level = b->options->level };
     if (status == OK)
         status = agreement_build(&a, &t->agreement, b->scoring.err);
-    free(top);
-    free(bottom);
+    FREE_ALL(top, bottom);
     return status;
 }
 
@@ -286,8 +284,7 @@ double score_shade(double rank, int methods)
 
 void score_table_free(struct score_table *t)
 {
-    free(t->metric);
-    free(t->value);
+    FREE_ALL(t->metric, t->value);
     agreement_free(&t->agreement);
     *t = (struct score_table){ 0 };
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "free_all.h"
 #include "groups.h"
 #include "score_fills.h"
 #include "similarity.h"
@@ -68,8 +69,7 @@ static enum status fill_groups(struct scoring *s, const char *method, part_score
         drops(left + i * (parts + 1), (int)parts, drop);
         status = score(heat, drop, (int)parts, &value[i], s->err);
     }
-    free(sums);
-    free(left);
+    FREE_ALL(sums, left);
     return status;
 }
 
@@ -137,8 +137,7 @@ static enum status correlation(struct scoring *s, const char *method, double *va
         drops(left + i * (parts + 1), (int)parts, drop);
         value[i] = faithfulness_correlation(heat, drop, (int)parts);
     }
-    free(mask);
-    free(left);
+    FREE_ALL(mask, left);
     return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "free_all.h"
 #include "road.h"
 
 struct imputation {
@@ -38,8 +39,7 @@ void imputation_close(struct imputation *s)
     if (s == NULL)
         return;
     engine_free(s->plan->engine, s->device);
-    free(s->seeds);
-    free(s);
+    FREE_ALL(s->seeds, s);
 }
 
 enum status imputation_fill(struct imputation *s, const struct visit *visit, struct view *views,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "free_all.h"
 #include "stop.h"
 
 uint8_t *parts_mean_fill(const struct plan *plan)
@@ -62,8 +63,7 @@ void parts_close(void *state, const struct plan *plan)
     struct part_room *room = &((struct parts *)state)->room;
     engine_free(plan->engine, room->rank);
     engine_free(plan->engine, room->fill);
-    free(room->views);
-    free(room->logits);
+    FREE_ALL(room->views, room->logits);
 }
 
 static void store_part(const struct plan *plan, const struct visit *visit,

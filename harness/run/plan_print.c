@@ -1,6 +1,6 @@
-#include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "plan.h"
 #include "quote.h"
 #include "runner.h"
@@ -192,6 +192,5 @@ void plan_print(const struct plan *p, int ranks, FILE *to)
         print_all(p, ranks, f);
     char *safe = f != NULL && fclose(f) == 0 ? quote_copy(text) : NULL;
     fputs(safe != NULL ? safe : "no memory to print the plan\n", to);
-    free(safe);
-    free(text);
+    FREE_ALL(safe, text);
 }

@@ -162,8 +162,7 @@ static enum status draw_all(const struct agreement *a, double *kept, struct erro
             judge(a, front, &d);
             row[width - 1] = d.w;
         }
-        free(counts);
-        free(room);
+        FREE_ALL(counts, room);
     }
     return failed ? fail(err, E_NOMEM, "no memory to resample %zu images", a->images) : OK;
 }
@@ -228,8 +227,7 @@ static enum status resample(const struct agreement *a, struct agreement_result *
     }
     if (status == OK)
         count_wins(a, kept, width, out->best);
-    free(kept);
-    free(sorted);
+    FREE_ALL(kept, sorted);
     return status;
 }
 

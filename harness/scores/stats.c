@@ -56,8 +56,7 @@ static enum status draw_all(const struct resampling *r, double *drawn, struct er
         for (int b = 0; b < r->options->resamples; b++)
             if (counts && sums)
                 resample(r, b, counts, sums, drawn + (size_t)b * (size_t)r->figures);
-        free(counts);
-        free(sums);
+        FREE_ALL(counts, sums);
     }
     return failed ? fail(err, E_NOMEM, "no memory to resample %zu images", r->n) : OK;
 }

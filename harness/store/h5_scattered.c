@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "h5file.h"
 #include "h5file_internal.h"
 
@@ -31,8 +32,7 @@ static void scattered_close(struct scattered *s)
         H5Sclose(s->memory_space);
     if (s->type >= 0)
         H5Tclose(s->type);
-    free(s->placed);
-    free(s->bytes);
+    FREE_ALL(s->placed, s->bytes);
 }
 
 /* HDF5 transfers the selected rows in the file's order, with neighbours as one block. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "sizes.h"
 
 static const size_t element_bytes[] = {
@@ -121,8 +122,7 @@ void records_blank(struct records *r, size_t row)
 void records_free(struct records *r)
 {
     for (int i = 0; i < r->count; i++) {
-        free(r->columns[i].path);
-        free(r->columns[i].data);
+        FREE_ALL(r->columns[i].path, r->columns[i].data);
     }
     free(r->columns);
     *r = (struct records){ 0 };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "free_all.h"
 #include "h5lock.h"
 #include "store_internal.h"
 
@@ -190,8 +191,7 @@ static enum status close_datasets(struct merge *m, struct error *err)
     for (int i = 0; m->datasets != NULL && i < m->layout->count; i++)
         if (m->datasets[i] >= 0 && H5Dclose(m->datasets[i]) < 0 && status == OK)
             status = h5_fail(err, "cannot write /%s", m->layout->columns[i].path);
-    free(m->datasets);
-    free(m->written);
+    FREE_ALL(m->datasets, m->written);
     m->datasets = NULL;
     m->written = NULL;
     return status;

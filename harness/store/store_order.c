@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "h5lock.h"
 #include "log.h"
 #include "sha256.h"
@@ -101,8 +102,7 @@ enum status store_rank(const struct store *s, size_t images, size_t **ranks, str
         row[i] = in[i] ? next++ : 0;
     for (size_t i = 0; status == OK && i < images; i++)
         (*ranks)[i] = row[s->order != NULL ? s->order[i] : i];
-    free(in);
-    free(row);
+    FREE_ALL(in, row);
     if (status != OK) {
         free(*ranks);
         *ranks = NULL;
