@@ -57,6 +57,10 @@ enum status explainer_open_beside(struct net *, const struct model *, const char
                                   struct explain_room *room, struct explainer **out,
                                   struct error *err);
 void explainer_close(struct explainer *);
+/* Call it after the model's tensors of some parts have changed, parts [model_parts] (refresh.h),
+ * and no others: makes what the explainer holds of these again. E_CONFIG of one that borrows a
+ * net's weights; after E_NOMEM or E_DEVICE only explainer_close may follow. */
+enum status explainer_reweigh(struct explainer *, const bool *parts, struct error *err);
 
 /* The layout of maps in explain_result: images in order; within an image the methods in the order
  * given to explainer_open; of each method CLASS_CHOICES maps [side, side] with the method's side.

@@ -16,4 +16,8 @@ enum status model_refresh(const struct model *, uint64_t seed, struct model **ou
  * of both, which must outlive it; model_blend_close. E_NOMEM. */
 enum status model_blend(const struct model *, const struct model *fresh, int first, int count,
                         struct model **out, struct error *);
+/* The blend of these models becomes that of other parts. parts [model_parts], or NULL: which ones
+ * have other tensors than before. */
+void model_blend_again(struct model *blend, const struct model *, const struct model *fresh,
+                       int first, int count, bool *parts);
 void model_blend_close(struct model *); /* accepts NULL */

@@ -76,6 +76,9 @@ struct arch_type {
     /* Makes weights on a backend; `uses` as in weight_new, for every linear layer, and bits of
      * bind_use. NULL: out of memory. */
     void *(*bind)(const struct model *, struct backend *, unsigned uses);
+    /* Frees and makes again what is made of the tensors of one part (refresh.h). False: out of
+     * memory; only unbind may follow. NULL: all is made again. */
+    bool (*rebind)(void *weights, const struct model *, struct backend *, unsigned uses, int part);
     void (*unbind)(void *weights, struct backend *); /* accepts NULL */
     const struct stem *(*stem)(const void *weights);
 

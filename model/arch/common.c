@@ -233,6 +233,7 @@ void stem_unbind(struct stem *s, struct backend *be)
     be->free(be, s->norm_w);
     be->free(be, s->norm_b);
     rotation_unbind(s->rotation, be);
+    *s = (struct stem){ 0 };
 }
 
 static size_t patch_values(const struct geometry *g)

@@ -101,6 +101,12 @@ static enum status copy_model(const struct model *model, struct model **out, str
     return OK;
 }
 
+/* Whether model_randomise gives this tensor fresh values. */
+static bool is_fresh(const struct model *m, const char *name, int layers)
+{
+    return strncmp(name, "head.", 5) == 0 || layer_of(m->type, name) >= m->geo.depth - layers;
+}
+
 enum status model_randomise(const struct model *model, int layers, uint64_t seed,
                             struct model **out, struct error *err)
 {
@@ -108,13 +114,25 @@ enum status model_randomise(const struct model *model, int layers, uint64_t seed
     TRY(copy_model(model, out, err));
     for (size_t i = 0; i < (*out)->checkpoint->count; i++) {
         struct tensor *t = &(*out)->checkpoint->tensors[i];
-        int layer = layer_of(model->type, t->name);
-        if (strncmp(t->name, "head.", 5) == 0 || layer >= model->geo.depth - layers)
+        if (is_fresh(model, t->name, layers))
             tensor_initialise(model->type, t, &state);
     }
     if (model->type->tie != NULL)
         model->type->tie((*out)->checkpoint, &model->geo);
     return OK;
+}
+
+void model_randomise_again(struct model *own, const struct model *model, int layers, bool *parts)
+{
+    for (int part = 1; part <= model->geo.depth && part <= layers; part++)
+        parts[part] = false; /* a layer is fresh as a whole */
+    for (size_t i = 0; i < own->checkpoint->count; i++) {
+        struct tensor *t = &own->checkpoint->tensors[i];
+        if (parts[model_part_of(model, t->name)] && !is_fresh(model, t->name, layers))
+            memcpy(t->data, model->checkpoint->tensors[i].data, t->count * sizeof *t->data);
+    }
+    if (model->type->tie != NULL)
+        model->type->tie(own->checkpoint, &model->geo);
 }
 
 /* ---- parts ---- */
@@ -125,14 +143,14 @@ int model_parts(const struct model *m)
 }
 
 /* What comes before the layers makes tokens: its tensors are embeddings or tokens by name, in all
- * code that has been seen, or a norm of these. */
+ * code that has been seen, or a norm or a rotation of these. */
 int model_part_of(const struct model *m, const char *tensor)
 {
     int layer = layer_of(m->type, tensor);
     if (layer >= 0)
         return m->geo.depth - layer;
     bool before = strstr(tensor, "embed") != NULL || strstr(tensor, "token") != NULL ||
-                  strncmp(tensor, "norm_pre.", 9) == 0;
+                  strncmp(tensor, "norm_pre.", 9) == 0 || strncmp(tensor, "rope.", 5) == 0;
     return before ? m->geo.depth + 1 : 0;
 }
 
@@ -160,17 +178,30 @@ enum status model_blend(const struct model *model, const struct model *fresh, in
         return fail(err, E_NOMEM, "out of memory for a randomised copy of %s",
                     model->checkpoint->path);
     }
-    for (size_t i = 0; i < tensors; i++) {
-        int part = model_part_of(model, model->checkpoint->tensors[i].name);
-        bool new = part >= first &&part < first + count;
-        t[i] = (new ? fresh : model)->checkpoint->tensors[i];
-    }
+    memcpy(t, model->checkpoint->tensors, tensors * sizeof *t);
     *ck = *model->checkpoint;
     ck->tensors = t;
     *m = *model;
     m->checkpoint = ck;
+    model_blend_again(m, model, fresh, first, count, NULL);
     *out = m;
     return OK;
+}
+
+void model_blend_again(struct model *blend, const struct model *model, const struct model *fresh,
+                       int first, int count, bool *parts)
+{
+    struct tensor *t = blend->checkpoint->tensors;
+    for (int i = 0; parts != NULL && i < model_parts(model); i++)
+        parts[i] = false;
+    for (size_t i = 0; i < model->checkpoint->count; i++) {
+        int part = model_part_of(model, t[i].name);
+        bool new = part >= first &&part < first + count;
+        struct tensor of = (new ? fresh : model)->checkpoint->tensors[i];
+        if (parts != NULL)
+            parts[part] |= t[i].data != of.data;
+        t[i] = of;
+    }
 }
 
 void model_blend_close(struct model *m)

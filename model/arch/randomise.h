@@ -13,3 +13,7 @@ bool ends_with(const char *s, const char *end);
 /* A copy of the model with its head and last `layers` layers freshly initialised from `seed`. */
 enum status model_randomise(const struct model *, int layers, uint64_t seed, struct model **out,
                             struct error *err);
+/* The same again of a model whose tensors of `parts` [model_parts] have changed: `own` was made of
+ * it in this way. Its fresh tensors stay; those of its parts that have changed are left in `parts`.
+ */
+void model_randomise_again(struct model *own, const struct model *, int layers, bool *parts);

@@ -151,8 +151,7 @@ static enum status bind_pass(struct explainer *ex, int index, const char *backen
     options.precision = twice ? PRECISION_DOUBLE : PRECISION_FP32;
     p->model = ex->model;
     if (index >= PASS_RANDOM) {
-        int layers = o->randomise_layers >= 0 ? o->randomise_layers : ex->model->geo.depth;
-        TRY(model_randomise(ex->model, layers, o->seed, &p->own_model, err));
+        TRY(model_randomise(ex->model, ex->fresh_layers, o->seed, &p->own_model, err));
         p->model = p->own_model;
     }
     const struct backend *lender = ex->lender != NULL ? net_backend(ex->lender) : NULL;
@@ -224,6 +223,7 @@ explainer_open_beside(struct net *lender, const struct model *model, const char 
     ex->format = *format;
     ex->seed = o->seed;
     ex->references = (int)o->references;
+    ex->fresh_layers = o->randomise_layers >= 0 ? o->randomise_layers : model->geo.depth;
     ex->method_count = method_count;
     memcpy(ex->classes, classes, sizeof ex->classes);
     ex->methods = calloc((size_t)method_count + 1, sizeof *ex->methods);

@@ -39,6 +39,7 @@ struct explainer {
     int at_once;              /* images that a sweep takes, where a lane takes as many as it can */
     enum sweep_layers layers; /* of all sweeps */
     int references;           /* that methods begin at, where they do */
+    int fresh_layers;         /* of the passes' own models */
     int *side;                /* [methods] values a side of a map */
     size_t *map_start;        /* [methods + 1] where a method's maps begin among an image's */
     float *dropped;           /* [batch, methods, CLASS_CHOICES] of the last run */

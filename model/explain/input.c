@@ -34,6 +34,7 @@ void input_unbind(struct input_weights *w, struct backend *be)
     be->op.weight_free(be, w->plus);
     be->op.weight_free(be, w->minus);
     be->free(be, w->b);
+    *w = (struct input_weights){ 0 };
 }
 
 static bool bind(struct input_weights *w, const struct model *m, struct backend *be, bool gamma,
@@ -49,6 +50,12 @@ static bool bind(struct input_weights *w, const struct model *m, struct backend 
            ((w->plus && w->minus) || !box);
 }
 
+static enum status no_memory(const struct model *m, struct backend *be, struct error *err)
+{
+    return fail(err, E_NOMEM, "%s: no memory for the patch projection of %s", be->name,
+                m->checkpoint->path);
+}
+
 enum status input_bind_for(struct input_weights **out, const struct model *m, struct backend *be,
                            const struct job *jobs, int count, struct error *err)
 {
@@ -62,10 +69,19 @@ enum status input_bind_for(struct input_weights **out, const struct model *m, st
     if (wanted) {
         *out = calloc(1, sizeof **out);
         if (*out == NULL || !bind(*out, m, be, gamma, box))
-            return fail(err, E_NOMEM, "%s: no memory for the patch projection of %s", be->name,
-                        m->checkpoint->path);
+            return no_memory(m, be, err);
     }
     return be->sync(be, err);
+}
+
+enum status input_rebind(struct input_weights *w, const struct model *m, struct backend *be,
+                         struct error *err)
+{
+    if (w == NULL)
+        return OK;
+    bool gamma = w->proj_abs != NULL, box = w->plus != NULL;
+    input_unbind(w, be);
+    return bind(w, m, be, gamma, box) ? OK : no_memory(m, be, err);
 }
 
 bool input_open(struct sweep *s)

@@ -41,6 +41,9 @@ bool input_wanted(const struct rules *);
 enum status input_bind_for(struct input_weights **out, const struct model *, struct backend *,
                            const struct job *, int count, struct error *);
 void input_unbind(struct input_weights *, struct backend *); /* accepts NULL */
+/* Makes it again, where there is one, of other tensors. */
+enum status input_rebind(struct input_weights *, const struct model *, struct backend *,
+                         struct error *);
 
 /* sweep->input is there; it holds nothing yet. */
 bool input_open(struct sweep *);

@@ -243,6 +243,12 @@ static void begin(struct sweep *s)
                                 .views = p->views };
 }
 
+void sampling_forget(struct sweep *s)
+{
+    if (s->sampling != NULL)
+        s->sampling->begin_known = false;
+}
+
 /* Once for all images. */
 static void score_beginning(struct sweep *s, const struct sampler *sampler,
                             const struct rules *rules)

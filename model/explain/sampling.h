@@ -72,6 +72,8 @@ enum status settle_sampled(const struct geometry *, struct rules *, struct error
 bool sampling_new(struct sweep *);
 bool sampling_open(struct sweep *); /* host memory; sampling is there */
 void sampling_close(struct sweep *);
+/* Other weights: what was found of the old ones holds no more. Without sampling nothing happens. */
+void sampling_forget(struct sweep *);
 void sampling_layout(struct sweep *, struct bump *);
 /* After the forward pass at the images themselves, whose patches lie in sweep->stem. */
 void sampling_run(struct sweep *, const int32_t *predicted, const int32_t *target);

@@ -55,35 +55,79 @@ static bool bind_layer(struct vim_layer *w, const struct model *m, struct backen
     return ok;
 }
 
-static void unbind(void *weights, struct backend *be)
+static void unbind_layer(struct vim_layer *l, struct backend *be)
 {
-    struct vim_weights *w = weights;
-    if (w == NULL)
-        return;
-    stem_unbind(&w->stem, be);
-    for (int i = 0; w->layer != NULL && i < w->depth; i++) {
-        struct vim_layer *l = &w->layer[i];
-        vim_norm_unbind(&l->norm, be);
-        be->free(be, l->in_bias);
-        be->free(be, l->out_bias);
-        be->op.weight_free(be, l->in_proj);
-        be->op.weight_free(be, l->out_proj);
-        for (int k = 0; k < 2; k++) {
-            be->op.weight_free(be, l->dir[k].x_proj);
-            real *arrays[] = { l->dir[k].conv_w, l->dir[k].conv_b, l->dir[k].w_dt,
-                               l->dir[k].b_dt,   l->dir[k].a,      l->dir[k].d };
-            for (size_t j = 0; j < sizeof arrays / sizeof arrays[0]; j++)
-                be->free(be, arrays[j]);
-        }
+    vim_norm_unbind(&l->norm, be);
+    be->free(be, l->in_bias);
+    be->free(be, l->out_bias);
+    be->op.weight_free(be, l->in_proj);
+    be->op.weight_free(be, l->out_proj);
+    for (int k = 0; k < 2; k++) {
+        be->op.weight_free(be, l->dir[k].x_proj);
+        real *arrays[] = { l->dir[k].conv_w, l->dir[k].conv_b, l->dir[k].w_dt,
+                           l->dir[k].b_dt,   l->dir[k].a,      l->dir[k].d };
+        for (size_t j = 0; j < sizeof arrays / sizeof arrays[0]; j++)
+            be->free(be, arrays[j]);
     }
+    *l = (struct vim_layer){ 0 };
+}
+
+static bool bind_readout(struct vim_weights *w, const struct model *m, struct backend *be,
+                         unsigned uses)
+{
+    bool ok = vim_norm_bind(&w->norm_f, m, be, "norm_f");
+    w->head = bind_weight(m, be, uses, "head.weight");
+    w->head_b = bind_array(m, be, "head.bias");
+    return vim_read_bind(w, m, be, uses) && ok && w->head && w->head_b;
+}
+
+static void unbind_readout(struct vim_weights *w, struct backend *be)
+{
     vim_norm_unbind(&w->norm_f, be);
-    for (int k = 0; k < 2; k++)
-        be->op.weight_free(be, w->last_in[k]);
     be->op.weight_free(be, w->head);
     be->free(be, w->head_b);
     be->free(be, w->read);
     be->op.weight_free(be, w->neck);
     be->free(be, w->norm_neck);
+    w->norm_f = (struct vim_norm){ 0 };
+    w->head = w->neck = NULL;
+    w->head_b = w->read = w->norm_neck = NULL;
+}
+
+/* vim_last_bind's are of the last layer. */
+static bool bind_part(struct vim_weights *w, const struct model *m, struct backend *be,
+                      unsigned uses, int part)
+{
+    int layer = w->depth - part;
+    if (part > w->depth)
+        return stem_bind(&w->stem, m, be, vim_others);
+    if (part == 0)
+        return bind_readout(w, m, be, uses);
+    return bind_layer(&w->layer[layer], m, be, uses, layer) &&
+           (part > 1 || vim_last_bind(w, m, be));
+}
+
+static void unbind_part(struct vim_weights *w, struct backend *be, int part)
+{
+    if (part > w->depth)
+        stem_unbind(&w->stem, be);
+    else if (part > 0)
+        unbind_layer(&w->layer[w->depth - part], be);
+    else
+        unbind_readout(w, be);
+    for (int k = 0; k < 2 && part == 1; k++) {
+        be->op.weight_free(be, w->last_in[k]);
+        w->last_in[k] = NULL;
+    }
+}
+
+static void unbind(void *weights, struct backend *be)
+{
+    struct vim_weights *w = weights;
+    if (w == NULL)
+        return;
+    for (int part = w->layer != NULL ? w->depth + 1 : -1; part >= 0; part--)
+        unbind_part(w, be, part);
     free(w->layer);
     free(w);
 }
@@ -95,17 +139,20 @@ static void *bind(const struct model *m, struct backend *be, unsigned uses)
         return NULL;
     w->depth = m->geo.depth;
     w->layer = calloc((size_t)w->depth, sizeof *w->layer);
-    bool ok = w->layer != NULL && stem_bind(&w->stem, m, be, vim_others);
-    for (int i = 0; ok && i < w->depth; i++)
-        ok = bind_layer(&w->layer[i], m, be, uses, i);
-    ok = ok && vim_norm_bind(&w->norm_f, m, be, "norm_f");
-    w->head = ok ? bind_weight(m, be, uses, "head.weight") : NULL;
-    w->head_b = ok ? bind_array(m, be, "head.bias") : NULL;
-    ok = ok && vim_read_bind(w, m, be, uses) && vim_last_bind(w, m, be);
-    if (ok && w->head && w->head_b)
+    bool ok = w->layer != NULL;
+    for (int part = w->depth + 1; ok && part >= 0; part--)
+        ok = bind_part(w, m, be, uses, part);
+    if (ok)
         return w;
     unbind(w, be);
     return NULL;
+}
+
+static bool rebind(void *weights, const struct model *m, struct backend *be, unsigned uses,
+                   int part)
+{
+    unbind_part(weights, be, part);
+    return bind_part(weights, m, be, uses, part);
 }
 
 /* ---- forward ---- */
@@ -296,6 +343,7 @@ const struct arch_type vim_type = {
     .initialise = vim_initialise,
     .tie = vim_tie,
     .bind = bind,
+    .rebind = rebind,
     .unbind = unbind,
     .stem = stem_of,
     .ws_size = sizeof(struct vim_ws),

@@ -1,120 +1,8 @@
-#include "signs.h"
 #include "vit_geometry.h"
 #include "vit_names.h"
 #include "vit_read.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-/* ---- weights ---- */
-
-static bool bind_linear(struct vit_linear *l, const struct model *m, struct backend *be,
-                        unsigned uses, const char *name)
-{
-    l->w = bind_weight(m, be, uses, "%s.weight", name);
-    l->b = bind_array(m, be, "%s.bias", name);
-    if (uses & BIND_SIGNED) {
-        l->plus = bind_weight_of(m, be, keep_positive, "%s.weight", name);
-        l->minus = bind_weight_of(m, be, keep_negative, "%s.weight", name);
-        if (l->plus == NULL || l->minus == NULL)
-            return false;
-    }
-    if (uses & BIND_ABSOLUTE) {
-        l->w_abs = bind_weight_of(m, be, fabsf, "%s.weight", name);
-        l->b_abs = bind_transposed(m, be, fabsf, "%s.bias", name); /* a vector stays as it lies */
-        if (l->w_abs == NULL || l->b_abs == NULL)
-            return false;
-    }
-    return l->w != NULL && l->b != NULL;
-}
-
-static bool bind_block(struct vit_block *w, const struct model *m, struct backend *be,
-                       unsigned uses, int i)
-{
-    char name[64];
-    w->norm1_w = bind_array(m, be, "blocks.%d.norm1.weight", i);
-    w->norm1_b = bind_array(m, be, "blocks.%d.norm1.bias", i);
-    w->norm2_w = bind_array(m, be, "blocks.%d.norm2.weight", i);
-    w->norm2_b = bind_array(m, be, "blocks.%d.norm2.bias", i);
-    bool ok = w->norm1_w && w->norm1_b && w->norm2_w && w->norm2_b;
-    struct vit_linear *linear[] = { &w->qkv, &w->proj, &w->fc1, &w->fc2, &w->value };
-    static const char *const names[] = { "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2",
-                                         "mlp.value" };
-    for (int k = 0; k < 4 + m->geo.gated; k++) {
-        snprintf(name, sizeof name, "blocks.%d.%s", i, names[k]);
-        ok = bind_linear(linear[k], m, be, uses, name) && ok;
-    }
-    if (!m->geo.head_norm)
-        return ok;
-    w->q_norm_w = bind_array(m, be, "blocks.%d.attn.q_norm.weight", i);
-    w->q_norm_b = bind_array(m, be, "blocks.%d.attn.q_norm.bias", i);
-    w->k_norm_w = bind_array(m, be, "blocks.%d.attn.k_norm.weight", i);
-    w->k_norm_b = bind_array(m, be, "blocks.%d.attn.k_norm.bias", i);
-    return ok && w->q_norm_w && w->q_norm_b && w->k_norm_w && w->k_norm_b;
-}
-
-static void unbind_linear(struct vit_linear *l, struct backend *be)
-{
-    be->op.weight_free(be, l->w);
-    be->op.weight_free(be, l->plus);
-    be->op.weight_free(be, l->minus);
-    be->op.weight_free(be, l->w_abs);
-    be->free(be, l->b);
-    be->free(be, l->b_abs);
-}
-
-static void unbind(void *weights, struct backend *be)
-{
-    struct vit_weights *w = weights;
-    if (w == NULL)
-        return;
-    stem_unbind(&w->stem, be);
-    for (int i = 0; w->block != NULL && i < w->depth; i++) {
-        struct vit_block *b = &w->block[i];
-        real *const arrays[] = { b->norm1_w,  b->norm1_b,  b->norm2_w,  b->norm2_b,
-                                 b->q_norm_w, b->q_norm_b, b->k_norm_w, b->k_norm_b };
-        struct vit_linear *const linear[] = { &b->qkv, &b->proj, &b->fc1, &b->fc2, &b->value };
-        for (size_t k = 0; k < sizeof arrays / sizeof *arrays; k++)
-            be->free(be, arrays[k]);
-        for (size_t k = 0; k < sizeof linear / sizeof *linear; k++)
-            unbind_linear(linear[k], be);
-    }
-    be->free(be, w->norm_w);
-    be->free(be, w->norm_b);
-    unbind_linear(&w->head, be);
-    unbind_linear(&w->head_dist, be);
-    unbind_linear(&w->pre, be);
-    be->free(be, w->read);
-    be->free(be, w->mean);
-    be->free(be, w->share);
-    free(w->block);
-    free(w);
-}
-
-static void *bind(const struct model *m, struct backend *be, unsigned uses)
-{
-    struct vit_weights *w = calloc(1, sizeof *w);
-    if (w == NULL)
-        return NULL;
-    w->depth = m->geo.depth;
-    w->block = calloc((size_t)w->depth, sizeof *w->block);
-    bool ok = w->block != NULL && stem_bind(&w->stem, m, be, vit_others);
-    for (int i = 0; ok && i < w->depth; i++)
-        ok = bind_block(&w->block[i], m, be, uses, i);
-    const char *norm = vit_final_norm_name(&m->geo);
-    w->norm_w = ok ? bind_array(m, be, "%s.weight", norm) : NULL;
-    w->norm_b = ok ? bind_array(m, be, "%s.bias", norm) : NULL;
-    ok = ok && bind_linear(&w->head, m, be, uses, "head") && vit_read_bind(w, &m->geo, be);
-    if (m->geo.readout == READ_TWO_HEADS)
-        ok = ok && bind_linear(&w->head_dist, m, be, uses, "head_dist");
-    if (m->geo.pre_logits > 0)
-        ok = ok && bind_linear(&w->pre, m, be, uses, "pre_logits.fc");
-    if (ok && w->norm_w && w->norm_b)
-        return w;
-    unbind(w, be);
-    return NULL;
-}
 
 /* ---- forward ---- */
 
@@ -435,8 +323,9 @@ const struct arch_type vit_type = {
     .read_geometry = vit_read_geometry,
     .list_tensors = vit_list_tensors,
     .describe = vit_describe,
-    .bind = bind,
-    .unbind = unbind,
+    .bind = vit_bind,
+    .rebind = vit_rebind,
+    .unbind = vit_unbind,
     .stem = stem_of,
     .ws_size = sizeof(struct vit_ws),
     .layout = layout,

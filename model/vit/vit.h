@@ -36,6 +36,14 @@ struct vit_weights {
     real *read, *mean, *share;   /* vit_read.h; NULL where one token is read */
 };
 
+/* ---- weights (vit_weights.c) ---- */
+
+void *vit_bind(const struct model *, struct backend *, unsigned uses);
+bool vit_rebind(void *weights, const struct model *, struct backend *, unsigned uses, int part);
+void vit_unbind(void *weights, struct backend *);
+
+/* ---- forward (vit.c) ---- */
+
 /* One block's activations for n images. The head reads only the CLS token of the last block's
  * output; so from its attention's output on, arrays hold only the CLS rows, [n, ·] in place of [n,
  * L, ·]. */

@@ -135,6 +135,46 @@ static void test_numbers(void **state)
     model_close(m);
 }
 
+/* An architecture that cannot make a part of its weights again makes all. */
+static void test_reweigh(void **state)
+{
+    struct model *m = toy_model();
+    struct error err = { 0 };
+    struct explainer *ex[2];
+    uint8_t rgb[3 * GRID * PATCH * GRID * PATCH], zero;
+    float maps[3][CLASS_CHOICES * GRID * GRID] = { { 0 } }, identity;
+    int32_t predicted;
+    uint64_t random = 5;
+    const bool classes[CLASS_CHOICES] = { true, false };
+    const struct explain_method *raw[] = { explain_find("raw") };
+    const struct explain_image image = { .rgb = rgb, .predicted = -1 };
+    const struct backend_options bo = { .simd = "" };
+    (void)state;
+    for (size_t i = 0; i < sizeof rgb; i++)
+        rgb[i] = (uint8_t)random_next(&random);
+    for (int k = 0; k < 3; k++) { /* before; the same explainer with other weights; a new one */
+        const struct explain_result r = { &predicted, maps[k], &identity, &zero, NULL };
+        const bool parts[DEPTH + 2] = { [DEPTH] = true };
+        struct tensor *t = &m->checkpoint->tensors[0];
+        while (strcmp(t->name, "mix.0.weight") != 0)
+            t++;
+        for (size_t i = 0; k == 1 && i < t->count; i++)
+            t->data[i] += (float)(i % 3);
+        if (k != 1)
+            assert_int_equal(explainer_open(m, "cpu", &bo, &input_imagenet, &explain_defaults, raw,
+                                            1, classes, 1, &ex[k / 2], &err),
+                             OK);
+        else
+            assert_int_equal(explainer_reweigh(ex[0], parts, &err), OK);
+        assert_int_equal(explainer_run(ex[k / 2], &image, 1, &r, &err), OK);
+    }
+    assert_memory_not_equal(maps[0], maps[1], sizeof maps[0]);
+    assert_memory_equal(maps[1], maps[2], sizeof maps[1]);
+    explainer_close(ex[0]);
+    explainer_close(ex[1]);
+    model_close(m);
+}
+
 static void test_supports(void **state)
 {
     struct model *m = toy_model();
@@ -175,5 +215,5 @@ int main(int argc, char **argv)
         checkpoint_close(ck);
         return failed;
     }
-    return RUN_TESTS(NULL, NULL, TEST(test_numbers), TEST(test_supports));
+    return RUN_TESTS(NULL, NULL, TEST(test_numbers), TEST(test_reweigh), TEST(test_supports));
 }
