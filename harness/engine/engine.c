@@ -209,6 +209,7 @@ enum status engine_halve(struct engine *e, struct error *err)
     e->info.batch /= 2;
     snprintf(e->info.batch_why, sizeof e->info.batch_why, "memory ran out with twice as many");
     e->backend->sync(e->backend, NULL); /* its error was reported above */
+    engine_altered_rest(e->altered);
     return e->kind->shrink(e, e->prepared_count > 0, err);
 }
 

@@ -136,6 +136,8 @@ struct engine_beside {
     size_t images; /* that a run classifies and explains, on this process; 0: unknown */
 };
 
+struct engine_altered;
+
 struct engine {
     const struct engine_kind *kind;
     struct engine_options options;
@@ -153,7 +155,8 @@ struct engine {
     int reference_count;
     struct engine_beside beside;
     size_t taken, altered_room; /* of info.memory: by all but explanations; for the altered ones */
-    bool started, halved, refused; /* refused: explanations did not fit into info.memory */
+    struct engine_altered *altered; /* the one that is open, or NULL */
+    bool started, halved, refused;  /* refused: explanations did not fit into info.memory */
     void (*heard)(void *listener, size_t forwards); /* see engine_listen */
     void *listener;
     struct explain_options explain_options;
@@ -208,15 +211,15 @@ struct inspector;
 enum status engine_inspect(const struct engine *, struct inspector **out, struct error *err);
 
 /* Explanations by the native model with fresh weights in some of its parts (refresh.h), beside
- * the engine's own. After engine_prepare; E_CONFIG: there is no native model. */
-struct engine_altered;
+ * the engine's own. After engine_prepare, one at a time; E_CONFIG: there is no native model. */
 enum status engine_altered_open(struct engine *, uint64_t seed, struct engine_altered **out,
                                 struct error *err);
 void engine_altered_close(struct engine_altered *); /* accepts NULL */
 /* Parts of the native model: 0 is the read-out, the last one what lies before the layers. */
 int engine_parts(const struct engine *);
-/* As engine_explain does, by the model with fresh parts first to first + count - 1. Memory is taken
- * for the call alone, so that one model at a time stands beside the engine's. */
+/* As engine_explain does, by the model with fresh parts first to first + count - 1. One model
+ * stands beside the engine's, from the first call on: a call costs the explanation and makes the
+ * weights of those parts again that are not as in the call before. */
 enum status engine_altered_explain(struct engine_altered *, int first, int count,
                                    const struct explain_image *images, int n,
                                    const struct explain_result *result, struct error *err);

@@ -8,7 +8,10 @@
 struct engine_altered {
     struct engine *engine;
     struct model *fresh;                   /* fresh weights everywhere */
+    struct model *blend;                   /* what was explained last */
+    bool *parts;                           /* [model_parts] scratch */
     const struct explain_method **methods; /* those that the engine was prepared for */
+    struct explainer *explainer;           /* of the blend; NULL: none is open */
 };
 
 int engine_parts(const struct engine *e)
@@ -29,39 +32,62 @@ enum status engine_altered_open(struct engine *e, uint64_t seed, struct engine_a
         return fail(err, E_NOMEM, "out of memory");
     a->engine = e;
     a->methods = engine_native_methods(e);
-    enum status status = a->methods != NULL ? model_refresh(m, seed, &a->fresh, err)
-                                            : fail(err, E_NOMEM, "out of memory");
+    a->parts = calloc((size_t)model_parts(m), sizeof *a->parts);
+    enum status status = a->methods != NULL && a->parts != NULL
+                             ? model_refresh(m, seed, &a->fresh, err)
+                             : fail(err, E_NOMEM, "out of memory");
+    if (status == OK)
+        status = model_blend(m, a->fresh, 0, 0, &a->blend, err);
+    e->altered = a;
     return OPENED(status, a, engine_altered_close, out);
+}
+
+void engine_altered_rest(struct engine_altered *a)
+{
+    if (a == NULL)
+        return;
+    explainer_close(a->explainer);
+    a->explainer = NULL;
 }
 
 void engine_altered_close(struct engine_altered *a)
 {
     if (a == NULL)
         return;
+    engine_altered_rest(a);
+    a->engine->altered = NULL;
+    model_blend_close(a->blend);
     model_close(a->fresh);
-    FREE_ALL(a->methods, a);
+    FREE_ALL(a->parts, a->methods, a);
 }
 
+/* For whole batches, whatever the first of them holds. */
+static enum status open_explainer(struct engine_altered *a, struct error *err)
+{
+    struct engine *e = a->engine;
+    const struct backend_options options = engine_own_backend(e);
+    struct explain_room room = { .bytes = e->altered_room };
+    TRY(explainer_open_beside(NULL, a->blend, e->info.device, &options, &e->info.format,
+                              &e->explain_options, a->methods, e->prepared_count, e->classes,
+                              e->info.batch, e->info.memory > 0 ? &room : NULL, &a->explainer,
+                              err));
+    return e->references != NULL ? engine_native_refer(e, a->explainer, err) : OK;
+}
+
+/* What is open serves the next model, too: opening one takes longer than many an explanation. */
 enum status engine_altered_explain(struct engine_altered *a, int first, int count,
                                    const struct explain_image *images, int n,
                                    const struct explain_result *result, struct error *err)
 {
     struct engine *e = a->engine;
-    const struct backend_options options = engine_own_backend(e);
-    struct explainer *explainer = NULL;
-    struct model *blend;
-    TRY(model_blend(engine_model(e), a->fresh, first, count, &blend, err));
-    struct explain_room room = { .bytes = e->altered_room };
-    enum status status = explainer_open_beside(
-        NULL, blend, e->info.device, &options, &e->info.format, &e->explain_options, a->methods,
-        e->prepared_count, e->classes, n, e->info.memory > 0 ? &room : NULL, &explainer, err);
-    if (status == OK && e->references != NULL)
-        status = engine_native_refer(e, explainer, err);
+    model_blend_again(a->blend, engine_model(e), a->fresh, first, count, a->parts);
+    enum status status = a->explainer == NULL ? open_explainer(a, err)
+                                              : explainer_reweigh(a->explainer, a->parts, err);
     if (status == OK) {
         be_wait(e->backend); /* its queue uploads what others read */
-        status = explainer_run(explainer, images, n, result, err);
+        status = explainer_run(a->explainer, images, n, result, err);
     }
-    explainer_close(explainer);
-    model_blend_close(blend);
+    if (status != OK)
+        engine_altered_rest(a);
     return status;
 }

@@ -42,6 +42,9 @@ struct backend_options engine_own_backend(const struct engine *);
 /* Gives the engine's reference images to an explainer; nothing to do where there are none. */
 enum status engine_native_refer(const struct engine *, struct explainer *, struct error *);
 
+/* Closes what engine_altered_explain keeps open, until it is called again; accepts NULL. */
+void engine_altered_rest(struct engine_altered *);
+
 /* The methods that were prepared, as the explainer knows them; freed by the caller. NULL: out of
  * memory. */
 const struct explain_method **engine_native_methods(const struct engine *);
