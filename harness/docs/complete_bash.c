@@ -127,40 +127,6 @@ static enum status print_overrides(FILE *f, struct error *err)
     return OK;
 }
 
-/* The shell code that offers the words for `place_holder`. */
-static void print_offer(FILE *f, const char *place_holder)
-{
-    switch (operand_of(place_holder)) {
-    case OPERAND_CHOICE:
-        fputs("_evalh_words '", f);
-        choice_words(f, place_holder);
-        fputc('\'', f);
-        break;
-    case OPERAND_METHOD:
-        fputs(operand_repeats(place_holder) ? "_evalh_list '" : "_evalh_words '", f);
-        choice_words(f, place_holder);
-        fputc('\'', f);
-        break;
-    case OPERAND_MODEL:
-        fputs("_evalh_words_or_files '", f);
-        choice_words(f, place_holder);
-        fputc('\'', f);
-        break;
-    case OPERAND_OVERRIDE:
-        fputs("_evalh_setting", f);
-        break;
-    case OPERAND_FOLDER:
-        fputs("_evalh_folders", f);
-        break;
-    case OPERAND_FILE:
-        fputs("_evalh_files ''", f);
-        break;
-    case OPERAND_NONE:
-        fputc(':', f);
-        break;
-    }
-}
-
 static void print_command(FILE *f, const struct command *c)
 {
     const struct argp_option *o;
@@ -173,7 +139,7 @@ static void print_command(FILE *f, const struct command *c)
         if (option_letter(o) != '\0')
             fprintf(f, "-%c | ", option_letter(o));
         fprintf(f, "--%s)\n            ", o->name);
-        print_offer(f, o->arg);
+        print_offer(f, BASH, o->arg);
         fputs("\n            return\n            ;;\n", f);
     }
     fputs("        esac\n        if [[ $cur == -* ]]; then\n            _evalh_words '", f);
@@ -181,7 +147,7 @@ static void print_command(FILE *f, const struct command *c)
         fprintf(f, "%s--%s", i > 0 ? " " : "", o->name);
     fputs("'\n        else\n            ", f);
     if (operand_of(operands) == OPERAND_MODEL)
-        print_offer(f, operands);
+        print_offer(f, BASH, operands);
     else
         fprintf(f, "_evalh_files '%s'", strncmp(operands, "CONFIG", 6) == 0 ? ".ini" : "");
     fputs("\n        fi\n        ;;\n", f);

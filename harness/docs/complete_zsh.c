@@ -24,38 +24,7 @@ static void print_operand(FILE *f, const char *place_holder)
     fputc(':', f);
     quoted(f, place_holder);
     fputc(':', f);
-    switch (operand_of(place_holder)) {
-    case OPERAND_NONE:
-        fputc(' ', f);
-        break;
-    case OPERAND_MODEL:
-        fputs("_evalh_model", f);
-        break;
-    case OPERAND_METHOD:
-        if (operand_repeats(place_holder)) {
-            fputs("_sequence compadd - ", f);
-            choice_words(f, place_holder);
-            break;
-        }
-        fputc('(', f);
-        choice_words(f, place_holder);
-        fputc(')', f);
-        break;
-    case OPERAND_CHOICE:
-        fputc('(', f);
-        choice_words(f, place_holder);
-        fputc(')', f);
-        break;
-    case OPERAND_OVERRIDE:
-        fputs("_evalh_setting", f);
-        break;
-    case OPERAND_FOLDER:
-        fputs("_files -/", f);
-        break;
-    case OPERAND_FILE:
-        fputs("_files", f);
-        break;
-    }
+    print_offer(f, ZSH, place_holder);
 }
 
 static void print_option(FILE *f, const struct argp_option *o)

@@ -52,14 +52,17 @@ enum operand {
     OPERAND_OVERRIDE,
     OPERAND_FOLDER,
     OPERAND_FILE,
-    OPERAND_METHOD, /* METHOD: an explanation method; METHOD,...: several */
-    OPERAND_MODEL   /* MODEL: a published name, or a file */
+    OPERAND_METHOD,  /* METHOD: an explanation method */
+    OPERAND_METHODS, /* METHOD,...: several */
+    OPERAND_MODEL,   /* MODEL: a published name, or a file */
+    OPERANDS
 };
 enum operand operand_of(const char *place_holder);
 /* The words of an OPERAND_CHOICE, or of the methods or models, with blanks between. */
 void choice_words(FILE *, const char *place_holder);
-/* "METHOD,...": more than one, with commas between. */
-bool operand_repeats(const char *place_holder);
+/* How a shell is told to complete what `place_holder` stands for. */
+enum shell { BASH, ZSH, SHELLS };
+void print_offer(FILE *, enum shell, const char *place_holder);
 
 /* The words that a key takes, one call each: choices, a set, the special word of a number, methods,
  * tasks, kinds of data set. */

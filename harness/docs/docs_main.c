@@ -50,7 +50,7 @@ char option_letter(const struct argp_option *o)
 enum operand operand_of(const char *place_holder)
 {
     if (strncmp(place_holder, "METHOD", 6) == 0)
-        return OPERAND_METHOD;
+        return strchr(place_holder, ',') != NULL ? OPERAND_METHODS : OPERAND_METHOD;
     if (strcmp(place_holder, "MODEL") == 0)
         return OPERAND_MODEL;
     if (strlen(place_holder) == 1 || strchr(place_holder, ',') != NULL)
@@ -64,20 +64,16 @@ enum operand operand_of(const char *place_holder)
     return OPERAND_FILE;
 }
 
-bool operand_repeats(const char *place_holder)
-{
-    return strchr(place_holder, ',') != NULL;
-}
-
 void choice_words(FILE *f, const char *place_holder)
 {
     const char *before = "";
-    if (operand_of(place_holder) == OPERAND_METHOD) {
+    enum operand operand = operand_of(place_holder);
+    if (operand == OPERAND_METHOD || operand == OPERAND_METHODS) {
         for (size_t i = 0; explain_methods[i] != NULL; i++)
             fprintf(f, "%s%s", i > 0 ? " " : "", explain_methods[i]->name);
         return;
     }
-    if (operand_of(place_holder) == OPERAND_MODEL) {
+    if (operand == OPERAND_MODEL) {
         for (int i = 0; model_published_name(i) != NULL; i++)
             fprintf(f, "%s%s", i > 0 ? " " : "", model_published_name(i));
         return;
@@ -91,6 +87,29 @@ void choice_words(FILE *f, const char *place_holder)
         }
         p += length + (p[length] == '|');
     }
+}
+
+void print_offer(FILE *f, enum shell shell, const char *place_holder)
+{
+    /* Shell code before and after the words; without words the second is NULL. */
+    static const struct {
+        const char *before, *after;
+    } offers[OPERANDS][SHELLS] = {
+        [OPERAND_NONE] = { { ":", NULL }, { " ", NULL } },
+        [OPERAND_CHOICE] = { { "_evalh_words '", "'" }, { "(", ")" } },
+        [OPERAND_METHOD] = { { "_evalh_words '", "'" }, { "(", ")" } },
+        [OPERAND_METHODS] = { { "_evalh_list '", "'" }, { "_sequence compadd - ", "" } },
+        [OPERAND_MODEL] = { { "_evalh_words_or_files '", "'" }, { "_evalh_model", NULL } },
+        [OPERAND_OVERRIDE] = { { "_evalh_setting", NULL }, { "_evalh_setting", NULL } },
+        [OPERAND_FOLDER] = { { "_evalh_folders", NULL }, { "_files -/", NULL } },
+        [OPERAND_FILE] = { { "_evalh_files ''", NULL }, { "_files", NULL } },
+    };
+    enum operand operand = operand_of(place_holder);
+    fputs(offers[operand][shell].before, f);
+    if (offers[operand][shell].after == NULL)
+        return;
+    choice_words(f, place_holder);
+    fputs(offers[operand][shell].after, f);
 }
 
 /* ---- the program ----------------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ enum status engine_open(const struct engine_options *o, struct engine **out, str
     e->options = *o;
     if (o->device == NULL)
         e->options.device = "auto";
-    enum status status = e->kind->open(e, err);
+    enum status status = e->kind->life.open(e, err);
     return OPENED(status, e, engine_close, out);
 }
 
@@ -44,7 +44,8 @@ void engine_close(struct engine *e)
 {
     if (e == NULL)
         return;
-    e->kind->close(e);
+    if (e->kind->life.close != NULL)
+        e->kind->life.close(e);
     backend_close(e->backend);
     FREE_ALL(e->methods, e->prepared, e->map_offset, e->references, e);
 }
@@ -101,8 +102,8 @@ enum status engine_open_backend(struct engine *e, struct error *err)
 
 void engine_settle(struct engine *e, const struct explain_options *options)
 {
-    if (e->kind->settle != NULL)
-        e->kind->settle(e, options);
+    if (e->kind->maps.settle != NULL)
+        e->kind->maps.settle(e, options);
 }
 
 void engine_take_beside(struct engine *e, const struct engine_beside *beside)
@@ -112,7 +113,7 @@ void engine_take_beside(struct engine *e, const struct engine_beside *beside)
 
 enum status engine_start(struct engine *e, struct error *err)
 {
-    enum status status = e->kind->start(e, err);
+    enum status status = e->kind->life.start(e, err);
     if (status == E_NOMEM)
         status = engine_halve(e, err);
     e->started = status == OK;
@@ -148,7 +149,9 @@ enum status engine_prepare(struct engine *e, const struct engine_method *const *
     TRY(lay_out_maps(e, methods, count, err));
     memcpy(e->classes, classes, sizeof e->classes);
     e->explain_options = *options;
-    enum status status = e->kind->prepare(e, &e->explain_options, err);
+    if (e->kind->no_switches != NULL)
+        TRY(engine_refuse_switches(options, e->kind->no_switches, err));
+    enum status status = e->kind->maps.prepare != NULL ? e->kind->maps.prepare(e, err) : OK;
     if (status != E_NOMEM)
         return status;
     TRY(engine_halve(e, err));
@@ -160,15 +163,15 @@ enum status engine_references(struct engine *e, uint8_t *rgb, int count, struct 
     free(e->references);
     e->references = rgb;
     e->reference_count = count;
-    return e->kind->refer != NULL ? e->kind->refer(e, err) : OK;
+    return e->kind->maps.refer != NULL ? e->kind->maps.refer(e, err) : OK;
 }
 
 enum status engine_plan(const struct engine *e, int method, struct explain_passes *out,
                         struct error *err)
 {
-    if (e->kind->plan == NULL)
+    if (e->kind->maps.plan == NULL)
         return fail(err, E_ABSENT, "%s: its passes are not known", e->info.name);
-    return e->kind->plan(e, method, out, err);
+    return e->kind->maps.plan(e, method, out, err);
 }
 
 const struct engine_method *engine_method(const struct engine *e, const char *name)
@@ -210,7 +213,7 @@ enum status engine_halve(struct engine *e, struct error *err)
     snprintf(e->info.batch_why, sizeof e->info.batch_why, "memory ran out with twice as many");
     e->backend->sync(e->backend, NULL); /* its error was reported above */
     engine_altered_rest(e->altered);
-    return e->kind->shrink(e, e->prepared_count > 0, err);
+    return e->kind->life.shrink != NULL ? e->kind->life.shrink(e, e->prepared_count > 0, err) : OK;
 }
 
 /* ---- running --------------------------------------------------------------------------------- */
@@ -235,7 +238,7 @@ enum status engine_explain(struct engine *e, const struct explain_image *images,
 {
     if (n > e->info.batch)
         return fail(err, E_CONFIG, "%d images in one call, planned for %d", n, e->info.batch);
-    return e->kind->explain(e, images, n, result, err);
+    return e->kind->maps.explain(e, images, n, result, err);
 }
 
 size_t engine_map_values(const struct engine *e)

@@ -100,6 +100,30 @@ struct engine_info {
 
 /* A kind of engine; a const table each, listed in engine_kinds[] (engine.c). The functions of
  * struct engine below go through it. */
+struct engine_life {
+    /* Fill engine->state, info, methods. A failure is followed by close. */
+    enum status (*open)(struct engine *, struct error *);
+    enum status (*start)(struct engine *, struct error *);
+    /* Called after memory ran out on the device and info.batch was reduced: frees what depends on
+     * the batch and allocates it again; `prepared` says whether that includes explanations. NULL:
+     * nothing does. */
+    enum status (*shrink)(struct engine *, bool prepared, struct error *);
+    void (*close)(struct engine *); /* NULL: there is no state */
+};
+
+struct engine_maps {
+    /* Settles methods under these options, and with them the size of their maps. NULL: they are as
+     * open says. */
+    void (*settle)(struct engine *, const struct explain_options *);
+    enum status (*prepare)(struct engine *, struct error *); /* NULL: there is nothing to do */
+    /* Takes engine->references to the device. NULL: no method needs any. */
+    enum status (*refer)(struct engine *, struct error *);
+    /* Passes of a prepared method, or of all (-1). NULL: nothing is known of them. */
+    enum status (*plan)(const struct engine *, int method, struct explain_passes *, struct error *);
+    enum status (*explain)(struct engine *, const struct explain_image *, int n,
+                           const struct explain_result *, struct error *);
+};
+
 struct engine_kind {
     const char *name; /* "native" */
     /* Whether this kind accepts the options; the last kind in the list accepts all. */
@@ -107,25 +131,11 @@ struct engine_kind {
     /* Names that a method may have as long as the model is not open, NULL-terminated; NULL: any
      * name. */
     const char *const *(*method_names)(void);
-    /* Fill engine->state, info, methods. A failure is followed by close. */
-    enum status (*open)(struct engine *, struct error *);
-    enum status (*start)(struct engine *, struct error *);
-    /* Settles methods under these options, and with them the size of their maps. NULL: they are as
-     * open says. */
-    void (*settle)(struct engine *, const struct explain_options *);
-    enum status (*prepare)(struct engine *, const struct explain_options *, struct error *);
-    /* Takes engine->references to the device. NULL: no method needs any. */
-    enum status (*refer)(struct engine *, struct error *);
-    /* Passes of a prepared method, or of all (-1). NULL: nothing is known of them. */
-    enum status (*plan)(const struct engine *, int method, struct explain_passes *, struct error *);
-    /* Called after memory ran out on the device and info.batch was reduced: frees what depends on
-     * the batch and allocates it again; `prepared` says whether that includes explanations. */
-    enum status (*shrink)(struct engine *, bool prepared, struct error *);
-    void (*close)(struct engine *);
+    const char *no_switches; /* why those of explain_options mean nothing; NULL: they count */
+    struct engine_life life;
     enum status (*classify)(struct engine *, const struct view *, size_t n, float *logits,
                             struct error *);
-    enum status (*explain)(struct engine *, const struct explain_image *, int n,
-                           const struct explain_result *, struct error *);
+    struct engine_maps maps;
 };
 
 /* What the engine's user takes of the device beside it, so that both keep to info.memory. */

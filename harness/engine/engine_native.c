@@ -245,11 +245,9 @@ static enum status shrink(struct engine *e, bool prepared, struct error *err)
     return prepared ? open_explainer(e, err) : OK;
 }
 
-static enum status prepare(struct engine *e, const struct explain_options *options,
-                           struct error *err)
+static enum status prepare(struct engine *e, struct error *err)
 {
     struct native *x = e->state;
-    (void)options; /* in the engine's order */
     explainer_close(x->explainer);
     x->explainer = NULL;
     enum status status = open_explainer(e, err);
@@ -283,14 +281,7 @@ const struct engine_kind engine_native = {
     .name = "native",
     .serves = serves,
     .method_names = method_names,
-    .open = open_native,
-    .start = start,
-    .settle = settle,
-    .prepare = prepare,
-    .refer = refer,
-    .plan = plan_passes,
-    .shrink = shrink,
-    .close = close_native,
+    .life = { open_native, start, shrink, close_native },
     .classify = classify,
-    .explain = explain,
+    .maps = { settle, prepare, refer, plan_passes, explain },
 };

@@ -50,31 +50,6 @@ static enum status open_none(struct engine *e, struct error *err)
     return OK;
 }
 
-static enum status start(struct engine *e, struct error *err)
-{
-    return engine_open_backend(e, err);
-}
-
-static enum status prepare(struct engine *e, const struct explain_options *options,
-                           struct error *err)
-{
-    (void)e;
-    return engine_refuse_switches(options, "there is no model to explain", err);
-}
-
-static enum status shrink(struct engine *e, bool prepared, struct error *err)
-{
-    (void)e;
-    (void)prepared;
-    (void)err;
-    return OK; /* it has nothing of its own on the device */
-}
-
-static void close_none(struct engine *e)
-{
-    (void)e;
-}
-
 static enum status classify(struct engine *e, const struct view *views, size_t n, float *logits,
                             struct error *err)
 {
@@ -104,11 +79,8 @@ const struct engine_kind engine_none = {
     .name = "none",
     .serves = serves,
     .method_names = method_names,
-    .open = open_none,
-    .start = start,
-    .prepare = prepare,
-    .shrink = shrink,
-    .close = close_none,
+    .no_switches = "there is no model to explain",
+    .life = { open_none, engine_open_backend, NULL, NULL },
     .classify = classify,
-    .explain = explain,
+    .maps = { .explain = explain },
 };

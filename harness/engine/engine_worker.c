@@ -206,13 +206,6 @@ static enum status start(struct engine *e, struct error *err)
     return OK;
 }
 
-static enum status prepare(struct engine *e, const struct explain_options *options,
-                           struct error *err)
-{
-    (void)e;
-    return engine_refuse_switches(options, "and a worker's have none", err);
-}
-
 static enum status shrink(struct engine *e, bool prepared, struct error *err)
 {
     (void)e;
@@ -345,11 +338,8 @@ const struct engine_kind engine_worker = {
     .name = "worker",
     .serves = serves,
     .method_names = method_names,
-    .open = open_worker,
-    .start = start,
-    .prepare = prepare,
-    .shrink = shrink,
-    .close = close_worker,
+    .no_switches = "and a worker's have none",
+    .life = { open_worker, start, shrink, close_worker },
     .classify = classify,
-    .explain = explain,
+    .maps = { .explain = explain },
 };
