@@ -71,26 +71,24 @@ static uint64_t next_random(uint64_t *state) /* xorshift64 (Marsaglia 2003) */
 
 /* ---- ceilings -------------------------------------------------------------------------------- */
 
-/* Seconds of the best of `repeats` calls; the first one warms up. */
-static double best_product(struct backend *be, const struct linear_args *a, int repeats)
+static void multiply(struct backend *be, const void *args)
 {
-    double best = INFINITY;
-    for (int i = 0; i <= repeats; i++) {
-        double start = now();
-        be->op.linear(be, a);
-        be->sync(be, NULL);
-        if (i > 0)
-            best = fmin(best, now() - start);
-    }
-    return best;
+    be->op.linear(be, args);
 }
 
-static double best_copy(struct backend *be, const struct map2_args *a, int repeats)
+static void copy(struct backend *be, const void *args)
+{
+    be->op.map2(be, args);
+}
+
+/* Seconds of the best of `repeats` calls; the first one warms up. */
+static double best_of(struct backend *be, void (*call)(struct backend *, const void *),
+                      const void *args, int repeats)
 {
     double best = INFINITY;
     for (int i = 0; i <= repeats; i++) {
         double start = now();
-        be->op.map2(be, a);
+        call(be, args);
         be->sync(be, NULL);
         if (i > 0)
             best = fmin(best, now() - start);
@@ -120,7 +118,7 @@ static enum status measure_product(struct bench *b, size_t side, struct ceiling 
         };
         be_write_floats(be, x, host, count);
         out->product = (int)side;
-        out->flops = 2.0 * (double)side * (double)count / best_product(be, &a, b->repeats);
+        out->flops = 2.0 * (double)side * (double)count / best_of(be, multiply, &a, b->repeats);
         status = be->sync(be, err);
     }
     be->op.weight_free(be, w);
@@ -149,12 +147,12 @@ static enum status measure_copy(struct bench *b, size_t elements, struct ceiling
         status = fail(err, E_NOMEM, "%s: no memory to measure a copy", be->name);
     } else {
         const struct map2_args fill = { .f = MAP_COPY, .count = elements, .a = x, .out = x };
-        const struct map2_args copy = {
+        const struct map2_args whole = {
             .f = MAP_COPY, .count = elements, .a = x, .scale = 1, .out = y
         };
         be->op.map2(be, &fill); /* zeros: memory that was never written costs nothing to read */
         out->copied = 2.0 * (double)elements * (double)be->real_size;
-        out->bytes = out->copied / best_copy(be, &copy, b->repeats);
+        out->bytes = out->copied / best_of(be, copy, &whole, b->repeats);
         status = be->sync(be, err);
     }
     engine_free(b->engine, x);

@@ -4,8 +4,10 @@
 
 #include "plan.h"
 
+enum doctor_mark { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_FAULT, DOCTOR_MARKS };
+
 struct doctor {
-    size_t faults, notes;
+    size_t lines[DOCTOR_MARKS];
     bool doubtful; /* the accuracy is doubtful, which is said again at the end */
     struct config *config;
     struct plan *plan; /* the parts that could be opened; NULL before that */
@@ -14,12 +16,9 @@ struct doctor {
     double quota; /* bytes that may be written, where less than the disk has free; 0: no quota */
 };
 
-void doctor_good(struct doctor *, const char *about, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-void doctor_note(struct doctor *, const char *about, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-void doctor_fault(struct doctor *, const char *about, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Prints a line and counts it. */
+void doctor_say(struct doctor *, enum doctor_mark, const char *about, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* doctor_machine.c: the libraries and the processor. */
 void doctor_libraries(struct doctor *);

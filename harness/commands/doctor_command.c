@@ -23,52 +23,30 @@ struct options {
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static void print_line(const char *mark, const char *about, const char *format, va_list args)
+void doctor_say(struct doctor *d, enum doctor_mark mark, const char *about, const char *format, ...)
 {
-    printf("%-6s %-12s ", mark, about);
+    static const char *const marks[DOCTOR_MARKS] = { "ok", "note", "FAULT" };
+    va_list args;
+    d->lines[mark]++;
+    printf("%-6s %-12s ", marks[mark], about);
+    va_start(args, format);
     vprintf(format, args);
+    va_end(args);
     putchar('\n');
     fflush(stdout); /* beside the log, in order */
-}
-
-void doctor_good(struct doctor *d, const char *about, const char *format, ...)
-{
-    va_list args;
-    (void)d;
-    va_start(args, format);
-    print_line("ok", about, format, args);
-    va_end(args);
-}
-
-void doctor_note(struct doctor *d, const char *about, const char *format, ...)
-{
-    va_list args;
-    d->notes++;
-    va_start(args, format);
-    print_line("note", about, format, args);
-    va_end(args);
-}
-
-void doctor_fault(struct doctor *d, const char *about, const char *format, ...)
-{
-    va_list args;
-    d->faults++;
-    va_start(args, format);
-    print_line("FAULT", about, format, args);
-    va_end(args);
 }
 
 /* ---- the config and its plan ----------------------------------------------------------------- */
 
 static void config_is_wrong(void *doctor, const struct error *err)
 {
-    doctor_fault(doctor, "config", "%s", err->text);
+    doctor_say(doctor, DOCTOR_FAULT, "config", "%s", err->text);
 }
 
 static void step_went(void *doctor, const char *step, enum status status, const struct error *err)
 {
     if (status != OK)
-        doctor_fault(doctor, step, "%s", err->text);
+        doctor_say(doctor, DOCTOR_FAULT, step, "%s", err->text);
 }
 
 /* A config that is partly wrong is read to its end: other keys may be wrong too. */
@@ -81,8 +59,8 @@ static void read_config(struct doctor *d, const struct options *o, struct config
             config_is_wrong(d, &err);
     if (config_finish(config, &err) != OK)
         config_is_wrong(d, &err);
-    if (d->faults == 0)
-        doctor_good(d, "config", "%s", o->config);
+    if (d->lines[DOCTOR_FAULT] == 0)
+        doctor_say(d, DOCTOR_OK, "config", "%s", o->config);
 }
 
 /* Of run.vary's runs what could differ: what they set, and what lies where they write. */
@@ -100,7 +78,7 @@ static void look_at_variants(struct doctor *d, const struct options *o)
         return;
     bool read = run_list_read(&words, &all, &err) == OK;
     if (!read)
-        doctor_fault(d, "run.vary", "%s", err.text);
+        doctor_say(d, DOCTOR_FAULT, "run.vary", "%s", err.text);
     for (size_t i = 1; read && i < all.count; i++) {
         struct plan *plan;
         enum status status = plan_open(all.item[i].config, &plan, &err);
@@ -108,7 +86,7 @@ static void look_at_variants(struct doctor *d, const struct options *o)
             status = run_look(plan, true, 1, false, &found, &err);
         plan_close(plan);
         if (status != OK)
-            doctor_fault(d, "run.vary", "%s", err.text);
+            doctor_say(d, DOCTOR_FAULT, "run.vary", "%s", err.text);
     }
     run_list_free(&all);
 }
@@ -121,7 +99,8 @@ static enum status examine(struct doctor *d, const struct options *o, struct con
     read_config(d, o, config);
     if (config_values(config)->run.output == NULL) /* config_finish failed before it set this */
         TRY(config_set(config, "run.output=results/run.h5", err));
-    d->opens = plan_examine(config, step_went, d, &d->plan, err) == OK && d->faults == 0;
+    d->opens =
+        plan_examine(config, step_went, d, &d->plan, err) == OK && d->lines[DOCTOR_FAULT] == 0;
     if (d->plan == NULL)
         return E_NOMEM;
     look_at_variants(d, o);
@@ -158,11 +137,12 @@ static int run_doctor(void *options)
         log_error("%s", err.text);
         return EXIT_FAILED;
     }
-    if (d.faults > 0)
-        printf("\n%zu fault%s: the run would fail or mislead\n", d.faults, d.faults > 1 ? "s" : "");
+    if (d.lines[DOCTOR_FAULT] > 0)
+        printf("\n%zu fault%s: the run would fail or mislead\n", d.lines[DOCTOR_FAULT],
+               d.lines[DOCTOR_FAULT] > 1 ? "s" : "");
     else
         print_advice(&d, o);
-    return d.faults > 0 ? EXIT_USAGE : EXIT_DONE;
+    return d.lines[DOCTOR_FAULT] > 0 ? EXIT_USAGE : EXIT_DONE;
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */

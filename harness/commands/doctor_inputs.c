@@ -4,6 +4,7 @@
 
 #include "accuracy.h"
 #include "doctor.h"
+#include "inference.h"
 #include "published.h"
 #include "subset.h"
 #include "task.h"
@@ -27,12 +28,12 @@ static void compare_hash(struct doctor *d, const struct published *p)
         if (e->file[0] == '\0' || strstr(file, e->file) == NULL || e->sha256[0] == '\0')
             continue;
         if (strncmp(e->sha256, c->sha256, strlen(e->sha256)) == 0)
-            doctor_good(d, "checkpoint", "the hash is that of the released %s", e->file);
+            doctor_say(d, DOCTOR_OK, "checkpoint", "the hash is that of the released %s", e->file);
         else
-            doctor_fault(d, "checkpoint",
-                         "%s: its sha256 begins with %.16s, the released file's with %s: damaged, "
-                         "or another file under that name; download it again",
-                         c->path, c->sha256, e->sha256);
+            doctor_say(d, DOCTOR_FAULT, "checkpoint",
+                       "%s: its sha256 begins with %.16s, the released file's with %s: damaged, "
+                       "or another file under that name; download it again",
+                       c->path, c->sha256, e->sha256);
     }
 }
 
@@ -44,25 +45,26 @@ void doctor_checkpoint(struct doctor *d)
     char path[PUBLISHED_PATH];
     struct error err;
     if (e != NULL && m == NULL)
-        doctor_good(d, "model", "%s: %s; %s", e->info.name, e->info.about, e->info.source);
+        doctor_say(d, DOCTOR_OK, "model", "%s: %s; %s", e->info.name, e->info.about,
+                   e->info.source);
     if (m == NULL)
         return;
     const struct geometry *g = &m->geo;
     char own[200], tokens[200];
     model_describe(m, false, own, sizeof own);
-    doctor_good(d, "checkpoint", "%s (%s): complete, %zu tensors, %zu parameters, sha256 %s",
-                m->checkpoint->path, m->checkpoint->format, m->checkpoint->count, m->parameters,
-                m->checkpoint->sha256);
-    doctor_good(d, "checkpoint",
-                "%s: %d x %d pixels, patches of %d (stride %d), %s, width %d, "
-                "%d layers%s%s, %d classes",
-                d->plan->engine->info.weights.title, g->image_size, g->image_size, g->patch,
-                g->stride, model_tokens(m, tokens, sizeof tokens), g->width, g->depth,
-                own[0] != '\0' ? ", " : "", own, g->classes);
+    doctor_say(d, DOCTOR_OK, "checkpoint",
+               "%s (%s): complete, %zu tensors, %zu parameters, sha256 %s", m->checkpoint->path,
+               m->checkpoint->format, m->checkpoint->count, m->parameters, m->checkpoint->sha256);
+    doctor_say(d, DOCTOR_OK, "checkpoint",
+               "%s: %d x %d pixels, patches of %d (stride %d), %s, width %d, "
+               "%d layers%s%s, %d classes",
+               d->plan->engine->info.weights.title, g->image_size, g->image_size, g->patch,
+               g->stride, model_tokens(m, tokens, sizeof tokens), g->width, g->depth,
+               own[0] != '\0' ? ", " : "", own, g->classes);
     for (size_t i = 0; i < m->notes.count; i++)
-        doctor_note(d, "assumed", "%s", m->notes.line[i]);
+        doctor_say(d, DOCTOR_NOTE, "assumed", "%s", m->notes.line[i]);
     if (published_load(published_directory(path), &p, &err) != OK) {
-        doctor_note(d, "published", "%s", err.text);
+        doctor_say(d, DOCTOR_NOTE, "published", "%s", err.text);
         return;
     }
     compare_hash(d, &p);
@@ -81,8 +83,8 @@ static void compare_count(struct doctor *d)
         return;
     const struct published_entry *e = find_published(&p, "dataset", data->kind->name);
     if (e != NULL && !isnan(e->images) && (double)data->count != e->images)
-        doctor_note(d, "data set", "%zu images; the published runs saw %.0f", data->count,
-                    e->images);
+        doctor_say(d, DOCTOR_NOTE, "data set", "%zu images; the published runs saw %.0f",
+                   data->count, e->images);
     published_free(&p);
 }
 
@@ -91,8 +93,8 @@ void doctor_data(struct doctor *d)
     const struct dataset *data = d->plan->data;
     if (data == NULL)
         return;
-    doctor_good(d, "data set", "%s; %zu of %zu images are in the run; fingerprint %.16s",
-                data->description, d->plan->images, data->count, data->fingerprint);
+    doctor_say(d, DOCTOR_OK, "data set", "%s; %zu of %zu images are in the run; fingerprint %.16s",
+               data->description, d->plan->images, data->count, data->fingerprint);
     compare_count(d);
     if (!data->has_labels || d->plan->images == 0)
         return;
@@ -103,7 +105,7 @@ void doctor_data(struct doctor *d)
     }
     const struct engine *e = d->plan->engine;
     if (e == NULL || (low >= 0 && high < e->info.classes)) /* else the step "labels" has said so */
-        doctor_good(d, "labels", "from %d to %d", (int)low, (int)high);
+        doctor_say(d, DOCTOR_OK, "labels", "from %d to %d", (int)low, (int)high);
 }
 
 /* ---- a sample -------------------------------------------------------------------------------- */
@@ -112,9 +114,7 @@ struct sampling {
     struct doctor *doctor;
     size_t count, broken;
     struct accuracy_counts counts;
-    struct image picture; /* [S, S, 3], by `eval` */
-    uint8_t *rgb_device;
-    float *logits; /* [classes] */
+    struct inference one; /* of the plan's engine, by `eval`; no memory: nothing is classified */
 };
 
 static enum status take_memory(struct sampling *s, struct error *err)
@@ -122,29 +122,24 @@ static enum status take_memory(struct sampling *s, struct error *err)
     const struct plan *p = s->doctor->plan;
     if (p->engine == NULL || !p->engine->started || !p->data->has_labels)
         return OK;
-    int side = p->engine->info.image_size;
-    size_t bytes = (size_t)side * (size_t)side * 3;
-    s->picture = (struct image){ side, side, malloc(bytes) };
-    s->logits = malloc((size_t)p->engine->info.classes * sizeof *s->logits);
-    s->rgb_device = engine_alloc(p->engine, bytes, 1);
-    if (s->picture.rgb == NULL || s->logits == NULL || s->rgb_device == NULL)
-        return fail(err, E_NOMEM, "no memory for an image of %d x %d pixels", side, side);
-    return OK;
+    s->one.engine = p->engine;
+    return inference_take_memory(&s->one, err);
 }
 
 static enum status classify(struct sampling *s, const struct sample *sample, int32_t label,
                             struct error *err)
 {
     const struct plan *p = s->doctor->plan;
-    if (s->rgb_device == NULL || label < 0 || label >= p->engine->info.classes)
+    struct inference *model = &s->one;
+    if (model->rgb == NULL || label < 0 || label >= p->engine->info.classes)
         return OK;
-    int side = s->picture.width;
-    const struct view view = { .rgb = s->rgb_device };
+    int side = model->picture.width;
+    const struct view view = { .rgb = model->rgb };
     const struct eval_cut cut = config_eval_cut(p->v);
-    TRY(image_preprocess_cut(&sample->image, PREPROCESS_EVAL, &cut, side, s->picture.rgb, err));
-    engine_upload(p->engine, s->rgb_device, s->picture.rgb, (size_t)side * (size_t)side * 3);
-    TRY(engine_classify(p->engine, &view, 1, s->logits, err));
-    int32_t top1 = top_class(s->logits, p->engine->info.classes);
+    TRY(image_preprocess_cut(&sample->image, PREPROCESS_EVAL, &cut, side, model->picture.rgb, err));
+    engine_upload(p->engine, model->rgb, model->picture.rgb, (size_t)side * (size_t)side * 3);
+    TRY(engine_classify(p->engine, &view, 1, model->logits, err));
+    int32_t top1 = top_class(model->logits, p->engine->info.classes);
     const struct accuracy_counts one = accuracy_count(&label, &top1, NULL, 1, 0);
     s->counts.images += one.images;
     s->counts.right += one.right;
@@ -171,13 +166,13 @@ static void compare_accuracy(struct sampling *s)
     bool doubtful = accuracy_doubt(&s->counts, expected, doubt, sizeof doubt);
     d->doubtful = d->doubtful || doubtful;
     if (doubtful && !isnan(expected))
-        doctor_fault(d, "accuracy", "%s (eval preprocessing)", doubt);
+        doctor_say(d, DOCTOR_FAULT, "accuracy", "%s (eval preprocessing)", doubt);
     else if (doubtful) /* a run with random weights is legitimate */
-        doctor_note(d, "accuracy", "DOUBTFUL: %s (eval preprocessing)", doubt);
+        doctor_say(d, DOCTOR_NOTE, "accuracy", "DOUBTFUL: %s (eval preprocessing)", doubt);
     else
-        doctor_good(d, "accuracy", "top-1 %.1f %% on %zu images (eval preprocessing); %s",
-                    100 * (double)s->counts.right / (double)s->counts.images, s->counts.images,
-                    published);
+        doctor_say(d, DOCTOR_OK, "accuracy", "top-1 %.1f %% on %zu images (eval preprocessing); %s",
+                   100 * (double)s->counts.right / (double)s->counts.images, s->counts.images,
+                   published);
 }
 
 /* Decodes image `index`, checks its mask, and classifies it. */
@@ -188,7 +183,8 @@ static enum status sample_image(struct sampling *s, size_t index, struct error *
     enum status status = dataset_load(d->plan->data, index, &sample, err);
     if (status == E_DATA || status == E_IO) {
         if (s->broken++ < 5) /* more of them would bury other faults */
-            doctor_fault(d, "sample", "image %s: %s", d->plan->data->ids[index], err->text);
+            doctor_say(d, DOCTOR_FAULT, "sample", "image %s: %s", d->plan->data->ids[index],
+                       err->text);
         return OK;
     }
     TRY(status);
@@ -227,18 +223,15 @@ void doctor_sample(struct doctor *d)
     enum status status = take_memory(&s, &err);
     status = status == OK ? sample_evenly(&s, &err) : status;
     if (status != OK)
-        doctor_fault(d, "sample", "%s", err.text);
+        doctor_say(d, DOCTOR_FAULT, "sample", "%s", err.text);
     else if (s.broken == 0)
-        doctor_good(d, "sample", "%zu of %zu images decode", s.count, p->images);
+        doctor_say(d, DOCTOR_OK, "sample", "%zu of %zu images decode", s.count, p->images);
     else
-        doctor_fault(d, "sample",
-                     "%zu of %zu images of the sample cannot be read; they would be "
-                     "left out of every score: mend or remove them",
-                     s.broken, s.count);
+        doctor_say(d, DOCTOR_FAULT, "sample",
+                   "%zu of %zu images of the sample cannot be read; they would be "
+                   "left out of every score: mend or remove them",
+                   s.broken, s.count);
     if (status == OK)
         compare_accuracy(&s);
-    if (s.rgb_device != NULL)
-        engine_free(p->engine, s.rgb_device);
-    image_free(&s.picture);
-    free(s.logits);
+    inference_free_memory(&s.one);
 }

@@ -38,19 +38,20 @@ void doctor_libraries(struct doctor *d)
     H5get_libversion(&major, &minor, &release);
     /* "OpenBLAS 0.3.21 NO_AFFINITY ..." */
     sscanf(openblas_get_config(), "OpenBLAS %63s", blas);
-    doctor_good(d, "libraries", "oneDNN %d.%d.%d, OpenBLAS %s, HDF5 %u.%u.%u, glibc %s",
-                dnnl->major, dnnl->minor, dnnl->patch, blas, major, minor, release,
-                gnu_get_libc_version());
-    doctor_good(d, "libraries", "libjpeg-turbo API %d, libpng %s, %s, libzip %s, cJSON %s, %s",
-                JPEG_LIB_VERSION, png_get_libpng_ver(NULL), archive_version_string(),
-                zip_libzip_version(), cJSON_Version(), OpenSSL_version(OPENSSL_VERSION));
+    doctor_say(d, DOCTOR_OK, "libraries", "oneDNN %d.%d.%d, OpenBLAS %s, HDF5 %u.%u.%u, glibc %s",
+               dnnl->major, dnnl->minor, dnnl->patch, blas, major, minor, release,
+               gnu_get_libc_version());
+    doctor_say(d, DOCTOR_OK, "libraries",
+               "libjpeg-turbo API %d, libpng %s, %s, libzip %s, cJSON %s, %s", JPEG_LIB_VERSION,
+               png_get_libpng_ver(NULL), archive_version_string(), zip_libzip_version(),
+               cJSON_Version(), OpenSSL_version(OPENSSL_VERSION));
     first_line_of("gnuplot --version 2>/dev/null", gnuplot, sizeof gnuplot);
     if (gnuplot[0] != '\0')
-        doctor_good(d, "libraries", "%s", gnuplot);
+        doctor_say(d, DOCTOR_OK, "libraries", "%s", gnuplot);
     else
-        doctor_note(d, "libraries",
-                    "there is no gnuplot: runs and tables work, figures do not (Debian: "
-                    "gnuplot-nox)");
+        doctor_say(d, DOCTOR_NOTE, "libraries",
+                   "there is no gnuplot: runs and tables work, figures do not (Debian: "
+                   "gnuplot-nox)");
 }
 
 /* "model name : AMD EPYC ..." of the first processor. */
@@ -83,12 +84,12 @@ void doctor_processor(struct doctor *d)
              avx2 ? "yes" : "no", avx512 ? "yes" : "no",
              __builtin_cpu_supports("avx512bf16") ? "yes" : "no");
     if (!avx2)
-        doctor_note(d, "processor",
-                    "without avx2 and fma the portable code runs, which is several "
-                    "times slower");
+        doctor_say(d, DOCTOR_NOTE, "processor",
+                   "without avx2 and fma the portable code runs, which is several "
+                   "times slower");
 #endif
-    doctor_good(d, "processor", "%s, %ld cores online, %.1f GiB memory%s", name,
-                sysconf(_SC_NPROCESSORS_ONLN), memory / 1073741824.0, features);
+    doctor_say(d, DOCTOR_OK, "processor", "%s, %ld cores online, %.1f GiB memory%s", name,
+               sysconf(_SC_NPROCESSORS_ONLN), memory / 1073741824.0, features);
     const char *const *engines = backend_names();
     char list[200] = "";
     for (size_t i = 0, used = 0; engines[i] != NULL && used < sizeof list; i++) {
@@ -101,7 +102,7 @@ void doctor_processor(struct doctor *d)
         if (opens)
             backend_close(be);
         else
-            doctor_note(d, "engines", "%s: %s", engines[i], err.text);
+            doctor_say(d, DOCTOR_NOTE, "engines", "%s: %s", engines[i], err.text);
     }
-    doctor_good(d, "engines", "in this build: %s", list);
+    doctor_say(d, DOCTOR_OK, "engines", "in this build: %s", list);
 }

@@ -34,7 +34,7 @@ static void check_disk(struct doctor *d, double needed)
         return; /* the step "output" has reported it */
     char locks[400];
     if (store_locks_missing(folder, locks, sizeof locks))
-        doctor_note(d, "locks", "%s: %s", folder, locks);
+        doctor_say(d, DOCTOR_NOTE, "locks", "%s: %s", folder, locks);
     double space = (double)disk.f_bavail * (double)disk.f_frsize;
     const char *of = "free";
     if (d->quota > 0 && d->quota < space) {
@@ -44,15 +44,15 @@ static void check_disk(struct doctor *d, double needed)
     needed *= 1 + (double)d->plan->v->run.vary.count;
     const double mib = 1048576, least = mib; /* a config and its summary alone need as much */
     if (space < (needed > least ? needed : least))
-        doctor_fault(d, "disk",
-                     "%s: %.1f MiB %s, and the results need %.1f MiB (shards and merged "
-                     "file together): free some, or set run.output to another disk",
-                     folder, space / mib, of, (needed > least ? needed : least) / mib);
+        doctor_say(d, DOCTOR_FAULT, "disk",
+                   "%s: %.1f MiB %s, and the results need %.1f MiB (shards and merged "
+                   "file together): free some, or set run.output to another disk",
+                   folder, space / mib, of, (needed > least ? needed : least) / mib);
     else if (needed > 0)
-        doctor_good(d, "disk", "%s: %.0f MiB %s, the results need %.1f MiB", folder, space / mib,
-                    of, needed / mib);
+        doctor_say(d, DOCTOR_OK, "disk", "%s: %.0f MiB %s, the results need %.1f MiB", folder,
+                   space / mib, of, needed / mib);
     else
-        doctor_good(d, "disk", "%s: %.0f MiB %s", folder, space / mib, of);
+        doctor_say(d, DOCTOR_OK, "disk", "%s: %.0f MiB %s", folder, space / mib, of);
 }
 
 /* A result of another config, or a run at work; maps that cannot be read. */
@@ -65,11 +65,11 @@ static void check_store(struct doctor *d)
     if (output == NULL || store_check(output, &err) != OK)
         return; /* the step "output" has reported it */
     if (run_look(d->plan, d->opens, 1, false, &found, &err) != OK)
-        doctor_fault(d, "output", "%s", err.text);
+        doctor_say(d, DOCTOR_FAULT, "output", "%s", err.text);
     else if (run_found_text(&found, text, sizeof text)[0] != '\0')
-        doctor_note(d, "output", "%s: %s", output, text);
+        doctor_say(d, DOCTOR_NOTE, "output", "%s: %s", output, text);
     if (d->opens && plan_check_maps(d->plan, &err) != OK)
-        doctor_fault(d, "maps", "%s", err.text);
+        doctor_say(d, DOCTOR_FAULT, "maps", "%s", err.text);
 }
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -91,11 +91,11 @@ static void print_duration(struct doctor *d, double each, size_t measured)
         shown = all / 60;
         unit = "minutes";
     }
-    doctor_good(d, "duration",
-                "%.3f s an image (measured on %zu, with %d threads on %s): about %.1f %s for %zu "
-                "images%s; peak memory so far %.0f MiB",
-                each, measured, p->threads, p->engine->info.device, shown, unit, p->images,
-                runs > 1 ? " in each run of run.vary" : "", peak_memory_mib());
+    doctor_say(d, DOCTOR_OK, "duration",
+               "%.3f s an image (measured on %zu, with %d threads on %s): about %.1f %s for %zu "
+               "images%s; peak memory so far %.0f MiB",
+               each, measured, p->threads, p->engine->info.device, shown, unit, p->images,
+               runs > 1 ? " in each run of run.vary" : "", peak_memory_mib());
 }
 
 /* Runs images 0 to count, and again if time allows: the first pass also warms up caches. */
@@ -129,7 +129,7 @@ void doctor_work(struct doctor *d)
     check_store(d);
     if (!d->opens) {
         check_disk(d, 0);
-        doctor_note(d, "duration", "not measured: the faults above come first");
+        doctor_say(d, DOCTOR_NOTE, "duration", "not measured: the faults above come first");
         return;
     }
     size_t rows =
@@ -142,6 +142,6 @@ void doctor_work(struct doctor *d)
     if (status == OK)
         print_duration(d, each, measured);
     else
-        doctor_fault(d, "duration", "the first images cannot be run: %s", err.text);
+        doctor_say(d, DOCTOR_FAULT, "duration", "the first images cannot be run: %s", err.text);
     runner_close(r);
 }

@@ -3,13 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-static enum status open_inference(struct inference *s, const struct engine_options *o,
-                                  struct error *err)
+enum status inference_take_memory(struct inference *s, struct error *err)
 {
-    struct engine_options options = *o;
-    options.batch = 1;
-    TRY(engine_open(&options, &s->engine, err));
-    TRY(engine_start(s->engine, err));
     int side = s->engine->info.image_size;
     size_t bytes = (size_t)side * (size_t)side * 3;
     s->picture = (struct image){ side, side, malloc(bytes) };
@@ -18,6 +13,16 @@ static enum status open_inference(struct inference *s, const struct engine_optio
     if (s->picture.rgb == NULL || s->logits == NULL || s->rgb == NULL)
         return fail(err, E_NOMEM, "no memory for an image of %d x %d pixels", side, side);
     return OK;
+}
+
+static enum status open_inference(struct inference *s, const struct engine_options *o,
+                                  struct error *err)
+{
+    struct engine_options options = *o;
+    options.batch = 1;
+    TRY(engine_open(&options, &s->engine, err));
+    TRY(engine_start(s->engine, err));
+    return inference_take_memory(s, err);
 }
 
 enum status inference_open(struct inference *s, const struct engine_options *o,
@@ -30,13 +35,18 @@ enum status inference_open(struct inference *s, const struct engine_options *o,
     return status;
 }
 
-void inference_close(struct inference *s)
+void inference_free_memory(struct inference *s)
 {
     if (s->rgb != NULL)
         engine_free(s->engine, s->rgb);
-    engine_close(s->engine);
     image_free(&s->picture);
     free(s->logits);
+}
+
+void inference_close(struct inference *s)
+{
+    inference_free_memory(s);
+    engine_close(s->engine);
     *s = (struct inference){ 0 };
 }
 

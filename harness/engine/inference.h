@@ -16,6 +16,11 @@ enum status inference_open(struct inference *, const struct engine_options *, en
                            struct error *err);
 void inference_close(struct inference *);
 
+/* Memory for one image and its logits, with an engine that belongs to somebody else; it is freed
+ * after a failure, too. */
+enum status inference_take_memory(struct inference *, struct error *);
+void inference_free_memory(struct inference *);
+
 /* Preprocesses and classifies an image; sets picture, rgb and logits. */
 enum status inference_run(struct inference *, const struct image *, struct error *err);
 

@@ -19,10 +19,7 @@ static bool same_pictures(const struct result *a, const struct result *b)
 {
     static const enum result_attribute same[] = { ATTR_DATASET, ATTR_DATASET_FINGERPRINT,
                                                   ATTR_PREPROCESS };
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        if (strcmp(a->attribute[same[i]], b->attribute[same[i]]) != 0)
-            return false;
-    return a->images == b->images;
+    return results_agree(a, b, same, sizeof same / sizeof *same) && a->images == b->images;
 }
 
 /* The best and the worst images of one run. */

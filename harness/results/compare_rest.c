@@ -45,19 +45,13 @@ static bool is_known(const char *path)
 
 static herr_t add_path(hid_t root, const char *path, const H5L_info_t *info, void *context)
 {
-    struct h5_names *names = context;
     H5O_info_t object;
     if (info->type != H5L_TYPE_HARD || strlen(path) >= H5_NAME_MAX)
         return 0;
     if (H5Oget_info_by_name(root, path, &object, H5P_DEFAULT) < 0 ||
         object.type != H5O_TYPE_DATASET || is_known(path))
         return 0;
-    char **grown = realloc(names->name, (names->count + 1) * sizeof *grown);
-    if (!grown)
-        return -1;
-    names->name = grown;
-    names->name[names->count] = strdup(path);
-    return names->name[names->count] ? (names->count++, 0) : -1;
+    return h5_names_add(context, path);
 }
 
 /* By every name: H5Ovisit would tell one name of several that a dataset has. A walk by names does

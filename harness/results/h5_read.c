@@ -65,16 +65,20 @@ bool h5_same_object(const struct h5_file *f, const char *a, const char *b)
 
 /* --- groups ---------------------------------------------------------------------------------- */
 
-static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *context)
+int h5_names_add(struct h5_names *names, const char *name)
 {
-    (void)group, (void)info;
-    struct h5_names *names = context;
     char **grown = realloc(names->name, (names->count + 1) * sizeof *grown);
     if (!grown)
         return -1;
     names->name = grown;
     names->name[names->count] = strdup(name);
     return names->name[names->count] ? (names->count++, 0) : -1;
+}
+
+static herr_t add_name(hid_t group, const char *name, const H5L_info_t *info, void *context)
+{
+    (void)group, (void)info;
+    return h5_names_add(context, name);
 }
 
 enum status h5_list(const struct h5_file *f, const char *group, struct h5_names *out,

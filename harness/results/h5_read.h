@@ -38,6 +38,8 @@ struct h5_names {
 /* Names of the members of a group, ascending. */
 enum status h5_list(const struct h5_file *, const char *group, struct h5_names *out,
                     struct error *err);
+/* Copies a name behind the others; -1: memory ran out. */
+int h5_names_add(struct h5_names *, const char *name);
 void h5_names_free(struct h5_names *);
 
 /* found = false, and OK, where there is none. */

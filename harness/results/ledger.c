@@ -72,10 +72,7 @@ static bool same_inputs(const struct result *a, const struct result *b)
 {
     static const enum result_attribute same[] = { ATTR_CHECKPOINT_SHA256, ATTR_DATASET_FINGERPRINT,
                                                   ATTR_PREPROCESS };
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        if (strcmp(a->attribute[same[i]], b->attribute[same[i]]) != 0)
-            return false;
-    if (a->images != b->images)
+    if (!results_agree(a, b, same, sizeof same / sizeof *same) || a->images != b->images)
         return false;
     for (size_t i = 0; i < a->images; i++)
         if (strcmp(a->id[i], b->id[i]) != 0)

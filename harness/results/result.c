@@ -204,3 +204,12 @@ const struct result_map *result_find_map(const struct result *r, const char *met
             return &r->map[i];
     return NULL;
 }
+
+bool results_agree(const struct result *a, const struct result *b, const enum result_attribute *of,
+                   size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(a->attribute[of[i]], b->attribute[of[i]]) != 0)
+            return false;
+    return true;
+}

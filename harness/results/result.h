@@ -135,6 +135,10 @@ void result_model(const struct result *, char *out, size_t size);
 enum status result_read_maps(const struct result *, const struct result_map *, float **out,
                              struct error *err);
 
+/* Whether two results have the same texts in these attributes. */
+bool results_agree(const struct result *, const struct result *, const enum result_attribute *of,
+                   size_t count);
+
 /* NULL where the file has none. */
 const struct result_curve *result_find_curve(const struct result *, const char *method,
                                              enum explained, enum removal);

@@ -15,12 +15,7 @@ bool varies(const double *x, size_t n)
     return differs;
 }
 
-struct placed {
-    double value;
-    size_t at;
-};
-
-static int by_value(const void *a, const void *b)
+int placed_by_value(const void *a, const void *b)
 {
     const struct placed *x = a, *y = b;
     int order = (x->value > y->value) - (x->value < y->value);
@@ -34,7 +29,7 @@ enum status average_ranks(const double *x, size_t n, double *rank, struct error 
         return fail(err, E_NOMEM, "no memory to rank %zu numbers", n);
     for (size_t i = 0; i < n; i++)
         sorted[i] = (struct placed){ x[i], i };
-    qsort(sorted, n, sizeof *sorted, by_value);
+    qsort(sorted, n, sizeof *sorted, placed_by_value);
     for (size_t first = 0, next; first < n; first = next) {
         for (next = first + 1; next < n && sorted[next].value == sorted[first].value; next++)
             ;

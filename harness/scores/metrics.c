@@ -2,22 +2,12 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A score and its payload in one word: the order-preserving bits of the float above, the
- * payload below. Sorting moves one array, and 50,176 entries take well under a millisecond. */
-typedef uint64_t ranked;
+#include "ranking.h"
 
-static uint32_t float_key(float x)
-{
-    uint32_t bits;
-    x += 0.0f; /* -0 becomes 0, so that equal values have equal keys */
-    memcpy(&bits, &x, sizeof bits);
-    return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
-
+/* The score of rank_of. */
 static float key_float(ranked r)
 {
     uint32_t key = (uint32_t)(r >> 32);
@@ -25,40 +15,6 @@ static float key_float(ranked r)
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;
-}
-
-static ranked rank_of(float score, uint32_t payload)
-{
-    return (ranked)float_key(score) << 32 | payload;
-}
-
-enum { RADIX_BITS = 11, RADIX = 1 << RADIX_BITS, RADIX_PASSES = 3 };
-
-/* Ascending and stable by score. Least significant digit first; the result ends up in `items`. */
-static void rank_sort(ranked *items, ranked *spare, size_t n)
-{
-    size_t count[RADIX];
-    ranked *from = items, *to = spare;
-
-    for (int pass = 0; pass < RADIX_PASSES; pass++) {
-        int shift = 32 + pass * RADIX_BITS;
-        memset(count, 0, sizeof count);
-        for (size_t i = 0; i < n; i++)
-            count[from[i] >> shift & (RADIX - 1)]++;
-        size_t at = 0;
-        for (int d = 0; d < RADIX; d++) {
-            size_t here = count[d];
-            count[d] = at;
-            at += here;
-        }
-        for (size_t i = 0; i < n; i++)
-            to[count[from[i] >> shift & (RADIX - 1)]++] = from[i];
-        ranked *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != items) /* an odd number of passes */
-        memcpy(items, from, n * sizeof *items);
 }
 
 /* Room for n items and for sorting them; free() the result. */

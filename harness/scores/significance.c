@@ -74,33 +74,21 @@ double sign_flip_p(const double *d, size_t n, uint64_t seed, int resamples)
     return (1 + (double)as_far) / ((double)resamples + 1);
 }
 
-struct test {
-    double p;
-    size_t at;
-};
-
-static int by_p(const void *a, const void *b)
-{
-    const struct test *x = a, *y = b;
-    int order = (x->p > y->p) - (x->p < y->p);
-    return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
-}
-
 enum status holm(const double *p, size_t tests, double *out, struct error *err)
 {
-    struct test *sorted = malloc((tests + 1) * sizeof *sorted);
+    struct placed *sorted = malloc((tests + 1) * sizeof *sorted);
     size_t count = 0;
     double most = 0;
     if (sorted == NULL)
         return fail(err, E_NOMEM, "no memory to correct %zu tests", tests);
     for (size_t i = 0; i < tests; i++)
         if (!isnan(p[i]))
-            sorted[count++] = (struct test){ p[i], i };
+            sorted[count++] = (struct placed){ p[i], i };
         else
             out[i] = NAN;
-    qsort(sorted, count, sizeof *sorted, by_p);
+    qsort(sorted, count, sizeof *sorted, placed_by_value);
     for (size_t i = 0; i < count; i++) {
-        most = fmax(most, fmin(1, (double)(count - i) * sorted[i].p));
+        most = fmax(most, fmin(1, (double)(count - i) * sorted[i].value));
         out[sorted[i].at] = most;
     }
     free(sorted);
