@@ -15,21 +15,22 @@ bool varies(const double *x, size_t n)
     return differs;
 }
 
-int placed_by_value(const void *a, const void *b)
+int numbered_order(const void *a, const void *b)
 {
-    const struct placed *x = a, *y = b;
+    const struct numbered *x = a, *y = b;
     int order = (x->value > y->value) - (x->value < y->value);
     return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
 }
 
 enum status average_ranks(const double *x, size_t n, double *rank, struct error *err)
 {
-    struct placed *sorted = n < SIZE_MAX / sizeof *sorted ? malloc((n + 1) * sizeof *sorted) : NULL;
+    struct numbered *sorted =
+        n < SIZE_MAX / sizeof *sorted ? malloc((n + 1) * sizeof *sorted) : NULL;
     if (sorted == NULL)
         return fail(err, E_NOMEM, "no memory to rank %zu numbers", n);
     for (size_t i = 0; i < n; i++)
-        sorted[i] = (struct placed){ x[i], i };
-    qsort(sorted, n, sizeof *sorted, placed_by_value);
+        sorted[i] = (struct numbered){ x[i], i };
+    qsort(sorted, n, sizeof *sorted, numbered_order);
     for (size_t first = 0, next; first < n; first = next) {
         for (next = first + 1; next < n && sorted[next].value == sorted[first].value; next++)
             ;

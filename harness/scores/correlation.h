@@ -10,11 +10,11 @@
 #include "status.h"
 
 /* A number, and where it stood; for qsort, by number, equal ones as they stood. */
-struct placed {
+struct numbered {
     double value;
     size_t at;
 };
-int placed_by_value(const void *, const void *);
+int numbered_order(const void *, const void *);
 
 /* Ranks from 1, ascending; equal numbers share the mean of their ranks. x [n] without NaN, rank
  * [n]. E_NOMEM. */

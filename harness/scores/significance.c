@@ -76,17 +76,17 @@ double sign_flip_p(const double *d, size_t n, uint64_t seed, int resamples)
 
 enum status holm(const double *p, size_t tests, double *out, struct error *err)
 {
-    struct placed *sorted = malloc((tests + 1) * sizeof *sorted);
+    struct numbered *sorted = malloc((tests + 1) * sizeof *sorted);
     size_t count = 0;
     double most = 0;
     if (sorted == NULL)
         return fail(err, E_NOMEM, "no memory to correct %zu tests", tests);
     for (size_t i = 0; i < tests; i++)
         if (!isnan(p[i]))
-            sorted[count++] = (struct placed){ p[i], i };
+            sorted[count++] = (struct numbered){ p[i], i };
         else
             out[i] = NAN;
-    qsort(sorted, count, sizeof *sorted, placed_by_value);
+    qsort(sorted, count, sizeof *sorted, numbered_order);
     for (size_t i = 0; i < count; i++) {
         most = fmax(most, fmin(1, (double)(count - i) * sorted[i].value));
         out[sorted[i].at] = most;

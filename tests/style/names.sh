@@ -1,6 +1,6 @@
 #!/bin/sh
-# names.sh ROOT: no identifier of the C code is made of a word that says too little, or that the field
-# uses for something else; and no struct of a header shares its name with another struct.
+# names.sh ROOT: no identifier or file of the C code is named by a word that says too little, or that the
+# field uses for something else; and no struct of a header shares its name with another struct.
 set -u
 root=$(cd "$1" && pwd -P) || exit 1
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -17,6 +17,7 @@ in_root "awk -v want=code -f $here/c_text.awk" $(sources c h cu cuh) >"$code" ||
 capitals=$(echo "$words|$whole" | tr a-z A-Z)
 found=$(grep -E "^[^:]*:[0-9]*:.*(^|[^A-Za-z0-9])($words|$capitals)([^A-Za-z0-9]|\$)" "$code"
     grep -E "^[^:]*:[0-9]*:.*(^|[^A-Za-z0-9_])($whole)([^A-Za-z0-9_]|\$)" "$code")
+files=$(sources c h cu cuh | grep -E "(^|[/_])($words|$whole)[_.]")
 doubles=$(grep -E '^(kernels|model|datasets|harness)/' "$code" |
     sed -nE 's/^([^:]*):([0-9]*):(static |const )*struct ([a-z_0-9]+) \{.*/\4 \1:\2/p' | awk '{
         if (places[$1] != "")
@@ -32,8 +33,8 @@ doubles=$(grep -E '^(kernels|model|datasets|harness)/' "$code" |
             if (public[name] && above[name])
                 print substr(places[name], 2) ": struct " name " is defined more than once"
     }' | sort)
-[ -z "$found$doubles" ] || {
-    printf '%s\n' "$found" "$doubles" | grep .
+[ -z "$found$files$doubles" ] || {
+    printf '%s\n' "$found" "$files" "$doubles" | grep .
     echo "a name says what it names: see the words in tests/style/names.sh"
     exit 1
 }

@@ -134,15 +134,15 @@ static void three_forms(void **state)
 static void wrong_names_are_reported(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *says;
-    } wrong[] = { { "", "no class names" },
-                  { "dog\n\ncat\n", ":2: a blank line" },
-                  { "0 n00000001 dog\n0 n00000002 cat\n", "class 0 is named twice" },
-                  { "0 n00000001 dog\n5 n00000002 cat\n", "class 5 is named, but there are 2" },
-                  { "0 n00000001 dog\ncat\n", ":2: 'cat': should be index" },
-                  { "n00000001 dog\nn2 cat\n", ":2: 'n2 cat': should be WordNet id" },
-                  { "99999999999999999999 n00000001 dog\n", "should be index" } };
+    static const struct given wrong[] = {
+        { "", "no class names" },
+        { "dog\n\ncat\n", ":2: a blank line" },
+        { "0 n00000001 dog\n0 n00000002 cat\n", "class 0 is named twice" },
+        { "0 n00000001 dog\n5 n00000002 cat\n", "class 5 is named, but there are 2" },
+        { "0 n00000001 dog\ncat\n", ":2: 'cat': should be index" },
+        { "n00000001 dog\nn2 cat\n", ":2: 'n2 cat': should be WordNet id" },
+        { "99999999999999999999 n00000001 dog\n", "should be index" }
+    };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct class_list n;
         struct error err;
