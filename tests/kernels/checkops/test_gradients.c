@@ -38,13 +38,8 @@ static void test_linear_back(void **state)
         };
         for (int i = 0; i < ROWS * IN; i++)
             gx[i] = 10;
-        be->op.linear_back(be, &(struct linear_back_args){ .rows = ROWS,
-                                                           .w = w,
-                                                           .gy = R(l.g),
-                                                           .ldgy = OUT,
-                                                           .accumulate = accumulate,
-                                                           .gx = R(gx),
-                                                           .ldgx = IN });
+        CALL(be, linear_back, .rows = ROWS, .w = w, .gy = R(l.g), .ldgy = OUT,
+             .accumulate = accumulate, .gx = R(gx), .ldgx = IN);
         for (int i = 0; i < ROWS * IN && accumulate; i++)
             gx[i] -= 10;
         check_gradient("gx", x, ROWS * IN, gx, linear_loss, &l);
@@ -67,20 +62,11 @@ static double norm_loss(void *context)
     struct norm_loss *l = context;
     struct backend *be = l->be;
     if (l->layer)
-        be->op.layernorm(be, &(struct layernorm_args){ .rows = NORM_ROWS,
-                                                       .width = NORM_WIDTH,
-                                                       .x = R(l->x),
-                                                       .w = R(l->w),
-                                                       .b = R(l->b),
-                                                       .eps = 1e-3,
-                                                       .y = R(l->y) });
+        CALL(be, layernorm, .rows = NORM_ROWS, .width = NORM_WIDTH, .x = R(l->x), .w = R(l->w),
+             .b = R(l->b), .eps = 1e-3, .y = R(l->y));
     else
-        be->op.rmsnorm(be, &(struct rmsnorm_args){ .rows = NORM_ROWS,
-                                                   .width = NORM_WIDTH,
-                                                   .x = R(l->x),
-                                                   .w = R(l->w),
-                                                   .eps = 1e-3,
-                                                   .y = R(l->y) });
+        CALL(be, rmsnorm, .rows = NORM_ROWS, .width = NORM_WIDTH, .x = R(l->x), .w = R(l->w),
+             .eps = 1e-3, .y = R(l->y));
     return dot(l->y, l->g, NORM_COUNT);
 }
 
@@ -109,24 +95,11 @@ static void check_norm(struct backend *be, bool layer, bool detach, bool accumul
         l.frozen[r] = 1 / sqrt(dot(row, row, NORM_WIDTH) / NORM_WIDTH + 1e-3);
     }
     if (layer)
-        be->op.layernorm_back(be, &(struct layernorm_back_args){ .rows = NORM_ROWS,
-                                                                 .width = NORM_WIDTH,
-                                                                 .x = R(l.x),
-                                                                 .w = R(l.w),
-                                                                 .gy = R(l.g),
-                                                                 .eps = 1e-3,
-                                                                 .accumulate = accumulate,
-                                                                 .gx = R(gx) });
+        CALL(be, layernorm_back, .rows = NORM_ROWS, .width = NORM_WIDTH, .x = R(l.x), .w = R(l.w),
+             .gy = R(l.g), .eps = 1e-3, .accumulate = accumulate, .gx = R(gx));
     else
-        be->op.rmsnorm_back(be, &(struct rmsnorm_back_args){ .rows = NORM_ROWS,
-                                                             .width = NORM_WIDTH,
-                                                             .x = R(l.x),
-                                                             .w = R(l.w),
-                                                             .gy = R(l.g),
-                                                             .eps = 1e-3,
-                                                             .detach = detach,
-                                                             .accumulate = accumulate,
-                                                             .gx = R(gx) });
+        CALL(be, rmsnorm_back, .rows = NORM_ROWS, .width = NORM_WIDTH, .x = R(l.x), .w = R(l.w),
+             .gy = R(l.g), .eps = 1e-3, .detach = detach, .accumulate = accumulate, .gx = R(gx));
     for (int i = 0; i < NORM_COUNT && accumulate; i++)
         gx[i] -= 10;
     check_gradient("gx", l.x, NORM_COUNT, gx, detach ? frozen_norm_loss : norm_loss, &l);
@@ -153,9 +126,7 @@ struct gelu_loss {
 static double gelu_loss(void *context)
 {
     struct gelu_loss *l = context;
-    l->be->op.map2(l->be,
-                   &(struct map2_args){
-                       .f = l->f, .count = ELEMENTS, .a = R(l->x), .scale = 1, .out = R(l->y) });
+    CALL(l->be, map2, .f = l->f, .count = ELEMENTS, .a = R(l->x), .scale = 1, .out = R(l->y));
     return dot(l->y, l->g, ELEMENTS);
 }
 
@@ -164,10 +135,8 @@ static void check_gelu_back(struct backend *be, enum map2 f, enum map2 back)
     struct gelu_loss l = { be, f, randoms(9, ELEMENTS, -4, 4), zeros(ELEMENTS),
                            randoms(10, ELEMENTS, -1, 1) };
     double *gx = zeros(ELEMENTS);
-    l.be->op.map2(
-        l.be,
-        &(struct map2_args){
-            .f = back, .count = ELEMENTS, .a = R(l.x), .b = R(l.g), .scale = 1, .out = R(gx) });
+    CALL(l.be, map2, .f = back, .count = ELEMENTS, .a = R(l.x), .b = R(l.g), .scale = 1,
+         .out = R(gx));
     check_gradient("gx", l.x, ELEMENTS, gx, gelu_loss, &l);
     free(l.x), free(l.y), free(l.g), free(gx);
 }
@@ -206,12 +175,8 @@ static void test_softmax_back(void **state)
                               randoms(12, SOFT_COUNT, -1, 1) };
     double *gs = zeros(SOFT_COUNT);
     softmax_loss(&l);
-    be->op.softmax_back(be, &(struct softmax_back_args){ .rows = SOFT_ROWS,
-                                                         .cols = SOFT_COLS,
-                                                         .p = R(l.p),
-                                                         .gp = R(l.g),
-                                                         .scale = soft_scale,
-                                                         .gs = R(gs) });
+    CALL(be, softmax_back, .rows = SOFT_ROWS, .cols = SOFT_COLS, .p = R(l.p), .gp = R(l.g),
+         .scale = soft_scale, .gs = R(gs));
     check_gradient("gs", l.s, SOFT_COUNT, gs, softmax_loss, &l);
     free(l.s), free(l.p), free(l.g), free(gs);
 }

@@ -27,16 +27,9 @@ struct conv_loss {
 static double conv_loss(void *context)
 {
     struct conv_loss *l = context;
-    l->be->op.conv_silu(l->be,
-                        &(struct conv_silu_args){
-                            .n = N,
-                            .len = L,
-                            .chan = E,
-                            .taps = K,
-                            .x = R(l->x),
-                            .ldx = LD,
-                            .dir = { { R(l->w[0]), R(l->b[0]), R(l->u[0]), R(l->pre[0]) },
-                                     { R(l->w[1]), R(l->b[1]), R(l->u[1]), R(l->pre[1]) } } });
+    CALL(l->be, conv_silu, .n = N, .len = L, .chan = E, .taps = K, .x = R(l->x), .ldx = LD,
+         .dir = { { R(l->w[0]), R(l->b[0]), R(l->u[0]), R(l->pre[0]) },
+                  { R(l->w[1]), R(l->b[1]), R(l->u[1]), R(l->pre[1]) } });
     double sum = 0;
     for (int dir = 0; dir < 2; dir++)
         for (int i = 0; i < DENSE; i++)
@@ -63,18 +56,9 @@ static void check_conv(struct backend *be, bool ratio)
             l.frozen[dir][i] = silu(l.pre[dir][i]) / nudged(l.pre[dir][i]);
     }
     double *gx = zeros(STRIDED);
-    be->op.conv_silu_back(
-        be, &(struct conv_silu_back_args){ .n = N,
-                                           .len = L,
-                                           .chan = E,
-                                           .taps = K,
-                                           .x = R(l.x),
-                                           .ldx = LD,
-                                           .dir = { { R(l.w[0]), R(l.b[0]), R(l.gu[0]) },
-                                                    { R(l.w[1]), R(l.b[1]), R(l.gu[1]) } },
-                                           .silu_ratio = ratio,
-                                           .gx = R(gx),
-                                           .ldgx = LD });
+    CALL(be, conv_silu_back, .n = N, .len = L, .chan = E, .taps = K, .x = R(l.x), .ldx = LD,
+         .dir = { { R(l.w[0]), R(l.b[0]), R(l.gu[0]) }, { R(l.w[1]), R(l.b[1]), R(l.gu[1]) } },
+         .silu_ratio = ratio, .gx = R(gx), .ldgx = LD);
     /* the padding of x has gradient 0, and gx keeps its zeros there */
     check_gradient("gx", l.x, STRIDED, gx, conv_loss, &l);
     for (int dir = 0; dir < 2; dir++) {
@@ -112,16 +96,9 @@ static struct scan_dir scan_dir(const struct scan_loss *l, int dir)
 static double scan_loss(void *context)
 {
     struct scan_loss *l = context;
-    l->be->op.scan(l->be, &(struct scan_args){ .n = N,
-                                               .len = L,
-                                               .chan = E,
-                                               .state = S,
-                                               .rank = RANK,
-                                               .dir = { scan_dir(l, 0), scan_dir(l, 1) },
-                                               .z = R(l->z),
-                                               .ldz = LD,
-                                               .out = R(l->out),
-                                               .y = { R(l->y[0]), R(l->y[1]) } });
+    CALL(l->be, scan, .n = N, .len = L, .chan = E, .state = S, .rank = RANK,
+         .dir = { scan_dir(l, 0), scan_dir(l, 1) }, .z = R(l->z), .ldz = LD, .out = R(l->out),
+         .y = { R(l->y[0]), R(l->y[1]) });
     double sum = 0;
     for (int t = 0; t < N * L; t++)
         for (int c = 0; c < E; c++) {
@@ -174,23 +151,11 @@ static void check_scan(struct backend *be, bool detach, bool half, bool ratio, b
     struct scan_loss l = new_scan_loss(be, half, ratio, high_step);
     double *gu[2] = { zeros(DENSE), zeros(DENSE) }, *gxdbl[2] = { zeros(XDBL), zeros(XDBL) };
     double *gz = zeros(STRIDED);
-    be->op.scan_back(be, &(struct scan_back_args){
-                             .n = N,
-                             .len = L,
-                             .chan = E,
-                             .state = S,
-                             .rank = RANK,
-                             .dir = { scan_dir(&l, 0), scan_dir(&l, 1) },
-                             .z = R(l.z),
-                             .ldz = LD,
-                             .gout = R(l.gout),
-                             .detach = detach,
-                             .half_gate = half,
-                             .silu_ratio = ratio,
-                             .gu = { R(gu[0]), R(gu[1]) },
-                             .gxdbl = { detach ? NULL : R(gxdbl[0]), detach ? NULL : R(gxdbl[1]) },
-                             .gz = R(gz),
-                             .ldgz = LD });
+    CALL(be, scan_back, .n = N, .len = L, .chan = E, .state = S, .rank = RANK,
+         .dir = { scan_dir(&l, 0), scan_dir(&l, 1) }, .z = R(l.z), .ldz = LD, .gout = R(l.gout),
+         .detach = detach, .half_gate = half, .silu_ratio = ratio, .gu = { R(gu[0]), R(gu[1]) },
+         .gxdbl = { detach ? NULL : R(gxdbl[0]), detach ? NULL : R(gxdbl[1]) }, .gz = R(gz),
+         .ldgz = LD);
     check_gradient("gz", l.z, STRIDED, gz, scan_loss, &l);
     for (int dir = 0; dir < 2; dir++) {
         check_gradient("gu", l.u[dir], DENSE, gu[dir], scan_loss, &l);

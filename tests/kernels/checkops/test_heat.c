@@ -6,7 +6,7 @@ static void test_heat_values(void **state)
     struct backend *be = *state;
     const float map[] = { 0, 1, 2, 3 };
     float heat[16];
-    be->op.heat(be, &(struct heat_args){ .n = 1, .grid = 2, .side = 4, .maps = map, .heat = heat });
+    CALL(be, heat, .n = 1, .grid = 2, .side = 4, .maps = map, .heat = heat);
     /* An axis of 2 cells at 4 half-pixel centres: -0.25, 0.25, 0.75, 1.25, clamped to [0, 1].
      * The map is x + 2y, so its min-max is that over 3. */
     static const double at[] = { 0, 0.25, 0.75, 1 };
@@ -24,8 +24,7 @@ static void test_heat_constant(void **state)
             float map[11 * 11], heat[60 * 60], value = (float)next_uniform(&seed, -1, 1);
             for (int i = 0; i < grid * grid; i++)
                 map[i] = value;
-            be->op.heat(be, &(struct heat_args){
-                                .n = 1, .grid = grid, .side = side, .maps = map, .heat = heat });
+            CALL(be, heat, .n = 1, .grid = grid, .side = side, .maps = map, .heat = heat);
             for (int i = 0; i < side * side; i++)
                 assert_true(heat[i] == 0);
         }
@@ -52,8 +51,7 @@ static void test_heat_brute(void **state)
                            fmax(0, 1 - fabs(c / grid - y)); /* tents around the centres */
             low = fmin(low, want[i]), high = fmax(high, want[i]);
         }
-        be->op.heat(be, &(struct heat_args){
-                            .n = 1, .grid = grid, .side = side, .maps = map, .heat = heat });
+        CALL(be, heat, .n = 1, .grid = grid, .side = side, .maps = map, .heat = heat);
         for (int i = 0; i < count; i++) {
             double v = high > low ? (want[i] - low) / (high - low) : 0;
             assert_true(grid == 1 ? heat[i] == 0 : fabs(heat[i] - v) < 1e-7);
@@ -71,8 +69,7 @@ static void test_heat_ties(void **state)
     uint64_t seed = 9;
     for (int i = 0; i < GRID * GRID; i++)
         map[i] = i / GRID < 5 ? 0 : (float)next_uniform(&seed, 0.1, 1);
-    be->op.heat(
-        be, &(struct heat_args){ .n = 1, .grid = GRID, .side = SIDE, .maps = map, .heat = heat });
+    CALL(be, heat, .n = 1, .grid = GRID, .side = SIDE, .maps = map, .heat = heat);
     for (int x = 0; x < SIDE; x++)
         for (int k = 0; k < BORDER; k++) {
             assert_true(heat[k * SIDE + x] == heat[x]);
@@ -90,13 +87,8 @@ static void check_rank(struct backend *be, const float *heat, int pixels, bool a
 {
     int32_t largest_tie = -1;
     uint32_t *rank = calloc((size_t)pixels, sizeof *rank);
-    be->op.rank(be, &(struct rank_args){ .n = 1,
-                                         .pixels = pixels,
-                                         .heat = heat,
-                                         .ascending = ascending,
-                                         .ties = ties,
-                                         .rank = rank,
-                                         .largest_tie = &largest_tie });
+    CALL(be, rank, .n = 1, .pixels = pixels, .heat = heat, .ascending = ascending, .ties = ties,
+         .rank = rank, .largest_tie = &largest_tie);
     assert_int_equal(largest_tie, want_tie);
     for (int i = 0; i < pixels; i++)
         assert_int_equal(rank[i], want[i]);
@@ -152,12 +144,8 @@ static void test_rank_random(void **state)
     for (int i = 0; i < 3 * PIXELS; i++)
         heat[i] = (float)(i % PIXELS < 100); /* 100 hot pixels, 300 cold ones */
     const uint64_t seeds[] = { 1, 2, 1 };
-    be->op.rank(be, &(struct rank_args){ .n = 3,
-                                         .pixels = PIXELS,
-                                         .heat = heat,
-                                         .ties = TIES_RANDOM,
-                                         .seeds = seeds,
-                                         .rank = rank });
+    CALL(be, rank, .n = 3, .pixels = PIXELS, .heat = heat, .ties = TIES_RANDOM, .seeds = seeds,
+         .rank = rank);
     assert_memory_equal(rank, rank + 2 * PIXELS, PIXELS * sizeof *rank);
     assert_memory_not_equal(rank, rank + PIXELS, PIXELS * sizeof *rank);
     for (int image = 0; image < 3; image++) {

@@ -72,17 +72,9 @@ static void test_row(void **state)
     for (int row = 0; row < L; row++)
         for (unsigned flags = 0; flags < 16; flags++) {
             bool own_decay = flags & 4, diagonal = flags & 8;
-            be->op.hidden_row(be, &(struct hidden_row_args){
-                                      .n = N,
-                                      .len = L,
-                                      .chan = E,
-                                      .state = S,
-                                      .rank = RANK,
-                                      .dir = { attn_dir(&in, 0, flags), attn_dir(&in, 1, flags) },
-                                      .row = row,
-                                      .own_decay = own_decay,
-                                      .diagonal = diagonal,
-                                      .out = R(got) });
+            CALL(be, hidden_row, .n = N, .len = L, .chan = E, .state = S, .rank = RANK,
+                 .dir = { attn_dir(&in, 0, flags), attn_dir(&in, 1, flags) }, .row = row,
+                 .own_decay = own_decay, .diagonal = diagonal, .out = R(got));
             for (int i = 0; i < DENSE; i++)
                 want[i] =
                     mixer(&in, flags & 3, i / (L * E), row, i / E % L, i % E, own_decay, diagonal);
@@ -113,21 +105,10 @@ static void check_matrix(struct backend *be, const struct inputs *in, enum sign_
                          enum reduction reduce, int first, int count)
 {
     double *got = zeros(N * L * L), *want = zeros(N * L * L), got_range[2 * N], range[2 * N];
-    be->op.hidden_matrix(
-        be, &(struct hidden_matrix_args){ .n = N,
-                                          .len = L,
-                                          .chan = E,
-                                          .state = S,
-                                          .rank = RANK,
-                                          .dir = { attn_dir(in, 0, 3), attn_dir(in, 1, 3) },
-                                          .own_decay = true,
-                                          .diagonal = true,
-                                          .sign = sign,
-                                          .reduce = reduce,
-                                          .chan_first = first,
-                                          .chan_count = count,
-                                          .out = R(got),
-                                          .range = R(got_range) });
+    CALL(be, hidden_matrix, .n = N, .len = L, .chan = E, .state = S, .rank = RANK,
+         .dir = { attn_dir(in, 0, 3), attn_dir(in, 1, 3) }, .own_decay = true, .diagonal = true,
+         .sign = sign, .reduce = reduce, .chan_first = first, .chan_count = count, .out = R(got),
+         .range = R(got_range));
     int channels = count == 0 ? E : count;
     for (int image = 0; image < N; image++) {
         double *r = range + 2 * image, v[E];
@@ -187,26 +168,12 @@ static struct layer run_layer(struct backend *be)
         l.u[dir] = zeros(DENSE), l.pre[dir] = zeros(DENSE);
         l.delta[dir] = zeros(DENSE), l.y[dir] = zeros(DENSE);
     }
-    be->op.conv_silu(be, &(struct conv_silu_args){
-                             .n = N,
-                             .len = L,
-                             .chan = E,
-                             .taps = K,
-                             .x = R(l.x),
-                             .ldx = E,
-                             .dir = { { R(l.w[0]), R(l.zero), R(l.u[0]), R(l.pre[0]) },
-                                      { R(l.w[1]), R(l.zero), R(l.u[1]), R(l.pre[1]) } } });
-    be->op.scan(be, &(struct scan_args){ .n = N,
-                                         .len = L,
-                                         .chan = E,
-                                         .state = S,
-                                         .rank = RANK,
-                                         .dir = { scan_dir(&l, 0), scan_dir(&l, 1) },
-                                         .z = R(l.z),
-                                         .ldz = E,
-                                         .out = R(l.out),
-                                         .delta = { R(l.delta[0]), R(l.delta[1]) },
-                                         .y = { R(l.y[0]), R(l.y[1]) } });
+    CALL(be, conv_silu, .n = N, .len = L, .chan = E, .taps = K, .x = R(l.x), .ldx = E,
+         .dir = { { R(l.w[0]), R(l.zero), R(l.u[0]), R(l.pre[0]) },
+                  { R(l.w[1]), R(l.zero), R(l.u[1]), R(l.pre[1]) } });
+    CALL(be, scan, .n = N, .len = L, .chan = E, .state = S, .rank = RANK,
+         .dir = { scan_dir(&l, 0), scan_dir(&l, 1) }, .z = R(l.z), .ldz = E, .out = R(l.out),
+         .delta = { R(l.delta[0]), R(l.delta[1]) }, .y = { R(l.y[0]), R(l.y[1]) });
     return l;
 }
 
@@ -254,27 +221,11 @@ static void test_identities(void **state)
     for (int dir = 0; dir < 2; dir++)
         for (int row = 0; row < L; row++) {
             row_of(be, &l, dir, row, v);
-            be->op.unified_row(be, &(struct unified_row_args){ .n = N,
-                                                               .len = L,
-                                                               .chan = E,
-                                                               .taps = K,
-                                                               .row = row,
-                                                               .direction = dir,
-                                                               .v = R(v),
-                                                               .pre = R(l.pre[dir]),
-                                                               .w = R(l.w[dir]),
-                                                               .z = R(l.z),
-                                                               .ldz = E,
-                                                               .out = R(r) });
-            be->op.hidden_identity(be, &(struct hidden_identity_args){ .n = N,
-                                                                       .len = L,
-                                                                       .chan = E,
-                                                                       .row = row,
-                                                                       .v = R(v),
-                                                                       .u = R(l.u[dir]),
-                                                                       .y = R(l.y[dir]),
-                                                                       .d = R(l.d[dir]),
-                                                                       .out = R(pair) });
+            CALL(be, unified_row, .n = N, .len = L, .chan = E, .taps = K, .row = row,
+                 .direction = dir, .v = R(v), .pre = R(l.pre[dir]), .w = R(l.w[dir]), .z = R(l.z),
+                 .ldz = E, .out = R(r));
+            CALL(be, hidden_identity, .n = N, .len = L, .chan = E, .row = row, .v = R(v),
+                 .u = R(l.u[dir]), .y = R(l.y[dir]), .d = R(l.d[dir]), .out = R(pair));
             for (int i = 0; i < N * E; i++) {
                 int image = i / E, c = i % E, at = (image * L + row) * E + c;
                 double want = l.y[dir][at] - l.d[dir][c] * l.u[dir][at];
@@ -304,16 +255,8 @@ static void test_mirror(void **state)
     }
     struct scan_dir d = scan_dir(&l, 0);
     d.u = R(u), d.xdbl = R(xdbl);
-    be->op.scan(be, &(struct scan_args){ .n = N,
-                                         .len = L,
-                                         .chan = E,
-                                         .state = S,
-                                         .rank = RANK,
-                                         .dir = { d, d },
-                                         .z = R(l.z),
-                                         .ldz = E,
-                                         .out = R(l.out),
-                                         .y = { R(y0), R(y1) } });
+    CALL(be, scan, .n = N, .len = L, .chan = E, .state = S, .rank = RANK, .dir = { d, d },
+         .z = R(l.z), .ldz = E, .out = R(l.out), .y = { R(y0), R(y1) });
     assert_close("mirrored y", y1, mirror, DENSE, 1e-14);
     free(mirror), free(y0), free(y1), free(xdbl), free(u);
     free_layer(&l);

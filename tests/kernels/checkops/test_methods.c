@@ -22,21 +22,10 @@ static void test_fold_is_patchify_transposed(void **state)
         image[i] = (double)((float)rgb[i] / 255.0F);
     }
     const struct view view = { .rgb = rgb };
-    be->op.patchify(be, &(struct patchify_args){ .n = 1,
-                                                 .side = SIDE,
-                                                 .patch = PATCH,
-                                                 .stride = STRIDE,
-                                                 .grid = GRID,
-                                                 .views = &view,
-                                                 .std = { 1, 1, 1 },
-                                                 .out = R(patches) });
-    be->op.fold(be, &(struct fold_args){ .n = 1,
-                                         .side = SIDE,
-                                         .patch = PATCH,
-                                         .stride = STRIDE,
-                                         .grid = GRID,
-                                         .patches = R(p),
-                                         .out = R(folded) });
+    CALL(be, patchify, .n = 1, .side = SIDE, .patch = PATCH, .stride = STRIDE, .grid = GRID,
+         .views = &view, .std = { 1, 1, 1 }, .out = R(patches));
+    CALL(be, fold, .n = 1, .side = SIDE, .patch = PATCH, .stride = STRIDE, .grid = GRID,
+         .patches = R(p), .out = R(folded));
     double left = dot(folded, image, PIXELS), right = dot(p, patches, PATCHES);
     assert_close("transpose", &left, &right, 1, 1e-12);
     free(p), free(folded), free(patches);
@@ -135,14 +124,8 @@ static void test_layernorm_back_detached(void **state)
         }
         f.scale[r] = 1 / sqrt(square - mean * mean + 1e-3);
     }
-    be->op.layernorm_back(be, &(struct layernorm_back_args){ .rows = ROWS,
-                                                             .width = WIDTH,
-                                                             .x = R(f.x),
-                                                             .w = R(f.w),
-                                                             .gy = R(f.g),
-                                                             .eps = 1e-3,
-                                                             .detach = true,
-                                                             .gx = R(gx) });
+    CALL(be, layernorm_back, .rows = ROWS, .width = WIDTH, .x = R(f.x), .w = R(f.w), .gy = R(f.g),
+         .eps = 1e-3, .detach = true, .gx = R(gx));
     check_gradient("gx", f.x, COUNT, gx, norm_loss, &f);
     free(f.x), free(f.w), free(f.g), free(gx);
 }
@@ -164,9 +147,7 @@ static void check_gelu_gate(struct backend *be, enum map2 act, enum map2 gate)
     be->op.map2(be, &gelu);
     for (int i = 0; i < COUNT; i++)
         f.scale[i] = y[i] / f.x[i];
-    be->op.map2(
-        be, &(struct map2_args){
-                .f = gate, .count = COUNT, .a = R(f.x), .b = R(f.g), .scale = 1, .out = R(gx) });
+    CALL(be, map2, .f = gate, .count = COUNT, .a = R(f.x), .b = R(f.g), .scale = 1, .out = R(gx));
     check_gradient("gx", f.x, COUNT, gx, gate_loss, &f);
     free(f.x), free(f.g), free(gx), free(y);
 }
@@ -184,12 +165,8 @@ static void test_other_gelus(void **state)
 {
     struct backend *be = *state;
     double *x = randoms(8, COUNT, -4, 4), *tanh_gelu = zeros(COUNT), *quick = zeros(COUNT);
-    be->op.map2(
-        be, &(struct map2_args){
-                .f = MAP_TANH_GELU, .count = COUNT, .a = R(x), .scale = 1, .out = R(tanh_gelu) });
-    be->op.map2(be,
-                &(struct map2_args){
-                    .f = MAP_QUICK_GELU, .count = COUNT, .a = R(x), .scale = 1, .out = R(quick) });
+    CALL(be, map2, .f = MAP_TANH_GELU, .count = COUNT, .a = R(x), .scale = 1, .out = R(tanh_gelu));
+    CALL(be, map2, .f = MAP_QUICK_GELU, .count = COUNT, .a = R(x), .scale = 1, .out = R(quick));
     for (int i = 0; i < COUNT; i++) {
         double inner = sqrt(2 / M_PI) * (x[i] + 0.044715 * x[i] * x[i] * x[i]);
         assert_true(fabs(tanh_gelu[i] - 0.5 * x[i] * (1 + tanh(inner))) < 1e-14);
@@ -251,31 +228,16 @@ static void run_gamma(struct backend *be, const struct rule *u, double *gx)
         x_abs[i] = fabs(x[i]);
     struct weight *w = be->op.weight_new(be, host, OUT, IN, WEIGHT_FORWARD | WEIGHT_BACK);
     struct weight *v = be->op.weight_new(be, absolute, OUT, IN, WEIGHT_FORWARD | WEIGHT_BACK);
-    be->op.linear(
-        be,
-        &(struct linear_args){
-            .rows = ROWS, .w = w, .x = R(x), .ldx = IN, .bias = R(bias), .y = R(y), .ldy = OUT });
-    be->op.linear(be, &(struct linear_args){
-                          .rows = ROWS, .w = v, .x = R(x_abs), .ldx = IN, .y = R(t), .ldy = OUT });
-    be->op.gamma_split(be, &(struct gamma_split_args){ .rows = ROWS,
-                                                       .cols = OUT,
-                                                       .gamma = u->gamma,
-                                                       .y = R(y),
-                                                       .t = R(t),
-                                                       .g = R(g),
-                                                       .b = R(bias),
-                                                       .s = R(s),
-                                                       .s_abs = R(s_abs) });
-    be->op.linear_back(be,
-                       &(struct linear_back_args){
-                           .rows = ROWS, .w = w, .gy = R(s), .ldgy = OUT, .gx = R(a), .ldgx = IN });
-    be->op.linear_back(
-        be, &(struct linear_back_args){
-                .rows = ROWS, .w = v, .gy = R(s_abs), .ldgy = OUT, .gx = R(b), .ldgx = IN });
-    be->op.gamma_join(
-        be,
-        &(struct gamma_join_args){
-            .count = ROWS * IN, .gamma = u->gamma, .x = R(x), .a = R(a), .b = R(b), .gx = R(gx) });
+    CALL(be, linear, .rows = ROWS, .w = w, .x = R(x), .ldx = IN, .bias = R(bias), .y = R(y),
+         .ldy = OUT);
+    CALL(be, linear, .rows = ROWS, .w = v, .x = R(x_abs), .ldx = IN, .y = R(t), .ldy = OUT);
+    CALL(be, gamma_split, .rows = ROWS, .cols = OUT, .gamma = u->gamma, .y = R(y), .t = R(t),
+         .g = R(g), .b = R(bias), .s = R(s), .s_abs = R(s_abs));
+    CALL(be, linear_back, .rows = ROWS, .w = w, .gy = R(s), .ldgy = OUT, .gx = R(a), .ldgx = IN);
+    CALL(be, linear_back, .rows = ROWS, .w = v, .gy = R(s_abs), .ldgy = OUT, .gx = R(b),
+         .ldgx = IN);
+    CALL(be, gamma_join, .count = ROWS * IN, .gamma = u->gamma, .x = R(x), .a = R(a), .b = R(b),
+         .gx = R(gx));
     be->op.weight_free(be, w);
     be->op.weight_free(be, v);
 }

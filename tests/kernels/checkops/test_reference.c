@@ -47,27 +47,13 @@ static void test_embed(void **state)
     double patches[] = { 1, 2, 3, 4, 5, 6, 7, 8 }, cls[] = { 100, 200 };
     double pos[] = { 0.1, 0.2, 0.3, 0.4, 0.5, 0.6 }, out[12];
     const double want[] = { 1.1, 2.2, 100.3, 200.4, 3.5, 4.6, 5.1, 6.2, 100.3, 200.4, 7.5, 8.6 };
-    be->op.embed(be, &(struct embed_args){ .n = 2,
-                                           .len = 3,
-                                           .width = 2,
-                                           .others = 1,
-                                           .other_at = { 1 },
-                                           .patches = R(patches),
-                                           .other = R(cls),
-                                           .pos = R(pos),
-                                           .out = R(out) });
+    CALL(be, embed, .n = 2, .len = 3, .width = 2, .others = 1, .other_at = { 1 },
+         .patches = R(patches), .other = R(cls), .pos = R(pos), .out = R(out));
     assert_close("tokens", out, want, 12, 1e-15);
     double two[] = { 100, 200, 300, 400 };
     const double around[] = { 100.1, 200.2, 1.3, 2.4, 300.5, 400.6 }; /* one at each end */
-    be->op.embed(be, &(struct embed_args){ .n = 1,
-                                           .len = 3,
-                                           .width = 2,
-                                           .others = 2,
-                                           .other_at = { 0, 2 },
-                                           .patches = R(patches),
-                                           .other = R(two),
-                                           .pos = R(pos),
-                                           .out = R(out) });
+    CALL(be, embed, .n = 1, .len = 3, .width = 2, .others = 2, .other_at = { 0, 2 },
+         .patches = R(patches), .other = R(two), .pos = R(pos), .out = R(out));
     assert_close("two others", out, around, 6, 1e-12);
 }
 
@@ -125,26 +111,14 @@ static void test_norms(void **state)
     struct backend *be = *state;
     double x[] = { 1, 2, 3, 4 }, h[] = { 2, 2, 2, 0 }, w[] = { 1, 2, 1, 1 }, b[] = { 0, 0, 1, 0 };
     double y[4], r[4];
-    be->op.rmsnorm(be, &(struct rmsnorm_args){ .rows = 1,
-                                               .width = 4,
-                                               .x = R(x),
-                                               .h = R(h),
-                                               .w = R(w),
-                                               .eps = 1.5,
-                                               .r = R(r),
-                                               .y = R(y) });
+    CALL(be, rmsnorm, .rows = 1, .width = 4, .x = R(x), .h = R(h), .w = R(w), .eps = 1.5, .r = R(r),
+         .y = R(y));
     /* r = 3 4 5 4: mean r² = 66/4 = 16.5, and 16.5 + 1.5 = 18 */
     const double s = sqrt(18);
     assert_close("r", r, (double[]){ 3, 4, 5, 4 }, 4, 0);
     assert_close("rms", y, (double[]){ 3 / s, 8 / s, 5 / s, 4 / s }, 4, 1e-15);
-    be->op.layernorm(be, &(struct layernorm_args){ .rows = 1,
-                                                   .width = 4,
-                                                   .x = R(x),
-                                                   .w = R(w),
-                                                   .b = R(b),
-                                                   .eps = 0.75,
-                                                   .r = R(x),
-                                                   .y = R(y) });
+    CALL(be, layernorm, .rows = 1, .width = 4, .x = R(x), .w = R(w), .b = R(b), .eps = 0.75,
+         .r = R(x), .y = R(y));
     /* mean 2.5, variance 1.25, and 1.25 + 0.75 = 2 */
     const double t = sqrt(2);
     assert_close("layer", y, (double[]){ -1.5 / t, -1 / t, 0.5 / t + 1, 1.5 / t }, 4, 1e-15);
@@ -165,9 +139,7 @@ static void test_map2(void **state)
     };
     static const enum map2 tried[] = { MAP_ADD, MAP_MUL, MAP_RATIO, MAP_ABS, MAP_COPY };
     for (size_t i = 0; i < sizeof tried / sizeof *tried; i++) {
-        be->op.map2(
-            be, &(struct map2_args){
-                    .f = tried[i], .count = 4, .a = R(a), .b = R(b), .scale = 1, .out = R(out) });
+        CALL(be, map2, .f = tried[i], .count = 4, .a = R(a), .b = R(b), .scale = 1, .out = R(out));
         for (int k = 0; k < 4; k++)
             assert_true(fabs(out[k] - want[tried[i]][k]) <= 1e-15 * fabs(want[tried[i]][k]));
     }
@@ -179,14 +151,8 @@ static void test_attention(void **state)
     enum { N = 2, L = 5, H = 2, DIM = 3, WIDTH = H * DIM };
     struct backend *be = *state;
     double *qkv = randoms(1, N * L * 3 * WIDTH, -1, 1), out[N * L * WIDTH], probs[N * H * L * L];
-    be->op.attention(be, &(struct attention_args){ .n = N,
-                                                   .len = L,
-                                                   .heads = H,
-                                                   .dim = DIM,
-                                                   .qkv = R(qkv),
-                                                   .scale = 0.6,
-                                                   .out = R(out),
-                                                   .probs = R(probs) });
+    CALL(be, attention, .n = N, .len = L, .heads = H, .dim = DIM, .qkv = R(qkv), .scale = 0.6,
+         .out = R(out), .probs = R(probs));
     for (int i = 0; i < N * H * L; i++) {
         int image = i / (H * L), head = i / L % H, row = i % L;
         const double *base = qkv + image * L * 3 * WIDTH + head * DIM;
@@ -208,11 +174,9 @@ static void test_head_mean(void **state)
 {
     struct backend *be = *state;
     double a[] = { 1, -2, 3, 4, 5, 6, -7, 8 }, b[] = { 1, 1, -1, 2, 1, 2, -1, -1 }, out[4];
-    be->op.head_mean(
-        be, &(struct head_mean_args){ .n = 1, .heads = 2, .len = 2, .a = R(a), .out = R(out) });
+    CALL(be, head_mean, .n = 1, .heads = 2, .len = 2, .a = R(a), .out = R(out));
     assert_close("mean", out, (double[]){ 3, 2, -2, 6 }, 4, 0);
-    be->op.head_mean(be, &(struct head_mean_args){
-                             .n = 1, .heads = 2, .len = 2, .a = R(a), .b = R(b), .out = R(out) });
+    CALL(be, head_mean, .n = 1, .heads = 2, .len = 2, .a = R(a), .b = R(b), .out = R(out));
     assert_close("clamped", out, (double[]){ 3, 6, 3.5, 4 }, 4, 0);
 }
 
@@ -274,14 +238,8 @@ static void test_lrp_linear(void **state)
     double y[] = { 2 - 4 + 6 + 0.5, 8 - 2 - 1, -1 + 2 + 3 + 0.5, -4 - 1 - 1, 0.5, -1 };
     double r[] = { 16, 8, 10, 2, 1, 1 }, rx[9], scratch[3 * 5];
     /* Q = (2, 1), (2, 0) where the second's Z = 0; x⁺ meets W⁺, x⁻ meets W⁻ */
-    be->op.linear_lrp(be, &(struct linear_lrp_args){ .rows = 3,
-                                                     .w = w,
-                                                     .x = R(x),
-                                                     .y = R(y),
-                                                     .b = R(b),
-                                                     .r = R(r),
-                                                     .rx = R(rx),
-                                                     .scratch = R(scratch) });
+    CALL(be, linear_lrp, .rows = 3, .w = w, .x = R(x), .y = R(y), .b = R(b), .r = R(r), .rx = R(rx),
+         .scratch = R(scratch));
     assert_close("rx", rx, (double[]){ 4, 8, 12, 0, 4, 6, 0, 0, 0 }, 9, 1e-8);
     be->op.weight_free(be, w);
     /* rx may be r: y = -2 x, Z = 2 and so on */
@@ -289,20 +247,13 @@ static void test_lrp_linear(void **state)
     double x2[] = { 3, -1 }, zero[] = { 0, 0 }, y2[] = { 2, 3 }, r2[] = { 4, 6 };
     w = be->op.weight_new(be, turn, 2, 2, WEIGHT_FORWARD | WEIGHT_LRP);
     assert_non_null(w);
-    be->op.linear_lrp(be, &(struct linear_lrp_args){ .rows = 1,
-                                                     .w = w,
-                                                     .x = R(x2),
-                                                     .y = R(y2),
-                                                     .b = R(zero),
-                                                     .r = R(r2),
-                                                     .rx = R(r2),
-                                                     .scratch = R(scratch) });
+    CALL(be, linear_lrp, .rows = 1, .w = w, .x = R(x2), .y = R(y2), .b = R(zero), .r = R(r2),
+         .rx = R(r2), .scratch = R(scratch));
     assert_close("rx = r", r2, (double[]){ 6, 4 }, 2, 1e-8);
     be->op.weight_free(be, w);
     /* all of r1 and r2, but where x is 0 */
     double twice[] = { 2, -2, 0, 1 }, ra[] = { 3, -5, 7, 1 }, rb[] = { 1, 2, 9, 0 };
-    be->op.lrp_join(be, &(struct lrp_join_args){
-                            .count = 4, .x = R(twice), .r1 = R(ra), .r2 = R(rb), .r = R(ra) });
+    CALL(be, lrp_join, .count = 4, .x = R(twice), .r1 = R(ra), .r2 = R(rb), .r = R(ra));
     assert_close("join", ra, (double[]){ 4, -3, 0, 1 }, 4, 1e-8);
 }
 
@@ -315,12 +266,8 @@ static void test_reductions(void **state)
                                [ROW_SUM] = { -6, 9 },
                                [ROW_DOT] = { -6, 5 } };
     for (int stat = ROW_MAX_POS; stat <= ROW_DOT; stat++) {
-        be->op.row_reduce(be, &(struct row_reduce_args){ .stat = (enum row_stat)stat,
-                                                         .rows = 2,
-                                                         .cols = 3,
-                                                         .x = R(x),
-                                                         .y = R(y),
-                                                         .out = R(out) });
+        CALL(be, row_reduce, .stat = (enum row_stat)stat, .rows = 2, .cols = 3, .x = R(x),
+             .y = R(y), .out = R(out));
         assert_close("row", out, want[stat], 2, 0);
     }
     double v[] = { -1, 2, -3, 0.5, 0.5, 4 }, range[2];
@@ -329,14 +276,8 @@ static void test_reductions(void **state)
                                   [REDUCE_MIN] = { 1, 0.5 },
                                   [REDUCE_PRODUCT] = { 6, 1 } };
     for (int reduce = REDUCE_MEAN; reduce <= REDUCE_PRODUCT; reduce++) {
-        be->op.channel_reduce(be, &(struct channel_reduce_args){ .n = 1,
-                                                                 .len = 2,
-                                                                 .chan = 3,
-                                                                 .v = R(v),
-                                                                 .sign = SIGN_ABS,
-                                                                 .reduce = (enum reduction)reduce,
-                                                                 .out = R(out),
-                                                                 .range = R(range) });
+        CALL(be, channel_reduce, .n = 1, .len = 2, .chan = 3, .v = R(v), .sign = SIGN_ABS,
+             .reduce = (enum reduction)reduce, .out = R(out), .range = R(range));
         assert_close("channels", out, reduced[reduce], 2, 1e-15);
         assert_close("range", range, (double[]){ 0.5, 4 }, 2, 0);
     }
@@ -350,16 +291,8 @@ static void test_softplus(void **state)
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         double zero = 0, one = 1, b_dt = steps[i], a = -1, xdbl[3] = { 0, 0, 0 }, delta[2], out;
         const struct scan_dir d = { R(&one), R(xdbl), R(&zero), R(&b_dt), R(&a), R(&zero) };
-        be->op.scan(be, &(struct scan_args){ .n = 1,
-                                             .len = 1,
-                                             .chan = 1,
-                                             .state = 1,
-                                             .rank = 1,
-                                             .dir = { d, d },
-                                             .z = R(&one),
-                                             .ldz = 1,
-                                             .out = R(&out),
-                                             .delta = { R(&delta[0]), R(&delta[1]) } });
+        CALL(be, scan, .n = 1, .len = 1, .chan = 1, .state = 1, .rank = 1, .dir = { d, d },
+             .z = R(&one), .ldz = 1, .out = R(&out), .delta = { R(&delta[0]), R(&delta[1]) });
         double want = steps[i] > 20 ? steps[i] : log1p(exp(steps[i]));
         assert_true(delta[0] == want && delta[1] == want);
     }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include "call.h"
 
 #include "run_tests.h"
 
@@ -51,48 +51,23 @@ static void run_products(struct bench *b)
     assert_non_null(w);
     real *x = array(b, LEN * WIDTH, -1, 1), *y = array(b, LEN * CHAN, -1, 1);
     real *bias = array(b, CHAN, -1, 1), *gx = array(b, LEN * WIDTH, -1, 1);
-    be->op.linear(be, &(struct linear_args){ .rows = LEN,
-                                             .w = w,
-                                             .x = x,
-                                             .ldx = WIDTH,
-                                             .bias = bias,
-                                             .act = ACT_GELU,
-                                             .y = y,
-                                             .ldy = CHAN });
-    be->op.linear_back(be, &(struct linear_back_args){ .rows = LEN,
-                                                       .w = w,
-                                                       .gy = y,
-                                                       .ldgy = CHAN,
-                                                       .accumulate = true,
-                                                       .gx = gx,
-                                                       .ldgx = WIDTH });
+    CALL(be, linear, .rows = LEN, .w = w, .x = x, .ldx = WIDTH, .bias = bias, .act = ACT_GELU,
+         .y = y, .ldy = CHAN);
+    CALL(be, linear_back, .rows = LEN, .w = w, .gy = y, .ldgy = CHAN, .accumulate = true, .gx = gx,
+         .ldgx = WIDTH);
     /* its scratch depends on the number of threads, and no result does */
     real *rx = array(b, LEN * WIDTH, 0, 0), *rel = array(b, LEN * CHAN, -1, 1);
     real *scratch = be->alloc(be, (size_t)LEN * (WIDTH + CHAN) * be->real_size);
     assert_non_null(scratch);
-    be->op.linear_lrp(be, &(struct linear_lrp_args){ .rows = LEN,
-                                                     .w = w,
-                                                     .x = x,
-                                                     .y = y,
-                                                     .b = bias,
-                                                     .r = rel,
-                                                     .rx = rx,
-                                                     .scratch = scratch });
+    CALL(be, linear_lrp, .rows = LEN, .w = w, .x = x, .y = y, .b = bias, .r = rel, .rx = rx,
+         .scratch = scratch);
     be->free(be, scratch);
     be->op.weight_free(be, w);
     enum { BIG = 300 }; /* more than one block of OpenBLAS rows */
     real *l = array(b, BIG * DIM, -1, 1), *r = array(b, LEN * DIM, -1, 1);
     real *c = array(b, BIG * LEN, 0, 0);
-    be->op.matmul(be, &(struct matmul_args){ .b0 = 1,
-                                             .b1 = 1,
-                                             .m = BIG,
-                                             .n = LEN,
-                                             .k = DIM,
-                                             .a = { l, DIM, 0, 0 },
-                                             .b = { r, DIM, 0, 0 },
-                                             .c = { c, LEN, 0, 0 },
-                                             .tb = true,
-                                             .alpha = 1 });
+    CALL(be, matmul, .b0 = 1, .b1 = 1, .m = BIG, .n = LEN, .k = DIM, .a = { l, DIM, 0, 0 },
+         .b = { r, DIM, 0, 0 }, .c = { c, LEN, 0, 0 }, .tb = true, .alpha = 1);
 }
 
 static void run_vim(struct bench *b)
@@ -151,22 +126,14 @@ static void run_vit(struct bench *b)
     struct backend *be = b->be;
     real *qkv = array(b, LEN * 3 * WIDTH, -2, 2), *out = array(b, LEN * WIDTH, 0, 0);
     real *probs = array(b, HEADS * LEN * LEN, 0, 0), *mean = array(b, LEN * LEN, 0, 0);
-    be->op.attention(be, &(struct attention_args){ .n = 1,
-                                                   .len = LEN,
-                                                   .heads = HEADS,
-                                                   .dim = DIM,
-                                                   .qkv = qkv,
-                                                   .scale = 0.3,
-                                                   .out = out,
-                                                   .probs = probs });
-    be->op.head_mean(be, &(struct head_mean_args){ 1, HEADS, LEN, probs, NULL, mean });
+    CALL(be, attention, .n = 1, .len = LEN, .heads = HEADS, .dim = DIM, .qkv = qkv, .scale = 0.3,
+         .out = out, .probs = probs);
+    CALL(be, head_mean, 1, HEADS, LEN, probs, NULL, mean);
     size_t count = (size_t)LEN * 3 * WIDTH; /* several chunks of the sums */
     real *x = array(b, count, -1, 1), *r = array(b, count, -1, 1), *other = array(b, count, 0, 0);
-    be->op.lrp_add(be, &(struct lrp_add_args){ 1, count, qkv, x, r, r, other });
+    CALL(be, lrp_add, 1, count, qkv, x, r, r, other);
     real *w = array(b, WIDTH, -1, 1), *y = array(b, LEN * WIDTH, 0, 0);
-    be->op.layernorm(
-        be, &(struct layernorm_args){
-                .rows = LEN, .width = WIDTH, .x = out, .w = w, .b = w, .eps = 1e-6, .y = y });
+    CALL(be, layernorm, .rows = LEN, .width = WIDTH, .x = out, .w = w, .b = w, .eps = 1e-6, .y = y);
 }
 
 static void run_all(struct bench *b)

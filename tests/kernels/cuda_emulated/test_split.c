@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "backend.h"
+#include "call.h"
 
 #include "run_tests.h"
 
@@ -37,13 +37,10 @@ static double error_of(enum precision precision, bool back)
     struct weight *weight = be->op.weight_new(be, w, OUTS, INS, WEIGHT_FORWARD | WEIGHT_BACK);
     real *from = be_upload_floats(be, x, ROWS * ins), *to = be_upload_floats(be, y, ROWS * outs);
     if (back)
-        be->op.linear_back(
-            be, &(struct linear_back_args){
-                    .rows = ROWS, .w = weight, .gy = from, .ldgy = ins, .gx = to, .ldgx = outs });
+        CALL(be, linear_back, .rows = ROWS, .w = weight, .gy = from, .ldgy = ins, .gx = to,
+             .ldgx = outs);
     else
-        be->op.linear(be,
-                      &(struct linear_args){
-                          .rows = ROWS, .w = weight, .x = from, .ldx = ins, .y = to, .ldy = outs });
+        CALL(be, linear, .rows = ROWS, .w = weight, .x = from, .ldx = ins, .y = to, .ldy = outs);
     be_read_floats(be, y, to, ROWS * outs);
     if (be->sync(be, &err) != OK)
         fail_msg("%s", err.text);
