@@ -34,14 +34,19 @@ static void check_one_fold(struct check *c, const struct image_shape *s)
     compare(c, "pixels", out, 8); /* at most nine terms */
 }
 
-void check_fold(struct check *c)
+static void check_images(struct check *c, void (*check)(struct check *, const struct image_shape *))
 {
     if (c->bench) {
-        check_one_fold(c, &bench_image);
+        check(c, &bench_image);
         return;
     }
     for (size_t i = 0; i < COUNT_OF(image_shapes); i++)
-        check_one_fold(c, &image_shapes[i]);
+        check(c, &image_shapes[i]);
+}
+
+void check_fold(struct check *c)
+{
+    check_images(c, check_one_fold);
 }
 
 static void check_one_noise(struct check *c, const struct image_shape *s)
@@ -62,12 +67,7 @@ static void check_one_noise(struct check *c, const struct image_shape *s)
 
 void check_noise(struct check *c)
 {
-    if (c->bench) {
-        check_one_noise(c, &bench_image);
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(image_shapes); i++)
-        check_one_noise(c, &image_shapes[i]);
+    check_images(c, check_one_noise);
 }
 
 static void check_one_mix(struct check *c, int n, size_t count, int operands, bool accumulate)

@@ -104,27 +104,28 @@ static void check_one_norm_back(struct check *c, const struct shape *s, bool lay
     compare(c, "gx", gx, tolerance);
 }
 
-void check_rmsnorm_back(struct check *c)
+static void check_norm_back(struct check *c, bool layer)
 {
     if (c->bench) {
-        check_one_norm_back(c, &bench_shape, false, false, true);
+        check_one_norm_back(c, &bench_shape, layer, false, true);
         return;
     }
     /* from width 5: with one column the two terms cancel to noise */
     for (size_t i = 1; i < COUNT_OF(shapes); i++)
         for (int flags = 0; flags < 4; flags++)
-            check_one_norm_back(c, &shapes[i], false, flags & 1, flags & 2);
+            check_one_norm_back(c, &shapes[i], layer, flags & 1, flags & 2);
+}
+
+void check_rmsnorm_back(struct check *c)
+{
+    check_norm_back(c, false);
 }
 
 void check_layernorm_back(struct check *c)
 {
-    if (c->bench) {
-        check_one_norm_back(c, &bench_shape, true, false, true);
+    check_norm_back(c, true);
+    if (c->bench)
         return;
-    }
-    for (size_t i = 1; i < COUNT_OF(shapes); i++)
-        for (int flags = 0; flags < 4; flags++)
-            check_one_norm_back(c, &shapes[i], true, flags & 1, flags & 2);
     check_runs(c, 7, 3, 12, 3 * 36, true);
     check_runs(c, 50, 2, 33, 3 * 66 + 5, true);
 }

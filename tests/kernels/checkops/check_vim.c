@@ -31,6 +31,18 @@ static size_t dense(const struct shape *s)
     return (size_t)(s->n * s->len) * (size_t)s->chan;
 }
 
+/* Each shape without the flag and with it; without it where time is taken. */
+static void check_shapes(struct check *c, void (*check)(struct check *, const struct shape *, bool))
+{
+    if (c->bench) {
+        check(c, &bench_shape, false);
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(shapes); i++)
+        for (int flag = 0; flag < 2; flag++)
+            check(c, &shapes[i], flag);
+}
+
 /* A few products and sums, and one exponential of at most 4 units. */
 static const double conv_tolerance = 16;
 
@@ -58,13 +70,7 @@ static void check_one_conv(struct check *c, const struct shape *s, bool with_pre
 
 void check_conv_silu(struct check *c)
 {
-    if (c->bench) {
-        check_one_conv(c, &bench_shape, false);
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(shapes); i++)
-        for (int pre = 0; pre < 2; pre++)
-            check_one_conv(c, &shapes[i], pre);
+    check_shapes(c, check_one_conv);
 }
 
 static void check_one_conv_back(struct check *c, const struct shape *s, bool ratio)
@@ -88,13 +94,7 @@ static void check_one_conv_back(struct check *c, const struct shape *s, bool rat
 
 void check_conv_silu_back(struct check *c)
 {
-    if (c->bench) {
-        check_one_conv_back(c, &bench_shape, false);
-        return;
-    }
-    for (size_t i = 0; i < COUNT_OF(shapes); i++)
-        for (int ratio = 0; ratio < 2; ratio++)
-            check_one_conv_back(c, &shapes[i], ratio);
+    check_shapes(c, check_one_conv_back);
 }
 
 /* ---- scan -------------------------------------------------------------------------------- */
