@@ -71,6 +71,20 @@ static struct figure bare(double value, struct interval ci)
     return (struct figure){ .value = value, .ci = ci, .published = NAN };
 }
 
+/* A line that has no number yet, and no direction. */
+static struct line line_of(const struct run *run, const char *task, const char *method,
+                           enum explained explained, enum stratum stratum)
+{
+    return (struct line){ .run = run,
+                          .task = task,
+                          .method = method,
+                          .explained = explained_names[explained],
+                          .stratum = stratum_names[stratum],
+                          .direction = "",
+                          .removed = -1,
+                          .figure = bare(NAN, (struct interval){ NAN, NAN }) };
+}
+
 static void write_direction(FILE *f, struct line *l, const struct direction_scores *scores)
 {
     const struct interval none = { NAN, NAN };
@@ -95,19 +109,9 @@ static void write_perturbation(FILE *f, const struct run *run)
     for (size_t i = 0; i < run->perturbations; i++) {
         const struct perturbation_row *row = &run->perturbation[i];
         for (int d = 0; d < REMOVALS; d++) {
-            struct line l = { run,
-                              "perturbation",
-                              row->method,
-                              explained_names[row->explained],
-                              stratum_names[row->stratum],
-                              NULL,
-                              removal_names[d],
-                              -1,
-                              row->images,
-                              bare(NAN, (struct interval){ NAN, NAN }),
-                              NULL,
-                              NULL,
-                              NULL };
+            struct line l = line_of(run, "perturbation", row->method, row->explained, row->stratum);
+            l.direction = removal_names[d];
+            l.images = row->images;
             if (row->direction[d].present)
                 write_direction(f, &l, &row->direction[d]);
         }
@@ -116,19 +120,10 @@ static void write_perturbation(FILE *f, const struct run *run)
 
 static void write_shortcut(FILE *f, const struct run *run, const struct segmentation_row *row)
 {
-    struct line l = { run,
-                      "segmentation",
-                      row->method,
-                      explained_names[row->explained],
-                      stratum_names[row->stratum],
-                      "shortcut_share",
-                      "",
-                      -1,
-                      row->shortcut_images,
-                      row->shortcut,
-                      NULL,
-                      NULL,
-                      NULL };
+    struct line l = line_of(run, "segmentation", row->method, row->explained, row->stratum);
+    l.metric = "shortcut_share";
+    l.images = row->shortcut_images;
+    l.figure = row->shortcut;
     write_line(f, &l);
     l.metric = "shortcut_area";
     l.figure = bare(row->shortcut_area, (struct interval){ NAN, NAN });
@@ -139,20 +134,11 @@ static void write_segmentation(FILE *f, const struct run *run)
 {
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
+        struct line l = line_of(run, "segmentation", row->method, row->explained, row->stratum);
+        l.images = row->images;
         for (int m = 0; m < SEGMENTATION_METRICS; m++) {
-            struct line l = { run,
-                              "segmentation",
-                              row->method,
-                              explained_names[row->explained],
-                              stratum_names[row->stratum],
-                              segmentation_keys[m],
-                              "",
-                              -1,
-                              row->images,
-                              row->figure[m],
-                              NULL,
-                              NULL,
-                              NULL };
+            l.metric = segmentation_keys[m];
+            l.figure = row->figure[m];
             write_line(f, &l);
         }
         if (row->shortcut_images > 0)
@@ -213,17 +199,13 @@ static void write_models(FILE *f, const struct report *report)
         for (size_t i = 0; i < table->rows * LEDGER_FIGURES; i++) {
             const struct models_row *row = &table->row[i / LEDGER_FIGURES];
             size_t k = i % LEDGER_FIGURES;
-            struct line l = { .run = &report->run[row->run],
-                              .task = "models",
-                              .method = row->method,
-                              .explained = explained_names[table->explained],
-                              .stratum = "all",
-                              .metric = keys[k][0],
-                              .direction = keys[k][1],
-                              .removed = -1,
-                              .images = row->images,
-                              .figure = bare(row->value[k], (struct interval){ NAN, NAN }),
-                              .best = row->best[k] ? "yes" : "no" };
+            struct line l = line_of(&report->run[row->run], "models", row->method, table->explained,
+                                    STRATUM_ALL);
+            l.metric = keys[k][0];
+            l.direction = keys[k][1];
+            l.images = row->images;
+            l.figure.value = row->value[k];
+            l.best = row->best[k] ? "yes" : "no";
             if (table->has[k])
                 write_line(f, &l);
         }
@@ -241,18 +223,14 @@ static void write_ledger(FILE *f, const struct report *report)
             int k = 0;
             while (k < LEDGER_FIGURES - 1 && strcmp(row->figure, ledger_figures[k]) != 0)
                 k++;
-            struct line l = { .run = &report->run[entry->run],
-                              .task = "ledger",
-                              .method = row->method,
-                              .explained = explained_names[row->explained],
-                              .stratum = "all",
-                              .metric = keys[k][0],
-                              .direction = keys[k][1],
-                              .removed = -1,
-                              .images = k < 2 ? entry->paired.labelled : entry->paired.images,
-                              .figure = bare(row->value[1] - row->value[0], row->difference),
-                              .variant = entry->key,
-                              .base = report->run[ledger->base].result->path };
+            struct line l = line_of(&report->run[entry->run], "ledger", row->method, row->explained,
+                                    STRATUM_ALL);
+            l.metric = keys[k][0];
+            l.direction = keys[k][1];
+            l.images = k < 2 ? entry->paired.labelled : entry->paired.images;
+            l.figure = bare(row->value[1] - row->value[0], row->difference);
+            l.variant = entry->key;
+            l.base = report->run[ledger->base].result->path;
             write_line(f, &l);
         }
     }
@@ -265,14 +243,9 @@ static void write_randomisation(FILE *f, const struct run *run)
     const struct interval none = { NAN, NAN };
     for (size_t m = 0; m < t->rows; m++) {
         char metric[80], layer[RANDOMISED_NAME];
-        struct line l = { .run = run,
-                          .task = "randomisation",
-                          .method = t->row[m].method,
-                          .explained = explained_names[t->explained],
-                          .stratum = "all",
-                          .metric = metric,
-                          .removed = -1,
-                          .images = t->images };
+        struct line l = line_of(run, "randomisation", t->row[m].method, t->explained, STRATUM_ALL);
+        l.metric = metric;
+        l.images = t->images;
         for (int s = 0; s < RANDOMISED_SCHEMES; s++)
             for (int k = 0; k < RANDOMISED_MEASURES; k++)
                 for (size_t at = 0; at < t->layers; at++) {
@@ -295,18 +268,11 @@ static void write_scores(FILE *f, const struct run *run, const struct score_tabl
     int all = t->methods + t->controls;
     for (int k = 0; k < t->metrics; k++)
         for (int m = 0; m < all; m++) {
-            const struct interval none = { NAN, NAN };
             char rank[64];
-            struct line l = { .run = run,
-                              .task = "scores",
-                              .method = t->method[m],
-                              .explained = explained_names[t->explained],
-                              .stratum = "all",
-                              .metric = t->metric[k].key,
-                              .direction = "",
-                              .removed = -1,
-                              .images = t->images,
-                              .figure = bare(t->value[k * all + m], none) };
+            struct line l = line_of(run, "scores", t->method[m], t->explained, STRATUM_ALL);
+            l.metric = t->metric[k].key;
+            l.images = t->images;
+            l.figure.value = t->value[k * all + m];
             write_line(f, &l);
             if (m >= t->methods)
                 continue;
@@ -317,17 +283,10 @@ static void write_scores(FILE *f, const struct run *run, const struct score_tabl
             write_line(f, &l);
         }
     for (int m = 0; t->metrics > 0 && m < t->methods; m++) {
-        struct line l = { .run = run,
-                          .task = "scores",
-                          .method = t->method[m],
-                          .explained = explained_names[t->explained],
-                          .stratum = "all",
-                          .metric = "mean_rank",
-                          .direction = "",
-                          .removed = -1,
-                          .images = t->images,
-                          .figure =
-                              bare(t->agreement.mean_rank[m], t->agreement.mean_interval[m]) };
+        struct line l = line_of(run, "scores", t->method[m], t->explained, STRATUM_ALL);
+        l.metric = "mean_rank";
+        l.images = t->images;
+        l.figure = bare(t->agreement.mean_rank[m], t->agreement.mean_interval[m]);
         write_line(f, &l);
     }
 }

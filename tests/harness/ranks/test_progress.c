@@ -28,6 +28,15 @@ static void listen(struct progress *p, void (*act)(struct progress *))
     unlink(path);
 }
 
+/* A run of 100 images, some of which are done already, away from a terminal. */
+static struct progress begun(size_t done)
+{
+    struct progress p;
+    progress_begin(&p, "demo", 100, done);
+    p.terminal = false;
+    return p;
+}
+
 /* Pretends that the last line was printed so long ago. */
 static void wait_seconds(struct progress *p, double seconds)
 {
@@ -57,10 +66,8 @@ static void go_too_far(struct progress *p)
 
 static void test_first_batch(void **state)
 {
-    struct progress p;
     (void)state;
-    progress_begin(&p, "demo", 100, 0);
-    p.terminal = false;
+    struct progress p = begun(0);
     listen(&p, pass_some);
     assert_string_equal(said, "evalh: demo: 0 of 100 images; 128 of at most 1160 forward passes of "
                               "the 8 in hand\n");
@@ -68,10 +75,8 @@ static void test_first_batch(void **state)
 
 static void test_next_batch_counts_anew(void **state)
 {
-    struct progress p;
     (void)state;
-    progress_begin(&p, "demo", 100, 4);
-    p.terminal = false;
+    struct progress p = begun(4);
     listen(&p, pass_some);
     listen(&p, finish_some);
     assert_string_equal(said, "evalh: demo: 12 of 100 images; 64 of at most 1160 forward passes of "
@@ -82,10 +87,8 @@ static void test_next_batch_counts_anew(void **state)
  * no wrong figure. */
 static void test_more_than_planned_is_not_said(void **state)
 {
-    struct progress p;
     (void)state;
-    progress_begin(&p, "demo", 100, 0);
-    p.terminal = false;
+    struct progress p = begun(0);
     listen(&p, go_too_far);
     assert_string_equal(said, "");
 }

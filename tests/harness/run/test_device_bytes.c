@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "model_folder.h"
 #include "runner.h"
 #include "task.h"
 
 #include "run_tests.h"
-
-static char folder[] = "/tmp/evalh-bytes-XXXXXX";
 
 static void good(enum status status, const struct error *err)
 {
@@ -83,14 +82,5 @@ static void test_fills(void **state)
 
 int main(void)
 {
-    char command[500];
-    if (mkdtemp(folder) == NULL)
-        return 2;
-    snprintf(command, sizeof command, "%s vim %s/vim.safetensors >/dev/null", getenv("MAKE_MODEL"),
-             folder);
-    if (system(command) != 0)
-        return 2;
-    int failed = RUN_TESTS(NULL, NULL, TEST(test_tasks), TEST(test_fills));
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command) != 0 || failed;
+    return RUN_TESTS(make_model_folder, remove_model_folder, TEST(test_tasks), TEST(test_fills));
 }

@@ -10,6 +10,7 @@
 
 #include "groups.h"
 #include "loader.h"
+#include "model_folder.h"
 #include "random.h"
 #include "ranking.h"
 #include "refresh.h"
@@ -21,8 +22,6 @@
 #include "run_tests.h"
 
 enum { IMAGES = 5 };
-
-static char folder[] = "/tmp/evalh-tasks-XXXXXX";
 
 /* A run of IMAGES images in the runner's memory. */
 struct run {
@@ -435,15 +434,7 @@ static void images_are_uploaded_once(void **state)
 
 int main(void)
 {
-    char command[500];
-    if (mkdtemp(folder) == NULL)
-        return 2;
-    snprintf(command, sizeof command, "%s vim %s/vim.safetensors >/dev/null", getenv("MAKE_MODEL"),
-             folder);
-    if (system(command) != 0)
-        return 2;
-    int failed = RUN_TESTS(NULL, NULL, TEST(tiles), TEST(subsets), TEST(groups), TEST(linear_fill),
-                           TEST(robustness), TEST(randomisation), TEST(images_are_uploaded_once));
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command) != 0 || failed;
+    return RUN_TESTS(make_model_folder, remove_model_folder, TEST(tiles), TEST(subsets),
+                     TEST(groups), TEST(linear_fill), TEST(robustness), TEST(randomisation),
+                     TEST(images_are_uploaded_once));
 }

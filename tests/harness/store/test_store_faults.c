@@ -12,13 +12,50 @@
 
 #include "run_tests.h"
 
+/* Goes on with the run to its end, and looks at what it wrote. */
+static void finish(struct config *c)
+{
+    struct error err;
+    if (pretend_run(c, 5, &err) != OK)
+        fail_msg("%s", err.text);
+    pretend_check();
+    config_free(c);
+}
+
+/* Goes on with the run in a process that can write no file of more than `bytes`, and fails so. The
+ * limit stands in for a full disk: write() fails the same way. */
+static void run_on_a_full_disk(struct config *c, rlim_t bytes, const char *says)
+{
+    struct error err;
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGXFSZ, SIG_IGN);
+        struct rlimit limit = { bytes, bytes };
+        setrlimit(RLIMIT_FSIZE, &limit);
+        enum status status = pretend_run(c, 5, &err);
+        _exit(status == E_IO && strstr(err.text, says) != NULL ? 42 : 1);
+    }
+    int how;
+    waitpid(child, &how, 0);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), 42);
+}
+
+/* Opens the store, which has two shards. */
+static void expect_two_done(struct config *c)
+{
+    struct store *s;
+    struct error err;
+    assert_int_equal(pretend_open(pretend_output(), c, "k", 5, false, &s, &err), OK);
+    assert_int_equal(store_done(s), 2);
+    store_close(s);
+}
+
 static void stale_files_are_swept(void **state)
 {
     (void)state;
     struct config *c = pretend_config(NULL);
     char host[65] = "", path[200];
-    struct store *s;
-    struct error err;
     pretend_two_shards(c);
     gethostname(host, sizeof host - 1);
     pid_t gone = fork();
@@ -29,10 +66,8 @@ static void stale_files_are_swept(void **state)
              (long)gone);
     FILE *f = fopen(path, "w");
     fclose(f);
-    assert_int_equal(pretend_open(pretend_output(), c, "k", 5, false, &s, &err), OK);
+    expect_two_done(c);
     assert_int_not_equal(access(path, F_OK), 0);
-    assert_int_equal(store_done(s), 2);
-    store_close(s);
     config_free(c);
 }
 
@@ -50,61 +85,25 @@ static void damaged_shard_is_named(void **state)
     assert_non_null(strstr(err.text, "shard-000003.h5: damaged"));
     assert_int_not_equal(access(pretend_output(), F_OK), 0);
     unlink(path);
-    if (pretend_run(c, 5, &err) != OK)
-        fail_msg("%s", err.text);
-    pretend_check();
-    config_free(c);
+    finish(c);
 }
 
-/* A file size limit stands in for a full disk: write() fails the same way. */
 static void full_disk_loses_nothing(void **state)
 {
     (void)state;
     struct config *c = pretend_config(NULL);
-    struct error err;
     pretend_two_shards(c);
-    pid_t child = fork();
-    if (child == 0) {
-        signal(SIGXFSZ, SIG_IGN);
-        struct rlimit limit = { 2000, 2000 };
-        setrlimit(RLIMIT_FSIZE, &limit);
-        enum status status = pretend_run(c, 5, &err);
-        _exit(status == E_IO && strstr(err.text, "cannot write: File too large") != NULL ? 42 : 1);
-    }
-    int how;
-    waitpid(child, &how, 0);
-    assert_true(WIFEXITED(how));
-    assert_int_equal(WEXITSTATUS(how), 42);
-    struct store *s;
-    assert_int_equal(pretend_open(pretend_output(), c, "k", 5, false, &s, &err), OK);
-    assert_int_equal(store_done(s), 2);
-    store_close(s);
-    if (pretend_run(c, 5, &err) != OK)
-        fail_msg("%s", err.text);
-    pretend_check();
-    config_free(c);
+    run_on_a_full_disk(c, 2000, "cannot write: File too large");
+    expect_two_done(c);
+    finish(c);
 }
 
 static void merge_on_a_full_disk(void **state)
 {
     (void)state;
     struct config *c = pretend_config(NULL);
-    struct error err;
-    pid_t child = fork();
-    if (child == 0) {
-        signal(SIGXFSZ, SIG_IGN);
-        struct rlimit limit = { 100000, 100000 }; /* a shard fits, the whole does not */
-        setrlimit(RLIMIT_FSIZE, &limit);
-        enum status status = pretend_run(c, 5, &err);
-        _exit(status == E_IO && strstr(err.text, "cannot write") != NULL ? 42 : 1);
-    }
-    int how;
-    waitpid(child, &how, 0);
-    assert_int_equal(WEXITSTATUS(how), 42);
-    if (pretend_run(c, 5, &err) != OK)
-        fail_msg("%s", err.text);
-    pretend_check();
-    config_free(c);
+    run_on_a_full_disk(c, 100000, "cannot write"); /* a shard fits, the whole does not */
+    finish(c);
 }
 
 int main(void)
