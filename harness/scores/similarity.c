@@ -74,41 +74,140 @@ static double window_weights(double weight[WINDOW])
     return sum;
 }
 
-/* A local mean of a·b for every window that fits, [side - 10, side - 10]; scratch [side, side -
- * 10]. The loops over x lie innermost, so that a compiler takes many x at a time; each sum still
- * runs over k in order. */
-static void window_mean(const float *a, const float *b, int side, double *scratch, double *out)
-{
-    double weight[WINDOW], sum = window_weights(weight);
-    size_t width = (size_t)side, fit = width - WINDOW + 1;
-    memset(scratch, 0, width * fit * sizeof *scratch);
-    memset(out, 0, fit * fit * sizeof *out);
-    for (size_t y = 0; y < width; y++) {
-        double *row = scratch + y * fit;
-        for (size_t k = 0; k < WINDOW; k++) {
-            const float *at = a + y * width + k, *by = b != NULL ? b + y * width + k : NULL;
-            for (size_t x = 0; x < fit; x++)
-                row[x] += weight[k] * (double)at[x] * (by != NULL ? (double)by[x] : 1);
-        }
-        for (size_t x = 0; x < fit; x++)
-            row[x] /= sum;
-    }
-    for (size_t y = 0; y < fit; y++) {
-        double *row = out + y * fit;
-        for (size_t k = 0; k < WINDOW; k++)
-            for (size_t x = 0; x < fit; x++)
-                row[x] += weight[k] * scratch[(y + k) * fit + x];
-        for (size_t x = 0; x < fit; x++)
-            row[x] /= sum;
-    }
-}
+/* Means of a, b, aa, bb, ab. */
+enum { MEANS = 5 };
 
-static double ssim_of_means(double a, double b, double aa, double bb, double ab)
+/* What is worked on at a time: sums along WINDOW rows of a and b, the newest in place of the
+ * oldest; and one row of means. */
+struct ssim_rows {
+    size_t side, fit; /* fit = side - WINDOW + 1: windows of a row */
+    double weight[WINDOW], sum;
+    double *row[2];             /* [side] of a, of b */
+    double *along[MEANS];       /* [WINDOW, fit] */
+    double *mean[MEANS], *like; /* [fit] */
+};
+
+static inline double ssim_of_means(double a, double b, double aa, double bb, double ab)
 {
     const double c1 = 0.01 * 0.01, c2 = 0.03 * 0.03;
     const double sample = WINDOW * WINDOW / (WINDOW * WINDOW - 1.0);
     double va = sample * (aa - a * a), vb = sample * (bb - b * b), cov = sample * (ab - a * b);
     return (2 * a * b + c1) * (2 * cov + c2) / ((a * a + b * b + c1) * (va + vb + c2));
+}
+
+/* Row y of a and b. Many x are taken at a time; each sum still runs over k in order. */
+static inline __attribute__((always_inline)) void sum_along(const struct ssim_rows *w, size_t y)
+{
+    const double *a = w->row[0], *b = w->row[1], *weight = w->weight, sum = w->sum;
+    const size_t fit = w->fit, at = y % WINDOW * fit;
+    double *sa = w->along[0] + at, *sb = w->along[1] + at, *saa = w->along[2] + at;
+    double *sbb = w->along[3] + at, *sab = w->along[4] + at;
+#pragma omp simd
+    for (size_t x = 0; x < fit; x++) {
+        double ma = 0, mb = 0, maa = 0, mbb = 0, mab = 0;
+        for (size_t k = 0; k < WINDOW; k++) {
+            double wa = weight[k] * a[x + k], wb = weight[k] * b[x + k];
+            ma += wa;
+            mb += wb;
+            maa += wa * a[x + k];
+            mbb += wb * b[x + k];
+            mab += wa * b[x + k];
+        }
+        sa[x] = ma / sum;
+        sb[x] = mb / sum;
+        saa[x] = maa / sum;
+        sbb[x] = mbb / sum;
+        sab[x] = mab / sum;
+    }
+}
+
+/* SSIM of the windows whose last row is y. */
+static inline __attribute__((always_inline)) void sum_down(const struct ssim_rows *w, size_t y)
+{
+    const double *weight = w->weight, sum = w->sum;
+    const size_t fit = w->fit;
+    size_t from[WINDOW];
+    for (size_t k = 0; k < WINDOW; k++)
+        from[k] = (y + 1 + k) % WINDOW * fit;
+    for (int i = 0; i < MEANS; i++) {
+        const double *along = w->along[i];
+        double *mean = w->mean[i];
+#pragma omp simd
+        for (size_t x = 0; x < fit; x++) {
+            double m = 0;
+            for (size_t k = 0; k < WINDOW; k++)
+                m += weight[k] * along[from[k] + x];
+            mean[x] = m / sum;
+        }
+    }
+    const double *a = w->mean[0], *b = w->mean[1], *aa = w->mean[2], *bb = w->mean[3];
+    const double *ab = w->mean[4];
+    double *like = w->like;
+#pragma omp simd
+    for (size_t x = 0; x < fit; x++)
+        like[x] = ssim_of_means(a[x], b[x], aa[x], bb[x], ab[x]);
+}
+
+/* Sum over all windows of heat maps a and b. */
+static inline __attribute__((always_inline)) double ssim_sum(const struct ssim_rows *w,
+                                                             const float *a, const float *b)
+{
+    double sum = 0;
+    for (size_t y = 0; y < w->side; y++) {
+        for (size_t x = 0; x < w->side; x++) {
+            w->row[0][x] = (double)a[y * w->side + x];
+            w->row[1][x] = (double)b[y * w->side + x];
+        }
+        sum_along(w, y);
+        if (y + 1 < WINDOW)
+            continue;
+        sum_down(w, y);
+        for (size_t x = 0; x < w->fit; x++)
+            sum += w->like[x];
+    }
+    return sum;
+}
+
+typedef double ssim_fn(const struct ssim_rows *, const float *a, const float *b);
+
+static double ssim_plain(const struct ssim_rows *w, const float *a, const float *b)
+{
+    return ssim_sum(w, a, b);
+}
+
+/* The same bits in wider vectors: nothing is fused. */
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static double ssim_avx2(const struct ssim_rows *w, const float *a,
+                                                        const float *b)
+{
+    return ssim_sum(w, a, b);
+}
+#endif
+
+static ssim_fn *choose_ssim(void)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return ssim_avx2;
+#endif
+    return ssim_plain;
+}
+
+static double *lay_out(struct ssim_rows *w, int side)
+{
+    w->side = (size_t)side;
+    w->fit = w->side - WINDOW + 1;
+    w->sum = window_weights(w->weight);
+    double *room = malloc((2 * w->side + (MEANS * (WINDOW + 1) + 1) * w->fit) * sizeof *room);
+    double *at = room;
+    for (int i = 0; room != NULL && i < 2; i++, at += w->side)
+        w->row[i] = at;
+    for (int i = 0; room != NULL && i < MEANS; i++, at += (WINDOW + 1) * w->fit) {
+        w->along[i] = at;
+        w->mean[i] = at + WINDOW * w->fit;
+    }
+    w->like = at;
+    return room;
 }
 
 static bool map_varies(const float *map, size_t cells)
@@ -124,23 +223,15 @@ static bool map_varies(const float *map, size_t cells)
 
 enum status heat_ssim(const float *a, const float *b, int side, double *out, struct error *err)
 {
-    size_t pixels = (size_t)side * (size_t)side,
-           fit = (size_t)(side - WINDOW + 1) * (size_t)(side - WINDOW + 1);
+    size_t pixels = (size_t)side * (size_t)side;
+    struct ssim_rows w;
     *out = NAN;
     if (side < WINDOW || !map_varies(a, pixels) || !map_varies(b, pixels))
         return OK;
-    double *room = malloc((pixels + 5 * fit) * sizeof *room);
+    double *room = lay_out(&w, side);
     if (room == NULL)
         return fail(err, E_NOMEM, "no memory to compare heat maps of %zu pixels", pixels);
-    double *mean[5], sum = 0;
-    const float *pair[5][2] = { { a, NULL }, { b, NULL }, { a, a }, { b, b }, { a, b } };
-    for (int k = 0; k < 5; k++) {
-        mean[k] = room + pixels + (size_t)k * fit;
-        window_mean(pair[k][0], pair[k][1], side, room, mean[k]);
-    }
-    for (size_t i = 0; i < fit; i++)
-        sum += ssim_of_means(mean[0][i], mean[1][i], mean[2][i], mean[3][i], mean[4][i]);
-    *out = sum / (double)fit;
+    *out = choose_ssim()(&w, a, b) / (double)(w.fit * w.fit);
     free(room);
     return OK;
 }
