@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "free_all.h"
 #include "random.h"
 #include "similarity.h"
 #include "stop.h"
@@ -26,6 +27,7 @@ struct randomisation {
     struct explain_result result;
     float *values, *device;    /* the maps of a visit, as it lays them out; engine memory */
     float *heat, *heat_device; /* [maps, S*S] */
+    uint32_t *ranks[2];        /* of the visit's own maps, as these lie, and of their magnitudes */
 };
 
 static enum status check_randomisation(const struct plan *plan, struct error *err)
@@ -75,8 +77,10 @@ static enum status open_randomisation(void *state, const struct plan *plan, stru
     s->device = engine_alloc(e, values, sizeof *s->device);
     s->heat = malloc(maps * pixels * sizeof *s->heat);
     s->heat_device = engine_alloc(e, maps * pixels, sizeof *s->heat_device);
+    for (int k = 0; k < 2; k++)
+        s->ranks[k] = malloc(values * sizeof *s->ranks[k]);
     if (!task_result_open(plan, &s->result) || s->values == NULL || s->device == NULL ||
-        s->heat == NULL || s->heat_device == NULL)
+        s->heat == NULL || s->heat_device == NULL || s->ranks[0] == NULL || s->ranks[1] == NULL)
         return fail(err, E_NOMEM,
                     "no memory for maps of randomised models; a smaller compute.batch would fit");
     /* A stream of its own: not that of the control `randomised`. */
@@ -100,8 +104,7 @@ static void close_randomisation(void *state, const struct plan *plan)
     engine_altered_close(s->altered);
     engine_free(plan->engine, s->device);
     engine_free(plan->engine, s->heat_device);
-    free(s->values);
-    free(s->heat);
+    FREE_ALL(s->values, s->heat, s->ranks[0], s->ranks[1]);
     task_result_close(&s->result);
 }
 
@@ -130,8 +133,9 @@ static enum status compare_maps(const struct randomisation *s, const struct plan
 {
     const float *a = visit->map_values + visit->map_at[map], *b = s->values + visit->map_at[map];
     size_t cells = visit->map_at[map + 1] - visit->map_at[map], pixels = pixel_count(plan);
-    TRY(map_spearman(a, b, cells, &like[SPEARMAN], err));
-    TRY(map_spearman_abs(a, b, cells, &like[SPEARMAN_ABS], err));
+    for (int k = 0; k < 2; k++)
+        TRY(map_spearman_ranked(s->ranks[k] + visit->map_at[map], b, cells, k == 1,
+                                &like[k == 1 ? SPEARMAN_ABS : SPEARMAN], err));
     TRY(map_pearson(a, b, cells, &like[PEARSON], err));
     like[SSIM] = NAN;
     if (isnan(like[PEARSON])) /* constant or not finite: the heat of neither is one */
@@ -161,14 +165,16 @@ static enum status store(const struct randomisation *s, const struct plan *plan,
             status = mine;
             continue;
         }
+        bool all = in[CASCADE] && part == s->parts - 1;
         double complexity =
-            emprt(visit->map_values + visit->map_at[i], s->values + visit->map_at[i], cells);
+            all ? emprt(visit->map_values + visit->map_at[i], s->values + visit->map_at[i], cells)
+                : NAN;
         for (int c = 0; c < CLASS_CHOICES; c++) {
             for (int k = 0; map->classes[c] && k < SCHEMES * MEASURES; k++)
                 if (in[k / MEASURES])
                     records_f32(r, s->similarity[k / MEASURES][k % MEASURES][map->method][c],
                                 row)[part] = (float)like[k % MEASURES];
-            if (map->classes[c] && in[CASCADE] && part == s->parts - 1)
+            if (map->classes[c] && all)
                 *records_f32(r, s->emprt[map->method][c], row) = (float)complexity;
         }
     }
@@ -187,11 +193,35 @@ static enum status run_model(struct randomisation *s, const struct plan *plan,
     return store(s, plan, visit, r, in, first + count - 1, err);
 }
 
+/* Every model's maps are compared with these. */
+static enum status rank_maps(const struct randomisation *s, const struct plan *plan,
+                             const struct visit *visit, struct error *err)
+{
+    enum status status = OK;
+#pragma omp parallel for collapse(2) schedule(dynamic) num_threads(plan->threads)
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < visit->map_count; i++) {
+            size_t at = visit->map_at[i];
+            struct error own;
+            enum status mine = map_ranks(visit->map_values + at, visit->map_at[i + 1] - at, k == 1,
+                                         s->ranks[k] + at, &own);
+            if (mine == OK)
+                continue;
+#pragma omp critical
+            {
+                *err = own;
+                status = mine;
+            }
+        }
+    return status;
+}
+
 static enum status run_randomisation(void *state, const struct plan *plan,
                                      const struct visit *visit, struct records *r,
                                      struct error *err)
 {
     struct randomisation *s = state;
+    TRY(rank_maps(s, plan, visit, err));
     for (int k = 0; k < s->parts; k++)
         TRY(run_model(s, plan, visit, r, 0, k + 1, err));
     for (int k = 1; k < s->parts; k++) /* the read-out alone begins the cascade */

@@ -7,6 +7,18 @@
 #include <string.h>
 
 #include "correlation.h"
+#include "ranking.h"
+
+static bool map_varies(const float *map, size_t cells)
+{
+    bool differs = false;
+    for (size_t i = 0; i < cells; i++) {
+        if (!isfinite(map[i]))
+            return false;
+        differs |= map[i] != map[0];
+    }
+    return differs;
+}
 
 /* Doubles of two maps, one behind the other; free() the result. */
 static double *both_maps(const float *a, const float *b, size_t cells, bool magnitude,
@@ -50,6 +62,59 @@ enum status map_spearman_abs(const float *a, const float *b, size_t cells, doubl
                              struct error *err)
 {
     return correlate(a, b, cells, true, true, out, err);
+}
+
+/* Ranks of x, in which there is no NaN, times two; equal values have the mean of theirs. */
+static enum status rank_values(const float *x, size_t cells, uint32_t *twice, struct error *err)
+{
+    uint32_t *order = malloc((cells + 1) * sizeof *order);
+    if (order == NULL)
+        return fail(err, E_NOMEM, "no memory to rank %zu patches", cells);
+    enum status status = heat_order(x, cells, false, order, err);
+    for (size_t first = 0, next; status == OK && first < cells; first = next) {
+        for (next = first + 1; next < cells && x[order[next]] == x[order[first]]; next++)
+            ;
+        for (size_t i = first; i < next; i++) /* ranks first + 1 ... next */
+            twice[order[i]] = (uint32_t)(first + next + 1);
+    }
+    free(order);
+    return status;
+}
+
+enum status map_ranks(const float *a, size_t cells, bool magnitude, uint32_t *twice,
+                      struct error *err)
+{
+    enum status status = OK;
+    float *x = cells < UINT32_MAX / 2 ? malloc((cells + 1) * sizeof *x) : NULL;
+    if (x == NULL)
+        return fail(err, E_NOMEM, "no memory to rank %zu patches", cells);
+    for (size_t i = 0; i < cells; i++) {
+        x[i] = magnitude ? fabsf(a[i]) : a[i];
+        twice[i] = 0;
+    }
+    if (map_varies(x, cells))
+        status = rank_values(x, cells, twice, err);
+    free(x);
+    return status;
+}
+
+enum status map_spearman_ranked(const uint32_t *twice, const float *b, size_t cells, bool magnitude,
+                                double *out, struct error *err)
+{
+    uint32_t *own = malloc((cells + 1) * sizeof *own);
+    double *rank = malloc((2 * cells + 1) * sizeof *rank);
+    enum status status = own != NULL && rank != NULL
+                             ? map_ranks(b, cells, magnitude, own, err)
+                             : fail(err, E_NOMEM, "no memory to rank %zu patches", cells);
+    for (size_t i = 0; status == OK && i < cells; i++) {
+        rank[i] = twice[i] / 2.0;
+        rank[cells + i] = own[i] / 2.0;
+    }
+    if (status == OK)
+        *out = pearson(rank, rank + cells, cells);
+    free(own);
+    free(rank);
+    return status;
 }
 
 enum status map_pearson(const float *a, const float *b, size_t cells, double *out,
@@ -208,17 +273,6 @@ static double *lay_out(struct ssim_rows *w, int side)
     }
     w->like = at;
     return room;
-}
-
-static bool map_varies(const float *map, size_t cells)
-{
-    bool differs = false;
-    for (size_t i = 0; i < cells; i++) {
-        if (!isfinite(map[i]))
-            return false;
-        differs |= map[i] != map[0];
-    }
-    return differs;
 }
 
 enum status heat_ssim(const float *a, const float *b, int side, double *out, struct error *err)

@@ -3,7 +3,9 @@
  * not finite. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "status.h"
 
@@ -14,6 +16,13 @@ enum status map_spearman(const float *a, const float *b, size_t cells, double *o
 /* The same of |a| and |b|. */
 enum status map_spearman_abs(const float *a, const float *b, size_t cells, double *out,
                              struct error *err);
+/* The same of a map that is compared with many: its ranks [cells], or those of |a|, are found once;
+ * `twice` holds them times two, whole numbers also of ties. All are equal where the map is constant
+ * or not finite. E_NOMEM. */
+enum status map_ranks(const float *a, size_t cells, bool magnitude, uint32_t *twice,
+                      struct error *err);
+enum status map_spearman_ranked(const uint32_t *twice, const float *b, size_t cells, bool magnitude,
+                                double *out, struct error *err);
 enum status map_pearson(const float *a, const float *b, size_t cells, double *out,
                         struct error *err);
 

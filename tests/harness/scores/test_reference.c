@@ -209,6 +209,19 @@ static void check_mass(const struct reference_case *c)
     free(heat);
 }
 
+/* The same bits by way of ranks that are found before. */
+static void check_ranked(const float *map, const float *other, size_t n, bool magnitude,
+                         double want)
+{
+    uint32_t *twice = malloc((n + 1) * sizeof *twice);
+    double v;
+    assert_non_null(twice);
+    assert_int_equal(map_ranks(map, n, magnitude, twice, NULL), OK);
+    assert_int_equal(map_spearman_ranked(twice, other, n, magnitude, &v, NULL), OK);
+    assert_true(v == want || (isnan(v) && isnan(want)));
+    free(twice);
+}
+
 static void check_map(const struct reference_case *c)
 {
     size_t n;
@@ -222,8 +235,10 @@ static void check_map(const struct reference_case *c)
     reference_hold_one(c, "want_emprt", emprt(map, other, n));
     assert_int_equal(map_spearman(map, other, n, &v, NULL), OK);
     reference_hold_one(c, "want_spearman", v);
+    check_ranked(map, other, n, false, v);
     assert_int_equal(map_spearman_abs(map, other, n, &v, NULL), OK);
     reference_hold_one(c, "want_spearman_abs", v);
+    check_ranked(map, other, n, true, v);
     assert_int_equal(map_pearson(map, other, n, &v, NULL), OK);
     reference_hold_one(c, "want_pearson", v);
     reference_hold_one(c, "want_distance", map_distance(map, other, n));
