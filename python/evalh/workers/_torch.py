@@ -4,12 +4,14 @@ explanation methods of captum and pytorch-grad-cam, where those are installed.""
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 from typing import Any, Callable
 
 import numpy as np
 
 import evalh
+from evalh import _channel
 from evalh.worker import Method
 from evalh.workers import _options, _perturb
 
@@ -30,6 +32,20 @@ def torch_or_exit() -> Any:
     except ImportError:
         raise SystemExit("this worker needs PyTorch: pip install torch") from None
     return torch
+
+
+def begin(library: str, doc: str) -> tuple[argparse.Namespace, Any]:
+    """Reads the command line of evalh.workers.LIBRARY, and imports the library."""
+    p = _options.parser(library, doc)
+    add_arguments(p)
+    args = p.parse_args()
+    _channel.claim_if_worker()
+    try:
+        return args, importlib.import_module(library)
+    except ImportError:
+        raise SystemExit(
+            f"evalh.workers.{library} needs {library}: pip install {library}"
+        ) from None
 
 
 def add_arguments(p: argparse.ArgumentParser) -> None:

@@ -6,19 +6,11 @@ python3 -m evalh.workers.timm convnext_tiny --weights convnext_tiny.safetensors 
 
 from __future__ import annotations
 
-from evalh import _channel
-from evalh.workers import _options, _torch
+from evalh.workers import _torch
 
 
 def main() -> None:
-    p = _options.parser("timm", __doc__ or "")
-    _torch.add_arguments(p)
-    args = p.parse_args()
-    _channel.claim_if_worker()
-    try:
-        import timm
-    except ImportError:
-        raise SystemExit("evalh.workers.timm needs timm: pip install timm") from None
+    args, timm = _torch.begin("timm", __doc__ or "")
     if not timm.is_model(args.model):
         near = timm.list_models(f"*{args.model.split('_')[0]}*")[:6]
         raise SystemExit(

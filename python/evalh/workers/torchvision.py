@@ -5,21 +5,11 @@ python3 -m evalh.workers.torchvision resnet50 --weights resnet50.pth --methods g
 
 from __future__ import annotations
 
-from evalh import _channel
 from evalh.workers import _options, _torch
 
 
 def main() -> None:
-    p = _options.parser("torchvision", __doc__ or "")
-    _torch.add_arguments(p)
-    args = p.parse_args()
-    _channel.claim_if_worker()
-    try:
-        import torchvision
-    except ImportError:
-        raise SystemExit(
-            "evalh.workers.torchvision needs torchvision: pip install torchvision"
-        ) from None
+    args, torchvision = _torch.begin("torchvision", __doc__ or "")
     build = getattr(torchvision.models, args.model, None)
     if not callable(build) or not args.model.islower():
         raise SystemExit(f"{args.model}: torchvision {torchvision.__version__} has no such model")
