@@ -66,37 +66,35 @@ static bool has_figures(const struct run *run, enum explained explained)
     return false;
 }
 
-/* The table's row for a method, added where there is none yet. */
+/* The table's row for a method, added as `empty` with its name where there is none yet; NULL for
+ * figures of other images or another class than the table's. */
 static struct models_row *row_of(struct models_table *t, size_t first,
-                                 const struct models_row *like)
+                                 const struct models_row *empty, const char *method,
+                                 enum explained explained, enum stratum stratum)
 {
+    if (stratum != STRATUM_ALL || explained != t->explained)
+        return NULL;
     for (size_t i = first; i < t->rows; i++)
-        if (strcmp(t->row[i].method, like->method) == 0)
+        if (strcmp(t->row[i].method, method) == 0)
             return &t->row[i];
-    t->row[t->rows] = *like;
+    t->row[t->rows] = *empty;
+    t->row[t->rows].method = method;
     return &t->row[t->rows++];
 }
 
 static void add_rows(struct models_table *t, const struct run *run, const struct models_row *empty)
 {
     size_t first = t->rows;
-    struct models_row like = *empty;
     for (size_t i = 0; i < run->perturbations; i++) {
         const struct perturbation_row *row = &run->perturbation[i];
-        if (row->stratum != STRATUM_ALL || row->explained != t->explained)
-            continue;
-        like.method = row->method;
-        struct models_row *to = row_of(t, first, &like);
-        for (int d = 0; d < REMOVALS; d++)
+        struct models_row *to = row_of(t, first, empty, row->method, row->explained, row->stratum);
+        for (int d = 0; to && d < REMOVALS; d++)
             to->value[d] = row->direction[d].auc.value;
     }
     for (size_t i = 0; i < run->segmentations; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
-        if (row->stratum != STRATUM_ALL || row->explained != t->explained)
-            continue;
-        like.method = row->method;
-        struct models_row *to = row_of(t, first, &like);
-        for (int m = 0; m < SEGMENTATION_METRICS; m++)
+        struct models_row *to = row_of(t, first, empty, row->method, row->explained, row->stratum);
+        for (int m = 0; to && m < SEGMENTATION_METRICS; m++)
             to->value[REMOVALS + m] = row->figure[m].value;
     }
 }

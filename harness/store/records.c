@@ -27,11 +27,11 @@ static enum status add(struct records *r, struct column column, struct error *er
     return OK;
 }
 
-static enum status add_data(struct records *r, bool once, enum column_type type, int d0, int d1,
-                            int *index, struct error *err, const char *path, va_list args)
+static enum status add_data(struct records *r, enum column_type type, int d0, int d1, int *index,
+                            struct error *err, const char *path, va_list args)
 {
     struct column c = {
-        .type = type, .ndim = (d0 > 0) + (d1 > 0), .dim = { d0, d1 }, .same_as = -1, .once = once
+        .type = type, .ndim = (d0 > 0) + (d1 > 0), .dim = { d0, d1 }, .same_as = -1
     };
     if (type == COLUMN_TEXT)
         c.ndim = 0; /* the length belongs to the element, not to the shape */
@@ -48,19 +48,17 @@ enum status records_add(struct records *r, enum column_type type, int d0, int d1
 {
     va_list args;
     va_start(args, path);
-    enum status status = add_data(r, false, type, d0, d1, index, err, path, args);
+    enum status status = add_data(r, type, d0, d1, index, err, path, args);
     va_end(args);
     return status;
 }
 
 enum status records_add_once(struct records *r, enum column_type type, int d0, int d1, int *index,
-                             struct error *err, const char *path, ...)
+                             struct error *err, const char *path)
 {
-    va_list args;
-    va_start(args, path);
-    enum status status = add_data(r, true, type, d0, d1, index, err, path, args);
-    va_end(args);
-    return status;
+    TRY(records_add(r, type, d0, d1, index, err, "%s", path));
+    r->columns[*index].once = true;
+    return OK;
 }
 
 enum status records_link(struct records *r, int of, struct error *err, const char *path, ...)

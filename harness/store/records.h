@@ -43,8 +43,7 @@ enum status records_add(struct records *, enum column_type, int d0, int d1, int 
     __attribute__((format(printf, 7, 8)));
 /* Adds a column of the whole run; every process must fill it with the same bytes. */
 enum status records_add_once(struct records *, enum column_type, int d0, int d1, int *index,
-                             struct error *err, const char *path, ...)
-    __attribute__((format(printf, 7, 8)));
+                             struct error *err, const char *path);
 /* Adds a second name for column `of`. */
 enum status records_link(struct records *, int of, struct error *err, const char *path, ...)
     __attribute__((format(printf, 4, 5)));
