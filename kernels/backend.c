@@ -73,18 +73,11 @@ static enum status unknown_name(const char *name, struct error *err)
     return fail(err, E_CONFIG, "unknown backend '%s': this build has %s", name, list);
 }
 
-enum status backend_open(const char *name, const struct backend_options *options,
-                         struct backend **out, struct error *err)
+/* A backend that was opened: takes its name, and refuses an empty slot. */
+static enum status settle(struct backend *be, const char *name, struct backend **out,
+                          struct error *err)
 {
-    const struct backend_options defaults = { .simd = "" };
-    *out = NULL;
-    size_t i = find_name(name);
-    if (names[i] == NULL)
-        return unknown_name(name, err);
-
-    struct backend *be = NULL;
-    TRY(openers[i](options != NULL ? options : &defaults, &be, err));
-    be->name = names[i];
+    be->name = name;
     be->failed.code = OK;
     const char *slot = empty_slot(be);
     if (slot != NULL) {
@@ -96,10 +89,56 @@ enum status backend_open(const char *name, const struct backend_options *options
     return OK;
 }
 
+enum status backend_open(const char *name, const struct backend_options *options,
+                         struct backend **out, struct error *err)
+{
+    const struct backend_options defaults = { .simd = "" };
+    *out = NULL;
+    size_t i = find_name(name);
+    if (names[i] == NULL)
+        return unknown_name(name, err);
+
+    struct backend *be = NULL;
+    TRY(openers[i](options != NULL ? options : &defaults, &be, err));
+    return settle(be, names[i], out, err);
+}
+
+/* The name of the backend whose arrays are float. */
+static const char *single_name(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(double_names[i], name) != 0 || strcmp(names[i], name) == 0)
+        i++;
+    return names[i];
+}
+
+enum status backend_single(struct backend *be, struct error *err)
+{
+    struct backend *sister = NULL;
+    if (be->single != NULL)
+        return OK;
+    if (be->open_single == NULL)
+        return fail(err, E_CONFIG, "backend '%s' has float arrays itself", be->name);
+    TRY(be->open_single(be, &sister, err));
+    return settle(sister, single_name(be->name), &be->single, err);
+}
+
+enum status be_sync(struct backend *be, struct error *err)
+{
+    enum status s = be->sync(be, err);
+    if (be->single == NULL)
+        return s;
+    if (s == OK)
+        return be->single->sync(be->single, err);
+    be->single->sync(be->single, NULL); /* of two errors the first is told */
+    return s;
+}
+
 void backend_close(struct backend *be)
 {
     if (be == NULL)
         return;
+    backend_close(be->single);
     profile_end(be);
     if (be->destroy != NULL)
         be->destroy(be);

@@ -86,6 +86,10 @@ struct backend {
 
     void (*destroy)(struct backend *);
 
+    /* Of a backend with double arrays: opens its sister, see backend_single. NULL: of float. */
+    enum status (*open_single)(struct backend *, struct backend **out, struct error *);
+    struct backend *single; /* the sister, or NULL */
+
     struct ops op;
     struct error failed; /* sticky, code OK when there is none */
     void *impl;
@@ -98,6 +102,14 @@ struct backend {
 enum status backend_open(const char *name, const struct backend_options *options,
                          struct backend **out, struct error *err);
 void backend_close(struct backend *);
+
+/* Opens, once, the sister of a backend with double arrays: the same with float arrays and fp32
+ * products, as be->single. It has the same device, threads and lanes; its operations take their
+ * turns with those of `be`, and either may use memory that the other allocated. Closed with `be`.
+ */
+enum status backend_single(struct backend *be, struct error *);
+/* be->sync, also of the sister. */
+enum status be_sync(struct backend *, struct error *);
 
 /* Runs the operations of pass(context), as a CUDA graph where the backend has recorded one for the
  * key. While operations are timed (profile.h) they run one by one. */

@@ -150,6 +150,12 @@ struct layernorm_back_args {
 #define TANH_GELU_D (0.044715 * TANH_GELU_C)
 #define QUICK_GELU_C 1.702
 
+struct to_single_args { /* rounds to the arrays of backend.single: float whatever the backend */
+    size_t count;
+    const real *x;
+    real *out; /* [count] of float; not x */
+};
+
 enum map2 {
     MAP_ADD,       /* a + b */
     MAP_MUL,       /* a b */
@@ -388,6 +394,7 @@ struct row_reduce_args {
     OP(layernorm, struct layernorm_args)                                                           \
     OP(layernorm_back, struct layernorm_back_args)                                                 \
     OP(map2, struct map2_args)                                                                     \
+    OP(to_single, struct to_single_args)                                                           \
     OP(conv_silu, struct conv_silu_args)                                                           \
     OP(conv_silu_back, struct conv_silu_back_args)                                                 \
     OP(scan, struct scan_args)                                                                     \

@@ -48,6 +48,7 @@ struct lrp_add_args {
     size_t count; /* elements per image */
     const real *a, *b, *r;
     real *ra, *rb; /* may be r, not both */
+    bool single;   /* r, ra and rb hold float whatever the backend; a and b do not */
 };
 
 /* Relevance through y = x Wᵀ + b (SPEC 5.4, α = 1), rows without gaps:

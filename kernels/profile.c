@@ -116,6 +116,12 @@ static struct cost cost_map2(const struct backend *be, const struct map2_args *a
                           (double)be->real_size * (double)a->count * (a->b != NULL ? 3 : 2) };
 }
 
+static struct cost cost_to_single(const struct backend *be, const struct to_single_args *a)
+{
+    return (struct cost){ (double)a->count,
+                          (double)(be->real_size + sizeof(float)) * (double)a->count };
+}
+
 static struct cost cost_patchify(const struct backend *be, const struct patchify_args *a)
 {
     double values = 3.0 * a->n * a->grid * a->grid * a->patch * a->patch;

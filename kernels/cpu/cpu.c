@@ -17,6 +17,8 @@ struct cpu_backend {
     struct cpu cpu;
 };
 
+static const char *const simd_names[] = { "c", "avx2", "avx512" }; /* by enum cpu_simd */
+
 static enum cpu_simd simd_of_machine(void)
 {
 #ifdef CPU_X86
@@ -44,15 +46,14 @@ static bool machine_has_bf16(void)
 /* The machine's instruction set, or a lower one that was asked for. */
 static enum status choose_simd(const char *wish, enum cpu_simd *out, struct error *err)
 {
-    static const char *const names[] = { "c", "avx2", "avx512" };
     *out = simd_of_machine();
     if (!wish || !*wish)
         return OK;
     for (int i = CPU_SIMD_C; i <= CPU_SIMD_AVX512; i++)
-        if (strcmp(wish, names[i]) == 0) {
+        if (strcmp(wish, simd_names[i]) == 0) {
             if (i > (int)*out)
                 return fail(err, E_CONFIG, "simd = %s: this machine has only %s", wish,
-                            names[*out]);
+                            simd_names[*out]);
             *out = (enum cpu_simd)i;
             return OK;
         }
@@ -117,6 +118,8 @@ static void take_narrow(struct backend *be, struct cpu *cpu)
 #endif
 }
 
+static enum status open_single(struct backend *be, struct backend **out, struct error *err);
+
 static enum status open_any(const struct backend_options *options, bool wide, struct backend **out,
                             struct error *err)
 {
@@ -157,8 +160,16 @@ static enum status open_any(const struct backend_options *options, bool wide, st
     (wide ? cpu_input64_ops : cpu_input_ops)(&be->op);
     (wide ? cpu_matmul64_ops : cpu_matmul_ops)(&be->op);
     (wide ? cpu_linear64_ops : cpu_linear_ops)(&be->op);
+    be->open_single = wide ? open_single : NULL;
     *out = be;
     return OK;
+}
+
+static enum status open_single(struct backend *be, struct backend **out, struct error *err)
+{
+    const struct backend_options options = { .threads = be->threads,
+                                             .simd = simd_names[cpu_of(be)->simd] };
+    return open_any(&options, false, out, err);
 }
 
 enum status open_cpu(const struct backend_options *options, struct backend **out, struct error *err)

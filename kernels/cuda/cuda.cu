@@ -327,6 +327,42 @@ template <typename T> static void fill_ops(struct ops *op)
     cu_fill_impute(op);
 }
 
+/* The part of a backend that its sister has, too; the state is one: device, stream, libraries,
+ * scratch. */
+static void fill_backend(struct backend *be, struct cu *cu, bool wide)
+{
+    be->impl = cu;
+    cu_choices_text(cu->choice, false, be->kernels, sizeof be->kernels);
+    cu_choices_text(cu->choice, true, be->other_kernels, sizeof be->other_kernels);
+    be->real_size = wide ? sizeof(double) : sizeof(float);
+    be->threads = 1;
+    be->lanes = 1; /* one lane takes the whole batch: lane_images stays 0 */
+    be->alloc = cu_alloc;
+    be->free = cu_free;
+    be->upload = cu_upload;
+    be->download = cu_download;
+    be->memory = cu_memory;
+    be->sync = cu_sync;
+    (wide ? fill_ops<double> : fill_ops<float>)(&be->op);
+}
+
+static void destroy_single(struct backend *be)
+{
+    free(be);
+}
+
+static enum status open_single(struct backend *be, struct backend **out, struct error *err)
+{
+    struct backend *sister = (struct backend *)calloc(1, sizeof *sister);
+    if (sister == NULL)
+        return fail(err, E_NOMEM, "out of memory: a backend");
+    fill_backend(sister, cu_of(be), false);
+    sister->precision = PRECISION_FP32;
+    sister->destroy = destroy_single;
+    *out = sister;
+    return OK;
+}
+
 static enum status open_any(const struct backend_options *options, bool wide, struct backend **out,
                             struct error *err)
 {
@@ -339,29 +375,18 @@ static enum status open_any(const struct backend_options *options, bool wide, st
         return fail(err, E_NOMEM, "out of memory: a backend");
     struct backend *be = &self->be;
     be->name = wide ? "cuda64" : "cuda";
-    be->impl = &self->cu;
     self->cu.device = device;
     s = cu_choose(getenv("EVALH_KERNELS"), self->cu.choice, err);
     if (s != OK) {
         free(self);
         return s;
     }
-    cu_choices_text(self->cu.choice, false, be->kernels, sizeof be->kernels);
-    cu_choices_text(self->cu.choice, true, be->other_kernels, sizeof be->other_kernels);
-    be->real_size = wide ? sizeof(double) : sizeof(float);
+    fill_backend(be, &self->cu, wide);
     be->precision = wide ? PRECISION_DOUBLE : options->precision;
-    be->threads = 1;
     be->narrow = be->precision == PRECISION_BF16;
-    be->lanes = 1; /* one lane takes the whole batch: lane_images stays 0 */
-    be->alloc = cu_alloc;
-    be->free = cu_free;
-    be->upload = cu_upload;
-    be->download = cu_download;
-    be->memory = cu_memory;
-    be->sync = cu_sync;
     be->repeat = options->no_graphs ? NULL : cu_repeat;
+    be->open_single = wide ? open_single : NULL;
     be->destroy = cu_destroy;
-    (wide ? fill_ops<double> : fill_ops<float>)(&be->op);
     if (!open_libraries(be)) {
         s = fail(err, be->failed.code, "GPU %d: %s", device, be->failed.text);
         cu_destroy(be);

@@ -76,8 +76,28 @@ template <typename T> static void map2(struct backend *be, const struct map2_arg
         CU_LAUNCH(be, map2_kernel<T>, cu_blocks(a->count, THREADS * PER_THREAD), THREADS, 0, *a);
 }
 
+template <typename T>
+static __global__ void to_single_kernel(const __grid_constant__ struct to_single_args a)
+{
+    const size_t first = (size_t)blockIdx.x * THREADS * PER_THREAD + threadIdx.x;
+#pragma unroll
+    for (int k = 0; k < PER_THREAD; k++) {
+        const size_t i = first + (size_t)k * THREADS;
+        if (i < a.count)
+            wr<float>(a.out)[i] = (float)rd<T>(a.x)[i];
+    }
+}
+
+template <typename T> static void to_single(struct backend *be, const struct to_single_args *a)
+{
+    if (a->count != 0 && cu_begin(be))
+        CU_LAUNCH(be, to_single_kernel<T>, cu_blocks(a->count, THREADS * PER_THREAD), THREADS, 0,
+                  *a);
+}
+
 template <typename T> void cu_fill_map(struct ops *op)
 {
+    op->to_single = to_single<T>;
     op->map2 = map2<T>;
 }
 

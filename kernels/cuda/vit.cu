@@ -62,13 +62,14 @@ struct lrp_sums {
     double r, a, b;
 };
 
-/* Grid: (LRP_BLOCKS, images). parts [n, LRP_BLOCKS]. */
-template <typename T>
+/* Grid: (LRP_BLOCKS, images). parts [n, LRP_BLOCKS]. R: what r, ra and rb hold. */
+template <typename T, typename R>
 static __global__ void lrp_sum_kernel(const __grid_constant__ struct lrp_add_args arg,
                                       struct lrp_sums *parts)
 {
     const size_t first = (size_t)blockIdx.y * arg.count;
-    const T *a = rd<T>(arg.a) + first, *b = rd<T>(arg.b) + first, *r = rd<T>(arg.r) + first;
+    const T *a = rd<T>(arg.a) + first, *b = rd<T>(arg.b) + first;
+    const R *r = rd<R>(arg.r) + first;
     struct lrp_sums s = { 0, 0, 0 };
     for (size_t i = (size_t)blockIdx.x * MAP_THREADS + threadIdx.x; i < arg.count;
          i += (size_t)LRP_BLOCKS * MAP_THREADS) {
@@ -109,7 +110,7 @@ static __global__ void lrp_scale_kernel(const struct lrp_sums *parts, struct lrp
 }
 
 /* Grid: (blocks of an image's tensor, images). */
-template <typename T>
+template <typename T, typename R>
 static __global__ void lrp_share_kernel(const __grid_constant__ struct lrp_add_args arg,
                                         const struct lrp_scales *scales)
 {
@@ -120,12 +121,13 @@ static __global__ void lrp_share_kernel(const __grid_constant__ struct lrp_add_a
     const size_t at = (size_t)blockIdx.y * arg.count + i;
     const double a = rd<T>(arg.a)[at], b = rd<T>(arg.b)[at];
     const double q =
-        safe_ratio(rd<T>(arg.r)[at], a + b); /* ra or rb may be r: q is taken already */
-    wr<T>(arg.ra)[at] = (T)(a * q * scale.a);
-    wr<T>(arg.rb)[at] = (T)(b * q * scale.b);
+        safe_ratio(rd<R>(arg.r)[at], a + b); /* ra or rb may be r: q is taken already */
+    wr<R>(arg.ra)[at] = (R)(a * q * scale.a);
+    wr<R>(arg.rb)[at] = (R)(b * q * scale.b);
 }
 
-template <typename T> static void lrp_add(struct backend *be, const struct lrp_add_args *a)
+template <typename T, typename R>
+static void lrp_add_of(struct backend *be, const struct lrp_add_args *a)
 {
     if (a->n <= 0 || a->count == 0 || !cu_begin(be))
         return;
@@ -135,10 +137,15 @@ template <typename T> static void lrp_add(struct backend *be, const struct lrp_a
     if (parts == NULL)
         return;
     struct lrp_scales *scales = (struct lrp_scales *)(parts + count);
-    CU_LAUNCH(be, lrp_sum_kernel<T>, dim3(LRP_BLOCKS, a->n), MAP_THREADS, 0, *a, parts);
+    CU_LAUNCH(be, (lrp_sum_kernel<T, R>), dim3(LRP_BLOCKS, a->n), MAP_THREADS, 0, *a, parts);
     CU_LAUNCH(be, lrp_scale_kernel, cu_blocks(n, MAP_THREADS), MAP_THREADS, 0, parts, scales, a->n);
-    CU_LAUNCH(be, lrp_share_kernel<T>, dim3(cu_blocks(a->count, MAP_THREADS), a->n), MAP_THREADS, 0,
-              *a, scales);
+    CU_LAUNCH(be, (lrp_share_kernel<T, R>), dim3(cu_blocks(a->count, MAP_THREADS), a->n),
+              MAP_THREADS, 0, *a, scales);
+}
+
+template <typename T> static void lrp_add(struct backend *be, const struct lrp_add_args *a)
+{
+    (a->single ? lrp_add_of<T, float> : lrp_add_of<T, T>)(be, a);
 }
 
 /* ---- rollout: the rows' weights, then the columns' sums ---- */

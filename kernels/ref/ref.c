@@ -60,6 +60,12 @@ static void ref_destroy(struct backend *be)
     free(be);
 }
 
+static enum status ref_single(struct backend *be, struct backend **out, struct error *err)
+{
+    (void)be;
+    return open_ref(&(struct backend_options){ .simd = "" }, out, err);
+}
+
 void ref_fill_memory(struct backend *be)
 {
     be->alloc = ref_alloc;
@@ -87,6 +93,7 @@ static enum status ref_open(enum precision precision, const struct backend_optio
     be->lanes = 1;
     ref_fill_memory(be);
     ref_fill_ops(&be->op, be->real_size);
+    be->open_single = is_double ? ref_single : NULL;
     *out = be;
     return OK;
 }

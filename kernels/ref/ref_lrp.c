@@ -2,6 +2,20 @@
 #include "ref_math.h"
 #include "ref_num.h"
 
+/* Element i of lrp_add's r, ra or rb. */
+static double relevance(const struct lrp_add_args *arg, const real *r, size_t i)
+{
+    return arg->single ? ((const float *)(const void *)r)[i] : rd(r)[i];
+}
+
+static void set_relevance(const struct lrp_add_args *arg, real *r, size_t i, double value)
+{
+    if (arg->single)
+        ((float *)(void *)r)[i] = (float)value;
+    else
+        wr(r)[i] = (num)value;
+}
+
 /* The sums of R, a Q and b Q with Q = S(R, a + b); then both shares rescaled to
  * ΣR |Σ own| / (|ΣaQ| + |ΣbQ|). */
 void REF(lrp_add)(struct backend *be, const struct lrp_add_args *arg)
@@ -9,22 +23,21 @@ void REF(lrp_add)(struct backend *be, const struct lrp_add_args *arg)
     (void)be;
     for (size_t image = 0; image < (size_t)arg->n; image++) {
         size_t at = image * arg->count;
-        const num *a = rd(arg->a) + at, *b = rd(arg->b) + at, *r = rd(arg->r) + at;
-        num *ra = wr(arg->ra) + at, *rb = wr(arg->rb) + at;
+        const num *a = rd(arg->a) + at, *b = rd(arg->b) + at;
         double sum_r = 0, sum_a = 0, sum_b = 0;
         for (size_t i = 0; i < arg->count; i++) {
-            double q = safe_ratio(r[i], (double)a[i] + b[i]);
-            sum_r += r[i];
+            double r = relevance(arg, arg->r, at + i), q = safe_ratio(r, (double)a[i] + b[i]);
+            sum_r += r;
             sum_a += a[i] * q;
             sum_b += b[i] * q;
         }
         double both = fabs(sum_a) + fabs(sum_b);
         double scale_a = safe_ratio(safe_ratio(fabs(sum_a), both) * sum_r, sum_a);
         double scale_b = safe_ratio(safe_ratio(fabs(sum_b), both) * sum_r, sum_b);
-        for (size_t i = 0; i < arg->count; i++) {
-            double q = safe_ratio(r[i], (double)a[i] + b[i]);
-            ra[i] = (num)(a[i] * q * scale_a); /* ra or rb may be r: q is taken already */
-            rb[i] = (num)(b[i] * q * scale_b);
+        for (size_t i = 0; i < arg->count; i++) { /* ra or rb may be r: q is taken already */
+            double q = safe_ratio(relevance(arg, arg->r, at + i), (double)a[i] + b[i]);
+            set_relevance(arg, arg->ra, at + i, a[i] * q * scale_a);
+            set_relevance(arg, arg->rb, at + i, b[i] * q * scale_b);
         }
     }
 }

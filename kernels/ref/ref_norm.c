@@ -182,6 +182,14 @@ void REF(map2)(struct backend *be, const struct map2_args *a)
         out[i] = (num)(a->scale * map2_at(a->f, x[i], y != NULL ? y[i] : 0));
 }
 
+void REF(to_single)(struct backend *be, const struct to_single_args *a)
+{
+    (void)be;
+    float *out = (float *)(void *)a->out;
+    for (size_t i = 0; i < a->count; i++)
+        out[i] = (float)rd(a->x)[i];
+}
+
 void REF(row_reduce)(struct backend *be, const struct row_reduce_args *a)
 {
     (void)be;

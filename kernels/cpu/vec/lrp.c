@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "family.h"
+#include "floats.h"
 #include "ratio.h"
 #include "wide.h"
 
@@ -12,12 +13,29 @@ struct sums {
     double r, a, b; /* ΣR, ΣaQ, ΣbQ */
 };
 
-static struct sums lrp_sums(const scalar *a, const scalar *b, const scalar *r, int count)
+/* Elements from i on of lrp_add's r, ra or rb, which are float where `single`. */
+INLINE vec load_relevance(const real *r, size_t i, int n, const bool single)
 {
+    return single ? v_load_floats((const float *)(const void *)r + i, n)
+                  : v_load_part(rd(r) + i, n);
+}
+
+INLINE void store_relevance(real *r, size_t i, vec x, int n, const bool single)
+{
+    if (single)
+        v_store_floats((float *)(void *)r + i, x, n);
+    else
+        v_store_part(wr(r) + i, x, n);
+}
+
+INLINE struct sums sums_of(const struct lrp_add_args *l, size_t at, int count, const bool single)
+{
+    const scalar *a = rd(l->a) + at, *b = rd(l->b) + at;
     wide sum_r = { 0 }, sum_a = { 0 }, sum_b = { 0 };
     for (int i = 0; i < count; i += VN) {
         int n = min_int(VN, count - i);
-        vec x = v_load_part(a + i, n), y = v_load_part(b + i, n), z = v_load_part(r + i, n);
+        vec x = v_load_part(a + i, n), y = v_load_part(b + i, n);
+        vec z = load_relevance(l->r, at + (size_t)i, n, single);
         vec q = safe_ratio(z, x + y);
         wide_add(&sum_r, z);
         wide_add(&sum_a, x * q);
@@ -26,24 +44,37 @@ static struct sums lrp_sums(const scalar *a, const scalar *b, const scalar *r, i
     return (struct sums){ wide_total(&sum_r), wide_total(&sum_a), wide_total(&sum_b) };
 }
 
+static struct sums lrp_sums(const struct lrp_add_args *l, size_t at, int count)
+{
+    return l->single ? sums_of(l, at, count, true) : sums_of(l, at, count, false);
+}
+
 static double scalar_ratio(double a, double b)
 {
     double away = b + 1e-9;
     return b == 0 ? 0 : a / (away == 0 ? 1e-9 : away);
 }
 
-static void lrp_scale(const struct lrp_add_args *l, size_t at, int count, scalar scale_a,
-                      scalar scale_b)
+INLINE void scale_by(const struct lrp_add_args *l, size_t at, int count, scalar scale_a,
+                     scalar scale_b, const bool single)
 {
-    const scalar *a = rd(l->a) + at, *b = rd(l->b) + at, *r = rd(l->r) + at;
-    scalar *ra = wr(l->ra) + at, *rb = wr(l->rb) + at;
+    const scalar *a = rd(l->a) + at, *b = rd(l->b) + at;
     for (int i = 0; i < count; i += VN) {
         int n = min_int(VN, count - i);
         vec x = v_load_part(a + i, n), y = v_load_part(b + i, n);
-        vec q = safe_ratio(v_load_part(r + i, n), x + y);
-        v_store_part(ra + i, x * q * scale_a, n);
-        v_store_part(rb + i, y * q * scale_b, n);
+        vec q = safe_ratio(load_relevance(l->r, at + (size_t)i, n, single), x + y);
+        store_relevance(l->ra, at + (size_t)i, x * q * scale_a, n, single);
+        store_relevance(l->rb, at + (size_t)i, y * q * scale_b, n, single);
     }
+}
+
+static void lrp_scale(const struct lrp_add_args *l, size_t at, int count, scalar scale_a,
+                      scalar scale_b)
+{
+    if (l->single)
+        scale_by(l, at, count, scale_a, scale_b, true);
+    else
+        scale_by(l, at, count, scale_a, scale_b, false);
 }
 
 static void lrp_image(struct backend *be, const struct lrp_add_args *l, size_t image)
@@ -54,9 +85,9 @@ static void lrp_image(struct backend *be, const struct lrp_add_args *l, size_t i
         return;
 #pragma omp parallel for num_threads(cpu_team(be)) schedule(static)
     for (size_t chunk = 0; chunk < chunks; chunk++) {
-        size_t at = chunk * CHUNK, i = base + at;
+        size_t at = chunk * CHUNK;
         int count = l->count - at < CHUNK ? (int)(l->count - at) : CHUNK;
-        part[chunk] = lrp_sums(rd(l->a) + i, rd(l->b) + i, rd(l->r) + i, count);
+        part[chunk] = lrp_sums(l, base + at, count);
     }
     for (size_t chunk = 0; chunk < chunks; chunk++) {
         all.r += part[chunk].r;

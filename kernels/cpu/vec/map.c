@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "family.h"
+#include "floats.h"
 #include "ratio.h"
 #include "verf.h"
 
@@ -133,7 +134,23 @@ static void map2(struct backend *be, const struct map2_args *m)
     }
 }
 
+static void to_single(struct backend *be, const struct to_single_args *t)
+{
+    size_t chunks = (t->count + CHUNK - 1) / CHUNK;
+#pragma omp parallel for num_threads(chunks > 1 ? cpu_team(be) : 1) schedule(static)
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        const scalar *x = rd(t->x) + chunk * CHUNK;
+        float *out = (float *)(void *)t->out + chunk * CHUNK;
+        int count = chunk < chunks - 1 ? CHUNK : (int)(t->count - chunk * CHUNK);
+        for (int i = 0; i < count; i += VN) {
+            int n = min_int(VN, count - i);
+            v_store_floats(out + i, v_load_part(x + i, n), n);
+        }
+    }
+}
+
 void CPU_VEC(map_ops)(struct ops *op)
 {
+    op->to_single = to_single;
     op->map2 = map2;
 }

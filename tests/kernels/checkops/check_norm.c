@@ -181,6 +181,27 @@ void check_map2(struct check *c)
     }
 }
 
+/* Of doubles that no float is equal to. */
+static void check_one_single(struct check *c, size_t count)
+{
+    CASE(c, "count %zu", count);
+    struct pair *x = uniform(c, count, -2, 2), *out = output_of(c, ELEMENT_FLOAT, count);
+    if (c->be[OWN]->real_size == sizeof(double) && !c->bench)
+        RUN(c, map2, .f = MAP_COPY, .count = count, .a = at(c, x), .scale = 1.0 / 3,
+            .out = at(c, x));
+    RUN(c, to_single, .count = count, .x = at(c, x), .out = at(c, out));
+    compare_exact(c, "out", out);
+}
+
+void check_to_single(struct check *c)
+{
+    static const size_t counts[] = { 1, 2, 17, 197, 4099, 3 * 8192 + 5 };
+    if (c->bench)
+        check_one_single(c, (size_t)16 * 197 * 1536);
+    for (size_t i = 0; i < COUNT_OF(counts) && !c->bench; i++)
+        check_one_single(c, counts[i]);
+}
+
 static void check_one_reduce(struct check *c, enum row_stat stat, const struct shape *s, double low)
 {
     CASE(c, "stat %d rows %d cols %d from %g", (int)stat, s->rows, s->width, low);

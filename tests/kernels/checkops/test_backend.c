@@ -66,6 +66,50 @@ static void check_sticky_error(struct backend *be)
     be->free(be, p);
 }
 
+/* The sister of a backend with double arrays: the same memory, work in one order, one sync. */
+static void check_sister(struct backend *be)
+{
+    enum { COUNT = 5 };
+    const float host[COUNT] = { 1, -2, 3, -4, 5 };
+    float got[COUNT];
+    struct error err = { .code = OK };
+    if (be->real_size == sizeof(float)) {
+        assert_int_equal(backend_single(be, &err), E_CONFIG);
+        return;
+    }
+    assert_int_equal(backend_single(be, &err), OK);
+    struct backend *single = be->single;
+    assert_int_equal(backend_single(be, &err), OK);
+    assert_ptr_equal(single, be->single); /* once */
+    assert_string_equal(backend_double_name(single->name), be->name);
+    assert_string_not_equal(single->name, be->name);
+    assert_true(single->real_size == sizeof(float) && single->precision == PRECISION_FP32);
+    assert_true(single->lanes == be->lanes && single->lane_images == be->lane_images &&
+                single->threads == be->threads);
+    size_t held = be->held;
+    real *x = be_upload_floats(be, host, COUNT), *y = be_upload_floats(single, host, COUNT);
+    if (be->memory != NULL)
+        assert_true(be->held == held + sizeof(double) * COUNT && single->held == sizeof host);
+    const struct map2_args third = {
+        .f = MAP_COPY, .count = COUNT, .a = x, .scale = 1 / 3.0, .out = x
+    };
+    const struct map2_args triple = { .f = MAP_COPY, .count = COUNT, .a = y, .scale = 3, .out = y };
+    be->op.map2(be, &third);
+    be->op.to_single(be, &(struct to_single_args){ .count = COUNT, .x = x, .out = y });
+    single->op.map2(single, &triple);
+    be_read_floats(single, got, y, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(got[i] == 3 * (float)(host[i] / 3.0));
+    single->failed.code = E_DEVICE;
+    strcpy(single->failed.text, "made up");
+    assert_int_equal(be_sync(be, &err), E_DEVICE);
+    assert_string_equal(err.text, "made up");
+    assert_int_equal(be_sync(be, &err), OK);
+    be->free(be, x);
+    single->free(single, y);
+    assert_true(be->held == held && single->held == 0);
+}
+
 static void test_all_backends(void **state)
 {
     (void)state;
@@ -81,6 +125,7 @@ static void test_all_backends(void **state)
         assert_true(be->lanes >= 1 && be->threads >= 1);
         check_transfers(be);
         check_sticky_error(be);
+        check_sister(be);
         backend_close(be);
     }
 }
