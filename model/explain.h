@@ -10,7 +10,7 @@ struct explain_method {
     const char *name;    /* "attribution" */
     const char *summary; /* one line for --help and docs */
     bool class_agnostic; /* the map does not depend on the class */
-    bool needs_double;   /* with precision auto */
+    bool needs_double;   /* with precision auto, or mixed where that is there */
     bool adds_up;        /* its terms should add up to the score: explain_result.sum_error */
     bool control;        /* not an explanation; explanations are compared with it (SPEC 5.6) */
 };
@@ -19,8 +19,10 @@ extern const struct explain_method *const explain_methods[]; /* NULL-terminated 
 const struct explain_method *explain_find(const char *name); /* NULL: unknown */
 
 bool explain_supports(const struct explain_method *, const struct model *);
-/* Whether it runs in double on this model while explain.precision is auto. */
-bool explain_in_double(const struct explain_method *, const struct model *);
+/* What it runs in on this model: fp32, double, or mixed, where all but the forward pass and the
+ * residuals' rule of LRP is in float (sweep_on). */
+enum explain_precision explain_runs_in(const struct explain_method *, const struct model *,
+                                       const struct explain_options *);
 /* The side of the method's map on this model: that of the patch grid, or of the image. */
 int explain_map_side(const struct explain_method *, const struct model *,
                      const struct explain_options *);

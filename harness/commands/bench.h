@@ -53,6 +53,7 @@ enum { BENCH_METHODS = 32 };
 struct bench_set {
     const struct engine_method *methods[BENCH_METHODS];
     int count;
+    enum explain_precision runs_in; /* the most that explain.precision = auto takes for one */
     struct timing explain, forward; /* forward passes in turns with them */
     struct explain_passes passes;   /* planned, an image */
     size_t bytes;                   /* that they hold */

@@ -99,39 +99,53 @@ static void print_operations(const struct profile_row *rows, const struct ceilin
 
 enum { SETS = BENCH_METHODS + 1 };
 
-static bool in_double(const struct bench_set *set)
+/* Before the engine settles other options. */
+static void find_runs_in(struct bench_set *set)
 {
-    bool any = false;
+    set->runs_in = EXPLAIN_FP32;
     for (int i = 0; i < set->count; i++)
-        any = any || set->methods[i]->in_double;
-    return any;
+        if (set->methods[i]->runs_in > set->runs_in)
+            set->runs_in = set->methods[i]->runs_in;
 }
 
-static void print_set(const struct bench *b, const struct bench_set *set, bool twice)
+static void print_set(const struct bench *b, const struct bench_set *set,
+                      enum explain_precision precision)
 {
+    char text[40];
+    snprintf(text, sizeof text, precision == EXPLAIN_AUTO ? "auto (%s)" : "%s",
+             explain_precision_names[precision == EXPLAIN_AUTO ? set->runs_in : precision]);
+
     printf("| ");
     for (int i = 0; i < set->count; i++)
         printf("%s%s", i > 0 ? " + " : "", set->methods[i]->name);
-    printf(" | %s | %.2f | %.2f | %.3g + %.3g | %.0f |\n", twice ? "auto (double)" : "fp32",
+    printf(" | %s | %.2f | %.2f | %.3g + %.3g | %.0f |\n", text,
            1e3 * set->explain.median / b->batch, set->explain.median / set->forward.median,
            set->passes.forward, set->passes.backward, (double)set->bytes / 1048576.0);
 }
 
-/* One row each, or two: where explain.precision = auto means double, in that and in fp32. */
+/* One row each; where explain.precision = auto means more than fp32, a last one in that (which
+ * gpu_check.sh reads), and before mixed one in double. */
 static enum status print_sets(struct bench *b, const struct bench_set *sets, int count,
                               struct error *err)
 {
     struct explain_options options = explain_defaults;
     struct bench_set now[SETS];
-    for (int twice = 0; twice < 2; twice++) {
+    static const struct {
+        enum explain_precision precision, least, most; /* for sets that auto runs in these */
+    } rounds[] = { { EXPLAIN_FP32, EXPLAIN_FP32, EXPLAIN_DOUBLE },
+                   { EXPLAIN_DOUBLE, EXPLAIN_MIXED, EXPLAIN_MIXED },
+                   { EXPLAIN_AUTO, EXPLAIN_MIXED, EXPLAIN_DOUBLE } };
+    for (size_t r = 0; r < sizeof rounds / sizeof *rounds; r++) {
         int used = 0;
         for (int i = 0; i < count; i++)
-            if (!twice || in_double(&sets[i]))
+            if (sets[i].runs_in >= rounds[r].least && sets[i].runs_in <= rounds[r].most)
                 now[used++] = sets[i];
-        options.precision = twice ? EXPLAIN_AUTO : EXPLAIN_FP32;
+        if (used == 0)
+            continue;
+        options.precision = rounds[r].precision;
         TRY(bench_explain(b, &options, now, used, err));
         for (int i = 0; i < used; i++)
-            print_set(b, &now[i], twice);
+            print_set(b, &now[i], rounds[r].precision);
         fflush(stdout);
     }
     return OK;
@@ -198,8 +212,11 @@ static enum status find_sets(const struct engine *e, const struct arguments *a,
                              struct bench_set *sets, int *count, struct error *err)
 {
     if (a->only != NULL)
-        return named_sets(e, a->only, sets, count, err);
-    *count = usual_sets(e, sets);
+        TRY(named_sets(e, a->only, sets, count, err));
+    else
+        *count = usual_sets(e, sets);
+    for (int i = 0; i < *count; i++)
+        find_runs_in(&sets[i]);
     return OK;
 }
 

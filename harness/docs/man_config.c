@@ -159,7 +159,7 @@ static void print_tables(FILE *f)
         if (m->class_agnostic)
             fputs("The same map for every class.\n", f);
         if (m->needs_double)
-            fputs("On a ViT it runs in double, unless explain.precision says otherwise.\n", f);
+            fputs("On a ViT it needs more than fp32: see explain.precision.\n", f);
     }
     fputs(".SH TASKS\n", f);
     for (size_t i = 0; tasks[i] != NULL; i++) {

@@ -55,13 +55,13 @@ struct engine_weights {
 
 struct engine_method {
     const char *name, *summary;
-    bool class_agnostic; /* its map does not depend on the explained class */
-    bool control;        /* not an explanation; explanations are compared with it */
-    bool in_double;      /* computed in double where explain.precision is auto */
-    bool adds_up;        /* explain_result.sum_error tells how far its terms miss the score */
-    bool sampled;        /* goes through the model many times: engine_plan */
-    bool references;     /* begins at images of the data set: engine_references */
-    int side;            /* its maps are [side, side]: 1 to image_size */
+    bool class_agnostic;            /* its map does not depend on the explained class */
+    bool control;                   /* not an explanation; explanations are compared with it */
+    enum explain_precision runs_in; /* by the options settled last; 0: nobody knows */
+    bool adds_up;    /* explain_result.sum_error tells how far its terms miss the score */
+    bool sampled;    /* goes through the model many times: engine_plan */
+    bool references; /* begins at images of the data set: engine_references */
+    int side;        /* its maps are [side, side]: 1 to image_size */
 };
 
 /* Valid after engine_open, except where noted. */

@@ -89,7 +89,7 @@ static enum status list_methods(struct engine *e, const struct model *m, struct 
                                               .summary = x->summary,
                                               .class_agnostic = x->class_agnostic,
                                               .control = x->control,
-                                              .in_double = explain_in_double(x, m),
+                                              .runs_in = explain_runs_in(x, m, &explain_defaults),
                                               .adds_up = x->adds_up,
                                               .sampled = explain_takes_samples(x),
                                               .references = explain_needs_references(x),
@@ -230,8 +230,11 @@ static enum status start(struct engine *e, struct error *err)
 static void settle(struct engine *e, const struct explain_options *options)
 {
     const struct native *x = e->state;
-    for (int i = 0; i < e->method_count; i++)
-        e->methods[i].side = explain_map_side(explain_find(e->methods[i].name), x->model, options);
+    for (int i = 0; i < e->method_count; i++) {
+        const struct explain_method *m = explain_find(e->methods[i].name);
+        e->methods[i].side = explain_map_side(m, x->model, options);
+        e->methods[i].runs_in = explain_runs_in(m, x->model, options);
+    }
 }
 
 static enum status shrink(struct engine *e, bool prepared, struct error *err)

@@ -43,8 +43,12 @@ static void print_input(const struct plan *p, FILE *to)
 static void print_explain(const struct plan *p, FILE *to)
 {
     fprintf(to, "  explain    ");
-    for (int i = 0; i < p->method_count; i++)
-        fprintf(to, "%s%s", i > 0 ? ", " : "", p->methods[i]->name);
+    for (int i = 0; i < p->method_count; i++) {
+        const struct engine_method *m = p->methods[i];
+        fprintf(to, "%s%s", i > 0 ? ", " : "", m->name);
+        if (m->runs_in > EXPLAIN_FP32)
+            fprintf(to, " (%s)", explain_precision_names[m->runs_in]);
+    }
     fprintf(to, "; class ");
     for (int c = 0, any = 0; c < CLASS_CHOICES; c++)
         if (p->classes[c])

@@ -26,15 +26,21 @@ size_t explainer_map_at(const struct explainer *ex, int image, int method, enum 
 
 /* ---- opening ---- */
 
+/* A backend with double arrays has them in every pass, but where `mixed` is asked for by name. */
 static int pass_for(const struct method *m, const struct explain_options *o, const char *backend,
                     const struct model *model)
 {
-    bool wants = explain_in_double(&m->info, model);
-    bool twice = o->precision == EXPLAIN_AUTO ? wants : o->precision == EXPLAIN_DOUBLE;
     const char *double_name = backend_double_name(backend);
-    if (double_name != NULL && strcmp(double_name, backend) == 0)
-        twice = false; /* all passes are double already */
-    return (m->randomised != NULL ? PASS_RANDOM : PASS_PLAIN) + (twice ? 1 : 0);
+    bool doubles = double_name != NULL && strcmp(double_name, backend) == 0;
+    int first = m->randomised != NULL ? PASS_RANDOM : PASS_PLAIN;
+    switch (explain_runs_in(&m->info, model, o)) {
+    case EXPLAIN_MIXED:
+        return first + (doubles && o->precision != EXPLAIN_MIXED ? 0 : PASS_MIXED);
+    case EXPLAIN_DOUBLE:
+        return first + (doubles ? 0 : PASS_DOUBLE);
+    default:
+        return first;
+    }
 }
 
 static enum status add_job(struct explainer *ex, int index, enum class_choice choice, int pass,
@@ -74,16 +80,19 @@ static bool finds_gradient(const struct explainer *ex, const struct pass *p, con
     return false;
 }
 
-/* Where a method has to be computed in double, others take their gradient from there, and no second
- * one is made in fp32. */
+/* Where a method has to be computed mixed or in double, others take their gradient from there, and
+ * no second one is made in fp32. */
 static enum status share_double(struct explainer *ex, struct error *err)
 {
     struct pass *p = &ex->passes[PASS_PLAIN];
     int kept = 0;
     for (int i = 0; i < p->job_count; i++) {
-        if (finds_gradient(ex, &ex->passes[PASS_DOUBLE], &p->jobs[i])) {
-            TRY(add_job(ex, p->wheres[i].method, p->wheres[i].choice, PASS_DOUBLE,
-                        &p->jobs[i].rules, err));
+        int there = PASS_MIXED;
+        while (there <= PASS_DOUBLE && !finds_gradient(ex, &ex->passes[there], &p->jobs[i]))
+            there++;
+        if (there <= PASS_DOUBLE) {
+            TRY(add_job(ex, p->wheres[i].method, p->wheres[i].choice, there, &p->jobs[i].rules,
+                        err));
             continue;
         }
         p->jobs[kept] = p->jobs[i];
@@ -130,12 +139,44 @@ static enum status open_weights(struct explainer *ex, struct pass *p, int index,
                         &p->weights, err);
     }
     TRY(backend_open(name, options, &p->be, err));
-    p->weights = p->model->type->bind(p->model, p->be,
-                                      jobs_weight_uses(p->jobs, p->job_count, p->model->type));
-    if (p->weights == NULL)
-        return fail(err, E_NOMEM, "%s: no memory for the weights of %s", p->be->name,
-                    p->model->checkpoint->path);
-    return p->be->sync(p->be, err);
+    if (pass_mixed(index))
+        TRY(backend_single(p->be, err));
+    struct pass_weights own[2];
+    for (int i = 0, count = pass_weights(p, own); i < count; i++) {
+        *own[i].weights = p->model->type->bind(p->model, own[i].be, own[i].uses);
+        if (*own[i].weights == NULL)
+            return fail(err, E_NOMEM, "%s: no memory for the weights of %s", own[i].be->name,
+                        p->model->checkpoint->path);
+    }
+    return be_sync(p->be, err);
+}
+
+int pass_weights(struct pass *p, struct pass_weights *out)
+{
+    unsigned uses = jobs_weight_uses(p->jobs, p->job_count, p->model->type);
+    out[0] = (struct pass_weights){ p->be, &p->weights, uses };
+    if (p->be->single == NULL)
+        return 1;
+    out[0].uses = WEIGHT_FORWARD;
+    out[1] = (struct pass_weights){ p->be->single, &p->single_weights,
+                                    uses & ~(unsigned)WEIGHT_FORWARD };
+    return 2;
+}
+
+struct sweep_on pass_on(const struct pass *p)
+{
+    struct sweep_on on = { p->be, p->be, p->weights, p->weights, p->input };
+    if (p->be->single != NULL) {
+        on.down = p->be->single;
+        on.down_weights = p->single_weights;
+    }
+    return on;
+}
+
+/* Bytes that alloc gave and free has not taken back. */
+static size_t held_by(const struct backend *be)
+{
+    return be->held + (be->single != NULL ? be->single->held : 0);
 }
 
 /* All that a pass holds on the device but for its sweeps. */
@@ -144,7 +185,7 @@ static enum status bind_pass(struct explainer *ex, int index, const char *backen
                              struct error *err)
 {
     struct pass *p = &ex->passes[index];
-    bool twice = index == PASS_DOUBLE || index == PASS_RANDOM_DOUBLE;
+    bool twice = index != PASS_PLAIN && index != PASS_RANDOM;
     const char *double_name = backend_double_name(backend);
     const char *name = twice && double_name != NULL ? double_name : backend;
     struct backend_options options = *bo;
@@ -157,11 +198,12 @@ static enum status bind_pass(struct explainer *ex, int index, const char *backen
     const struct backend *lender = ex->lender != NULL ? net_backend(ex->lender) : NULL;
     size_t held = lender != NULL ? lender->held : 0;
     TRY(open_weights(ex, p, index, name, &options, err));
-    TRY(input_bind_for(&p->input, p->model, p->be, p->jobs, p->job_count, err));
+    TRY(input_bind_for(&p->input, p->model, pass_on(p).down, p->jobs, p->job_count, err));
     if (p->be->memory != NULL)
-        p->weight_bytes = p->be->held - (p->borrowed ? held : 0);
+        p->weight_bytes = held_by(p->be) - (p->borrowed ? held : 0);
     else if (!p->borrowed)
-        p->weight_bytes = p->model->parameters * p->be->real_size;
+        p->weight_bytes =
+            p->model->parameters * (p->be->real_size + (pass_mixed(index) ? sizeof(float) : 0));
     return OK;
 }
 
@@ -173,9 +215,10 @@ static enum status open_pass(struct explainer *ex, struct pass *p, struct error 
     p->hash = calloc((size_t)ex->batch, sizeof *p->hash);
     if (p->sweeps == NULL || p->views == NULL || p->hash == NULL)
         return fail(err, E_NOMEM, "%s: no memory for %d images", p->be->name, ex->batch);
+    const struct sweep_on on = pass_on(p);
     for (int i = 0; i < p->be->lanes; i++) {
-        TRY(sweep_open(p->model, p->be, p->weights, p->input, &ex->format, p->jobs, p->job_count,
-                       p->lane_batch, ex->layers, &p->sweeps[i], err));
+        TRY(sweep_open(p->model, &on, &ex->format, p->jobs, p->job_count, p->lane_batch, ex->layers,
+                       &p->sweeps[i], err));
         p->sweeps[i]->seed = ex->seed;
     }
     return OK;
@@ -251,10 +294,11 @@ static void close_pass(struct pass *p)
     if (p->be != NULL) {
         for (int i = 0; p->sweeps != NULL && i < p->be->lanes; i++)
             sweep_close(p->sweeps[i]);
-        input_unbind(p->input, p->be);
+        input_unbind(p->input, pass_on(p).down);
         explainer_drop_references(p);
         if (!p->borrowed) {
             p->model->type->unbind(p->weights, p->be);
+            p->model->type->unbind(p->single_weights, p->be->single);
             backend_close(p->be);
         }
     }

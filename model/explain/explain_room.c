@@ -36,9 +36,9 @@ static enum status measure(const struct explainer *ex, int n, enum sweep_layers 
         size_t own;
         if (p->job_count == 0)
             continue;
+        const struct sweep_on on = pass_on(p);
         int images = p->be->lane_images > 0 ? p->be->lane_images : n;
-        TRY(sweep_measure(p->model, p->be, p->input, p->jobs, p->job_count, images, layers, &own,
-                          err));
+        TRY(sweep_measure(p->model, &on, p->jobs, p->job_count, images, layers, &own, err));
         *bytes += own * (size_t)p->be->lanes;
     }
     return OK;

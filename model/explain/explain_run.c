@@ -95,12 +95,12 @@ static enum status run_pass(struct explainer *ex, struct pass *p,
     if (p->be->lanes == 1 || n <= step) { /* no parallel region around it: see net_forward */
         for (int at = 0; at < n; at += step)
             run_chunk(ex, p, p->sweeps[0], target, n, at, r);
-        return p->be->sync(p->be, err);
+        return be_sync(p->be, err);
     }
 #pragma omp parallel for schedule(dynamic) num_threads(p->be->lanes)
     for (int at = 0; at < n; at += step)
         run_chunk(ex, p, p->sweeps[omp_get_thread_num()], target, n, at, r);
-    return p->be->sync(p->be, err);
+    return be_sync(p->be, err);
 }
 
 /* Maps that were not computed because they are known: class-agnostic ones, and the target's where
@@ -129,9 +129,9 @@ static enum status check_images(const struct explainer *ex, const struct explain
         return fail(err, E_CONFIG, "%d images in one call, planned for %d", n, ex->batch);
     if (explainer_wants_references(ex))
         return fail(err, E_CONFIG, "a method begins at images of the data set, and has none");
-    bool plain = ex->passes[PASS_PLAIN].job_count > 0 || ex->passes[PASS_DOUBLE].job_count > 0;
-    bool randomised =
-        ex->passes[PASS_RANDOM].job_count + ex->passes[PASS_RANDOM_DOUBLE].job_count > 0;
+    bool plain = false, randomised = false;
+    for (int i = 0; i < PASSES; i++)
+        *(i < PASS_RANDOM ? &plain : &randomised) |= ex->passes[i].job_count > 0;
     for (int i = 0; i < n; i++) {
         int classes = ex->model->geo.classes;
         if (images[i].predicted >= classes || (images[i].predicted < 0 && !plain && randomised))

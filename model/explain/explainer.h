@@ -15,6 +15,7 @@ struct pass {
     struct model *own_model; /* randomised; else NULL */
     struct backend *be;
     void *weights;
+    void *single_weights;        /* mixed: on be->single; else NULL */
     bool borrowed;               /* be and weights are the lender's */
     struct input_weights *input; /* NULL: no method needs it */
     struct sweep **sweeps;       /* [lanes] */
@@ -29,7 +30,21 @@ struct pass {
     int reference_count;
 };
 
-enum { PASS_PLAIN, PASS_DOUBLE, PASS_RANDOM, PASS_RANDOM_DOUBLE, PASSES };
+/* Of the model and of the one whose layers are re-initialised: fp32, mixed, double. */
+enum {
+    PASS_PLAIN,
+    PASS_MIXED,
+    PASS_DOUBLE,
+    PASS_RANDOM,
+    PASS_RANDOM_MIXED,
+    PASS_RANDOM_DOUBLE,
+    PASSES
+};
+
+static inline bool pass_mixed(int index)
+{
+    return index == PASS_MIXED || index == PASS_RANDOM_MIXED;
+}
 
 struct explainer {
     const struct model *model;
@@ -54,6 +69,15 @@ static inline size_t explainer_map_size(const struct explainer *ex, int method)
     return (size_t)ex->side[method] * (size_t)ex->side[method];
 }
 
+struct sweep_on pass_on(const struct pass *);
+/* The weights that a pass binds, each on its backend: where mixed, for the way down besides.
+ * Returns their number; [2]. */
+struct pass_weights {
+    struct backend *be;
+    void **weights;
+    unsigned uses;
+};
+int pass_weights(struct pass *, struct pass_weights *);
 bool pass_needs_references(const struct pass *);
 /* at_once and layers, once all passes' weights are there. */
 enum status explainer_choose_images(struct explainer *, struct explain_room *, struct error *);

@@ -100,7 +100,7 @@ void input_close(struct sweep *s)
 void input_layout(struct sweep *s, struct bump *b)
 {
     const struct geometry *g = &s->model->geo;
-    size_t n = (size_t)s->n_max, rows = n * patches_of(g), size = s->be->real_size;
+    size_t n = (size_t)s->n_max, rows = n * patches_of(g), size = s->down->real_size;
     struct input *in = s->input;
     in->rows = bump_take(b, rows * (size_t)g->width, size);
     in->product = bump_take(b, rows * (size_t)g->width, size);

@@ -32,7 +32,7 @@ void input_box_layout(struct sweep *s, struct bump *b)
 {
     const struct geometry *g = &s->model->geo;
     size_t n = (size_t)s->n_max, values = patch_values(g), d = (size_t)g->width;
-    size_t size = s->be->real_size;
+    size_t size = s->down->real_size;
     struct input_box *box = &s->input->box;
     box->other = bump_take(b, n * patches_of(g) * values, size);
     box->ones = bump_take(b, patches_of(g) > values ? patches_of(g) : values, size);

@@ -79,9 +79,9 @@ enum status inspect_open(const struct model *model, const char *backend,
     struct job job = { .method = &matrices };
     job.rules.full_matrix = true;
     job.rules.start = model->geo.depth - 1;
+    const struct sweep_on on = { in->be, in->be, in->weights, in->weights, NULL };
     if (s == OK)
-        s = sweep_open(model, in->be, in->weights, NULL, &in->format, &job, 1, 1, LAYERS_AUTO,
-                       &in->sweep, err);
+        s = sweep_open(model, &on, &in->format, &job, 1, 1, LAYERS_AUTO, &in->sweep, err);
     return OPENED(s, in, inspect_close, out);
 }
 
@@ -141,8 +141,8 @@ enum status inspect_relevance(struct inspector *in, const uint8_t *rgb, int laye
     job.rules.start = layer;
     job.rules.gradient = GRADIENT_PLAIN;
     struct sweep *s = NULL;
-    enum status st =
-        sweep_open(in->model, in->be, weights, NULL, &in->format, &job, 1, 1, LAYERS_AUTO, &s, err);
+    const struct sweep_on on = { in->be, in->be, weights, weights, NULL };
+    enum status st = sweep_open(in->model, &on, &in->format, &job, 1, 1, LAYERS_AUTO, &s, err);
     if (st == OK) {
         int32_t predicted = k, target = k;
         const struct view view = upload(in, rgb);

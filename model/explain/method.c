@@ -60,10 +60,28 @@ bool explain_supports(const struct explain_method *info, const struct model *mod
     return m->map != NULL || method_functions(m, model->type) != NULL;
 }
 
-bool explain_in_double(const struct explain_method *info, const struct model *model)
+/* Samplers' gradients are their own, at other inputs. */
+static bool can_mix(const struct method *m, const struct model *model,
+                    const struct explain_options *o)
 {
-    const struct method_functions *f = method_functions(method_of(info), model->type);
-    return info->needs_double && f != NULL && f->relevance;
+    struct rules r;
+    m = method_run_by(m);
+    return method_functions(m, model->type) != NULL && m->sampler == NULL &&
+           rules_settle(o, m, model, &r, NULL) == OK && r.gradient != GRADIENT_NONE &&
+           (model->type->explain->mixed & 1u << r.gradient) != 0;
+}
+
+enum explain_precision explain_runs_in(const struct explain_method *info, const struct model *model,
+                                       const struct explain_options *o)
+{
+    const struct method *m = method_of(info);
+    const struct method_functions *f = method_functions(m, model->type);
+    bool needed = info->needs_double && f != NULL && f->relevance;
+    if (o->precision == EXPLAIN_FP32 || o->precision == EXPLAIN_DOUBLE)
+        return (enum explain_precision)o->precision;
+    if ((needed || o->precision == EXPLAIN_MIXED) && can_mix(m, model, o))
+        return EXPLAIN_MIXED;
+    return needed ? EXPLAIN_DOUBLE : EXPLAIN_FP32;
 }
 
 bool explain_needs_no_model(const struct explain_method *info)

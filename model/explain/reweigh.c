@@ -8,38 +8,47 @@
 #include "refresh.h"
 #include "sampling.h"
 
-static enum status no_memory(const struct pass *p, struct error *err)
+static enum status no_memory(const struct pass_weights *w, const struct model *m, struct error *err)
 {
-    return fail(err, E_NOMEM, "%s: no memory for the weights of %s", p->be->name,
-                p->model->checkpoint->path);
+    return fail(err, E_NOMEM, "%s: no memory for the weights of %s", w->be->name,
+                m->checkpoint->path);
 }
 
-static void bind_all(struct pass *p, unsigned uses)
+/* The weights of the parts that changed; or all of them, elsewhere, where the architecture cannot.
+ */
+static enum status bind_again(const struct pass_weights *w, const struct model *m,
+                              const bool *parts, struct error *err)
 {
-    p->model->type->unbind(p->weights, p->be);
-    p->weights = p->model->type->bind(p->model, p->be, uses);
-    for (int i = 0; i < p->be->lanes; i++)
-        p->sweeps[i]->weights = p->weights;
+    const struct arch_type *type = m->type;
+    if (type->rebind == NULL) {
+        type->unbind(*w->weights, w->be);
+        *w->weights = type->bind(m, w->be, w->uses);
+        return *w->weights != NULL ? OK : no_memory(w, m, err);
+    }
+    for (int part = 0; part < model_parts(m); part++)
+        if (parts[part] && !type->rebind(*w->weights, m, w->be, w->uses, part))
+            return no_memory(w, m, err);
+    return OK;
 }
 
 static enum status reweigh_pass(struct pass *p, const bool *parts, struct error *err)
 {
-    const struct arch_type *type = p->model->type;
-    unsigned uses = jobs_weight_uses(p->jobs, p->job_count, type);
-    int stem = model_parts(p->model) - 1;
+    struct pass_weights own[2];
+    enum status s = OK;
     for (int i = 0; i < p->be->lanes; i++)
         sampling_forget(p->sweeps[i]);
-    if (type->rebind == NULL) {
-        bind_all(p, uses);
-        if (p->weights == NULL)
-            return no_memory(p, err);
+    for (int i = 0, count = pass_weights(p, own); s == OK && i < count; i++)
+        s = bind_again(&own[i], p->model, parts, err);
+    const struct sweep_on on = pass_on(p);
+    for (int i = 0; i < p->be->lanes; i++) {
+        p->sweeps[i]->weights = on.weights;
+        p->sweeps[i]->down_weights = on.down_weights;
     }
-    for (int part = 0; part <= stem && type->rebind != NULL; part++)
-        if (parts[part] && !type->rebind(p->weights, p->model, p->be, uses, part))
-            return no_memory(p, err);
-    if (parts[stem])
-        TRY(input_rebind(p->input, p->model, p->be, err));
-    return p->be->sync(p->be, err);
+    if (s != OK)
+        return s;
+    if (parts[model_parts(p->model) - 1])
+        TRY(input_rebind(p->input, p->model, on.down, err));
+    return be_sync(p->be, err);
 }
 
 enum status explainer_reweigh(struct explainer *ex, const bool *parts, struct error *err)

@@ -33,26 +33,29 @@ static size_t track_length(const struct sweep *s, const struct job *j)
 static void layout(struct sweep *s, struct bump *b)
 {
     const struct geometry *g = &s->model->geo;
-    size_t size = s->be->real_size, classes = (size_t)s->n_max * (size_t)g->classes;
+    size_t classes = (size_t)s->n_max * (size_t)g->classes;
+    size_t size = s->be->real_size, down = s->down->real_size;
     stem_layout(g, s->be, s->n_max, b, &s->stem);
     s->x = bump_take(b, stream_elements(s), size);
-    s->g_tokens = geometry_stem_goes_on(g) ? bump_take(b, stream_elements(s), size) : NULL;
+    s->g_tokens = geometry_stem_goes_on(g) ? bump_take(b, stream_elements(s), down) : NULL;
     s->tape = bump_take(b, stream_elements(s) * (size_t)(g->depth - s->lowest), size);
     s->logits = bump_take(b, classes, size);
-    s->view.sums = bump_take(b, (size_t)s->n_max * (size_t)g->tokens, size);
-    s->view.row = bump_take(b, (size_t)s->n_max * (size_t)g->width, size);
-    s->patch_mean = bump_take(b, (size_t)g->tokens, size);
+    s->view.sums = bump_take(b, (size_t)s->n_max * (size_t)g->tokens, down);
+    s->view.row = bump_take(b, (size_t)s->n_max * (size_t)g->width, down);
+    s->patch_mean = bump_take(b, (size_t)g->tokens, down);
     s->view.patch_mean = s->patch_mean;
+    if (sweep_mixed(s))
+        single_layout(s, b);
     if (s->input != NULL)
         input_layout(s, b);
     if (s->sampling != NULL)
         sampling_layout(s, b);
     for (int i = 0; i < s->stream_count; i++) {
         struct stream *st = &s->streams[i];
-        st->onehot = bump_take(b, classes, size);
-        st->gradient = bump_take(b, stream_elements(s), size);
-        st->bias = st->wants_bias ? bump_take(b, (size_t)s->n_max * (size_t)g->tokens, size) : NULL;
-        st->relevance = st->lrp ? bump_take(b, stream_elements(s), size) : NULL;
+        st->onehot = bump_take(b, classes, down);
+        st->gradient = bump_take(b, stream_elements(s), down);
+        st->bias = st->wants_bias ? bump_take(b, (size_t)s->n_max * (size_t)g->tokens, down) : NULL;
+        st->relevance = st->lrp ? bump_take(b, stream_elements(s), down) : NULL;
     }
     for (int i = 0; i < s->job_count; i++)
         if (rolls_on_device(s, &s->jobs[i]))
@@ -120,7 +123,7 @@ static void write_patch_mean(struct sweep *s)
     const struct geometry *g = &s->model->geo;
     const float share = 1.0F / (float)(g->tokens - g->others), none = 0;
     for (int t = 0; t < g->tokens; t++)
-        be_write_floats(s->be, be_at(s->be, s->patch_mean, (size_t)t),
+        be_write_floats(s->down, be_at(s->down, s->patch_mean, (size_t)t),
                         geometry_is_patch(g, t) ? &share : &none, 1);
 }
 
@@ -142,25 +145,28 @@ static bool prepare(struct sweep *s, const struct input_weights *input, const st
     if (input != NULL)
         s->input->w = input;
     s->view = (struct layer_view){
-        .geo = &s->model->geo, .be = s->be, .own = s->scratch, .input = s->input
+        .geo = &s->model->geo, .be = s->down, .own = s->scratch, .input = s->input
     };
     s->keeps = keeps_layers(s, layers); /* asked once: what is free changes */
     return host_memory(s);
 }
 
 /* A sweep whose memory on the device is measured and not taken; NULL: the host's ran out. */
-static struct sweep *new_sweep(const struct model *model, struct backend *be,
-                               const struct input_weights *input, const struct job *jobs,
-                               int job_count, int n, enum sweep_layers layers)
+static struct sweep *new_sweep(const struct model *model, const struct sweep_on *on,
+                               const struct job *jobs, int job_count, int n,
+                               enum sweep_layers layers)
 {
     struct sweep *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
     s->model = model;
-    s->be = be;
+    s->be = on->be;
+    s->down = on->down;
+    s->weights = on->weights;
+    s->down_weights = on->down_weights;
     s->arch = model->type->explain;
     s->n_max = n;
-    if (!prepare(s, input, jobs, job_count, layers)) {
+    if (!prepare(s, on->input, jobs, job_count, layers)) {
         sweep_close(s);
         return NULL;
     }
@@ -170,11 +176,11 @@ static struct sweep *new_sweep(const struct model *model, struct backend *be,
     return s;
 }
 
-enum status sweep_measure(const struct model *model, struct backend *be,
-                          const struct input_weights *input, const struct job *jobs, int job_count,
-                          int n, enum sweep_layers layers, size_t *bytes, struct error *err)
+enum status sweep_measure(const struct model *model, const struct sweep_on *on,
+                          const struct job *jobs, int job_count, int n, enum sweep_layers layers,
+                          size_t *bytes, struct error *err)
 {
-    struct sweep *s = new_sweep(model, be, input, jobs, job_count, n, layers);
+    struct sweep *s = new_sweep(model, on, jobs, job_count, n, layers);
     if (s == NULL)
         return fail(err, E_NOMEM, "out of memory");
     *bytes = s->bytes;
@@ -182,15 +188,14 @@ enum status sweep_measure(const struct model *model, struct backend *be,
     return OK;
 }
 
-enum status sweep_open(const struct model *model, struct backend *be, const void *weights,
-                       const struct input_weights *input, const struct input_format *format,
-                       const struct job *jobs, int job_count, int n, enum sweep_layers layers,
-                       struct sweep **out, struct error *err)
+enum status sweep_open(const struct model *model, const struct sweep_on *on,
+                       const struct input_format *format, const struct job *jobs, int job_count,
+                       int n, enum sweep_layers layers, struct sweep **out, struct error *err)
 {
-    struct sweep *s = new_sweep(model, be, input, jobs, job_count, n, layers);
+    struct backend *be = on->be;
+    struct sweep *s = new_sweep(model, on, jobs, job_count, n, layers);
     bool ok = s != NULL;
     if (ok) {
-        s->weights = weights;
         s->format = format;
         s->memory = be->alloc(be, s->bytes);
         ok = s->memory != NULL;
@@ -299,16 +304,18 @@ static void settle_classes(struct sweep *s, int32_t *predicted, const int32_t *t
 }
 
 /* At the logits of the inputs in hand, which are made of `images`. */
-static void start_stream(struct sweep *s, struct stream *st, int images, const int32_t *which)
+static void start_stream(struct sweep *s, struct stream *st, int images, const int32_t *which,
+                         const real *x, const real *logits)
 {
     size_t classes = (size_t)s->model->geo.classes;
     if (st->bias != NULL)
-        be_write_floats(s->be, st->bias, s->zeros, (size_t)s->n * (size_t)s->model->geo.tokens);
+        be_write_floats(s->down, st->bias, s->zeros, (size_t)s->n * (size_t)s->model->geo.tokens);
     for (int i = 0; i < s->n; i++) {
         st->score_of[i] = sweep_score_gradient(s, st->score, i, which[i % images]);
-        be_write_floats(s->be, be_at(s->be, st->onehot, (size_t)i * classes), s->onehot, classes);
+        be_write_floats(s->down, be_at(s->down, st->onehot, (size_t)i * classes), s->onehot,
+                        classes);
     }
-    s->arch->top(s, st, s->x, s->logits);
+    s->arch->top(s, st, x, logits);
 }
 
 static void start_tracks(struct sweep *s)
@@ -363,17 +370,17 @@ static void run_jobs(struct sweep *s, int stream, bool passed)
     }
 }
 
-static void run_bottom(struct sweep *s, const struct stream *st, int stream)
+static void run_bottom(struct sweep *s, const struct stream *st, int stream, const real *x)
 {
-    s->view.tokens = tape_at(s, 0);
+    s->view.tokens = x;
     s->view.g_tokens = st->gradient;
     if (s->g_tokens != NULL) {
-        s->view.tokens = s->stem.tokens;
+        s->view.tokens = single_tokens(s, s->stem.tokens, s->single.tokens);
         s->view.g_tokens = s->g_tokens;
-        s->arch->below(s, st, s->stem.tokens, s->g_tokens);
+        s->arch->below(s, st, s->view.tokens, s->g_tokens);
     }
     s->view.relevance = st->relevance;
-    s->view.patches = s->stem.patches;
+    s->view.patches = single_patches(s);
     s->view.bias = st->bias;
     s->view.score = st->score_of;
     for (int i = 0; i < s->job_count; i++) {
@@ -397,22 +404,26 @@ static void run_stream(struct sweep *s, int k, int layer, const real *x)
     s->view.g_x = st->gradient;
     run_jobs(s, k, true);
     if (layer == 0 && st->bottom && st->sampler == NULL)
-        run_bottom(s, st, k);
+        run_bottom(s, st, k, x);
 }
 
 void sweep_down(struct sweep *s, const struct sampler *sampler, int images,
                 const int32_t *predicted, const int32_t *target)
 {
+    const size_t classes = (size_t)s->n * (size_t)s->model->geo.classes;
+    const real *top = single_tokens(s, s->x, s->single.x);
+    const real *logits = to_single(s, s->logits, s->single.logits, classes);
     for (int k = 0; k < s->stream_count; k++)
         if (s->streams[k].sampler == sampler && !s->streams[k].idle)
             start_stream(s, &s->streams[k], images,
-                         s->streams[k].choice == CLASS_TARGET ? target : predicted);
+                         s->streams[k].choice == CLASS_TARGET ? target : predicted, top, logits);
     s->at_samples = sampler != NULL;
     int lowest = sampler != NULL ? s->lowest : s->own_lowest;
     for (int layer = s->model->geo.depth - 1; layer >= lowest; layer--) {
-        const real *x = tape_at(s, layer);
+        const real *x = single_tokens(s, tape_at(s, layer), s->single.x);
+        s->layer_x = tape_at(s, layer);
         s->view.layer = layer;
-        s->arch->record(s, layer, x);
+        s->arch->record(s, layer, s->layer_x);
         if (sampler == NULL)
             run_jobs(s, -1, false);
         for (int k = 0; k < s->stream_count; k++)

@@ -85,6 +85,7 @@ struct arch_scratch {
 struct arch_explain {
     const struct arch_method *methods; /* ends with a NULL method; NULL: none of its own */
     unsigned gradients;                /* bits 1 << gradient_kind: backward passes that it has */
+    unsigned mixed;                    /* those of them that may run mixed, see sweep_on */
     bool relevance;                    /* has the relevance of attention maps (LRP) */
     bool rolls_on_device; /* its layer functions can keep a rollout's row in rolled, see layer_view
                            */
@@ -127,10 +128,26 @@ struct arch_attention {
     const real *(*relevance)(struct sweep *); /* [count, L, L] of the lowest layer swept; or NULL */
 };
 
+/* What sweeps run on. Mixed: `down` is the sister of `be` (backend_single). Then the forward pass,
+ * what it leaves and the residuals' rule are in double, and all else from the logits down in float:
+ * an architecture says that its gradients can (arch_explain.mixed). */
+struct sweep_on {
+    struct backend *be, *down; /* down: be itself, but where mixed */
+    const void *weights, *down_weights;
+    const struct input_weights *input; /* on `down`; NULL where input_wanted of no job */
+};
+
+/* What the way down reads of the forward pass: its arrays themselves; where mixed, rounded. */
+struct sweep_single {
+    real *x, *logits; /* as in struct sweep; x also of the layer in hand */
+    real *tokens;     /* of the stem, where it goes on; else NULL */
+    real *patches;    /* NULL: no method needs the input */
+};
+
 struct sweep {
     const struct model *model;
-    struct backend *be;
-    const void *weights;
+    struct backend *be, *down; /* forward; from the logits down: see sweep_on */
+    const void *weights, *down_weights;
     const struct input_format *format;
     const struct arch_explain *arch;
     int n_max, n;    /* planned; in this call */
@@ -153,7 +170,9 @@ struct sweep {
     struct explain_passes passes; /* so far: images through all layers */
     void *scratch;
     struct stem_ws stem;
-    real *x;             /* [n, L, D] residual stream; above a ViT, CLS rows alone: [n, D] */
+    const real *layer_x;        /* of the layer in hand: its input, as the forward pass has it */
+    struct sweep_single single; /* NULLs, but where mixed */
+    real *x;                    /* [n, L, D] residual stream; above a ViT, CLS rows alone: [n, D] */
     real *g_tokens;      /* [n, L, D] at the tokens before the stem's norm or rotation; or NULL */
     real *tape;          /* [Λ - lowest, n, L, D] before each layer */
     real *logits;        /* [n, classes] */
@@ -173,16 +192,14 @@ struct sweep {
  * The results are the same. */
 enum sweep_layers { LAYERS_AUTO, LAYERS_KEPT, LAYERS_AGAIN };
 
-/* jobs are copied; streams are found. input_weights: NULL where input_wanted of no job. n: the most
- * images at once. */
-enum status sweep_open(const struct model *, struct backend *, const void *weights,
-                       const struct input_weights *, const struct input_format *,
+/* jobs are copied; streams are found. n: the most images at once. */
+enum status sweep_open(const struct model *, const struct sweep_on *, const struct input_format *,
                        const struct job *jobs, int job_count, int n, enum sweep_layers,
                        struct sweep **out, struct error *err);
 /* The bytes of device memory that the same would take. */
-enum status sweep_measure(const struct model *, struct backend *, const struct input_weights *,
-                          const struct job *jobs, int job_count, int n, enum sweep_layers,
-                          size_t *bytes, struct error *err);
+enum status sweep_measure(const struct model *, const struct sweep_on *, const struct job *jobs,
+                          int job_count, int n, enum sweep_layers, size_t *bytes,
+                          struct error *err);
 void sweep_close(struct sweep *);
 /* Runs all jobs. predicted [n]: class to explain, -1 on entry = the model's own, filled in. target
  * [n]. Afterwards the jobs' tracks hold v; a job whose stream was idle holds nothing. */
@@ -191,6 +208,22 @@ void sweep_run(struct sweep *, const struct view *views, int n, int32_t *predict
 /* Forward up to `layer` and its activations, for the functions below. */
 void sweep_record(struct sweep *, const struct view *views, int n, int layer);
 size_t sweep_bytes(const struct sweep *);
+
+static inline bool sweep_mixed(const struct sweep *s)
+{
+    return s->down != s->be;
+}
+
+/* ---- single.c: what a mixed sweep's way down reads, rounded; of others the arrays themselves ----
+ */
+
+void single_layout(struct sweep *, struct bump *);
+/* from [count] of the forward pass, rounded into `to`. */
+const real *to_single(const struct sweep *, const real *from, real *to, size_t count);
+/* The same of [n, L, D]; of the patches. */
+const real *single_tokens(const struct sweep *, const real *from, real *to);
+const real *single_patches(const struct sweep *);
+
 /* ---- streams.c ---- */
 
 /* Fills in s->streams and what jobs have of them: jobs that need the same gradient share one. */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-const char *const explain_precision_names[] = { "auto", "fp32", "double", NULL };
+const char *const explain_precision_names[] = { "auto", "fp32", "mixed", "double", NULL };
 const char *const tie_names[] = { "index", "reverse", "random", NULL };
 const char *const aggregate_names[] = { "protocol", "mean", "max", "min", "product", NULL };
 const char *const sign_names[] = { "protocol", "keep", "clamp", "abs", NULL };

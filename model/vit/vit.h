@@ -169,7 +169,17 @@ void vit_block_back(const struct geometry *, struct backend *, const struct vit_
 
 /* ---- LRP (vit_lrp.c; SPEC 5.4) ---- */
 
-struct vit_lrp {   /* scratch for one block, n images */
+/* What of a block the rules of LRP take in the forward pass's own precision: sums that may nearly
+ * cancel, and are divided by. */
+struct vit_exact {
+    const real *x, *proj; /* [n, L, D] the residuals' branches: the block's input, and the first
+                             (cls_only: [n, D]), */
+    const real *x1, *fc2; /* their sum, and the second */
+    const real *scores;   /* [n, H, L, L] q kᵀ, then rounded; NULL: not computed yet */
+};
+
+struct vit_lrp {          /* scratch for one block, n images */
+    struct backend *sums; /* that the branches of residuals are on */
     bool first;    /* the first LRP of Transformer-Explainability: a denominator for each sign in
                       linear layers, residuals are not rescaled */
     real *linear;  /* [n, L, D + max(MLP, 3D)]  of linear_lrp */
@@ -184,14 +194,15 @@ void vit_lrp_layout(const struct geometry *, const struct backend *, int n, bool
 /* Through a linear layer: r [rows, out] -> rx [rows, in], which may be r where in = out. */
 void vit_linear_lrp(struct backend *, const struct vit_lrp *, const struct vit_linear *,
                     const struct vit_io *, const real *r, real *rx);
-/* Through a sum a + b of `count` elements an image; ra or rb may be r. */
+/* Through a sum a + b, on s->sums, of `count` elements an image; ra or rb may be r. */
 void vit_add_lrp(struct backend *, const struct vit_lrp *, int n, size_t count, const real *a,
                  const real *b, const real *r, real *ra, real *rb);
 /* r (cls_only: [n, D]) at the block's output -> relevance of x1 in r [n, L, D], of the attention
  * output in s->ra, and s->probs, that of the attention map. x: the block's input. */
 void vit_block_lrp_probs(const struct geometry *, struct backend *, const struct vit_block *,
-                         const struct vit_acts *, const struct vit_lrp *, int n, const real *x,
-                         real *r);
+                         const struct vit_acts *, const struct vit_exact *, const struct vit_lrp *,
+                         int n, const real *x, real *r);
 /* After vit_block_lrp_probs: r becomes the relevance of the block's input x. */
 void vit_block_lrp(const struct geometry *, struct backend *, const struct vit_block *,
-                   const struct vit_acts *, const struct vit_lrp *, int n, const real *x, real *r);
+                   const struct vit_acts *, const struct vit_exact *, const struct vit_lrp *, int n,
+                   const real *x, real *r);

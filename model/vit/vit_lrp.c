@@ -76,9 +76,9 @@ void vit_add_lrp(struct backend *be, const struct vit_lrp *s, int n, size_t coun
         return;
     }
     const struct lrp_add_args args = {
-        .n = n, .count = count, .a = a, .b = b, .r = r, .ra = ra, .rb = rb
+        .n = n, .count = count, .a = a, .b = b, .r = r, .ra = ra, .rb = rb, .single = s->sums != be
     };
-    be->op.lrp_add(be, &args);
+    s->sums->op.lrp_add(s->sums, &args);
 }
 
 /* Relevance of the MLP's inside, in s->wide, to that of norm2's output, s->rb. A gated one's
@@ -99,8 +99,8 @@ static void mlp_lrp(const struct geometry *g, struct backend *be, const struct v
 }
 
 void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const struct vit_block *w,
-                         const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x,
-                         real *r)
+                         const struct vit_acts *a, const struct vit_exact *exact,
+                         const struct vit_lrp *s, int n, const real *x, real *r)
 {
     int rows = vit_rows(g, a, n);
     size_t d = (size_t)g->width, all = (size_t)n * (size_t)g->tokens * d;
@@ -110,7 +110,7 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
     const struct vit_io fc2 = { rows, mlp, d, a->mid, a->fc2 };
     const struct vit_io proj = { rows, d, d, a->cls_only ? a->att_cls : a->att, a->proj };
     /* output = x1 + fc2(GELU(fc1(norm2(x1)))) */
-    vit_add_lrp(be, s, n, count, a->x1, a->fc2, r, s->ra, s->rb);
+    vit_add_lrp(be, s, n, count, exact->x1, exact->fc2, r, s->ra, s->rb);
     vit_linear_lrp(be, s, &w->fc2, &fc2, s->rb, s->wide);
     mlp_lrp(g, be, w, a, s, rows, r);
     const struct lrp_join_args join = {
@@ -119,12 +119,12 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
     be->op.lrp_join(be, &join);
     /* x1 = x + proj(attention): r takes x's share, ra what passes through proj */
     if (a->cls_only) {
-        vit_add_lrp(be, s, n, count, a->x_cls, a->proj, r, s->ra, s->rb);
+        vit_add_lrp(be, s, n, count, exact->x, exact->proj, r, s->ra, s->rb);
         vit_spread_cls(g, be, n, x, s->ra, r);
         vit_linear_lrp(be, s, &w->proj, &proj, s->rb, s->rb);
         vit_spread_cls(g, be, n, x, s->rb, s->ra);
     } else {
-        vit_add_lrp(be, s, n, count, x, a->proj, r, r, s->rb);
+        vit_add_lrp(be, s, n, count, exact->x, exact->proj, r, r, s->rb);
         vit_linear_lrp(be, s, &w->proj, &proj, s->rb, s->ra);
     }
     /* attention = P v: Q = S(R, P v), R_P = P ⊙ (Q vᵀ) / 2 */
@@ -142,18 +142,22 @@ void vit_block_lrp_probs(const struct geometry *g, struct backend *be, const str
 /* S = q kᵀ, without its scale, as the rule sees it: R_v = v ⊙ (Pᵀ Q) / 2; with Q' = S(R_P, S),
  * R_q = q ⊙ (Q' k) / 2, R_k = k ⊙ (Q'ᵀ q) / 2. Here without v, q, k and halves. */
 static void attention_lrp(const struct geometry *g, struct backend *be, const struct vit_acts *a,
-                          const struct vit_lrp *s, const struct maps_part *part)
+                          const struct vit_exact *exact, const struct vit_lrp *s,
+                          const struct maps_part *part)
 {
-    real *scores = maps_in(g, be, part, s->scores);
+    real *ratio = maps_in(g, be, part, s->scores);
+    const real *scores = exact->scores != NULL ? maps_in(g, be, part, exact->scores) : ratio;
     maps_to_v(g, be, part, a->probs, s->ra, s->wide);
-    maps_q_k(g, be, part, a->qkv, s->scores);
-    run_map2(be, MAP_RATIO, maps_in(g, be, part, s->probs), scores, scores, maps_count(g, part),
+    if (exact->scores == NULL)
+        maps_q_k(g, be, part, a->qkv, s->scores);
+    run_map2(be, MAP_RATIO, maps_in(g, be, part, s->probs), scores, ratio, maps_count(g, part),
              1.0);
     maps_to_qk(g, be, part, s->scores, a->qkv, s->wide);
 }
 
 void vit_block_lrp(const struct geometry *g, struct backend *be, const struct vit_block *w,
-                   const struct vit_acts *a, const struct vit_lrp *s, int n, const real *x, real *r)
+                   const struct vit_acts *a, const struct vit_exact *exact, const struct vit_lrp *s,
+                   int n, const real *x, real *r)
 {
     int rows = n * g->tokens;
     size_t d = (size_t)g->width, all = (size_t)rows * d;
@@ -163,7 +167,7 @@ void vit_block_lrp(const struct geometry *g, struct backend *be, const struct vi
     }
     for (int i = 0; i < maps_parts(g, be, n); i++) {
         const struct maps_part m = maps_part(g, be, a->cls_only, n, i);
-        attention_lrp(g, be, a, s, &m);
+        attention_lrp(g, be, a, exact, s, &m);
     }
     run_map2(be, MAP_MUL, a->qkv, s->wide, s->wide, 3 * all, 0.5);
     const struct vit_io qkv = { rows, d, 3 * d, a->y, a->raw };

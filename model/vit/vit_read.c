@@ -24,7 +24,7 @@ void vit_read_layout(const struct geometry *g, const struct backend *be, int n, 
     r->g_share = back ? bump_take(b, images, size) : NULL;
     r->pooled = bump_take(b, 2 * images * d, size);
     for (int i = 0; i < 2 && two; i++)
-        r->half[i] = bump_take(b, classes, size);
+        r->sum_half[i] = r->half[i] = bump_take(b, classes, size);
     if (!back)
         return;
     r->g_tokens = bump_take(b, tokens, size);
@@ -150,6 +150,32 @@ void vit_read_forward(const struct geometry *g, struct backend *be, const struct
     }
     over_tokens(g, be, n, k, w->read, r->normed, r->pooled);
     head_forward(g, be, w, n, r->pooled, r, logits);
+}
+
+/* ---- on the way down ---- */
+
+static void to_single(struct backend *be, const real *x, real *out, size_t count)
+{
+    const struct to_single_args a = { .count = count, .x = x, .out = out };
+    if (x != NULL)
+        be->op.to_single(be, &a);
+}
+
+void vit_read_to_single(const struct geometry *g, struct backend *be, int n,
+                        const struct vit_read *from, struct vit_read *to)
+{
+    size_t images = (size_t)n, d = (size_t)g->width;
+    size_t normed = images * (vit_reads_token(g) || g->fc_norm ? 1 : (size_t)g->tokens) * d;
+    bool pooled = g->readout != READ_TWO_HEADS; /* there it is scratch of the way down */
+    to_single(be, from->normed, to->normed, normed);
+    if (pooled)
+        to_single(be, from->pooled, to->pooled, images * (size_t)vit_read_width(g) * d);
+    for (int i = 0; i < 2; i++) {
+        to_single(be, from->half[i], to->half[i], images * (size_t)g->classes);
+        to->sum_half[i] = from->half[i];
+    }
+    to_single(be, from->pre, to->pre, images * (size_t)g->pre_logits);
+    to_single(be, from->hidden, to->hidden, images * (size_t)g->pre_logits);
 }
 
 /* ---- gradient ---- */
@@ -319,7 +345,8 @@ static void lrp_two_heads(const struct geometry *g, struct backend *be, const st
     size_t d = (size_t)g->width, len = (size_t)g->tokens, images = (size_t)n;
     const struct vit_linear *const heads[2] = { &w->head, &w->head_dist };
     real *share[2] = { r->g_logits, be_at(be, r->g_logits, images * (size_t)g->classes) };
-    vit_add_lrp(be, s, n, (size_t)g->classes, r->half[0], r->half[1], onehot, share[0], share[1]);
+    vit_add_lrp(be, s, n, (size_t)g->classes, r->sum_half[0], r->sum_half[1], onehot, share[0],
+                share[1]);
     run_zero(be, r->normed, out, images * len * d);
     for (int k = 0; k < 2; k++) {
         const struct vit_io io = head_io(g, n, r->pooled, r->half[k]);

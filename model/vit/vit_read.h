@@ -8,7 +8,8 @@
 struct vit_read {  /* for n images */
     real *normed;  /* [n, L, D] what the norm gave (of one token: [n, D]); of fc_norm [n, D] */
     real *pooled;  /* [n, 2, D] tokens read out, before the head or fc_norm; NULL of one token */
-    real *half[2]; /* [n, classes] of two heads: the logits of each */
+    real *half[2]; /* [n, classes] of two heads: the logits of each, */
+    const real *sum_half[2]; /* and in the forward pass's own precision, for the residuals' rule */
     real *pre, *hidden; /* [n, D'] before the head, and tanh of it; NULL without a hidden layer */
     /* scratch of the way back, where it is asked for: */
     real *g_tokens; /* [n, L, D] */
@@ -44,6 +45,11 @@ void vit_read_layout(const struct geometry *, const struct backend *, int n, boo
 /* The weights of the tokens, [width, L] in w->read; which tokens are in the mean, [L] in w->mean;
  * each token's share of the logits (geometry_readout), [L] in w->share. */
 bool vit_read_bind(struct vit_weights *, const struct geometry *, struct backend *);
+
+/* What the forward pass left in `from` [n], for a sweep's way down; where mixed rounded to the
+ * arrays of `to`. */
+void vit_read_to_single(const struct geometry *, struct backend *, int n,
+                        const struct vit_read *from, struct vit_read *to);
 
 /* x -> logits [n, classes]. */
 void vit_read_forward(const struct geometry *, struct backend *, const struct vit_weights *, int n,

@@ -248,8 +248,9 @@ static void check_gradient(const struct family *f)
         views[i] = (struct view){ .rgb = f->rgb + (size_t)i * f->bytes };
     if (backend_open(backend_double_name(f->backend), NULL, &be, &err) == OK) {
         void *weights = f->model->type->bind(f->model, be, WEIGHT_FORWARD | WEIGHT_BACK);
-        if (weights != NULL && sweep_open(f->model, be, weights, NULL, &input_imagenet, &job, 1,
-                                          IMAGES, LAYERS_AUTO, &s, &err) == OK) {
+        const struct sweep_on place = { be, be, weights, weights, NULL };
+        if (weights != NULL && sweep_open(f->model, &place, &input_imagenet, &job, 1, IMAGES,
+                                          LAYERS_AUTO, &s, &err) == OK) {
             sweep_run(s, views, IMAGES, predicted, target);
             for (int i = 0; i < IMAGES; i++)
                 for (size_t t = 0; t < len; t++)

@@ -66,13 +66,18 @@ static enum status open_within(const struct trial *t, struct explain_room *room,
                                  methods, METHODS, classes, IMAGES, room, ex, err);
 }
 
+static size_t held_by(const struct backend *be)
+{
+    return be->held + (be->single != NULL ? be->single->held : 0);
+}
+
 /* Bytes on the device: of the net's backend, and of those that the explainer has. */
 static size_t held(const struct trial *t, const struct explainer *ex)
 {
     size_t bytes = t->be->held;
     for (int i = 0; ex != NULL && i < PASSES; i++)
         if (ex->passes[i].be != NULL && !ex->passes[i].borrowed)
-            bytes += ex->passes[i].be->held;
+            bytes += held_by(ex->passes[i].be);
     return bytes;
 }
 

@@ -271,9 +271,9 @@ static void test_shared(void **state)
     end_trial(&t);
 }
 
-/* A gradient that one method needs in double also serves the methods for which fp32 would do: their
- * maps are those of double, and take no pass of their own. */
-static void test_shared_in_double(void **state)
+/* A gradient that one method needs mixed also serves the methods for which fp32 would do: their
+ * maps are those of mixed, and take no pass of their own. */
+static void test_shared_mixed(void **state)
 {
     static const char *const names[] = { "attribution", "genatt",       "ixg",
                                          "gradcam",     "attn_gradcam", "raw" };
@@ -288,10 +288,10 @@ static void test_shared_in_double(void **state)
     assert_float_equal(plan.backward, 2, 1e-9);
     size_t bytes = IMAGES * explainer_map_values(ex) * sizeof *shared;
     explainer_close(ex);
-    t.o.precision = EXPLAIN_DOUBLE;
+    t.o.precision = EXPLAIN_MIXED;
     ex = explain_with(&t, names, 5, "cpu", 1, IMAGES);
-    float *in_double = maps_of(&t, ex, forwards, IMAGES, IMAGES, NULL);
-    assert_memory_equal(shared, in_double, bytes);
+    float *mixed = maps_of(&t, ex, forwards, IMAGES, IMAGES, NULL);
+    assert_memory_equal(shared, mixed, bytes);
     explainer_close(ex);
     t.o.precision = EXPLAIN_AUTO;
     ex = explain_with(&t, names, 6, "cpu", 1, IMAGES); /* raw needs no gradient: fp32 */
@@ -299,7 +299,7 @@ static void test_shared_in_double(void **state)
     assert_float_equal(plan.forward, 2, 1e-9);
     explainer_close(ex);
     free(shared);
-    free(in_double);
+    free(mixed);
     end_trial(&t);
 }
 
@@ -333,5 +333,5 @@ int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(test_gauss_legendre), TEST(test_draws),
                      TEST(test_completeness), TEST(test_passes), TEST(test_shared),
-                     TEST(test_shared_in_double), TEST(test_references));
+                     TEST(test_shared_mixed), TEST(test_references));
 }

@@ -48,8 +48,8 @@ static double *rows_of(const struct micro *micro, const char *const *names, int 
     assert_non_null(weights);
     for (int i = 0; i < count; i++)
         jobs[i] = job_of(m, names[i]);
-    if (sweep_open(m, be, weights, NULL, &input_imagenet, jobs, count, IMAGES, LAYERS_AUTO, &s,
-                   &err) != OK)
+    const struct sweep_on on = { be, be, weights, weights, NULL };
+    if (sweep_open(m, &on, &input_imagenet, jobs, count, IMAGES, LAYERS_AUTO, &s, &err) != OK)
         fail_msg("%s", err.text);
     uint8_t *rgb = malloc(IMAGES * size);
     uint64_t random = 5;

@@ -10,8 +10,12 @@ for method in random attribution; do
         fail "bench has no row for $method: $(cat "$work/stdout")"
     echo "ok: a row for $method"
 done
-grep -qF "| attribution | auto (double) | " "$work/stdout" ||
-    fail "attribution in double is not measured"
+for precision in double "auto (mixed)"; do
+    grep -qF "| attribution | $precision | " "$work/stdout" ||
+        fail "attribution in $precision is not measured"
+done
+[ "$(grep "^| attribution | " "$work/stdout" | tail -1 | cut -d'|' -f3)" = " auto (mixed) " ] ||
+    fail "the run's precision is not the last row"
 expect 2 "mambalrp: is not defined for a vit; methods that are: raw" bench "${quick[@]}" --heads 2 \
     --method mambalrp
 expect 2 "--heads (model.heads in a config): " bench "${quick[@]}" --heads 5

@@ -9,7 +9,7 @@
 
 #include "run_tests.h"
 
-enum { RUNS = 3 }; /* fp32, double, and double with a moved input */
+enum { RUNS = 4 }; /* fp32, double, mixed, and double with a moved input */
 
 enum fault { NONE, NO_MEMORY, DEVICE };
 static enum fault fault;

@@ -131,7 +131,7 @@ static void run_vit(struct bench *b)
     CALL(be, head_mean, 1, HEADS, LEN, probs, NULL, mean);
     size_t count = (size_t)LEN * 3 * WIDTH; /* several chunks of the sums */
     real *x = array(b, count, -1, 1), *r = array(b, count, -1, 1), *other = array(b, count, 0, 0);
-    CALL(be, lrp_add, 1, count, qkv, x, r, r, other);
+    CALL(be, lrp_add, 1, count, qkv, x, r, r, other, false);
     real *w = array(b, WIDTH, -1, 1), *y = array(b, LEN * WIDTH, 0, 0);
     CALL(be, layernorm, .rows = LEN, .width = WIDTH, .x = out, .w = w, .b = w, .eps = 1e-6, .y = y);
 }

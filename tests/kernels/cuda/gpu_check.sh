@@ -34,7 +34,7 @@ CUDA graphs: 7 of 9 passes launched as one, after 1 recorded
 | attention | 21.3 % | 12 | $(awk -v a="$attention" -v b="$batch" 'BEGIN { print a * 12 * b / 512 }') | 1 | 1 % | 1 | 1 % |
 | scan | 58.1 % | 24 | $(awk -v s="$scan" -v b="$batch" 'BEGIN { print 24 * 2 * b * 197 * 768 * 16 / (16 * 132 * 1980e6) * 1e3 * 100 / s }') | 1 | 1 % | 1 | 1 % |
 | raw + rollout + attribution | fp32 | 1.34 | 99 | 10306 |
-| raw + rollout + attribution | auto (double) | 1.75 | $(case $model in vim*) echo "$explain_vim" ;; *) echo "$explain_deit" ;; esac) | 29764 |
+| raw + rollout + attribution | auto (mixed) | 1.75 | $(case $model in vim*) echo "$explain_vim" ;; *) echo "$explain_deit" ;; esac) | 29764 |
 LOG
 END
 # Python: PyTorch's rate, the number of multiprocessors, a run's share of the forward rate, minutes, rate.
