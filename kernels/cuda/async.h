@@ -1,6 +1,6 @@
-/* Copies from device memory to shared memory that go on while their thread does other work, 16
- * bytes each. Who reads the copy waits for the copies of the thread that made them, and for that
- * thread (a barrier). */
+/* Copies from device memory to shared memory, 16 bytes each, that go on while their thread does
+ * other work. Before a copy is read, the thread that began it calls copies_done, and a barrier lets
+ * the readers know. */
 #pragma once
 
 #include "cu.h"

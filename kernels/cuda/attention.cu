@@ -1,6 +1,6 @@
-/* softmax(scale q kᵀ) v, per head: two batched products with a softmax between. The maps go to
+/* softmax(scale q kᵀ) v, per head: two batched products with a softmax between them. The maps go to
  * `probs`, or to scratch for as many images at a time as SCRATCH allows. Narrow arrays go through
- * flash.h where it has the width of a head. */
+ * flash.h where it has a kernel for heads of this width. */
 #include "flash_head.h"
 #include "linear.h"
 

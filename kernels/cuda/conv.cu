@@ -173,7 +173,8 @@ static __global__ void conv_silu_window(const __grid_constant__ struct conv_silu
     }
 }
 
-/* The same for two channels a thread; the last of an odd number has no place here (conv_pairs). */
+/* The same for two channels a thread; conv_pairs says for which sizes, an odd number of channels
+ * not among them. */
 template <typename X>
 static __global__ void __launch_bounds__(THREADS)
     conv_silu_pair(const __grid_constant__ struct conv_silu_args a)

@@ -115,8 +115,7 @@ void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
         CU_LEND(cu->stream, cu->slot[slot].p, bytes, cu->slot[slot].size);
         return cu->slot[slot].p;
     }
-    if (cu->recording) { /* not if equal keys mean equal passes: the first one made it large enough
-                          */
+    if (cu->recording) { /* never where equal keys mean equal passes: the first made room enough */
         fail(&be->failed, E_DEVICE, "an operation's scratch grows while its pass is recorded");
         return NULL;
     }
@@ -135,7 +134,7 @@ void *cu_scratch(struct backend *be, enum cu_slot slot, size_t bytes)
     return cu->slot[slot].p;
 }
 
-/* The rest of a download, whose copy from the device is done. */
+/* Ends a download whose copy from the device is done: from the pinned buffer to the host's own. */
 static void take_download(struct cu_stage *s)
 {
     if (s->to != NULL)
@@ -200,7 +199,7 @@ static void cu_memory(struct backend *be, size_t *available, size_t *total)
     *available = *total = 0;
     if (cudaSetDevice(cu_of(be)->device) != cudaSuccess ||
         cudaMemGetInfo(available, total) != cudaSuccess)
-        cudaGetLastError(); /* nobody knows, then */
+        cudaGetLastError(); /* then the memory is unknown: 0 */
 }
 
 static enum status cu_sync(struct backend *be, struct error *err)
@@ -221,7 +220,7 @@ static enum status cu_sync(struct backend *be, struct error *err)
     return code;
 }
 
-/* Also of a backend that was opened in part; errors no longer matter. */
+/* Also closes a backend that was opened in part; errors no longer matter. */
 static void cu_destroy(struct backend *be)
 {
     struct cu *cu = cu_of(be);

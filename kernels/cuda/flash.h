@@ -122,7 +122,8 @@ __device__ __forceinline__ void flash_scores(const unsigned (&q)[DIM / 16][4], c
     }
 }
 
-/* out += the tile's weights times its values. Two tiles of scores are one of the next A. */
+/* out += the tile's weights times its values. Two tiles of scores make one A operand of this
+ * product. */
 template <int DIM>
 __device__ __forceinline__ void flash_values(const float (&s)[FLASH_KEYS / 8][4],
                                              const unsigned *values, int lane,

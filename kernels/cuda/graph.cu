@@ -31,7 +31,7 @@ void cu_forget_passes(struct backend *be)
         forget(be, &cu_of(be)->graph[i]);
 }
 
-/* In place of the pass that was not asked for the longest. */
+/* Takes the place of the pass that was asked for the longest time ago. */
 static void remember(struct backend *be, const struct pass_key *key)
 {
     struct cu *cu = cu_of(be);
@@ -44,8 +44,9 @@ static void remember(struct backend *be, const struct pass_key *key)
     g->used = ++cu->turn;
 }
 
-/* For good: what failed once is not tried before every pass. The error is not the run's; one that
- * the device cannot recover from comes back with the operations themselves. */
+/* Gives graphs up for good, since a recording that failed would be tried again at every pass. The
+ * run goes on without the error; one that the device cannot recover from comes back with the
+ * operations themselves. */
 static void give_up(struct backend *be)
 {
     be->pass_counts.given_up = be->failed;
@@ -54,8 +55,9 @@ static void give_up(struct backend *be)
     cu_forget_passes(be);
 }
 
-/* Captures the pass; nothing of it is run. False, and the failure recorded, when that fails. Only
- * this thread's calls matter to the capture: others may work with other backends meanwhile. */
+/* Captures the pass without running any of it. Returns false, with the failure recorded, where that
+ * fails. The capture takes the calls of this thread alone: others may work with other backends
+ * meanwhile. */
 static bool record(struct backend *be, struct cu_graph *g, pass_fn *pass, void *context)
 {
     struct cu *cu = cu_of(be);
@@ -85,7 +87,8 @@ void cu_repeat(struct backend *be, const struct pass_key *key, pass_fn *pass, vo
     struct cu_graph *g = find(cu, key);
     if (g == NULL) {
         pass(context);
-        /* after it: what a pass frees when its scratch grows makes every other one forgotten */
+        /* only now: where its scratch grew, it freed memory, and all passes known before were
+         * forgotten */
         if (be->failed.code == OK && counts->given_up.code == OK)
             remember(be, key);
         return;

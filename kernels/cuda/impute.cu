@@ -159,7 +159,7 @@ static __global__ void impute_kernel(const __grid_constant__ struct impute_args 
         stuck[place] = residual <= a.tolerance ? 0 : residual;
 }
 
-/* What would not converge is told here, so that a run ends as it does on the host. */
+/* Reports what did not converge, so that a run ends as it does on the host. */
 static bool converged(struct backend *be, const double *stuck, int n)
 {
     double host[3 * VIEWS];

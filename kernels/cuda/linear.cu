@@ -1,8 +1,7 @@
 /* linear and linear_back: cuBLASLt with its bias epilogue in float, cuBLAS and an epilogue of our
- * own in double and wherever cuBLASLt has no algorithm. cuBLASLt's GELU is the tanh approximation
- * (off by 4.7e-4 at most): it can be chosen where arrays are narrow, and is not the first choice,
- * as what it does to hits has not been measured. The exact one (SPEC 2.3) is a kernel of our own.
- */
+ * own in double and wherever cuBLASLt has no algorithm. cuBLASLt's GELU is the tanh approximation,
+ * off by 4.7e-4 at most. It can be chosen where arrays are narrow, but is not the default: its
+ * effect on hits has not been measured. The exact GELU (SPEC 2.3) is a kernel of our own. */
 #include "linear.h"
 
 #include <cuda_bf16.h>
@@ -59,7 +58,7 @@ static void weight_free(struct backend *be, struct weight *w)
     free(w);
 }
 
-/* NULL for a failed device, too: the error stays for sync. */
+/* NULL also where the device has failed: sync reports that error. */
 template <typename T>
 static struct weight *weight_new(struct backend *be, const float *host, int out, int in,
                                  unsigned uses)
@@ -115,8 +114,8 @@ static __global__ void epilogue_kernel(const __grid_constant__ struct epilogue e
     *y = (Y)(e.accumulate ? T(*y) + v : v);
 }
 
-/* The same in place for rows of bf16 without gaps, 8 elements a thread: what the MLP of a ViT takes
- * most of its bytes for. */
+/* The same in place for rows of bf16 without gaps, 8 elements a thread. Of the bytes that the MLP
+ * of a ViT moves, most are moved here. */
 template <typename T>
 static __global__ void narrow_gelu_kernel(__nv_bfloat16 *y, const T *bias, unsigned outs,
                                           size_t count)

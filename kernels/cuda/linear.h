@@ -38,7 +38,7 @@ struct product {
 void cu_narrow(struct backend *, const float *from, size_t ldfrom, __nv_bfloat16 *to, size_t ld,
                size_t rows, int cols);
 
-/* Runs a product of arrays of T, whichever way serves. */
+/* Runs a product of arrays of T in the first way that can do it. */
 template <typename T> void cu_run_product(struct backend *, const struct product *);
 
 /* Runs a product of float arrays in fp32 as one of tf32 with the sum three times as long

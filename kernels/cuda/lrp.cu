@@ -68,7 +68,7 @@ template <typename T> static void linear_lrp(struct backend *be, const struct li
                             NULL,    false,  part,  in,   false,    false, false, false };
     cu_run_product<T>(be, &back);
     back.w = w->abs;
-    back.y = a->rx; /* r may go: Q has been made of it */
+    back.y = a->rx; /* rx may be r, which is not read any more: Q has been made of it */
     cu_run_product<T>(be, &back);
     CU_LAUNCH(be, share_kernel<T>, cu_blocks(xs, THREADS * PER_THREAD), THREADS, 0, a->x, part,
               a->rx, xs);

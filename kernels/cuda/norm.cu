@@ -3,7 +3,7 @@
 
 enum { WARPS = 4, THREADS = 32 * WARPS };
 
-/* This warp's row, or `rows` and more past the end. */
+/* This warp's row; for warps past the last row, a number of at least `rows`. */
 static __device__ __forceinline__ size_t row_of_warp(void)
 {
     return (size_t)blockIdx.x * WARPS + threadIdx.x / 32;
@@ -15,8 +15,8 @@ template <typename T> static __device__ __forceinline__ T residual(const T *x, c
     return h != NULL ? x[i] + h[i] : x[i];
 }
 
-/* The second pass finds the row in the cache. r, which may be x, is written there alone: after the
- * same lane has read that element for the last time. */
+/* The second pass finds the row in the cache. Only that pass writes r, which may be x: each lane
+ * has by then read the element for the last time. */
 template <typename T, typename Y>
 static __global__ void rmsnorm_kernel(const __grid_constant__ struct rmsnorm_args a)
 {
@@ -160,7 +160,7 @@ static __global__ void row_reduce_kernel(const __grid_constant__ struct row_redu
         wr<T>(a.out)[row] = a.stat == ROW_MAX_POS ? top : (T)sum;
 }
 
-/* All of them take (rows, columns) the same way. */
+/* Operations that have a warp for each row and need no other argument. */
 #define DEFINE_ROW_OP(name)                                                                        \
     template <typename T> static void name(struct backend *be, const struct name##_args *a)        \
     {                                                                                              \
@@ -191,7 +191,7 @@ template <bool CENTRED, typename Y> static auto norm_row_of(int width)
     }
 }
 
-/* False: rows that only the kernel for any row takes. */
+/* False where the rows need the kernel that takes any row. */
 template <bool CENTRED, typename A>
 static bool norm_rows(struct backend *be, const A *a, const real *bias)
 {

@@ -89,9 +89,9 @@ __device__ __forceinline__ double softplus(double x)
 }
 
 /* log(1 + e^x) = max(x, 0) + t P(t), t = e^-|x|: x itself from 17 on. P interpolates log(1 + t) / t
- * at Chebyshev's points of [0, 1], 2 units of error; t has the units of exp2_of and 2 more. Half
- * the instructions of log1p(exp(x)), and no branch: the scan takes one for every 16 exponentials.
- */
+ * at Chebyshev's points of [0, 1], with an error of 2 units in the last place; t has 2 more than
+ * exp2_of. That is half the instructions of log1p(exp(x)), without a branch: the scan takes one
+ * softplus for every 16 exponentials. */
 __device__ __forceinline__ float softplus(float x)
 {
     const float size = fabsf(x), power = -size * (float)LOG2E, near = exp2_of(power);

@@ -8,8 +8,9 @@
 /* Channels of a block, and steps whose inputs are loaded together. */
 enum { SCAN_CHANNELS = 64, SCAN_TILE = 8 };
 
-/* The number N of states that arrays have: 8 or 16 (in float also 32), in registers, or 256, in
- * local memory. States past the real ones have A = B = C = 0, so that they stay 0 and add 0. */
+/* The number N of states that the kernels' arrays have room for: 8 or 16 (in float also 32), in
+ * registers, or 256, in local memory. States past the real ones have A = B = C = 0, so that they
+ * stay 0 and add 0. */
 enum { SCAN_MAX_STATE = 256 };
 
 /* Unrolls a loop over an array of N states where that puts it in registers. */

@@ -190,7 +190,7 @@ static __global__ void roll_columns_kernel(const __grid_constant__ struct rollou
     double zeros = 0;
     for (int i = threadIdx.x; blockIdx.x == 0 && i < a.len; i += ROLL_PARTS * ROLL_COLUMNS)
         zeros += sums[first + i] == 0;
-    zeros = block_reduce(zeros, add_op()); /* also waits for part */
+    zeros = block_reduce(zeros, add_op()); /* its barrier also waits until `part` is whole */
     if (blockIdx.x == 0 && threadIdx.x == 0 && zeros > 0)
         a.zero[blockIdx.y] = 1;
     if (own != 0 || column >= a.len)

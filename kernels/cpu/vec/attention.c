@@ -15,8 +15,8 @@ struct head {
     factor *kt;        /* [dim / FOLD, keys, FOLD]: Kᵀ, padded with zeros */
     factor *v;         /* [len / FOLD, dims, FOLD] */
     scalar *score;     /* [TILE_ROWS, keys] */
-    factor *share; /* [TILE_ROWS, keys]: e^(score - the largest); where FOLD is 1, in its place */
-    scalar *sum;   /* [TILE_ROWS, dims]: unnormalised output */
+    factor *share;     /* [TILE_ROWS, keys]: e^(score - the largest); in score where FOLD is 1 */
+    scalar *sum;       /* [TILE_ROWS, dims]: unnormalised output */
 };
 
 static int steps_of(int count)
@@ -131,7 +131,7 @@ static void queries(const struct attention_args *a, struct head *h, const factor
     scalar most[TILE_ROWS], inv[TILE_ROWS];
     tile_rows(q + (size_t)first * 3 * width, 3 * width, h->kt, h->keys * FOLD, steps_of(h->dim),
               h->score, h->keys, count, h->key_vecs);
-    /* of all rows first: no row waits for its own */
+    /* the maxima of all rows first, so that no row waits for its own */
     for (int r = 0; r < count; r++)
         most[r] = largest(h, h->score + (size_t)r * h->keys);
     for (int r = 0; r < count; r++) {

@@ -1,5 +1,5 @@
 /* What products are made of: elements, or pairs of bf16, whose two products are added to a float
- * (vdpbf16ps). FOLD: of them in a lane. */
+ * (vdpbf16ps). FOLD is the number of factors in a lane. */
 #pragma once
 
 #include "family.h"

@@ -5,8 +5,8 @@
 #include "ratio.h"
 #include "tile.h"
 
-/* Rows of accumulators, one vector wide. Every row has its own mask: of AVX-512's 7 mask registers,
- * or in as many vectors again. */
+/* Rows of accumulators, one vector wide. Every row has a mask of its own: AVX-512 has 7 registers
+ * for them, elsewhere they take as many vectors as the accumulators. */
 #if VEC_BYTES == 64
 enum { ROWS = 7 };
 #else
@@ -182,8 +182,8 @@ static void lrp_block(const struct linear_lrp_args *a, size_t row, int rows, sca
     share_rows(&b, w->split, rows);
 }
 
-/* What a row's relevance is does not depend on the rows beside it: blocks may follow the threads.
- */
+/* A row's relevance does not depend on the rows beside it, so the size of a block may depend on the
+ * number of threads. */
 static void linear_lrp(struct backend *be, const struct linear_lrp_args *a)
 {
     const struct lrp_panels *w = cpu_lrp_panels(a->w);

@@ -19,7 +19,7 @@ static double tanh_ratio(double x)
     return x == 0 ? 1 : tanh(x) / x;
 }
 
-/* Lane by lane: of what stands before a head alone. */
+/* Lane by lane: slow, and so only for what stands before a head. */
 INLINE vec each(vec a, double (*f)(double))
 {
     scalar part[VN];

@@ -101,8 +101,8 @@ static size_t row_at(const struct row_runs *r, size_t row, int width)
     return run == 0 ? row * (size_t)width : row / run * r->jump + row % run * (size_t)width;
 }
 
-/* The row that is normalised: x itself, or x + h in r, in y, or where y is narrow in memory of the
- * thread's. NULL when that ran out. */
+/* The row that is normalised: x itself, or x + h, which is kept in r, else in y, else (where y is
+ * narrow) in memory of this thread. NULL where that ran out. */
 static const scalar *layernorm_input(struct backend *be, const struct layernorm_args *a, size_t at)
 {
     const scalar *x = rd(a->x) + at, *h = a->h ? rd(a->h) + at : NULL;

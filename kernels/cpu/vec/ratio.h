@@ -2,7 +2,8 @@
 
 #include "vec.h"
 
-/* S(a, b) = a / (b + 1e-9), 1e-9 for a denominator of 0; 0 where b = 0. |b| below 2^127. */
+/* S(a, b) = a / (b + 1e-9), where a denominator of 0 is replaced by 1e-9; 0 where b = 0. |b| is
+ * below 2^127. */
 INLINE vec safe_ratio(vec a, vec b)
 {
     vec away = b + (scalar)1e-9;

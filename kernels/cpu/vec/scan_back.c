@@ -40,8 +40,9 @@ static size_t layout(struct back_work *w, const struct sizes *z, vec *memory)
     return at;
 }
 
-/* One direction forward: direction 0's y is kept, with direction 1's the gate's gradient is
- * complete. s: states [state]; like `state`, it is a constant matter where this is inlined. */
+/* Runs one direction forward. Direction 0's y is kept; direction 1's completes the gradient of the
+ * gate. s: states [state], which live in registers where this is inlined with a constant `state`.
+ */
 INLINE void forward(const struct scan_back_args *a, int dir, const struct scan_block *b,
                     struct back_work *w, vec *s, const int state)
 {

@@ -1,4 +1,4 @@
-/* What scan, scan_back share: a block of channels, its Δ. */
+/* What scan.c and scan_back.c share: a block of channels, and its Δ. */
 #pragma once
 
 #include "family.h"

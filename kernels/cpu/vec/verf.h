@@ -71,7 +71,7 @@ INLINE vec v_curved_gate(vec x, double c, double d)
     return v_sigmoid(x * ((scalar)c + (scalar)d * x * x));
 }
 
-/* of x σ(c x + d x³) */
+/* the slope of x σ(c x + d x³) */
 INLINE vec v_curved_slope(vec x, double c, double d)
 {
     vec gate = v_curved_gate(x, c, d);

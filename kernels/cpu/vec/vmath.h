@@ -79,11 +79,11 @@ static const float exp2_table[32] __attribute__((aligned(64))) = {
 };
 
 /* 2^(a b + c), 2 ulp. The sum with 1.5 * 2^18 keeps a b to the nearest 1/32 in its low bits: they
- * pick 2^(j/32) from the table, a degree-2 polynomial does the rest |f| <= 1/64 (fitted as above,
+ * pick 2^(j/32) from the table, a degree-2 polynomial does the rest, |f| <= 1/64 (fitted as above,
  * 6e-8), and scalef applies the whole part. f comes from one fused operation, exact whatever the
  * size of a b; `c` is a small correction. The polynomial is (f (f + TILT) + SHARE) / SHARE: a sum
- * takes the place of a product, because processors have more room for sums. SHARE is the float
- * next to its fitted value whose inverse is the nearest to a float: 2^0 comes out as 1. */
+ * takes the place of a product, because processors have more room for sums. Of the floats beside
+ * its fitted value, SHARE is the one whose inverse is nearest to a float: so 2^0 comes out as 1. */
 INLINE vec v_exp2_product(vec a, vec b, vec c)
 {
     const vec magic = v_set(0x1.8p18F);
