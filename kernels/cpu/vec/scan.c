@@ -29,14 +29,14 @@ static int steps_of(const struct scan_args *a, int dir)
 /* Runs direction `dir` over the tokens. a2: A log2(e) [state]. s: states [state]. first: direction
  * 0's y [len]. `state` is a constant where this is inlined, and then s lives in registers. */
 INLINE void direction(const struct scan_args *a, int dir, const struct scan_block *b, const vec *a2,
-                      vec *s, vec *first, const int state)
+                      vec *s, vec *first, const int state, const bool alone)
 {
     const struct scan_dir *d = &a->dir[dir];
     const vec skip = v_load_part(rd(d->d) + b->chan, b->lanes);
     UNROLL
     for (int n = 0; n < state; n++)
         s[n] = v_set(0);
-    const int steps = steps_of(a, dir);
+    const int steps = alone ? steps_of(a, dir) : a->len;
     for (int start = 0; start < steps; start += SCAN_TILE) {
         vec delta[SCAN_TILE];
         scan_project(d, dir, a->len, steps, a->chan, a->rank, b, start, delta);
@@ -57,7 +57,7 @@ INLINE void direction(const struct scan_args *a, int dir, const struct scan_bloc
             }
             if (a->delta[dir])
                 v_store_part(wr(a->delta[dir]) + at, delta[k], b->lanes);
-            if (!a->one_row || t == (size_t)a->row)
+            if (!alone || t == (size_t)a->row)
                 finish(a, dir, b, t, y[0] + y[1], first);
         }
     }
@@ -77,7 +77,10 @@ static void block_16(const struct scan_args *a, const struct scan_block *b, vec 
     for (int dir = 0; dir < 2; dir++) {
         vec s[16];
         load_rates(&a->dir[dir], a->chan, 16, b, a2);
-        direction(a, dir, b, a2, s, first, 16);
+        if (a->one_row)
+            direction(a, dir, b, a2, s, first, 16, true);
+        else
+            direction(a, dir, b, a2, s, first, 16, false);
     }
 }
 
@@ -86,7 +89,7 @@ static void block_8(const struct scan_args *a, const struct scan_block *b, vec *
     for (int dir = 0; dir < 2; dir++) {
         vec s[8];
         load_rates(&a->dir[dir], a->chan, 8, b, a2);
-        direction(a, dir, b, a2, s, first, 8);
+        direction(a, dir, b, a2, s, first, 8, a->one_row);
     }
 }
 
@@ -94,7 +97,7 @@ static void block_any(const struct scan_args *a, const struct scan_block *b, vec
 {
     for (int dir = 0; dir < 2; dir++) {
         load_rates(&a->dir[dir], a->chan, a->state, b, a2);
-        direction(a, dir, b, a2, a2 + a->state, first, a->state);
+        direction(a, dir, b, a2, a2 + a->state, first, a->state, a->one_row);
     }
 }
 
