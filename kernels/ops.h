@@ -256,7 +256,8 @@ struct scan_back_args { /* recomputes the scan; gradients of its inputs */
     struct scan_dir dir[2];
     const real *z;
     size_t ldz;
-    const real *gout; /* [n, L, E] */
+    const real *gout;     /* [n, L, E] */
+    const real *delta[2]; /* [n, L, E]: Δ as `scan` gave it; NULL, or not read: computed again */
     /* SPEC 5.5, MambaLRP: */
     bool detach;     /* exp(ΔA), ΔB and C are constants: only gu (and gz) are made */
     bool half_gate;  /* the gate's product passes half its gradient to each side */

@@ -88,6 +88,7 @@ void vim_layer_back(const struct geometry *g, struct backend *be, const struct v
         scan.dir[k] = (struct scan_dir){
             .u = a->u[k], .xdbl = a->xdbl[k], .w_dt = v->w_dt, .b_dt = v->b_dt, .a = v->a, .d = v->d
         };
+        scan.delta[k] = a->delta[k];
         scan.gu[k] = s->u[k];
         scan.gxdbl[k] = s->xdbl[k];
         conv.dir[k].w = v->conv_w;

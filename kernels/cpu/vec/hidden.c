@@ -121,15 +121,6 @@ static void unified_row(struct backend *be, const struct unified_row_args *a)
     }
 }
 
-/* 1 - e^x for x <= 0: near 0 by the series, whose 15 terms are enough for a double. */
-INLINE vec v_lost(vec x)
-{
-    vec series = v_set(1);
-    for (int k = 15; k > 1; k--)
-        series = v_fma(x / (scalar)k, series, v_set(1));
-    return v_select(x > v_set((scalar)-0.25), -x * series, 1 - v_exp(x));
-}
-
 /* Σ_n of one token: the Jacobian's, where q holds what later tokens make of its state, or the
  * Gramian's. rate: A log2(e). */
 INLINE vec influence_at(bool gramian, int state, const scalar *B, const scalar *C, vec delta,

@@ -1,5 +1,4 @@
-/* Sums across the lanes of VN vectors at once: lane k of the result = Σ lanes of in[k]. Pairs of
- * vectors give their halves to each other and are added, log2(VN) times. */
+/* Work across the lanes of VN vectors. */
 #pragma once
 
 #include "vec.h"
@@ -38,29 +37,60 @@
 #define HIGH_1 1, 3
 #endif
 
-#define SUM_STEP(h)                                                                                \
-    UNROLL                                                                                         \
-    for (int k = 0; k < h; k++)                                                                    \
-        x[k] = __builtin_shufflevector(x[k], x[k + h], LOW_##h) +                                  \
-               __builtin_shufflevector(x[k], x[k + h], HIGH_##h);
+/* Sums across the lanes of VN vectors that come one by one: few have to be held at a time. Pairs of
+ * vectors give their halves to each other and are added, log2(VN) times: first within quarters of
+ * a register, which costs least. */
+struct lane_sums {
+    vec part[4]; /* sums of 1, 2, 4, ... vectors */
+};
 
-INLINE vec v_sums(const vec in[VN])
+/* Sums of neighbours of a, then of b, in each quarter; and of quarters. */
+#if LANES_HERE == 16
+#define EVEN_1 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30
+#define ODD_1 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31
+#define EVEN_4 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27
+#define ODD_4 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31
+#elif LANES_HERE == 8
+#define EVEN_1 0, 2, 8, 10, 4, 6, 12, 14
+#define ODD_1 1, 3, 9, 11, 5, 7, 13, 15
+#define EVEN_4 0, 1, 2, 3, 8, 9, 10, 11
+#define ODD_4 4, 5, 6, 7, 12, 13, 14, 15
+#elif LANES_HERE == 4
+#define EVEN_1 0, 2, 4, 6
+#define ODD_1 1, 3, 5, 7
+#else
+#define EVEN_1 0, 2
+#define ODD_1 1, 3
+#endif
+
+INLINE vec lane_sums_pair(int level, vec a, vec b)
 {
-    vec x[VN];
-    UNROLL
-    for (int k = 0; k < VN; k++)
-        x[k] = in[k];
-#if LANES_HERE >= 16
-    SUM_STEP(8)
-#endif
 #if LANES_HERE >= 8
-    SUM_STEP(4)
+    if (level >= 2)
+        return __builtin_shufflevector(a, b, EVEN_4) + __builtin_shufflevector(a, b, ODD_4);
 #endif
-#if LANES_HERE >= 4
-    SUM_STEP(2)
-#endif
-    SUM_STEP(1)
-    return x[0];
+    (void)level;
+    return __builtin_shufflevector(a, b, EVEN_1) + __builtin_shufflevector(a, b, ODD_1);
+}
+
+#define LANE_SUMS_LEVEL(level)                                                                     \
+    if (VN > 1 << (level)) {                                                                       \
+        if (!(i >> (level)&1)) {                                                                   \
+            s->part[level] = x;                                                                    \
+            return;                                                                                \
+        }                                                                                          \
+        x = lane_sums_pair(level, s->part[level], x);                                              \
+    }
+
+/* The i-th vector, a constant where loops are unrolled: its sum is added to sums[i] when the VN
+ * vectors around it are complete. */
+INLINE void lane_sums_push(struct lane_sums *s, int i, vec x, scalar *sums)
+{
+    LANE_SUMS_LEVEL(0)
+    LANE_SUMS_LEVEL(1)
+    LANE_SUMS_LEVEL(2)
+    LANE_SUMS_LEVEL(3)
+    v_store(sums + i / VN * VN, v_load(sums + i / VN * VN) + x);
 }
 
 /* The square of VN vectors turned over: x[k] lane j becomes x[j] lane k. Blocks off the diagonal

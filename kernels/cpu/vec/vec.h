@@ -44,6 +44,21 @@ enum { VN = VEC_BYTES / sizeof(scalar) };
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* x in a register: a compiler may else read it again at every use, which costs as much as a product
+ * where vectors are long. */
+INLINE vec v_hold(vec x)
+{
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(x));
+#elif defined(__SSE__)
+    __asm__("" : "+x"(x));
+#endif
+    return x;
+}
+
+/* What was read from memory is read again after this, and holds no registers until then. */
+#define v_forget() __asm__ volatile("" ::: "memory")
+
 INLINE vec v_load(const scalar *p)
 {
     return *(const vec_any *)p;

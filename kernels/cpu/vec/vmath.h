@@ -125,6 +125,26 @@ INLINE vec v_exp(vec x)
 #endif
 }
 
+/* 1 - e^x for x <= 0: near 0 by the series, whose rest is 1e-9 (float) or 2e-17 of the sum. */
+INLINE vec v_lost(vec x)
+{
+#ifdef CPU_DOUBLE
+    static const scalar term[] = { 1,           1. / 2,        1. / 6,        1. / 24,
+                                   1. / 120,    1. / 720,      1. / 5040,     1. / 40320,
+                                   1. / 362880, 1. / 3628800., 1. / 39916800, 1. / 479001600 };
+#else
+    static const scalar term[] = {
+        1, 1.F / 2, 1.F / 6, 1.F / 24, 1.F / 120, 1.F / 720, 1.F / 5040
+    };
+#endif
+    enum { TERMS = sizeof term / sizeof *term };
+    vec series = v_set(term[TERMS - 1]);
+    UNROLL
+    for (int k = TERMS - 2; k >= 0; k--)
+        series = v_fma(series, x, v_set(term[k]));
+    return v_select(x > v_set((scalar)-0.25), -x * series, 1 - v_exp(x));
+}
+
 /* log(1 + e) for 0 <= e <= 1: 2 atanh(e / (2 + e)), whose series in r² <= 1/9 keeps the relative
  * accuracy for small e. Float: fitted, 5e-9; double: the series itself to r^35, 1e-18. */
 INLINE vec v_log1p(vec e)

@@ -192,12 +192,26 @@ void check_scan(struct check *c)
     }
 }
 
+/* Δ as a forward pass keeps it. */
+static void keep_delta(struct check *c, const struct shape *s, const struct scan_inputs *in,
+                       struct pair *delta[2])
+{
+    struct pair *out = output(c, dense(s));
+    delta[0] = output(c, dense(s));
+    delta[1] = output(c, dense(s));
+    RUN(c, scan, .n = s->n, .len = s->len, .chan = s->chan, .state = s->state, .rank = s->rank,
+        .dir = { scan_dir(c, in, 0), scan_dir(c, in, 1) }, .z = at(c, in->z),
+        .ldz = (size_t)(s->chan + s->pad), .out = at(c, out),
+        .delta = { at(c, delta[0]), at(c, delta[1]) });
+}
+
 static void check_one_scan_back(struct check *c, const struct shape *s, unsigned flags)
 {
     bool detach = flags & 1, half = flags & 2, ratio = flags & 4, high_step = flags & 8;
+    bool kept = flags & 16;
     char text[60];
-    snprintf(text, sizeof text, "%s%s%s%s", detach ? " detach" : "", half ? " half" : "",
-             ratio ? " ratio" : "", high_step ? " steps > 20" : "");
+    snprintf(text, sizeof text, "%s%s%s%s%s", detach ? " detach" : "", half ? " half" : "",
+             ratio ? " ratio" : "", high_step ? " steps > 20" : "", kept ? " kept delta" : "");
     describe(c, s, text);
     struct scan_inputs in = scan_inputs(c, s, high_step);
     struct pair *gout = uniform(c, dense(s), -1, 1), *gz = output(c, strided(s)), *gu[2], *gx[2];
@@ -205,12 +219,15 @@ static void check_one_scan_back(struct check *c, const struct shape *s, unsigned
         gu[i] = output(c, dense(s));
         gx[i] = output(c, xdbl_count(s));
     }
+    struct pair *delta[2] = { NULL, NULL };
+    if (kept)
+        keep_delta(c, s, &in, delta);
     size_t ld = (size_t)(s->chan + s->pad);
     RUN(c, scan_back, .n = s->n, .len = s->len, .chan = s->chan, .state = s->state, .rank = s->rank,
         .dir = { scan_dir(c, &in, 0), scan_dir(c, &in, 1) }, .z = at(c, in.z), .ldz = ld,
-        .gout = at(c, gout), .detach = detach, .half_gate = half, .silu_ratio = ratio,
-        .gu = { at(c, gu[0]), at(c, gu[1]) }, .gxdbl = { at(c, gx[0]), at(c, gx[1]) },
-        .gz = at(c, gz), .ldgz = ld);
+        .gout = at(c, gout), .delta = { at(c, delta[0]), at(c, delta[1]) }, .detach = detach,
+        .half_gate = half, .silu_ratio = ratio, .gu = { at(c, gu[0]), at(c, gu[1]) },
+        .gxdbl = { at(c, gx[0]), at(c, gx[1]) }, .gz = at(c, gz), .ldgz = ld);
     compare(c, "gz", gz, scan_tolerance);
     for (int i = 0; i < 2; i++) {
         compare(c, i == 0 ? "gu 0" : "gu 1", gu[i], scan_tolerance);
@@ -226,6 +243,6 @@ void check_scan_back(struct check *c)
         return;
     }
     for (size_t i = 0; i < COUNT_OF(shapes); i++)
-        for (unsigned flags = 0; flags < 16; flags++)
+        for (unsigned flags = 0; flags < 32; flags++)
             check_one_scan_back(c, &shapes[i], flags);
 }
