@@ -300,6 +300,51 @@ static void test_growth(void **state)
     close_rig(&r);
 }
 
+enum { NUMBERS = 5 };
+
+struct sisters {
+    struct backend *be;
+    real *x, *y; /* [NUMBERS] of double, of float */
+};
+
+static void run_sisters(void *context)
+{
+    const struct sisters *s = context;
+    const struct to_single_args round = { .count = NUMBERS, .x = s->x, .out = s->y };
+    const struct map2_args triple = {
+        .f = MAP_COPY, .count = NUMBERS, .a = s->y, .scale = 3, .out = s->y
+    };
+    s->be->op.to_single(s->be, &round);
+    s->be->single->op.map2(s->be->single, &triple);
+}
+
+/* A pass in which a backend and its sister take turns is recorded whole, and in its order. */
+static void test_sister(void **state)
+{
+    struct rig r = open_rig("cuda64", PRECISION_FP32, false, NULL);
+    const struct pass_key key = { &r, 0, 1 };
+    float x[NUMBERS] = { 0 }, y[NUMBERS];
+    (void)state;
+    assert_int_equal(backend_single(r.be, NULL), OK);
+    struct sisters s = { r.be, be_upload_floats(r.be, x, NUMBERS),
+                         be_upload_floats(r.be->single, x, NUMBERS) };
+    for (int turn = 0; turn < 5; turn++) {
+        for (int i = 0; i < NUMBERS; i++)
+            x[i] = (float)(turn + 1) / (float)(i + 1);
+        be_write_floats(r.be, s.x, x, NUMBERS);
+        be_repeat(r.be, &key, run_sisters, &s);
+        be_read_floats(r.be->single, y, s.y, NUMBERS);
+        for (int i = 0; i < NUMBERS; i++)
+            assert_true(y[i] == 3 * x[i]);
+    }
+    assert_int_equal(r.be->pass_counts.recorded, 1);
+    assert_int_equal(r.be->pass_counts.replayed, 3);
+    assert_int_equal(be_sync(r.be, NULL), OK);
+    r.be->single->free(r.be->single, s.y);
+    r.be->free(r.be, s.x);
+    close_rig(&r);
+}
+
 static void count_calls(void *context)
 {
     ++*(int *)context;
@@ -358,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_sizes),     cmocka_unit_test(test_memory),
         cmocka_unit_test(test_models),    cmocka_unit_test(test_growth),
         cmocka_unit_test(test_many_keys), cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_sister),
 #ifdef EMULATED
         cmocka_unit_test(test_failures),
 #endif
