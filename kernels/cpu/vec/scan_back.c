@@ -92,9 +92,9 @@ static void find_steps(const struct scan_back_args *a, int dir, const struct sca
     }
 }
 
-/* A direction forward: decays and some states are kept, y_0, and with direction 1's y the gate's
- * gradient is complete. s: states [state]; like `state`, it is a constant matter where this is
- * inlined. */
+/* Runs one direction forward. Its decays and some states are kept, and direction 0's y; direction
+ * 1's completes the gradient of the gate. s: states [state], which live in registers where this is
+ * inlined with a constant `state`. */
 INLINE void forward(const struct scan_back_args *a, int dir, const struct scan_block *b,
                     const struct back_work *w, vec *s, const int state, const int width)
 {
