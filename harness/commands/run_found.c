@@ -1,6 +1,7 @@
 #include "run_found.h"
 
-/* What the run works on: the model and the data set. */
+/* What the run works on: the model, what precision it explains in (explain.precision = auto may
+ * mean another one in another version), and the data set. */
 static void list_sources(const struct plan *plan, struct store_identity *id)
 {
     const struct engine_info *info = &plan->engine->info;
@@ -9,6 +10,9 @@ static void list_sources(const struct plan *plan, struct store_identity *id)
             id->source[id->source_count++] =
                 (struct store_source){ info->identity[i].name, info->identity[i].text,
                                        info->identity[i].noun };
+    if (plan->explained_in[0] != '\0')
+        id->source[id->source_count++] =
+            (struct store_source){ "explained_in", plan->explained_in, "explain.precision" };
     id->source[id->source_count++] =
         (struct store_source){ "dataset_fingerprint", plan->data->fingerprint, "data set" };
 }

@@ -143,22 +143,9 @@ static void list_controls(const struct plan *plan, char *out, size_t size)
     join_words(out, size, names, count);
 }
 
-/* What methods ran in, where that is more than fp32: "attribution mixed". */
-static void list_precisions(const struct plan *plan, char *out, size_t size)
-{
-    size_t used = 0;
-    out[0] = '\0';
-    for (int i = 0; i < plan->method_count; i++) {
-        const struct engine_method *m = plan->methods[i];
-        if (m->runs_in > EXPLAIN_FP32 && used < size)
-            used += (size_t)snprintf(out + used, size - used, "%s%s %s", used > 0 ? ", " : "",
-                                     m->name, explain_precision_names[m->runs_in]);
-    }
-}
-
 /* Attributes of the run that the store does not know itself. */
 struct description {
-    char created[32], controls[512], explained_in[1024], batch[240];
+    char created[32], controls[512], batch[240];
     struct store_attribute attribute[ENGINE_IDENTITIES + 16];
     size_t count;
 };
@@ -171,7 +158,6 @@ static void describe(const struct plan *plan, struct description *d)
     gmtime_r(&now, &utc);
     strftime(d->created, sizeof d->created, "%Y-%m-%dT%H:%M:%SZ", &utc);
     list_controls(plan, d->controls, sizeof d->controls);
-    list_precisions(plan, d->explained_in, sizeof d->explained_in);
     const struct store_attribute known[] = {
         { "evalh_version", EVALH_VERSION, 0, false },
         { "git_commit", EVALH_COMMIT, 0, false },
@@ -183,7 +169,6 @@ static void describe(const struct plan *plan, struct description *d)
         { "precision", precision_names[info->precision], 0, false },
         { "created_utc", d->created, 0, false },
         { "controls", d->controls, 0, false },
-        { "explained_in", d->explained_in, 0, false },
         { "batch", engine_batch_text(plan->engine, d->batch, sizeof d->batch), 0, false },
         { "image_size", NULL, info->image_size, true },
         { "classes", NULL, info->classes, true },

@@ -36,6 +36,7 @@ struct plan {
     struct map_file *files[PLAN_METHODS]; /* its maps come from this file; else NULL */
     struct engine_method from_file[PLAN_METHODS]; /* what `methods` points to then */
     int method_count;
+    char explained_in[1024]; /* methods that run in more than fp32: "attribution mixed, ..." */
     bool classes[CLASS_CHOICES];
     const struct task *tasks[PLAN_TASKS];
     int task_count;

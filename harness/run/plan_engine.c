@@ -173,6 +173,19 @@ enum status plan_open_engine(struct plan *p, struct error *err)
     return status;
 }
 
+/* Into p->explained_in, by the options that the engine was prepared with. */
+static void list_precisions(struct plan *p)
+{
+    size_t used = 0, size = sizeof p->explained_in;
+    for (int i = 0; i < p->method_count; i++) {
+        const struct engine_method *m = p->methods[i];
+        if (m->runs_in > EXPLAIN_FP32 && used < size)
+            used += (size_t)snprintf(p->explained_in + used, size - used, "%s%s %s",
+                                     used > 0 ? ", " : "", m->name,
+                                     explain_precision_names[m->runs_in]);
+    }
+}
+
 enum status plan_open_explainer(struct plan *p, struct error *err)
 {
     const struct explain_options options = explain_section(p->v);
@@ -184,6 +197,7 @@ enum status plan_open_explainer(struct plan *p, struct error *err)
             methods[count++] = p->methods[i];
     }
     enum status status = engine_prepare(p->engine, methods, count, p->classes, &options, err);
+    list_precisions(p);
     if (status == OK)
         status = plan_take_references(p, err);
     if (status != OK)

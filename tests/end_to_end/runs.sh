@@ -15,6 +15,14 @@ expect 0 "13 images in" run "$work/vit.ini"
 "$EVALH" report "$work/vim.h5" "$work/vit.h5" --format json >"$work/json" || fail "no report"
 grep -q '"attribution"' "$work/json" || fail "the report lacks a method"
 
+# What precision methods explain in is stored; a run does not go on in another one, which
+# explain.precision = auto may be in another version.
+LC_ALL=C sed 's/attribution mixed/attribution fixed/' "$work/vit.h5" >"$work/other.h5"
+! cmp -s "$work/vit.h5" "$work/other.h5" || fail "the file does not say what attribution ran in"
+expect 0 "complete already" run "$work/vit.ini"
+expect 2 "was made with another explain.precision (explained_in differs)" run "$work/vit.ini" \
+    --set run.output="$work/other.h5"
+
 # A published geometry makes no published model: its weights are known by their hash.
 "$EVALH" bench vit_or_vim_unknown >/dev/null 2>&1 && fail "bench takes an unknown name"
 "$EVALH" bench deit_tiny --batch 1 --repeats 1 --forward-only --save "$work/deit_tiny.safetensors" \
