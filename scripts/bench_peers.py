@@ -2,7 +2,7 @@
 """evalh beside other programs on the same weights and images: ONNX Runtime and PyTorch for a ViT; for
 Vim PyTorch with the published scan, and with what the paper's released code does for `attribution`.
 
-    scripts/bench_peers.py [--markdown FILE] [--json FILE]
+    scripts/bench_peers.py [--busy] [--markdown FILE] [--json FILE]
 
 Weights are random (`evalh bench MODEL --save`). First all peers have to give evalh's probabilities;
 then they are timed in turn, round by round, and medians and their ratios printed. Wants PyTorch
@@ -254,6 +254,31 @@ def bench_vit(evalh, arch, a, folder, lines):
         lines += [(arch, f"forward, batch {batch}", name, s, base) for name, s in alternate(entries, a.rounds).items()]
 
 
+def busy_processes(count):
+    return [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+
+
+def bench_busy(evalh, arch, a, folder, lines):
+    """One image at a time, alone and beside as many busy processes as there are cores."""
+    path, w = weights(evalh, arch, folder)
+    x, entries = make_images(folder, 224)[:1], {"evalh fp32": lambda: evalh.bench(path, 1, repeats=a.repeats)["seconds"]}
+    try:
+        run, version = onnx_session(ViT(w).eval(), 1, 224, a.threads, folder)
+        entries["ONNX Runtime " + version] = lambda: timed(lambda: run(x), a.repeats)
+    except ImportError:
+        print("no onnxruntime here: left out", file=sys.stderr)
+    alone, busy = alternate(entries, a.rounds), busy_processes(os.cpu_count())
+    try:
+        beside = alternate(entries, a.rounds)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    what = f"forward, batch 1, beside {len(busy)} busy processes"
+    for name in entries:
+        lines += [(arch, what, name, beside[name], name + " alone"), (arch, what, name + " alone", alone[name], name + " alone")]
+
+
 def bench_vim(evalh, arch, a, folder, lines):
     path, w = weights(evalh, arch, folder)
     x = make_images(folder, 224)
@@ -303,6 +328,7 @@ def main():
     p.add_argument("--repeats", type=int, default=3, help="measurements in a round")
     p.add_argument("--vit", default="deit_small", help="published name, or empty")
     p.add_argument("--vim", default="vim_small", help="published name, or empty")
+    p.add_argument("--busy", action="store_true", help="the ViT beside busy processes, too")
     p.add_argument("--markdown", help="also write the table here")
     p.add_argument("--json", help="also write the figures here")
     a = p.parse_args()
@@ -312,6 +338,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="bench_peers.") as folder:
         if a.vit:
             bench_vit(evalh, a.vit, a, folder, lines)
+        if a.vit and a.busy:
+            bench_busy(evalh, a.vit, a, folder, lines)
         if a.vim:
             bench_vim(evalh, a.vim, a, folder, lines)
     text = markdown(lines, a.threads)
