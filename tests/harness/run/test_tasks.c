@@ -58,7 +58,7 @@ static void set(struct config *c, const char *format, const char *value)
 /* How often an input of the model was uploaded, counted in the backend's own table. */
 static void (*upload)(struct backend *, void *, const void *, size_t);
 static size_t input_bytes;
-static int inputs;
+static _Atomic int inputs; /* threads upload at once */
 
 static void counted_upload(struct backend *be, void *to, const void *from, size_t bytes)
 {
