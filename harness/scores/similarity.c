@@ -38,13 +38,13 @@ static double *both_maps(const float *a, const float *b, size_t cells, bool magn
 }
 
 static enum status correlate(const float *a, const float *b, size_t cells, bool magnitude,
-                             bool ranked, double *out, struct error *err)
+                             bool by_rank, double *out, struct error *err)
 {
     enum status status = OK;
     double *both = both_maps(a, b, cells, magnitude, err);
     if (both == NULL)
         return E_NOMEM;
-    if (ranked)
+    if (by_rank)
         status = spearman(both, both + cells, cells, out, err);
     else
         *out = pearson(both, both + cells, cells);
