@@ -10,6 +10,7 @@
 
 #include "free_all.h"
 #include "sizes.h"
+#include "text_lines.h"
 
 enum form { FORM_INDEX, FORM_WNID, FORM_NAME };
 enum { MAX_CLASSES = 1000000 };
@@ -22,7 +23,7 @@ struct class_line {
 
 struct reading {
     const char *source;
-    int line, blank; /* number of the last line; of the first blank one, or 0 */
+    size_t line; /* number of the last line that was taken */
     enum form form;
     struct class_line *lines;
     size_t count, room;
@@ -66,7 +67,7 @@ static enum status add_line(struct reading *r, struct class_line l, const char *
     l.name = strdup(name);
     if (l.name == NULL || !grow_array(&r->lines, &r->room, r->count, sizeof *r->lines)) {
         FREE_ALL(l.name, l.wnid);
-        return fail(err, E_NOMEM, "%s: no memory for class names", r->source);
+        return fail(err, E_NOMEM, "no memory for class names");
     }
     r->lines[r->count++] = l;
     return OK;
@@ -86,48 +87,28 @@ static enum status read_line(struct reading *r, const char *text, struct error *
     }
     if (r->form != FORM_NAME) {
         if (rest == NULL || !starts_with_wnid(rest))
-            return fail(err, E_CONFIG, "%s:%d: '%.60s': should be %s, as the first line is",
-                        r->source, r->line, text, forms[r->form]);
+            return fail(err, E_CONFIG, "'%.60s': should be %s, as the first line is", text,
+                        forms[r->form]);
         l.wnid = strndup(rest, WNID_LENGTH);
         if (rest[WNID_LENGTH] != '\0') /* else the id is the name */
             rest += WNID_LENGTH + strspn(rest + WNID_LENGTH, " \t");
         if (l.wnid == NULL)
-            return fail(err, E_NOMEM, "%s: no memory for class names", r->source);
+            return fail(err, E_NOMEM, "no memory for class names");
     }
     if (*rest == '\0' || l.index < 0 || l.index >= MAX_CLASSES) {
         free(l.wnid);
-        return fail(err, E_CONFIG, "%s:%d: '%.60s': should be %s", r->source, r->line, text,
-                    forms[r->form]);
+        return fail(err, E_CONFIG, "'%.60s': should be %s", text, forms[r->form]);
     }
     return add_line(r, l, rest, err);
 }
 
-static enum status read_lines(struct reading *r, FILE *f, struct error *err)
+static enum status take_class(void *context, char *line, size_t number, struct error *err)
 {
-    char *line = NULL;
-    size_t room = 0;
-    enum status status = OK;
-    ssize_t length;
-    while (status == OK && (length = getline(&line, &room, f)) >= 0) {
-        r->line++;
-        if (memchr(line, '\0', (size_t)length) != NULL) {
-            status = fail(err, E_CONFIG, "%s:%d: not a text file (a NUL byte)", r->source, r->line);
-            break;
-        }
-        while (length > 0 && isspace((unsigned char)line[length - 1]))
-            line[--length] = '\0';
-        if (length == 0)
-            r->blank = r->blank > 0 ? r->blank : r->line;
-        else if (r->blank > 0) /* at the end they are common; here they would shift the indices */
-            status =
-                fail(err, E_CONFIG, "%s:%d: a blank line among class names", r->source, r->blank);
-        else
-            status = read_line(r, line + strspn(line, " \t"), err);
-    }
-    if (status == OK && ferror(f))
-        status = fail(err, E_CONFIG, "%s: cannot be read: %s", r->source, strerror(errno));
-    free(line);
-    return status;
+    struct reading *r = context;
+    if (number > r->line + 1) /* at the end they are common; here they would shift the indices */
+        return fail(err, E_CONFIG, "a blank line before this, among class names");
+    r->line = number;
+    return read_line(r, line, err);
 }
 
 struct keyed {
@@ -193,7 +174,7 @@ static enum status read_stream(FILE *f, const char *source, struct class_list *o
                                struct error *err)
 {
     struct reading r = { .source = source };
-    enum status status = read_lines(&r, f, err);
+    enum status status = text_lines_of(f, source, take_class, &r, err);
     if (status == OK)
         status = place(&r, out, err);
     for (size_t i = 0; i < r.count; i++) {
@@ -293,7 +274,7 @@ int class_list_find(const struct class_list *list, const char *text)
         if (list->wnid[k] != NULL)
             return k;
         if (found >= 0)
-            return -1;
+            return CLASS_NAMED_TWICE;
         found = k;
     }
     return found;

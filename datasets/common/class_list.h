@@ -26,7 +26,8 @@ enum status class_list_beside(const char *checkpoint, struct class_list *out, st
 void class_list_free(struct class_list *);
 
 /* The index of the class with this WordNet id, or, where the list has none, with this name;
- * -1: there is none, or two bear the name. */
+ * CLASS_NAMED_TWICE: two classes bear the name; -1: none does. */
+enum { CLASS_NAMED_TWICE = -2 };
 int class_list_find(const struct class_list *, const char *text);
 
 /* "tench", or "class 7" into `buffer` where there are no names (list NULL or empty). */

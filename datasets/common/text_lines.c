@@ -1,7 +1,6 @@
 #include "text_lines.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,8 +31,8 @@ static enum status take_line(char *line, size_t length, size_t number, line_take
     return *line == '\0' ? OK : take(context, line, number, err);
 }
 
-static enum status take_lines(FILE *file, const char *path, line_taker take, void *context,
-                              struct error *err)
+enum status text_lines_of(FILE *file, const char *source, line_taker take, void *context,
+                          struct error *err)
 {
     char *line = NULL;
     size_t size = 0;
@@ -45,10 +44,10 @@ static enum status take_lines(FILE *file, const char *path, line_taker take, voi
             break;
         status = take_line(line, (size_t)length, number, take, context, err);
         if (status != OK)
-            fail_prefix(err, "%s:%zu: ", path, number);
+            fail_prefix(err, "%s:%zu: ", source, number);
     }
     if (status == OK && !feof(file))
-        status = fail(err, E_CONFIG, "%s: cannot read: %s", path, strerror(errno));
+        status = fail(err, E_CONFIG, "%s: cannot read: %s", source, strerror(errno));
     free(line);
     return status;
 }
@@ -68,7 +67,7 @@ enum status text_lines(const char *path, const char *wanted, line_taker take, vo
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return fail(err, E_CONFIG, "%s: cannot open: %s", path, strerror(errno));
-    enum status status = take_lines(file, path, take, context, err);
+    enum status status = text_lines_of(file, path, take, context, err);
     fclose(file);
     return status;
 }

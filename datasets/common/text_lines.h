@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "status.h"
 
@@ -12,6 +13,9 @@ typedef enum status (*line_taker)(void *context, char *line, size_t number, stru
  * lines. E_CONFIG names the file, the line, and what is `wanted` in such a file. */
 enum status text_lines(const char *path, const char *wanted, line_taker take, void *context,
                        struct error *err);
+/* The same for a stream; `source` names it in messages. */
+enum status text_lines_of(FILE *, const char *source, line_taker take, void *context,
+                          struct error *err);
 
 /* Cuts blanks (and a CR) off the end. */
 void trim_end(char *text, size_t length);

@@ -27,6 +27,11 @@ void class_folders_free(struct class_folders *f)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
+static bool lacks_label(const struct class_folder *f)
+{
+    return f->label < 0 && f->images > 0;
+}
+
 /* Labels the folders that the list knows; returns how many with images it does not. */
 static size_t label_by_list(struct class_folders *f, const struct class_list *list)
 {
@@ -34,7 +39,7 @@ static size_t label_by_list(struct class_folders *f, const struct class_list *li
     for (size_t i = 0; i < f->count; i++) {
         struct class_folder *folder = &f->items[i];
         folder->label = class_list_find(list, folder->name);
-        unknown += folder->label < 0 && folder->images > 0;
+        unknown += lacks_label(folder);
     }
     return unknown;
 }
@@ -45,9 +50,14 @@ static enum status fail_unknown(const struct class_folders *f, const char *root,
     size_t i = 0;
     char others[40] = "";
     if (unknown > 1)
-        snprintf(others, sizeof others, ", as %zu others,", unknown - 1);
-    while (f->items[i].label >= 0 || f->items[i].images == 0)
+        snprintf(others, sizeof others, ", as %zu other%s,", unknown - 1, unknown > 2 ? "s" : "");
+    while (!lacks_label(&f->items[i]))
         i++;
+    if (f->items[i].label == CLASS_NAMED_TWICE)
+        return fail(err, E_CONFIG,
+                    "%s: folder '%.200s': two of the model's classes are called that (%s); a list "
+                    "with WordNet ids, and folders named by them, tell them apart (data.classes)",
+                    root, f->items[i].name, list->source);
     return fail(err, E_CONFIG,
                 "%s: folder '%.200s' (%zu images)%s is none of the model's %d classes (%s); rename "
                 "or remove it, or let data.classes name the classes of this model",

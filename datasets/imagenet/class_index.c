@@ -106,6 +106,11 @@ enum status class_index_by_name(struct class_index *c, const char *name, int32_t
     *out = class_list_find(list, name);
     if (*out >= 0)
         return OK;
+    if (*out == CLASS_NAMED_TWICE)
+        return fail(err, E_CONFIG,
+                    "two of the model's classes are called '%.80s' (%s); a list with WordNet ids "
+                    "tells them apart (data.classes)",
+                    name, list->source);
     return fail(err, E_CONFIG,
                 "'%.80s' is none of the model's %d classes (%s); data.classes can name a file of "
                 "others",

@@ -203,6 +203,19 @@ static void test_named_file(void **state)
     assert_int_equal(label_of(&o, "the other dog"), 2);
     put_image(o.tree, "cow");
     check_refused(&o, "folder 'cow'", "animals.txt");
+    put_image(o.tree, "calf");
+    check_refused(&o, "folder 'calf' (1 images), as 1 other,", "animals.txt");
+    const char *marked = path_of("%s/marked.txt", test_folder); /* as Windows' editor saves */
+    write_text(marked, "\xef\xbb\xbf"
+                       "cat\r\ndog\r\n");
+    const struct opening two = { .tree = new_tree(), .head = 2, .classes = marked };
+    put_image(two.tree, "cat");
+    assert_int_equal(label_of(&two, "cat"), 0);
+    const char *cranes = path_of("%s/cranes.txt", test_folder); /* the bird and the machine */
+    write_text(cranes, "crane\ncat\ncrane\n");
+    const struct opening cranes_of = { .tree = new_tree(), .head = 3, .classes = cranes };
+    put_image(cranes_of.tree, "crane");
+    check_refused(&cranes_of, "folder 'crane': two of the model's classes", "cranes.txt");
     const struct opening none = { o.tree, "/no/such/file", NULL, NULL, 3 };
     struct dataset *d;
     struct error err;

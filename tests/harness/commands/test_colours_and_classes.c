@@ -136,7 +136,8 @@ static void wrong_names_are_reported(void **state)
     (void)state;
     static const struct given wrong[] = {
         { "", "no class names" },
-        { "dog\n\ncat\n", ":2: a blank line" },
+        { "dog\n\ncat\n", ":3: a blank line before this" },
+        { "\ndog\ncat\n", ":2: a blank line before this" },
         { "0 n00000001 dog\n0 n00000002 cat\n", "class 0 is named twice" },
         { "0 n00000001 dog\n5 n00000002 cat\n", "class 5 is named, but there are 2" },
         { "0 n00000001 dog\ncat\n", ":2: 'cat': should be index" },
