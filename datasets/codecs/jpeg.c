@@ -65,7 +65,8 @@ static bool refines_nothing(const struct jpeg_decompress_struct *info)
  * All else is E_DATA: a file that ends early (JPEG_EOF, HIT_MARKER), a code that is none
  * (HUFF_BAD_CODE, ARITH_BAD_CODE), a restart that is lost (MUST_RESYNC). libjpeg paints grey where
  * data is missing and goes on with what is damaged; scores of such a picture would be of another
- * picture. So would those of a component without a single DC scan, of which nobody warns. */
+ * picture. So would those of a component without a scan, or without one of DC, of which nobody
+ * warns. */
 static void on_message(j_common_ptr info, int level)
 {
     if (level >= 0)
@@ -130,12 +131,16 @@ static void check_promise(struct handler *h, const struct jpeg_decompress_struct
         leave(h, "the file is too short for the size in its header");
 }
 
-/* Called after all scans of a progressive file. */
+/* Called after all scans of a file with several. A component gets its quantisation table with its
+ * first scan. */
 static void check_scans(struct handler *h, const struct jpeg_decompress_struct *info)
 {
-    for (int c = 0; info->coef_bits != NULL && c < info->num_components; c++)
-        if (info->coef_bits[c][0] < 0)
+    for (int c = 0; c < info->num_components; c++) {
+        if (info->comp_info[c].quant_table == NULL)
+            leave(h, "a colour component has no scan");
+        if (info->coef_bits != NULL && info->coef_bits[c][0] < 0)
             leave(h, "a colour component has no DC scan");
+    }
 }
 
 enum status jpeg_decode(const uint8_t *bytes, size_t size, const char *name, struct image *out,

@@ -132,6 +132,9 @@ uint8_t *encode_jpeg(const struct image *image, const struct jpeg_style *style, 
     struct jpeg_error_mgr errors;
     unsigned char *bytes = NULL;
     unsigned long length = 0;
+    static const jpeg_scan_info scans[3] = { { 1, { 0 }, 0, 63, 0, 0 },
+                                             { 1, { 1 }, 0, 63, 0, 0 },
+                                             { 1, { 2 }, 0, 63, 0, 0 } };
     info.err = jpeg_std_error(&errors);
     jpeg_create_compress(&info);
     jpeg_mem_dest(&info, &bytes, &length);
@@ -146,6 +149,10 @@ uint8_t *encode_jpeg(const struct image *image, const struct jpeg_style *style, 
         info.comp_info[0].h_samp_factor = info.comp_info[0].v_samp_factor = style->luma;
     if (style->progressive)
         jpeg_simple_progression(&info);
+    if (style->separate) {
+        info.scan_info = scans;
+        info.num_scans = info.num_components;
+    }
     jpeg_start_compress(&info, TRUE);
     while (info.next_scanline < info.image_height) {
         JSAMPROW row = image->rgb + (size_t)info.next_scanline * (size_t)image->width * 3;

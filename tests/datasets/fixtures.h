@@ -33,6 +33,7 @@ struct image make_picture(int width, int height, unsigned seed);
 struct jpeg_style {
     int luma; /* horizontal and vertical sampling factor; 0: grey */
     bool progressive;
+    bool separate; /* a scan for each component; not with progressive, which has its own */
 };
 /* malloc'ed, *size bytes. */
 uint8_t *encode_jpeg(const struct image *, const struct jpeg_style *, size_t *size);

@@ -14,14 +14,15 @@ struct file {
 /* What the test's files differ in. */
 struct style {
     int width, height, luma; /* luma: horizontal and vertical sampling factor; 0: grey */
-    bool progressive;
+    bool progressive, separate;
 };
 
 static struct file encode(const struct style *s)
 {
     struct file f;
     struct image image = make_picture(s->width, s->height, 3);
-    f.bytes = encode_jpeg(&image, &(struct jpeg_style){ s->luma, s->progressive }, &f.size);
+    f.bytes =
+        encode_jpeg(&image, &(struct jpeg_style){ s->luma, s->progressive, s->separate }, &f.size);
     image_free(&image);
     return f;
 }
@@ -103,15 +104,15 @@ static void assert_refused(const struct file *f, const char *says)
 }
 
 /* Baseline and progressive files in each sampling of colours. */
-static const struct style baseline[] = { { 40, 30, 2, false },
-                                         { 33, 17, 1, false },
-                                         { 25, 41, 0, false } };
-static const struct style progressive[] = { { 40, 30, 2, true },
-                                            { 33, 17, 1, true },
-                                            { 25, 41, 0, true } };
-static const struct style large[] = { { 64, 48, 2, false },
-                                      { 64, 48, 0, false },
-                                      { 64, 48, 2, true } };
+static const struct style baseline[] = { { 40, 30, 2, false, false },
+                                         { 33, 17, 1, false, false },
+                                         { 25, 41, 0, false, false } };
+static const struct style progressive[] = { { 40, 30, 2, true, false },
+                                            { 33, 17, 1, true, false },
+                                            { 25, 41, 0, true, false } };
+static const struct style large[] = { { 64, 48, 2, false, false },
+                                      { 64, 48, 0, false, false },
+                                      { 64, 48, 2, true, false } };
 
 static void with_each(const struct style styles[3], void (*check)(struct file *sound))
 {
@@ -191,6 +192,26 @@ static void test_scan_missing(void **state)
     with_each(progressive, check_scan_missing);
 }
 
+/* A baseline file with a scan for each component. */
+static void test_separate_scans(void **state)
+{
+    (void)state;
+    for (int luma = 1; luma <= 2; luma++) {
+        const struct style whole = { 48, 32, luma, false, false };
+        const struct style apart = { 48, 32, luma, false, true };
+        struct file together = encode(&whole), sound = encode(&apart);
+        assert_same(&sound, &together);
+        for (int scan = 0; scan < 3; scan++) {
+            struct file odd = without(&sound, scan);
+            assert_refused(&odd, "a colour component has no scan");
+            free(odd.bytes);
+            check_twice(&sound, scan);
+        }
+        free(together.bytes);
+        free(sound.bytes);
+    }
+}
+
 /* What hides a part of the picture stays refused. */
 static void check_damage(struct file *f)
 {
@@ -263,6 +284,6 @@ static void test_cases(void **state)
 int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(test_scan_parameters), TEST(test_scan_twice),
-                     TEST(test_scan_missing), TEST(test_damage), TEST(test_other_formats),
-                     TEST(test_cases));
+                     TEST(test_scan_missing), TEST(test_separate_scans), TEST(test_damage),
+                     TEST(test_other_formats), TEST(test_cases));
 }
