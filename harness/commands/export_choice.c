@@ -7,6 +7,7 @@
 
 #include "free_all.h"
 #include "log.h"
+#include "open_file.h"
 #include "pictures.h"
 #include "quote.h"
 #include "suggest.h"
@@ -34,9 +35,9 @@ static enum status mark_lines(const struct result *r, const char *path, bool *wa
 {
     char *line = NULL;
     size_t room = 0;
-    FILE *f = fopen(path, "r");
-    if (f == NULL)
-        return fail(err, E_IO, "--images: %s cannot be read", path);
+    FILE *f;
+    if (open_file(path, "a list of images", &f, err) != OK)
+        return fail_prefix(err, "--images: ");
     enum status status = OK;
     while (status == OK && getline(&line, &room, f) >= 0) {
         line[strcspn(line, "\r\n")] = '\0';

@@ -11,6 +11,7 @@
 #include "h5_read.h"
 #include "inference_cli.h"
 #include "model.h"
+#include "open_file.h"
 #include "result.h"
 #include "unfinished.h"
 
@@ -142,10 +143,11 @@ static enum status info_hdf5(const char *path, struct error *err)
 /* The beginning of a file [size]; returns how much there is. */
 static size_t read_start(const char *path, char *out, size_t size)
 {
-    FILE *f = fopen(path, "rb");
-    size_t have = f ? fread(out, 1, size, f) : 0;
-    if (f)
-        fclose(f);
+    FILE *f;
+    if (open_file(path, "", &f, NULL) != OK)
+        return 0;
+    size_t have = fread(out, 1, size, f);
+    fclose(f);
     return have;
 }
 
@@ -200,6 +202,7 @@ static enum status info_file(const char *path, struct error *err)
         return fail(err, E_CONFIG, "%s: %s", path, strerror(errno));
     if (S_ISDIR(st.st_mode))
         return info_dataset(path, "imagenet", err);
+    TRY(check_file(path, "a result file, a checkpoint or a data set", err));
     if (h5_is_hdf5(path))
         return info_hdf5(path, err);
     return info_other(path, err);

@@ -96,12 +96,19 @@ static void share_failures(struct ranks *ranks, struct run_list *all)
 static enum status run_item(const struct arguments *a, struct ranks *ranks, bool show,
                             struct run_item *item, bool *begun)
 {
-    struct plan *plan;
-    enum status status = open_plan(ranks, item->config, &plan, &item->why);
+    struct plan *plan = NULL;
+    enum status status = OK;
+    if (stop_requested()) /* at the very end of the run before */
+        status = fail(&item->why, E_STOPPED, "stopped by signal %d before it began", stop_signal());
+    status = ranks_agree(ranks, status, &item->why);
+    if (status == OK)
+        status = open_plan(ranks, item->config, &plan, &item->why);
     if (status == OK) {
         if (show && ranks_lead(ranks))
             plan_print(plan, ranks_count(ranks), stderr);
+        stop_listen();
         status = run_one(ranks, plan, a->fresh, a->again, begun, &item->why);
+        stop_leave();
     }
     plan_close(plan);
     item->done = status == OK;
@@ -119,7 +126,6 @@ static void run_all(const struct arguments *a, struct ranks *ranks, struct run_l
     share_failures(ranks, all);
     if (a->dry_run)
         return;
-    stop_listen();
     for (size_t i = 0; i < all->count; i++) {
         struct run_item *item = &all->item[i];
         if (item->why.code != OK)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "free_all.h"
+#include "open_file.h"
 #include "sizes.h"
 
 static const char *const endings[] = { ".pth", ".pt", ".safetensors", ".bin", ".ckpt" };
@@ -25,8 +26,8 @@ static size_t stem_length(const char *path)
 bool run_list_is_checkpoint(const char *path)
 {
     unsigned char head[256];
-    FILE *f = fopen(path, "rb");
-    if (f == NULL)
+    FILE *f;
+    if (open_file(path, "", &f, NULL) != OK)
         return stem_length(path) < strlen(path);
     size_t count = fread(head, 1, sizeof head, f);
     fclose(f);

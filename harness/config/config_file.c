@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "open_file.h"
 
 struct reading {
     struct config *config;
@@ -118,14 +119,8 @@ static int handle(void *user, const char *section, const char *name, const char 
 
 static enum status read_file(struct reading *r, struct error *err)
 {
-    r->file = fopen(r->path, "r");
-    if (r->file == NULL)
-        return fail(err, E_CONFIG, "%s: cannot read the config: %s", r->path, strerror(errno));
-    struct stat about;
-    if (fstat(fileno(r->file), &about) == 0 && S_ISDIR(about.st_mode)) {
-        fclose(r->file);
-        return fail(err, E_CONFIG, "%s: is a folder; a config is an INI file", r->path);
-    }
+    if (open_file(r->path, "a config, which is an INI file,", &r->file, err) != OK)
+        return E_CONFIG;
     int bad = ini_parse_stream(read_line, r, handle, r);
     int unread = ferror(r->file);
     fclose(r->file);

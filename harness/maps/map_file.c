@@ -11,6 +11,7 @@
 #include "h5_read.h"
 #include "h5lock.h"
 #include "npy.h"
+#include "open_file.h"
 #include "quote.h"
 #include "sha256.h"
 #include "upsample.h"
@@ -54,12 +55,10 @@ static enum status check_shape(struct map_file *m, const char *what, size_t rows
 static enum status hash_file(const char *path, struct sha256 *sha, struct error *err)
 {
     char *block = malloc(1 << 20);
-    FILE *f = block != NULL ? fopen(path, "rb") : NULL;
-    enum status status = OK;
+    FILE *f = NULL;
+    enum status status = block != NULL ? open_file(path, "a file of maps", &f, err)
+                                       : fail(err, E_NOMEM, "out of memory");
     size_t n = 0;
-    if (f == NULL)
-        status = block == NULL ? fail(err, E_NOMEM, "out of memory")
-                               : fail(err, E_IO, "%s: %s", path, strerror(errno));
     while (status == OK && (n = fread(block, 1, 1 << 20, f)) > 0)
         sha256_add(sha, block, n);
     if (status == OK && ferror(f))
@@ -159,7 +158,9 @@ static enum status open_sets(struct map_file *m, int image_size, struct error *e
 
 static enum status open_hdf5(struct map_file *m, int image_size, struct error *err)
 {
+    static const char wanted[] = "a file of maps (.h5), or a folder of them (.npy),";
     struct sha256 sha;
+    TRY(check_file(m->path, wanted, err)); /* HDF5 itself would wait for a pipe */
     h5_lock();
     enum status status = open_sets(m, image_size, err);
     h5_unlock();

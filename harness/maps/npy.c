@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "open_file.h"
+
 enum { HEADER_MOST = 4096, PREFIX = 10 }; /* magic, version, length of the header (version 1) */
 
 struct header {
@@ -118,9 +120,8 @@ enum status npy_read(const char *path, size_t most, float **out, size_t *rows, s
 {
     struct header h = { 0 };
     *out = NULL;
-    FILE *f = fopen(path, "rb");
-    if (f == NULL)
-        return fail(err, E_IO, "%s: %s", path, strerror(errno));
+    FILE *f;
+    TRY(open_file(path, "a map (.npy)", &f, err));
     enum status status = read_values(f, path, most, out, &h, err);
     fclose(f);
     *rows = h.rows;

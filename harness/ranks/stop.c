@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* Written by the handler. This is the one piece of global state, because a signal handler has no
- * other means. It is atomic, not just volatile: the handler may run on another thread than the
+/* Written by the handler. This and `before` are the only global state, because a signal handler has
+ * no other means. It is atomic, not just volatile: the handler may run on another thread than the
  * readers. */
 static atomic_int caught;
 #if ATOMIC_INT_LOCK_FREE != 2
@@ -17,6 +17,10 @@ static void catch_signal(int number)
     caught = number;
 }
 
+static const int signals[] = { SIGINT, SIGTERM };
+enum { SIGNALS = sizeof signals / sizeof *signals };
+static struct sigaction before[SIGNALS];
+
 void stop_listen(void)
 {
     /* SA_RESETHAND: a second signal has the default effect. SA_RESTART: no call in the middle of
@@ -24,8 +28,14 @@ void stop_listen(void)
     struct sigaction action = { .sa_handler = catch_signal,
                                 .sa_flags = SA_RESTART | (int)SA_RESETHAND };
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (int i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &action, &before[i]);
+}
+
+void stop_leave(void)
+{
+    for (int i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], &before[i], NULL);
 }
 
 bool stop_requested(void)

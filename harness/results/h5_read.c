@@ -5,26 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "open_file.h"
 
 bool h5_is_hdf5(const char *path)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    return H5Fis_hdf5(path) > 0;
+    return check_file(path, "", NULL) == OK && H5Fis_hdf5(path) > 0;
 }
 
 enum status h5_open(struct h5_file *f, const char *path, struct error *err)
 {
+    static const char wanted[] = "a result file of evalh run (.h5)";
     f->path = path;
-    struct stat st;
-    if (stat(path, &st) != 0 || access(path, R_OK) != 0)
+    TRY(check_file(path, wanted, err)); /* HDF5 itself would wait for a pipe */
+    if (access(path, R_OK) != 0)
         return fail(err, E_IO, "%s: %s", path, strerror(errno));
-    if (S_ISDIR(st.st_mode))
-        return fail(err, E_IO, "%s: a folder: a result file of evalh run (.h5) is expected", path);
     if (!h5_is_hdf5(path))
-        return fail(err, E_IO, "%s: not an HDF5 file: a result file of evalh run is expected",
-                    path);
+        return fail(err, E_IO, "%s: not an HDF5 file; %s is expected", path, wanted);
     f->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (f->id < 0)
         return fail(err, E_IO, "%s: HDF5 cannot open it: truncated, damaged or still being written",

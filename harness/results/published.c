@@ -1,6 +1,5 @@
 #include "published.h"
 
-#include <errno.h>
 #include <ini.h>
 #include <limits.h>
 #include <math.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "open_file.h"
 #include "published_paths.h"
 
 static const char *const files[] = { "models.ini", "perturbation.ini", "segmentation.ini" };
@@ -148,16 +148,16 @@ enum status published_load(const char *directory, struct published *out, struct 
             published_free(out);
             return fail(err, E_CONFIG, "%.100s...: the path is too long", directory);
         }
-        int line = ini_parse(path, on_key, &p);
-        if (line == 0)
+        FILE *f;
+        enum status status = open_file(
+            path, "a table of published figures (EVALH_PUBLISHED names another folder)", &f, err);
+        int line = status == OK ? ini_parse_file(f, on_key, &p) : 0;
+        if (status == OK)
+            fclose(f);
+        if (status == OK && line == 0)
             continue;
         published_free(out);
-        if (line < 0)
-            return fail(
-                err, E_CONFIG,
-                "%s: %s: the published figures are expected there (or in the directory that "
-                "EVALH_PUBLISHED names)",
-                path, strerror(errno));
+        TRY(status);
         return fail(err, E_CONFIG, "%s:%d: %s", path, line,
                     *p.problem ? p.problem : "neither [section] nor key = value");
     }

@@ -14,6 +14,7 @@
 #include "free_all.h"
 #include "h5lock.h"
 #include "log.h"
+#include "open_file.h"
 #include "store_internal.h"
 
 /* ---- simple questions ----------------------------------------------------------------------- */
@@ -104,7 +105,7 @@ static void count_shards(struct store *s)
     char path[STORE_PATH];
     for (size_t i = 0; i < s->shards; i++) {
         store_shard_path(s, i, path);
-        s->have[i] = access(path, F_OK) == 0;
+        s->have[i] = check_file(path, "", NULL) == OK;
         s->done += s->have[i];
     }
 }

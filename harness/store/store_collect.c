@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "h5lock.h"
+#include "open_file.h"
 #include "store_internal.h"
 
 enum { COLLECT_DATASETS = 4096 };
@@ -204,7 +205,7 @@ static enum status open_shard(struct collecting *c, const char *parts, const cha
 {
     char path[STORE_PATH + 300], order[64];
     snprintf(path, sizeof path, "%s/%s", parts, name);
-    c->from = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    c->from = check_file(path, "", NULL) == OK ? H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT) : -1;
     if (c->from < 0)
         return h5_fail(c->err, "cannot open");
     *rows = store_read_extent(c->from, order);

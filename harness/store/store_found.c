@@ -8,6 +8,7 @@
 
 #include "h5lock.h"
 #include "log.h"
+#include "open_file.h"
 #include "store_internal.h"
 
 bool store_is_shard(const char *name)
@@ -29,6 +30,10 @@ static void find_shard(const struct store *s, char out[STORE_PATH])
         if (!store_is_shard(e->d_name) || len < 3 || strcmp(e->d_name + len - 3, ".h5") != 0)
             continue;
         snprintf(out, STORE_PATH, "%s/%s", s->parts, e->d_name);
+        if (check_file(out, "", NULL) != OK) { /* HDF5 would wait for a pipe */
+            out[0] = '\0';
+            continue;
+        }
         h5_lock();
         h5_quiet();
         hid_t file = H5Fopen(out, H5F_ACC_RDONLY, H5P_DEFAULT);

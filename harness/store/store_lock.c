@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "open_file.h"
 #include "store_internal.h"
 
 static const char advice[] = "this file system has no locks (flock: %s); HDF5 goes without "
@@ -24,8 +25,8 @@ static bool owner_is_gone(const char *path)
 {
     char host[65] = "host", text[200] = "", name[100];
     long pid = 0;
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
+    FILE *file;
+    if (open_file(path, "", &file, NULL) != OK)
         return false;
     bool read = fgets(text, sizeof text, file) != NULL;
     fclose(file);
@@ -93,7 +94,7 @@ void store_unlock(struct store *s)
 static bool is_locked(const char *parts, char path[STORE_PATH])
 {
     snprintf(path, STORE_PATH, "%s/lock", parts);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     if (fd >= 0)
         close(fd);

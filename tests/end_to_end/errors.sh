@@ -15,7 +15,7 @@ expect 2 "--set run.sede: unknown key 'sede' in [run]; did you mean 'seed'?" run
 expect 2 "--set run.limit = 'ten': wants a whole number" run "$c" --limit ten
 
 # The config file.
-expect 2 "$work/no.ini: cannot read the config: No such file" run "$work/no.ini"
+expect 2 "$work/no.ini: No such file or directory; a config, which is an INI file, is expected" run "$work/no.ini"
 printf '[run]\nsed = 1\n' >"$work/bad.ini"
 expect 2 "$work/bad.ini:2: unknown key 'sed' in [run]; did you mean 'seed'?" run "$work/bad.ini"
 printf '[explain]\n\ndiscard = 2\n' >"$work/bad.ini"
@@ -98,6 +98,39 @@ expect 2 "/value/img" run "$c" --set data.kind=imagenet_seg --set data.path="$wo
     --set task.kind=segmentation --set explain.class=predicted
 expect 2 "labels.txt" run "$c" --set data.kind=imagenet_seg --set data.path="$demo/labels.txt" \
     --set task.kind=segmentation --set explain.class=predicted
+
+# A pipe in a file's place is waited for by nobody; what would be right is said.
+mkfifo "$work/pipe" "$work/pipe.h5" "$work/pipe.npy"
+plain=$EVALH
+EVALH=$work/soon
+printf '#!/bin/sh\nexec timeout 30 "%s" "$@"\n' "$plain" >"$EVALH"
+chmod 755 "$EVALH"
+expect 2 "$work/pipe: a pipe, not a file; a config, which is an INI file, is expected" run "$work/pipe"
+"$EVALH" doctor "$work/pipe" >"$work/stdout" 2>&1
+grep -q "FAULT .*$work/pipe: a pipe, not a file; a config" "$work/stdout" || fail "doctor of a pipe: $(cat "$work/stdout")"
+expect 2 "/dev/zero: a device, not a file; a config" run /dev/zero
+expect 2 "a device or pipe, not a file" run "$c" --set model.checkpoint="$work/pipe"
+expect 2 "maps.m = '$work/pipe.h5': $work/pipe.h5: a pipe, not a file; a file of maps (.h5), or a folder" \
+    run "$c" --set explain.methods=m --set maps.m="$work/pipe.h5" --set task.kind=segmentation
+expect 2 "$work/pipe: a pipe, not a file; a result file, a checkpoint or a data set is expected" info "$work/pipe"
+for command in report export rescore "compare $work/r.h5"; do
+    expect 2 "$work/pipe.h5: a pipe, not a file; a result file of evalh run (.h5) is expected" $command "$work/pipe.h5"
+done
+mkdir "$work/published"
+mkfifo "$work/published/models.ini"
+expect 2 "a pipe, not a file; a table of published figures" report --published "$work/published" "$work/r.h5"
+mkdir -p "$work/r2.h5.parts" && mkfifo "$work/r2.h5.parts/shard-000000.h5" "$work/r2.h5.parts/owner"
+expect 0 "images in" run "$c" --limit 2 --set run.output="$work/r2.h5"
+EVALH=$plain
+# Nor is one who asks the run to end while it opens its files.
+sed '/^checkpoint/d; /^heads/d' "$c" >"$work/worker.ini"
+timeout -s KILL 60 "$EVALH" run "$work/worker.ini" --set model.arch=worker --set "model.command=touch $work/began; exec sleep 300" \
+    --set explain.methods=random --set task.kind=perturbation >/dev/null 2>"$work/stderr" &
+watch=$!
+until [ -e "$work/began" ] || ! kill -0 $watch 2>/dev/null; do sleep 0.05; done
+kill -TERM "$(pgrep -P $watch)"
+wait $watch
+[ $? -eq 143 ] || fail "a run whose model is being opened does not end at SIGTERM: $(cat "$work/stderr")"
 
 # A result that belongs to another run.
 expect 2 "explain.methods was 'raw, rollout, attribution, random' and is now 'raw'" \

@@ -70,7 +70,7 @@ same "$work/vim.h5" "$work/two/v.h5" "the first of two runs"
 
 # Mistakes: told once, exit code 2, nothing is left.
 ranks 3 2 "there is no method 'x'" run "$c" -s explain.methods=x
-ranks 3 2 "no.ini: cannot read the config" run "$work/no.ini"
+ranks 3 2 "no.ini: No such file" run "$work/no.ini"
 ranks 3 2 "was made with another config" run "$c" -s explain.discard=0.2
 ranks 2 2 "folder '$work/vim.safetensors/such'" run "$c" -s run.output="$work/vim.safetensors/such/x.h5"
 "${mpi[@]}" -n 3 "$EVALH" run "$c" --dry-run >"$work/stdout" 2>&1 || fail "a dry run on 3 ranks"

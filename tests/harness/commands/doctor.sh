@@ -79,7 +79,7 @@ printf '[run]\nsed = 1\nlimit = ten\n[modle]\narch = vim\n[model]\ncheckpoint = 
 doctor "bad.ini:2: unknown key 'sed'" "bad.ini:3: run.limit = 'ten'" "bad.ini:4: unknown section" \
     "no variable EVALH_UNSET" "bad.ini:8: neither" -- "$work/bad.ini"
 grep -q "unknown key 'arch'" "$work/stdout" && fail "a key of an unknown section is blamed"
-doctor "cannot read the config" -- "$work/none.ini"
+doctor "none.ini: No such file" -- "$work/none.ini"
 
 # All faults of one config are found in one go.
 cp "$work/vit.ini" "$work/all.ini"
