@@ -5,10 +5,10 @@
 
 #include "image.h"
 
-/* The order of ImageNet-Segmentation's masks in their file: by columns, as MATLAB stores arrays, or
- * by rows. */
-enum mask_order { MASK_ORDER_AUTO, MASK_ORDER_WH, MASK_ORDER_HW };
-extern const char *const mask_order_names[]; /* "auto", "wh", "hw", NULL */
+/* The order of ImageNet-Segmentation's arrays in their file: by columns ([W, H]), as MATLAB stores
+ * them, or by rows. */
+enum array_order { ORDER_AUTO, ORDER_WH, ORDER_HW };
+extern const char *const array_order_names[]; /* "auto", "wh", "hw", NULL */
 
 struct dataset_options {
     const char *kind;   /* "imagenet", "imagenet_list", "imagenet_tar", "demo", ... */
@@ -19,18 +19,18 @@ struct dataset_options {
                            devkit's ILSVRC2012_validation_ground_truth.txt; NULL: the latter, from
                            the devkit */
     const char *devkit; /* the devkit's folder, or its meta.mat; needed where labels is no list */
-    const char *classes;        /* the model's classes: "ilsvrc2012" or a file of class names; or
-                                   what numbers mean: "index", "ilsvrc2012_id", "folders"; NULL:
-                                   what is certain without a guess (class_index.h) */
-    const char *checkpoint;     /* of the model, beside which classes.txt may lie; NULL: none */
-    int head_classes;           /* number of classes of the model's head; 0: unknown */
-    int label_base;             /* what a list's numbers start from: 0 or 1 */
-    const char *only;           /* classes, or a file of ids, that stay; NULL: all (only.h) */
-    enum mask_order mask_order; /* of imagenet_seg */
-    int demo_images;            /* demo only: how many; 0 = its default */
-    uint64_t demo_seed;         /* demo only */
-    int demo_size;              /* demo only: side in pixels; 0 = its default */
-    const char *demo_split;     /* demo only: "plain" or "shortcut" (demo.h); NULL: plain */
+    const char *classes;    /* the model's classes: "ilsvrc2012" or a file of class names; or
+                               what numbers mean: "index", "ilsvrc2012_id", "folders"; NULL:
+                               what is certain without a guess (class_index.h) */
+    const char *checkpoint; /* of the model, beside which classes.txt may lie; NULL: none */
+    int head_classes;       /* number of classes of the model's head; 0: unknown */
+    int label_base;         /* what a list's numbers start from: 0 or 1 */
+    const char *only;       /* classes, or a file of ids, that stay; NULL: all (only.h) */
+    enum array_order image_order, mask_order; /* of imagenet_seg */
+    int demo_images;                          /* demo only: how many; 0 = its default */
+    uint64_t demo_seed;                       /* demo only */
+    int demo_size;                            /* demo only: side in pixels; 0 = its default */
+    const char *demo_split; /* demo only: "plain" or "shortcut" (demo.h); NULL: plain */
 };
 
 struct sample {
@@ -53,6 +53,7 @@ struct dataset_kind {
 struct dataset {
     const struct dataset_kind *kind;
     char *description; /* one line: what and how many, for the log */
+    char *assumed;     /* one line: what the files do not say and was taken for granted; or NULL */
     size_t count;
     char **ids;      /* [count] unique names, as stored in /images/id */
     int32_t *labels; /* [count] class index; -1: none */

@@ -30,6 +30,8 @@ static bool copy_names(const struct indexed_view *v, struct dataset *out, size_t
     out->ids = calloc(count + 1, sizeof *out->ids);
     out->labels = calloc(count + 1, sizeof *out->labels);
     out->description = strdup(v->inner->description);
+    if (v->inner->assumed != NULL && (out->assumed = strdup(v->inner->assumed)) == NULL)
+        return false;
     if (out->ids == NULL || out->labels == NULL || out->description == NULL)
         return false;
     for (size_t i = 0; i < count; i++) {
@@ -84,7 +86,7 @@ void dataset_free(struct dataset *dataset)
         return;
     for (size_t i = 0; i < dataset->count; i++)
         free(dataset->ids[i]);
-    FREE_ALL(dataset->ids, dataset->labels, dataset->description);
+    FREE_ALL(dataset->ids, dataset->labels, dataset->description, dataset->assumed);
     if (dataset->impl != NULL)
         dataset->kind->close(dataset); /* the view owns its kind */
     free(dataset);

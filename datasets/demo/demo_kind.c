@@ -55,7 +55,7 @@ static enum status read_back(struct demo *demo, struct dataset *dataset, struct 
     if (status == OK)
         status = file_list_read(names, demo->folder, &classes, &list, NULL, err);
     if (status == OK)
-        status = gtsegs_open(mat, dataset->has_shortcuts, MASK_ORDER_WH, &demo->masks, err);
+        status = gtsegs_open(mat, dataset->has_shortcuts, ORDER_WH, ORDER_WH, &demo->masks, err);
     if (status == OK && gtsegs_count(demo->masks) != list.count)
         status = fail(err, E_CONFIG, "%s: %zu masks for the %zu images of %s", mat,
                       gtsegs_count(demo->masks), list.count, names);

@@ -1,7 +1,8 @@
 /* The layout of gtsegs_ijcv.mat (SPEC 9): MATLAB 7.3, that is HDF5 behind a 512-byte user block.
  * /value/img holds [n, 1] references to uint8 [3, W, H]; /value/gt [n, 1] references to [1, 1]
  * references to uint8 [W, H]. Grey images may be [W, H] or [1, W, H]. Masks may be of any whole
- * numbers, of an enum (h5py's bool) or of floats that hold whole numbers, and may be stored [H, W].
+ * numbers, of an enum (h5py's bool) or of floats that hold whole numbers. Either may be stored
+ * [H, W] instead.
  *
  * Every function takes the HDF5 lock itself. */
 #pragma once
@@ -19,11 +20,15 @@ enum gtsegs_field {
 
 struct gtsegs;
 
-/* Order AUTO is what the first mask says whose image is not square; in a file of squares alone [W,
- * H] where MATLAB's attributes say that it wrote the masks. E_CONFIG names the file and what it
- * lacks, or that the order cannot be told. with_shortcut: whether that field is wanted. */
-enum status gtsegs_open(const char *path, bool with_shortcut, enum mask_order, struct gtsegs **out,
-                        struct error *err);
+/* Images of order AUTO are [W, H]; see gtsegs_marked. Masks of order AUTO are stored as the first
+ * one is, beside its image, whose image is not square; in a file of squares alone [W, H] where
+ * MATLAB's attributes say that it wrote the masks, unless the images are said to be [H, W].
+ * E_CONFIG names the file and what it lacks, or that the order cannot be told. with_shortcut:
+ * whether that field is wanted. */
+enum status gtsegs_open(const char *path, bool with_shortcut, enum array_order images,
+                        enum array_order masks, struct gtsegs **out, struct error *err);
+/* Whether the images bear MATLAB's mark, by which their order is certain; a sample is asked. */
+bool gtsegs_marked(struct gtsegs *);
 size_t gtsegs_count(const struct gtsegs *);
 enum status gtsegs_image(struct gtsegs *, size_t index, struct image *out, struct error *err);
 /* *out [height, width], malloc'ed: values 0, 1, and -1 where left out, which the file has as -1, or

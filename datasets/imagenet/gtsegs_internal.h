@@ -11,8 +11,8 @@ struct gtsegs {
     char *path;
     hid_t file;
     size_t count;
-    hobj_ref_t *refs[GTSEGS_FIELDS]; /* [count] each */
-    enum mask_order order;
+    hobj_ref_t *refs[GTSEGS_FIELDS];     /* [count] each */
+    enum array_order image_order, order; /* of images, never AUTO; of masks */
 };
 
 /* The file's description of an array. */

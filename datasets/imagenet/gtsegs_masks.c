@@ -6,17 +6,19 @@
 #include "free_all.h"
 #include "h5lock.h"
 
-const char *const mask_order_names[] = { "auto", "wh", "hw", NULL };
+const char *const array_order_names[] = { "auto", "wh", "hw", NULL };
+
+static const char mark[] = "MATLAB_class"; /* an attribute of whatever MATLAB writes */
 
 /* What a mask must match: its image's sides, and the file's order of masks. */
 struct mask_shape {
     size_t width, height;
-    enum mask_order order;
+    enum array_order order;
 };
 
 /* ---- how they are stored --------------------------------------------------------------------- */
 
-/* Sides [W, H] of image `index`, and the rank-2 shape of its mask; *by_matlab: whether the mask
+/* Sides of image `index` as stored, and the rank-2 shape of its mask; *by_matlab: whether the mask
  * bears MATLAB's mark. False where there are no such arrays. */
 static bool read_shapes(struct gtsegs *g, size_t index, hsize_t image[2], hsize_t mask[2],
                         bool *by_matlab)
@@ -29,7 +31,7 @@ static bool read_shapes(struct gtsegs *g, size_t index, hsize_t image[2], hsize_
     set = gtsegs_open_array(g, GTSEGS_GT, index, &b);
     if (set < 0)
         return false;
-    *by_matlab = H5Aexists(set, "MATLAB_class") > 0;
+    *by_matlab = H5Aexists(set, mark) > 0;
     H5Dclose(set);
     if (a.rank < 2 || b.rank != 2)
         return false;
@@ -40,11 +42,30 @@ static bool read_shapes(struct gtsegs *g, size_t index, hsize_t image[2], hsize_
     return true;
 }
 
+bool gtsegs_marked(struct gtsegs *g)
+{
+    enum { SAMPLE = 16 };
+    size_t asked = g->count < SAMPLE ? g->count : SAMPLE;
+    bool marked = true;
+    h5_lock();
+    for (size_t i = 0; i < asked && marked; i++) {
+        struct stored_array a;
+        hid_t set = gtsegs_open_array(g, GTSEGS_IMG, i * g->count / asked, &a);
+        if (set < 0)
+            continue;
+        marked = H5Aexists(set, mark) > 0;
+        H5Dclose(set);
+    }
+    h5_unlock();
+    return marked;
+}
+
 enum status gtsegs_find_order(struct gtsegs *g, struct error *err)
 {
     size_t squares = 0;
-    bool all_by_matlab = true;
-    for (size_t i = 0; i < g->count && g->order == MASK_ORDER_AUTO; i++) {
+    bool all_by_matlab = true; /* of the squares */
+    enum array_order other = g->image_order == ORDER_WH ? ORDER_HW : ORDER_WH;
+    for (size_t i = 0; i < g->count && g->order == ORDER_AUTO; i++) {
         hsize_t image[2], mask[2];
         bool by_matlab;
         if (!read_shapes(g, i, image, mask, &by_matlab))
@@ -54,17 +75,18 @@ enum status gtsegs_find_order(struct gtsegs *g, struct error *err)
         squares += same && turned;
         all_by_matlab = all_by_matlab && (by_matlab || !(same && turned));
         if (same != turned)
-            g->order = same ? MASK_ORDER_WH : MASK_ORDER_HW;
+            g->order = same ? g->image_order : other;
     }
-    if (g->order != MASK_ORDER_AUTO)
+    if (g->order != ORDER_AUTO)
         return OK;
-    if (squares > 0 && !all_by_matlab)
+    if (squares > 0 && (!all_by_matlab || g->image_order == ORDER_HW))
         return fail(err, E_CONFIG,
                     "%s: all images that have masks are square, which leaves open whether masks "
                     "are stored by columns or by rows: data.mask_order = wh says [W, H], as MATLAB "
-                    "stores, hw [H, W]",
-                    g->path);
-    g->order = MASK_ORDER_WH;
+                    "stores, hw [H, W]; data.image_order says the same of the images, which are "
+                    "taken as [3, %s]",
+                    g->path, g->image_order == ORDER_HW ? "H, W" : "W, H");
+    g->order = g->image_order;
     return OK;
 }
 
@@ -75,14 +97,14 @@ static const char *check_mask(const struct stored_array *a, const void *detail)
     const struct mask_shape *want = detail;
     if (a->class != H5T_INTEGER && a->class != H5T_ENUM && a->class != H5T_FLOAT)
         return "a mask of numbers is wanted";
-    if (a->rank == 2 && want->width != want->height && want->order == MASK_ORDER_WH &&
+    if (a->rank == 2 && want->width != want->height && want->order == ORDER_WH &&
         a->dims[0] == want->height && a->dims[1] == want->width)
         return "the mask is stored [H, W], as others of the file are not; all are wanted alike";
-    if (a->rank == 2 && want->width != want->height && want->order == MASK_ORDER_HW &&
+    if (a->rank == 2 && want->width != want->height && want->order == ORDER_HW &&
         a->dims[0] == want->width && a->dims[1] == want->height)
         return "the mask is stored [W, H], as others of the file are not; all are wanted alike";
-    size_t first = want->order == MASK_ORDER_HW ? want->height : want->width;
-    size_t second = want->order == MASK_ORDER_HW ? want->width : want->height;
+    size_t first = want->order == ORDER_HW ? want->height : want->width;
+    size_t second = want->order == ORDER_HW ? want->width : want->height;
     if (a->rank != 2 || a->dims[0] != first || a->dims[1] != second)
         return "the mask is not of its image's size";
     return NULL;
@@ -108,8 +130,8 @@ static enum status fill_mask(const struct gtsegs *g, const struct stored_array *
                              const void *bytes, const struct mask_shape *shape, const char *name,
                              int8_t *mask, struct error *err)
 {
-    size_t across = g->order == MASK_ORDER_HW ? 1 : shape->height;
-    size_t down = g->order == MASK_ORDER_HW ? shape->width : 1, seen[4] = { 0 };
+    size_t across = g->order == ORDER_HW ? 1 : shape->height;
+    size_t down = g->order == ORDER_HW ? shape->width : 1, seen[4] = { 0 };
     for (size_t y = 0; y < shape->height; y++)
         for (size_t x = 0; x < shape->width; x++) {
             double value = cell(a, bytes, x * across + y * down);

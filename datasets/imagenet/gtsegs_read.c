@@ -100,11 +100,11 @@ static enum status open_locked(struct gtsegs *g, bool with_shortcut, struct erro
     TRY(read_field(g, GTSEGS_GT, err));
     if (with_shortcut)
         TRY(read_field(g, GTSEGS_SHORTCUT, err));
-    return g->order == MASK_ORDER_AUTO ? gtsegs_find_order(g, err) : OK;
+    return g->order == ORDER_AUTO ? gtsegs_find_order(g, err) : OK;
 }
 
-enum status gtsegs_open(const char *path, bool with_shortcut, enum mask_order order,
-                        struct gtsegs **out, struct error *err)
+enum status gtsegs_open(const char *path, bool with_shortcut, enum array_order images,
+                        enum array_order masks, struct gtsegs **out, struct error *err)
 {
     struct stat st;
     *out = NULL;
@@ -119,7 +119,8 @@ enum status gtsegs_open(const char *path, bool with_shortcut, enum mask_order or
         return fail(err, E_NOMEM, "%s: no memory", path);
     }
     g->file = -1;
-    g->order = order;
+    g->image_order = images == ORDER_HW ? ORDER_HW : ORDER_WH;
+    g->order = masks;
     h5_lock();
     enum status status = open_locked(g, with_shortcut, err);
     h5_unlock();
@@ -217,7 +218,7 @@ enum status gtsegs_read_array(struct gtsegs *g, enum gtsegs_field field, size_t 
     return status;
 }
 
-/* [3, W, H], [1, W, H] or [W, H] of uint8. */
+/* [3, W, H], [1, W, H] or [W, H] of uint8; or H, W. */
 static const char *check_image(const struct stored_array *a, const void *detail)
 {
     (void)detail;
@@ -239,7 +240,9 @@ enum status gtsegs_image(struct gtsegs *g, size_t index, struct image *out, stru
     void *bytes = NULL;
     char name[64];
     TRY(gtsegs_read_array(g, GTSEGS_IMG, index, check_image, NULL, &a, &bytes, err));
-    size_t width = a.dims[a.rank - 2], height = a.dims[a.rank - 1], plane = width * height;
+    bool by_rows = g->image_order == ORDER_HW;
+    size_t width = a.dims[a.rank - (by_rows ? 1 : 2)], height = a.dims[a.rank - (by_rows ? 2 : 1)];
+    size_t plane = width * height, across = by_rows ? 1 : height, down = by_rows ? width : 1;
     snprintf(name, sizeof name, "/value/img[%zu]", index);
     enum status status = image_allocate(out, width, height, name, err);
     if (status != OK) {
@@ -252,7 +255,7 @@ enum status gtsegs_image(struct gtsegs *g, size_t index, struct image *out, stru
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++)
             for (size_t c = 0; c < 3; c++)
-                out->rgb[(y * width + x) * 3 + c] = from[c * next + x * height + y];
+                out->rgb[(y * width + x) * 3 + c] = from[c * next + x * across + y * down];
     free(bytes);
     return OK;
 }

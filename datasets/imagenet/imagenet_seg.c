@@ -1,6 +1,7 @@
 /* kind = imagenet_seg: images and masks in gtsegs_ijcv.mat (SPEC 9). */
 #include "imagenet_kinds.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 #include "files.h"
@@ -13,7 +14,7 @@ static enum status seg_open(const struct dataset_options *options, struct datase
     struct image_list list = { 0 };
     struct gtsegs *file;
     struct stat st = { 0 };
-    TRY(gtsegs_open(options->path, false, options->mask_order, &file, err));
+    TRY(gtsegs_open(options->path, false, options->image_order, options->mask_order, &file, err));
     dataset->impl = file;
     stat(options->path, &st);
     enum status status = OK;
@@ -22,6 +23,9 @@ static enum status seg_open(const struct dataset_options *options, struct datase
     TRY(dataset_take_images(dataset, &list, status, err));
     dataset->has_masks = true;
     dataset->description = text_format("%s: %zu images with masks", options->path, dataset->count);
+    if (options->image_order == ORDER_AUTO && !gtsegs_marked(file))
+        dataset->assumed = strdup("images are stored [3, W, H], as MATLAB does: the file does not "
+                                  "say it; data.image_order = hw would read them as [3, H, W]");
     return OK;
 }
 

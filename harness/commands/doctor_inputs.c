@@ -95,6 +95,8 @@ void doctor_data(struct doctor *d)
         return;
     doctor_say(d, DOCTOR_OK, "data set", "%s; %zu of %zu images are in the run; fingerprint %.16s",
                data->description, d->plan->images, data->count, data->fingerprint);
+    if (data->assumed != NULL)
+        doctor_say(d, DOCTOR_NOTE, "assumed", "%s", data->assumed);
     compare_count(d);
     if (!data->has_labels || d->plan->images == 0)
         return;

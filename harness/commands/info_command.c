@@ -124,6 +124,8 @@ static enum status info_dataset(const char *path, const char *kind, struct error
            "  fingerprint         %s\n",
            path, kind, d->count, d->has_labels ? ", with labels" : "",
            d->has_masks ? ", with masks" : "", d->description, d->fingerprint);
+    if (d->assumed != NULL)
+        printf("  assumed             %s\n", d->assumed);
     dataset_close(d);
     return OK;
 }

@@ -59,7 +59,8 @@ struct config_values {
         const char *mean, *std; /* "imagenet", ..., or three numbers; see config_colour */
         double crop;            /* of eval */
         int interpolation;      /* of eval: 0 bicubic, 1 bilinear */
-        int mask_order;         /* enum mask_order */
+        int image_order;        /* enum array_order */
+        int mask_order;         /* enum array_order */
         int subset;             /* enum subset */
         int64_t images, seed, size, label_base;
         double max_unreadable; /* share, 0 to 1 */

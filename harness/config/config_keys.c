@@ -150,7 +150,10 @@ const struct config_key config_keys[] = {
          "a text file lists, one per line"),
     REAL("data", "max_unreadable", data.max_unreadable, "0.01", 0, 1, NO_RESULT,
          "share of the images that may be unreadable; a run that loses more of them has failed"),
-    CHOICE("data", "mask_order", data.mask_order, "auto", mask_order_names, 0, ADDED,
+    CHOICE("data", "image_order", data.image_order, "auto", array_order_names, 0, ADDED,
+           "how a .mat stores its images: wh, [3, W, H] as MATLAB does, or hw, [3, H, W] as h5py's "
+           "users may; auto: wh"),
+    CHOICE("data", "mask_order", data.mask_order, "auto", array_order_names, 0, ADDED,
            "how a .mat of square images stores its masks: [W, H], as MATLAB does, or [H, W]"),
     CHOICE("data", "preprocess", data.preprocess, "stretch", preprocess_names, 0, RESULT,
            "how an image gets the model's size: stretch (for both tests), eval (for the published "

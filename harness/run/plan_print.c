@@ -178,6 +178,8 @@ static void print_all(const struct plan *p, int ranks, FILE *to)
     else if (p->images < p->total)
         fprintf(to, "; %zu of them (%s)", p->images, p->order);
     fprintf(to, "; fingerprint %.16s...\n", p->data->fingerprint);
+    if (p->data->assumed != NULL)
+        fprintf(to, "  assumed    %s\n", p->data->assumed);
     print_explain(p, to);
     print_passes(p, to);
     print_maps(p, to);

@@ -35,17 +35,23 @@ static const char *write_set(const struct field *images, const struct field *mas
     return path;
 }
 
-static enum status open_mat(const char *path, enum mask_order order, struct dataset **out,
-                            struct error *err)
+static enum status open_as(const char *path, enum array_order images, enum array_order masks,
+                           struct dataset **out, struct error *err)
 {
-    const struct dataset_options options = { .kind = "imagenet_seg",
-                                             .path = path,
-                                             .mask_order = order };
+    const struct dataset_options options = {
+        .kind = "imagenet_seg", .path = path, .image_order = images, .mask_order = masks
+    };
     *err = (struct error){ 0 };
     return dataset_open(&options, out, err);
 }
 
-static struct dataset *open_or_die(const char *path, enum mask_order order)
+static enum status open_mat(const char *path, enum array_order masks, struct dataset **out,
+                            struct error *err)
+{
+    return open_as(path, ORDER_AUTO, masks, out, err);
+}
+
+static struct dataset *open_or_die(const char *path, enum array_order order)
 {
     struct dataset *d;
     struct error err;
@@ -58,7 +64,7 @@ static struct dataset *open_or_die(const char *path, enum mask_order order)
 static void check_values(hid_t type, const void *data, const double *want)
 {
     const struct field image = image_of(W, H), mask = mask_of(W, H, type, data);
-    struct dataset *d = open_or_die(write_set(&image, &mask, 1), MASK_ORDER_AUTO);
+    struct dataset *d = open_or_die(write_set(&image, &mask, 1), ORDER_AUTO);
     struct sample s;
     struct error err;
     if (dataset_load(d, 0, &s, &err) != OK)
@@ -75,7 +81,7 @@ static void check_values(hid_t type, const void *data, const double *want)
 static void check_refused(hid_t type, const void *data, const char *says)
 {
     const struct field image = image_of(W, H), mask = mask_of(W, H, type, data);
-    struct dataset *d = open_or_die(write_set(&image, &mask, 1), MASK_ORDER_AUTO);
+    struct dataset *d = open_or_die(write_set(&image, &mask, 1), ORDER_AUTO);
     struct sample s;
     struct error err;
     assert_fails(dataset_load(d, 0, &s, &err), E_DATA, &err, "/value/gt[0]", says, NULL);
@@ -187,11 +193,11 @@ static void test_found_by_shape(void **state)
                                       mask_of(W, H, H5T_STD_U8LE, by_columns),
                                       mask_of(H, W, H5T_STD_U8LE, slim_columns) };
     /* a square one is stored as the others are */
-    struct dataset *d = open_or_die(write_set(images, rows, 3), MASK_ORDER_AUTO);
+    struct dataset *d = open_or_die(write_set(images, rows, 3), ORDER_AUTO);
     for (size_t i = 0; i < 3; i++)
         check_point(d, i);
     dataset_close(d);
-    d = open_or_die(write_set(images, columns, 3), MASK_ORDER_AUTO);
+    d = open_or_die(write_set(images, columns, 3), ORDER_AUTO);
     for (size_t i = 0; i < 3; i++)
         check_point(d, i);
     dataset_close(d);
@@ -208,15 +214,15 @@ static void test_squares(void **state)
     struct dataset *d;
     struct error err;
     const char *path = write_set(images, rows, 2);
-    assert_fails(open_mat(path, MASK_ORDER_AUTO, &d, &err), E_CONFIG, &err, path, "data.mask_order",
+    assert_fails(open_mat(path, ORDER_AUTO, &d, &err), E_CONFIG, &err, path, "data.mask_order",
                  NULL);
-    d = open_or_die(path, MASK_ORDER_HW);
+    d = open_or_die(path, ORDER_HW);
     check_point(d, 1);
     dataset_close(d);
     path = write_set(images, columns, 2);
-    assert_fails(open_mat(path, MASK_ORDER_AUTO, &d, &err), E_CONFIG, &err, path, "data.mask_order",
+    assert_fails(open_mat(path, ORDER_AUTO, &d, &err), E_CONFIG, &err, path, "data.mask_order",
                  NULL);
-    d = open_or_die(path, MASK_ORDER_WH);
+    d = open_or_die(path, ORDER_WH);
     check_point(d, 0);
     dataset_close(d);
 }
@@ -228,15 +234,76 @@ static void test_mixed(void **state)
     const struct field images[2] = { image_of(W, H), image_of(W, H) };
     const struct field masks[2] = { mask_of(W, H, H5T_STD_U8LE, by_columns),
                                     mask_of(H, W, H5T_STD_U8LE, by_rows) };
-    struct dataset *d = open_or_die(write_set(images, masks, 2), MASK_ORDER_AUTO);
+    struct dataset *d = open_or_die(write_set(images, masks, 2), ORDER_AUTO);
     struct sample s;
     struct error err;
     check_point(d, 0);
     assert_fails(dataset_load(d, 1, &s, &err), E_DATA, &err, "/value/gt[1]", "[H, W]", NULL);
     dataset_close(d);
-    d = open_or_die(path_of("%s/set.mat", test_folder), MASK_ORDER_HW);
+    d = open_or_die(path_of("%s/set.mat", test_folder), ORDER_HW);
     check_point(d, 1);
     assert_fails(dataset_load(d, 0, &s, &err), E_DATA, &err, "/value/gt[0]", "[W, H]", NULL);
+    dataset_close(d);
+}
+
+/* Opens the file with these orders; image and mask 0 are those stored [H, W]. */
+static void check_rows(const char *path, enum array_order masks, hsize_t w, hsize_t h)
+{
+    struct dataset *d;
+    struct sample s;
+    struct error err;
+    if (open_as(path, ORDER_HW, masks, &d, &err) != OK || dataset_load(d, 0, &s, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_null(d->assumed);
+    assert_int_equal(s.image.width, w);
+    assert_int_equal(s.image.height, h);
+    for (size_t i = 0; i < w * h; i++)
+        for (size_t c = 0; c < 3; c++)
+            assert_int_equal(s.image.rgb[i * 3 + c], pixels[c * w * h + i]);
+    sample_free(&s);
+    check_point(d, 0);
+    dataset_close(d);
+}
+
+static void test_image_order(void **state)
+{
+    (void)state;
+    struct dataset *d;
+    struct error err;
+    const struct field slim = image_of(H, W), square = image_of(SIDE, SIDE); /* [3, H, W] */
+    const struct field rows = mask_of(H, W, H5T_STD_U8LE, by_rows),
+                       columns = mask_of(W, H, H5T_STD_U8LE, by_columns),
+                       square_row = mask_of(SIDE, SIDE, H5T_STD_U8LE, square_rows),
+                       square_column = mask_of(SIDE, SIDE, H5T_STD_U8LE, square_columns);
+    check_rows(write_set(&slim, &rows, 1), ORDER_AUTO, W, H);
+    check_rows(write_set(&slim, &rows, 1), ORDER_HW, W, H);
+    check_rows(write_set(&slim, &columns, 1), ORDER_AUTO, W, H);
+    check_rows(write_set(&slim, &columns, 1), ORDER_WH, W, H);
+    const char *path = write_set(&square, &square_row, 1);
+    assert_fails(open_as(path, ORDER_HW, ORDER_AUTO, &d, &err), E_CONFIG, &err, path,
+                 "data.mask_order", "data.image_order", NULL);
+    check_rows(path, ORDER_HW, SIDE, SIDE);
+    check_rows(write_set(&square, &square_column, 1), ORDER_WH, SIDE, SIDE);
+}
+
+/* What the file does not say is told; MATLAB's mark says it. */
+static void test_assumed(void **state)
+{
+    (void)state;
+    const struct field image = image_of(W, H), mask = mask_of(W, H, H5T_STD_U8LE, by_columns);
+    const char *path = write_set(&image, &mask, 1);
+    struct dataset *d = open_or_die(path, ORDER_AUTO);
+    assert_non_null(d->assumed);
+    assert_non_null(strstr(d->assumed, "data.image_order = hw"));
+    dataset_close(d);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t set = H5Dopen2(file, "i0", H5P_DEFAULT), space = H5Screate(H5S_SCALAR);
+    H5Aclose(H5Acreate2(set, "MATLAB_class", H5T_C_S1, space, H5P_DEFAULT, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Dclose(set);
+    H5Fclose(file);
+    d = open_or_die(path, ORDER_AUTO);
+    assert_null(d->assumed);
     dataset_close(d);
 }
 
@@ -281,5 +348,6 @@ int main(void)
 {
     return RUN_TESTS(make_pixels, remove_test_folder, TEST(test_types), TEST(test_left_out),
                      TEST(test_true_values), TEST(test_found_by_shape), TEST(test_squares),
-                     TEST(test_mixed), TEST(test_cases));
+                     TEST(test_mixed), TEST(test_image_order), TEST(test_assumed),
+                     TEST(test_cases));
 }

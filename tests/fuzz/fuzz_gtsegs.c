@@ -118,7 +118,7 @@ static void check(const char *path)
 {
     struct gtsegs *g;
     struct error err = { 0 };
-    if (gtsegs_open(path, false, MASK_ORDER_AUTO, &g, &err) != OK) {
+    if (gtsegs_open(path, false, ORDER_AUTO, ORDER_AUTO, &g, &err) != OK) {
         if (g != NULL || err.code != E_CONFIG || strncmp(err.text, path, strlen(path)) != 0)
             abort();
         return;
