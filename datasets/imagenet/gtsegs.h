@@ -27,6 +27,9 @@ struct gtsegs;
  * whether that field is wanted. */
 enum status gtsegs_open(const char *path, bool with_shortcut, enum array_order images,
                         enum array_order masks, struct gtsegs **out, struct error *err);
+/* E_CONFIG where an order of masks was given and every mask that could bear it out is of the other.
+ */
+enum status gtsegs_check_order(struct gtsegs *, struct error *err);
 /* Whether the images bear MATLAB's mark, by which their order is certain; a sample is asked. */
 bool gtsegs_marked(struct gtsegs *);
 size_t gtsegs_count(const struct gtsegs *);

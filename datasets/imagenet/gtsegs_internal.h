@@ -13,6 +13,7 @@ struct gtsegs {
     size_t count;
     hobj_ref_t *refs[GTSEGS_FIELDS];     /* [count] each */
     enum array_order image_order, order; /* of images, never AUTO; of masks */
+    bool order_given;                    /* `order`, by the caller */
 };
 
 /* The file's description of an array. */

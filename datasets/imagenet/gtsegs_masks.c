@@ -14,6 +14,7 @@ static const char mark[] = "MATLAB_class"; /* an attribute of whatever MATLAB wr
 struct mask_shape {
     size_t width, height;
     enum array_order order;
+    bool given; /* the order is data.mask_order's */
 };
 
 /* ---- how they are stored --------------------------------------------------------------------- */
@@ -60,22 +61,44 @@ bool gtsegs_marked(struct gtsegs *g)
     return marked;
 }
 
+/* Whether a mask of these sides is stored as its image, as its image turned, or as both. */
+struct relation {
+    bool same, turned, by_matlab;
+};
+
+static bool relate(struct gtsegs *g, size_t index, struct relation *out)
+{
+    hsize_t image[2], mask[2];
+    if (!read_shapes(g, index, image, mask, &out->by_matlab))
+        return false;
+    out->same = image[0] == mask[0] && image[1] == mask[1];
+    out->turned = image[0] == mask[1] && image[1] == mask[0];
+    return true;
+}
+
+static enum array_order turn_order(enum array_order order)
+{
+    return order == ORDER_WH ? ORDER_HW : ORDER_WH;
+}
+
+static const char *order_text(enum array_order order)
+{
+    return order == ORDER_HW ? "H, W" : "W, H";
+}
+
 enum status gtsegs_find_order(struct gtsegs *g, struct error *err)
 {
     size_t squares = 0;
     bool all_by_matlab = true; /* of the squares */
-    enum array_order other = g->image_order == ORDER_WH ? ORDER_HW : ORDER_WH;
     for (size_t i = 0; i < g->count && g->order == ORDER_AUTO; i++) {
-        hsize_t image[2], mask[2];
-        bool by_matlab;
-        if (!read_shapes(g, i, image, mask, &by_matlab))
+        struct relation r;
+        if (!relate(g, i, &r))
             continue;
-        bool same = image[0] == mask[0] && image[1] == mask[1];
-        bool turned = image[0] == mask[1] && image[1] == mask[0];
-        squares += same && turned;
-        all_by_matlab = all_by_matlab && (by_matlab || !(same && turned));
-        if (same != turned)
-            g->order = same ? g->image_order : other;
+        bool square = r.same && r.turned;
+        squares += square;
+        all_by_matlab = all_by_matlab && (r.by_matlab || !square);
+        if (r.same != r.turned)
+            g->order = r.same ? g->image_order : turn_order(g->image_order);
     }
     if (g->order != ORDER_AUTO)
         return OK;
@@ -85,9 +108,33 @@ enum status gtsegs_find_order(struct gtsegs *g, struct error *err)
                     "are stored by columns or by rows: data.mask_order = wh says [W, H], as MATLAB "
                     "stores, hw [H, W]; data.image_order says the same of the images, which are "
                     "taken as [3, %s]",
-                    g->path, g->image_order == ORDER_HW ? "H, W" : "W, H");
+                    g->path, order_text(g->image_order));
     g->order = g->image_order;
     return OK;
+}
+
+enum status gtsegs_check_order(struct gtsegs *g, struct error *err)
+{
+    size_t against = 0;
+    bool fits = !g->order_given;
+    h5_lock();
+    for (size_t i = 0; i < g->count && !fits; i++) {
+        struct relation r;
+        if (!relate(g, i, &r) || r.same == r.turned)
+            continue;
+        fits = r.same == (g->order == g->image_order);
+        against += !fits;
+    }
+    h5_unlock();
+    if (fits || against == 0)
+        return OK;
+    return fail(err, E_CONFIG,
+                "%s: data.mask_order = %s says that masks are stored [%s], but all %zu masks of "
+                "images that are not square are stored [%s], where images are [3, %s] "
+                "(data.image_order = %s); data.mask_order = auto finds out by itself",
+                g->path, array_order_names[g->order], order_text(g->order), against,
+                order_text(turn_order(g->order)), order_text(g->image_order),
+                array_order_names[g->image_order]);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -99,10 +146,14 @@ static const char *check_mask(const struct stored_array *a, const void *detail)
         return "a mask of numbers is wanted";
     if (a->rank == 2 && want->width != want->height && want->order == ORDER_WH &&
         a->dims[0] == want->height && a->dims[1] == want->width)
-        return "the mask is stored [H, W], as others of the file are not; all are wanted alike";
+        return want->given ? "the mask is stored [H, W], and data.mask_order = wh says [W, H]"
+                           : "the mask is stored [H, W], as others of the file are not; all are "
+                             "wanted alike";
     if (a->rank == 2 && want->width != want->height && want->order == ORDER_HW &&
         a->dims[0] == want->width && a->dims[1] == want->height)
-        return "the mask is stored [W, H], as others of the file are not; all are wanted alike";
+        return want->given ? "the mask is stored [W, H], and data.mask_order = hw says [H, W]"
+                           : "the mask is stored [W, H], as others of the file are not; all are "
+                             "wanted alike";
     size_t first = want->order == ORDER_HW ? want->height : want->width;
     size_t second = want->order == ORDER_HW ? want->width : want->height;
     if (a->rank != 2 || a->dims[0] != first || a->dims[1] != second)
@@ -153,7 +204,7 @@ static enum status fill_mask(const struct gtsegs *g, const struct stored_array *
 enum status gtsegs_mask(struct gtsegs *g, enum gtsegs_field field, size_t index, int width,
                         int height, int8_t **out, struct error *err)
 {
-    const struct mask_shape shape = { (size_t)width, (size_t)height, g->order };
+    const struct mask_shape shape = { (size_t)width, (size_t)height, g->order, g->order_given };
     struct stored_array a;
     void *bytes = NULL;
     char *name = NULL;

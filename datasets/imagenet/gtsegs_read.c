@@ -121,6 +121,7 @@ enum status gtsegs_open(const char *path, bool with_shortcut, enum array_order i
     g->file = -1;
     g->image_order = images == ORDER_HW ? ORDER_HW : ORDER_WH;
     g->order = masks;
+    g->order_given = masks != ORDER_AUTO;
     h5_lock();
     enum status status = open_locked(g, with_shortcut, err);
     h5_unlock();

@@ -17,7 +17,7 @@ static enum status seg_open(const struct dataset_options *options, struct datase
     TRY(gtsegs_open(options->path, false, options->image_order, options->mask_order, &file, err));
     dataset->impl = file;
     stat(options->path, &st);
-    enum status status = OK;
+    enum status status = gtsegs_check_order(file, err);
     for (size_t i = 0; i < gtsegs_count(file) && status == OK; i++)
         status = image_list_add(&list, text_format("%06zu", i), -1, (uint64_t)st.st_size, err);
     TRY(dataset_take_images(dataset, &list, status, err));

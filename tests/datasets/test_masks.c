@@ -242,7 +242,8 @@ static void test_mixed(void **state)
     dataset_close(d);
     d = open_or_die(path_of("%s/set.mat", test_folder), ORDER_HW);
     check_point(d, 1);
-    assert_fails(dataset_load(d, 0, &s, &err), E_DATA, &err, "/value/gt[0]", "[W, H]", NULL);
+    assert_fails(dataset_load(d, 0, &s, &err), E_DATA, &err, "/value/gt[0]",
+                 "stored [W, H], and data.mask_order = hw", NULL);
     dataset_close(d);
 }
 
@@ -284,6 +285,25 @@ static void test_image_order(void **state)
                  "data.mask_order", "data.image_order", NULL);
     check_rows(path, ORDER_HW, SIDE, SIDE);
     check_rows(write_set(&square, &square_column, 1), ORDER_WH, SIDE, SIDE);
+}
+
+/* A key that every mask contradicts is refused by name; squares say nothing. */
+static void test_contradicted(void **state)
+{
+    (void)state;
+    struct dataset *d;
+    struct error err;
+    const struct field images[2] = { image_of(SIDE, SIDE), image_of(W, H) };
+    const struct field masks[2] = { mask_of(SIDE, SIDE, H5T_STD_U8LE, square_columns),
+                                    mask_of(W, H, H5T_STD_U8LE, by_columns) };
+    const char *path = write_set(images, masks, 2);
+    assert_fails(open_mat(path, ORDER_HW, &d, &err), E_CONFIG, &err, path, "data.mask_order = hw",
+                 "stored [W, H]", NULL);
+    assert_fails(open_as(path, ORDER_HW, ORDER_WH, &d, &err), E_CONFIG, &err, path,
+                 "data.mask_order = wh", "data.image_order = hw", NULL);
+    dataset_close(open_or_die(path, ORDER_WH));
+    path = write_set(images, masks, 1);
+    dataset_close(open_or_die(path, ORDER_HW));
 }
 
 /* What the file does not say is told; MATLAB's mark says it. */
@@ -348,6 +368,6 @@ int main(void)
 {
     return RUN_TESTS(make_pixels, remove_test_folder, TEST(test_types), TEST(test_left_out),
                      TEST(test_true_values), TEST(test_found_by_shape), TEST(test_squares),
-                     TEST(test_mixed), TEST(test_image_order), TEST(test_assumed),
-                     TEST(test_cases));
+                     TEST(test_mixed), TEST(test_image_order), TEST(test_contradicted),
+                     TEST(test_assumed), TEST(test_cases));
 }
