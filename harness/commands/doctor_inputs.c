@@ -115,6 +115,8 @@ void doctor_data(struct doctor *d)
 struct sampling {
     struct doctor *doctor;
     size_t count, broken;
+    size_t masked, labelled, objects; /* of the images: whose masks a task scores, with a labelled
+                                         pixel, with one of the object */
     struct accuracy_counts counts;
     struct inference one; /* of the plan's engine, by `eval`; no memory: nothing is classified */
 };
@@ -177,6 +179,40 @@ static void compare_accuracy(struct sampling *s)
                    published);
 }
 
+static void count_mask(struct sampling *s, const struct sample *sample)
+{
+    size_t pixels = (size_t)sample->image.width * (size_t)sample->image.height;
+    bool labelled = false, object = false;
+    if (sample->labels == NULL || !task_any(s->doctor->plan, TASK_MASKS))
+        return;
+    for (size_t p = 0; p < pixels; p++) {
+        labelled = labelled || sample->labels[p] >= 0;
+        object = object || sample->labels[p] > 0;
+    }
+    s->masked++;
+    s->labelled += labelled;
+    s->objects += object;
+}
+
+static void tell_masks(const struct sampling *s)
+{
+    if (s->masked > 0 && s->labelled == 0)
+        doctor_say(s->doctor, DOCTOR_FAULT, "sample",
+                   "none of the %zu images of the sample that can be read has a labelled pixel (0 "
+                   "or 1) in its mask: nothing would be scored",
+                   s->masked);
+    else if (s->labelled < s->masked)
+        doctor_say(s->doctor, DOCTOR_NOTE, "sample",
+                   "%zu of %zu masks have no labelled pixel (0 or 1); no score of masks would "
+                   "count them",
+                   s->masked - s->labelled, s->masked);
+    if (s->labelled > 0 && s->objects == 0)
+        doctor_say(s->doctor, DOCTOR_NOTE, "sample",
+                   "no mask of the %zu images holds foreground (1): scores against masks would say "
+                   "nothing of the heat on objects",
+                   s->masked);
+}
+
 /* Decodes image `index`, checks its mask, and classifies it. */
 static enum status sample_image(struct sampling *s, size_t index, struct error *err)
 {
@@ -190,6 +226,7 @@ static enum status sample_image(struct sampling *s, size_t index, struct error *
         return OK;
     }
     TRY(status);
+    count_mask(s, &sample);
     status =
         classify(s, &sample, d->plan->data->has_labels ? d->plan->data->labels[index] : -1, err);
     sample_free(&sample);
@@ -233,7 +270,9 @@ void doctor_sample(struct doctor *d)
                    "%zu of %zu images of the sample cannot be read; they would be "
                    "left out of every score: mend or remove them",
                    s.broken, s.count);
-    if (status == OK)
+    if (status == OK) {
+        tell_masks(&s);
         compare_accuracy(&s);
+    }
     inference_free_memory(&s.one);
 }

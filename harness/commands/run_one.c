@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include "accuracy.h"
+#include "free_all.h"
+#include "loader.h"
 #include "log.h"
 #include "progress.h"
 #include "published.h"
@@ -16,6 +18,7 @@
 #include "store.h"
 #include "suggest.h"
 #include "summary.h"
+#include "task.h"
 #include "version.h"
 #include "work_queue.h"
 
@@ -291,6 +294,49 @@ static enum status open_store(struct execution *r, bool fresh, bool *complete, s
     return ranks_agree(r->ranks, status, err);
 }
 
+/* Whether any mask of the run holds the object, at the model's size. */
+static enum status find_object(const struct plan *plan, bool *found, struct error *err)
+{
+    size_t pixels = pixel_count(plan);
+    uint8_t *rgb = malloc(3 * pixels);
+    int8_t *mask = malloc(pixels);
+    enum status status = OK;
+    *found = false;
+    if (rgb == NULL || mask == NULL)
+        status = fail(err, E_NOMEM, "no memory for an image");
+    for (size_t i = 0; i < plan->images && !*found && status == OK; i++) {
+        status = loader_one(plan, i, rgb, mask, NULL, err);
+        for (size_t p = 0; p < pixels && status == OK && !*found; p++)
+            *found = mask[p] > 0;
+        if (status == E_DATA || status == E_IO) /* the run has said so */
+            status = OK;
+    }
+    FREE_ALL(rgb, mask);
+    return status;
+}
+
+/* Masks without an object are legitimate, and mostly a mistake. */
+static enum status judge_masks(const struct plan *plan, const struct summary_counts *c,
+                               struct error *err)
+{
+    bool found = c->objects == OBJECTS_SOME || c->masked == 0;
+    if (c->masked > 0 && c->labelled == 0)
+        return fail(err, E_DATA,
+                    "%s: none of the %zu images that could be read has a labelled pixel (0 or 1) "
+                    "in its mask: nothing is scored",
+                    plan->v->run.output, c->masked);
+    if (c->masked > 0 && c->objects == OBJECTS_UNSEEN)
+        TRY(find_object(plan, &found, err));
+    if (!found) {
+        printf("  no mask of the %zu images holds foreground (1)\n", c->masked);
+        fflush(stdout);
+        log_warn("%s: no mask of the %zu images holds foreground (1): scores against masks say "
+                 "nothing of the heat on objects",
+                 plan->v->run.name, c->masked);
+    }
+    return OK;
+}
+
 /* A run that scored nothing has failed, and so has one that lost more images than
  * data.max_unreadable. */
 static enum status judge(const struct plan *plan, const struct summary_counts *c, struct error *err)
@@ -307,7 +353,7 @@ static enum status judge(const struct plan *plan, const struct summary_counts *c
                     "%.3g %%",
                     plan->v->run.output, c->skipped, all, 100 * (double)c->skipped / (double)all,
                     100 * plan->v->data.max_unreadable);
-    return OK;
+    return judge_masks(plan, c, err);
 }
 
 static enum status tell_result(const struct plan *plan, bool *begun, struct error *err)

@@ -210,16 +210,41 @@ static void print_map(const struct map_row *row)
     printf("\n");
 }
 
+/* What the records say of the masks: /images/mask_share says all; the counts of the segmentation
+ * test say which masks have labels, and of an object only that heat has met it. */
+static void count_masks(const struct result *r, struct summary_counts *c)
+{
+    bool met = false;
+    for (size_t i = 0; i < r->images; i++) {
+        bool labelled = r->mask_share != NULL && !isnan(r->mask_share[i]);
+        if (r->status[i] != 0)
+            continue;
+        met = met || (labelled && r->mask_share[i] > 0);
+        for (size_t s = 0; s < r->segmentations; s++) {
+            const struct segmentation_score *score = &r->segmentation[s].score[i];
+            labelled = labelled || score->labelled > 0;
+            met = met || score->intersection[1] > 0;
+        }
+        c->masked += r->mask_share != NULL || r->segmentations > 0;
+        c->labelled += labelled;
+    }
+    c->objects = met ? OBJECTS_SOME : r->mask_share != NULL ? OBJECTS_NONE : OBJECTS_UNSEEN;
+}
+
 enum status summary_print(const char *path, struct summary_counts *counts, struct error *err)
 {
     struct opened o;
     TRY(open_report(path, &o, err));
     const struct run *run = o.run;
-    *counts = (struct summary_counts){ run->scored, run->skipped, "" };
+    *counts = (struct summary_counts){ .scored = run->scored, .skipped = run->skipped };
+    count_masks(o.result, counts);
     snprintf(counts->doubt, sizeof counts->doubt, "%s", run->doubt);
     if (run->doubt[0] != '\0')
         printf("  DOUBTFUL: %s\n", run->doubt);
     printf("  %zu images scored, %zu skipped", run->scored, run->skipped);
+    if (counts->labelled < counts->masked)
+        printf("; %zu without a labelled pixel in the mask, which no score of masks counts",
+               counts->masked - counts->labelled);
     if (!isnan(run->top1.value))
         printf("; top-1 %.2f %%", run->top1.value);
     if (!isnan(run->identity_max))

@@ -11,6 +11,13 @@ enum status summary_add(const char *path, struct error *err);
 /* What a finished file says about its images. */
 struct summary_counts {
     size_t scored, skipped;
+    size_t masked, labelled; /* of the scored: with a mask, and with a labelled pixel in it */
+    enum {
+        OBJECTS_UNSEEN,
+        OBJECTS_NONE,
+        OBJECTS_SOME
+    } objects;       /* in the masks; unseen: heat that
+                        met none says no more */
     char doubt[400]; /* what is wrong with top-1, in a sentence; "": nothing */
 };
 /* Prints the summary of a finished file to stdout. */

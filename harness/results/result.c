@@ -78,6 +78,7 @@ static enum status read_images(struct result *r, const struct h5_file *f, struct
     TRY(h5_dataset(f, "/images", "predicted", H5_INT32, n, 1, (void **)&r->predicted, err));
     TRY(h5_dataset(f, "/images", "status", H5_UINT8, n, 1, (void **)&r->status, err));
     TRY(h5_optional(f, "/images", "zero_row_sum", H5_UINT8, n, 1, (void **)&r->zero_row_sum, err));
+    TRY(h5_optional(f, "/images", "mask_share", H5_FLOAT32, n, 1, (void **)&r->mask_share, err));
     TRY(h5_optional(f, "/images", "shortcut_area", H5_FLOAT32, n, 1, (void **)&r->shortcut_area,
                     err));
     return h5_optional(f, "/images", "identity_error", H5_FLOAT32, n, 1,
@@ -154,7 +155,7 @@ void result_close(struct result *r)
         free(r->attribute[a]);
     FREE_ALL(r->map, r->curve, r->segmentation, r->blank.prob, r->blank.prob_class,
              r->blank.predicted, r->id, r->label, r->predicted, r->status, r->identity_error,
-             r->shortcut_area, r->zero_row_sum, r->path, r->file, r->progress, r);
+             r->shortcut_area, r->mask_share, r->zero_row_sum, r->path, r->file, r->progress, r);
 }
 
 double result_blank_prob(const struct result *r, size_t image)

@@ -112,6 +112,8 @@ struct result {
     float *identity_error;      /* [images] or NULL */
     uint8_t *zero_row_sum;      /* [images] or NULL */
     float *shortcut_area;       /* [images] of the pixels, 0-1; or NULL */
+    float *mask_share; /* [images] of the labelled pixels, the object's, 0-1; NaN where none
+                          is labelled; or NULL */
 
     /* Each ordered by method (see method_order), then class, then direction. */
     struct result_map *map;

@@ -120,4 +120,34 @@ done
 broken=("${broken[@]}" --fresh)
 expect 1 "2 of 12 images could not be read, 16.7 %" run "$work/demo.ini" "${run[@]}" "${broken[@]}"
 expect 0 "" run "$work/demo.ini" "${run[@]}" "${broken[@]}" -s data.max_unreadable=0.2
+
+# Masks without a labelled pixel are in no score; where none has any, nothing is scored.
+seg() { # COMMAND TASK KINDS ARGUMENT...: the command on images with such masks (make_masks.c)
+    "$MAKE_MASKS" "$work/$3.mat" "$3"
+    seg_run=("$1" "$work/demo.ini" "${run[@]}" -s explain.class=predicted -s explain.methods=raw -s task.kind="$2"
+        -s data.kind=imagenet_seg -s data.path="$work/$3.mat" -s run.output="$work/$2-$3.h5" "${@:4}")
+}
+for task in segmentation localisation; do
+    seg run $task vvv
+    expect 1 "none of the 3 images that could be read has a labelled pixel" "${seg_run[@]}"
+    expect 1 "none of the 3 images that could be read has a labelled pixel" "${seg_run[@]}" # complete already
+    seg doctor $task vvv
+    "$EVALH" "${seg_run[@]}" >"$work/doctor" 2>&1 && fail "doctor finds masks without labels fit"
+    grep -q "FAULT *sample .*none of the 3 images" "$work/doctor" || fail "doctor on masks without labels"
+    seg run $task bvb
+    expect 0 "no mask of the 3 images holds foreground" "${seg_run[@]}"
+    grep -q "no mask of the 3 images holds foreground" "$work/stdout" || fail "not in the summary"
+    grep -q "1 without a labelled pixel" "$work/stdout" || fail "masks without labels are not counted"
+    seg doctor $task bvb
+    "$EVALH" "${seg_run[@]}" >"$work/stdout" 2>&1 || fail "doctor: background alone is a fault: $(cat "$work/stdout")"
+    grep -q "note *sample .*no mask of the 3 images holds foreground" "$work/stdout" || fail "doctor: background alone"
+    grep -q "note *sample .*1 of 3 masks have no labelled pixel" "$work/stdout" || fail "doctor: a mask without labels"
+    seg run $task bbs
+    expect 0 "" "${seg_run[@]}"
+    grep -q "foreground\|labelled pixel" "$work/stdout" "$work/stderr" && fail "a sound mask: said without reason"
+done
+for format in md csv latex html; do
+    "$EVALH" report "$work/segmentation-vvv.h5" --format $format >"$work/report" 2>&1
+    grep -qw 'nan' "$work/report" && fail "report --format $format of masks without labels says nan"
+done
 finish
