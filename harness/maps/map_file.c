@@ -1,6 +1,7 @@
 #include "map_file.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +38,14 @@ const struct map_info *map_file_info(const struct map_file *m)
     return &m->info;
 }
 
-/* Not larger than the images. */
+/* Neither empty nor larger than the images. */
 static enum status check_shape(struct map_file *m, const char *what, size_t rows, size_t columns,
                                int image_size, struct error *err)
 {
+    if (rows == 0 || columns == 0)
+        return fail(err, E_DATA,
+                    "%s: %s: maps of %zu x %zu hold nothing; 1 x 1 to %d x %d are expected",
+                    m->path, what, rows, columns, image_size, image_size);
     if (rows > (size_t)image_size || columns > (size_t)image_size)
         return fail(err, E_DATA,
                     "%s: %s: maps of %zu x %zu; the model's images are %d x %d, and maps of at "
@@ -171,7 +176,7 @@ static enum status open_hdf5(struct map_file *m, int image_size, struct error *e
     return OK;
 }
 
-static enum status read_row(struct map_file *m, const char *id, bool target, float *out,
+static enum status read_row(struct map_file *m, const char *id, bool target, double *out,
                             struct error *err)
 {
     int64_t row = find_row(m, id);
@@ -185,7 +190,7 @@ static enum status read_row(struct map_file *m, const char *id, bool target, flo
     hid_t set = m->set[target], file = H5Dget_space(set);
     hid_t memory = H5Screate_simple(3, size, NULL);
     H5Sselect_hyperslab(file, H5S_SELECT_SET, start, NULL, size, NULL);
-    bool good = H5Dread(set, H5T_NATIVE_FLOAT, memory, file, H5P_DEFAULT, out) >= 0;
+    bool good = H5Dread(set, H5T_NATIVE_DOUBLE, memory, file, H5P_DEFAULT, out) >= 0;
     H5Sclose(memory);
     H5Sclose(file);
     h5_unlock();
@@ -216,7 +221,7 @@ static bool is_there(const char *path)
 static enum status find_side(struct map_file *m, const char *path, int image_size,
                              struct error *err)
 {
-    float *map;
+    double *map;
     size_t rows, columns;
     TRY(npy_read(path, 1 << 16, &map, &rows, &columns, err));
     free(map);
@@ -270,11 +275,11 @@ static enum status open_folder(struct map_file *m, const char *const *ids, size_
     return status;
 }
 
-static enum status read_npy(const struct map_file *m, const char *id, bool target, float *out,
+static enum status read_npy(const struct map_file *m, const char *id, bool target, double *out,
                             struct error *err)
 {
     char path[PATH_SIZE];
-    float *map;
+    double *map;
     size_t rows, columns, expected = (size_t)m->info.rows, across = (size_t)m->info.columns;
     if (!path_of(m, id, target, path) || !is_there(path))
         return fail(err, E_DATA, "%s has no %s of image %s", m->path, target ? "target map" : "map",
@@ -358,16 +363,48 @@ static enum status make_square(const struct map_file *m, float *out, struct erro
     return OK;
 }
 
+/* As float32, in which maps are stored and scored. A map that means something in double and nothing
+ * in float32 is refused. */
+static enum status narrow(const struct map_file *m, const char *what, const double *map, float *out,
+                          struct error *err)
+{
+    size_t cells = (size_t)m->info.rows * (size_t)m->info.columns;
+    bool varies = false, still_varies = false;
+    for (size_t i = 0; i < cells; i++) {
+        if (!isfinite(map[i]))
+            return fail(err, E_DATA, "%s: the %s holds NaN or infinity", m->path, what);
+        out[i] = (float)map[i];
+        if (!isfinite(out[i]))
+            return fail(err, E_DATA,
+                        "%s: the %s holds %g, and maps are kept in float32, up to %.3g: scale "
+                        "them before they are saved",
+                        m->path, what, map[i], (double)FLT_MAX);
+        varies |= map[i] != map[0];
+        still_varies |= out[i] != out[0];
+    }
+    if (varies && !still_varies)
+        return fail(err, E_DATA,
+                    "%s: the %s varies around %g by less than float32 can tell, in which maps are "
+                    "kept: scale them before they are saved, and subtract what all values share",
+                    m->path, what, map[0]);
+    return OK;
+}
+
 enum status map_file_read(struct map_file *m, const char *id, bool target, float *out,
                           struct error *err)
 {
     size_t cells = (size_t)m->info.rows * (size_t)m->info.columns;
     bool of_target = target && m->info.has_target;
-    TRY(m->named != NULL ? read_row(m, id, of_target, out, err)
-                         : read_npy(m, id, of_target, out, err));
-    for (size_t i = 0; i < cells; i++)
-        if (!isfinite(out[i]))
-            return fail(err, E_DATA, "%s: the %s of image %s holds NaN or infinity", m->path,
-                        of_target ? "target map" : "map", quote(id).text);
-    return make_square(m, out, err);
+    char what[200];
+    double *map = malloc(cells * sizeof *map);
+    if (map == NULL)
+        return fail(err, E_NOMEM, "no memory for a map of %zu values", cells);
+    snprintf(what, sizeof what, "%s of image %.160s", of_target ? "target map" : "map",
+             quote(id).text);
+    enum status status = m->named != NULL ? read_row(m, id, of_target, map, err)
+                                          : read_npy(m, id, of_target, map, err);
+    if (status == OK)
+        status = narrow(m, what, map, out, err);
+    free(map);
+    return status == OK ? make_square(m, out, err) : status;
 }

@@ -38,8 +38,9 @@ const struct map_info *map_file_info(const struct map_file *);
 void map_file_count(const struct map_file *, const char *const *ids, size_t count, size_t *missing,
                     size_t *twice);
 
-/* Reads the map of image `id`, or its target_map; out [side, side]. E_DATA: it has none,
- * or two, or one of another shape, or a value that is not finite; E_IO: it cannot be read. The
- * message names image and file. Not to be called from two threads at a time. */
+/* Reads the map of image `id`, or its target_map; out [side, side]. E_DATA: it has none, or two, or
+ * one of another shape, or a value that is not finite or that float32 cannot hold, or it varies by
+ * less than float32 can tell; E_IO: it cannot be read. The message names image and file. Not to be
+ * called from two threads at a time. */
 enum status map_file_read(struct map_file *, const char *id, bool target, float *out,
                           struct error *err);

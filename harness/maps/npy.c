@@ -30,7 +30,7 @@ static bool parse(const char *text, struct header *h)
     const char *descr = after(text, "'descr':"), *order = after(text, "'fortran_order':");
     const char *shape = after(text, "'shape':");
     unsigned long long rows, columns;
-    char end;
+    int read = 0;
     if (descr == NULL || order == NULL || shape == NULL)
         return false;
     descr += strspn(descr, " ");
@@ -40,7 +40,11 @@ static bool parse(const char *text, struct header *h)
     if (strncmp(descr, "'<f4'", 5) != 0 && strncmp(descr, "'<f8'", 5) != 0)
         return false;
     h->wide = descr[3] == '8';
-    if (sscanf(shape, " (%llu, %llu%c", &rows, &columns, &end) != 3 || (end != ')' && end != ','))
+    if (sscanf(shape, " (%llu, %llu%n", &rows, &columns, &read) != 2)
+        return false;
+    shape += read;
+    shape += *shape == ',' ? 1 + strspn(shape + 1, " ") : 0;
+    if (*shape != ')') /* a third dimension, say */
         return false;
     h->rows = (size_t)rows;
     h->columns = (size_t)columns;
@@ -68,20 +72,21 @@ static bool read_header(FILE *f, struct header *h)
     return strlen(text) == length && parse(text, h);
 }
 
-static void widen(float *to, const void *from, size_t count, bool wide)
+static void widen(double *to, const void *from, size_t count, bool wide)
 {
+    const char *at = from;
     for (size_t i = 0; i < count; i++) {
-        double d;
-        if (wide)
-            memcpy(&d, (const char *)from + 8 * i, 8);
-        if (wide)
-            to[i] = (float)d;
-        else
-            memcpy(&to[i], (const char *)from + 4 * i, 4);
+        float narrow;
+        if (wide) {
+            memcpy(&to[i], at + i * sizeof to[i], sizeof to[i]);
+            continue;
+        }
+        memcpy(&narrow, at + i * sizeof narrow, sizeof narrow);
+        to[i] = (double)narrow;
     }
 }
 
-static enum status read_values(FILE *f, const char *path, size_t most, float **out,
+static enum status read_values(FILE *f, const char *path, size_t most, double **out,
                                struct header *h, struct error *err)
 {
     struct stat about;
@@ -115,7 +120,7 @@ static enum status read_values(FILE *f, const char *path, size_t most, float **o
     return status;
 }
 
-enum status npy_read(const char *path, size_t most, float **out, size_t *rows, size_t *columns,
+enum status npy_read(const char *path, size_t most, double **out, size_t *rows, size_t *columns,
                      struct error *err)
 {
     struct header h = { 0 };

@@ -31,7 +31,7 @@ static size_t whole_file(const uint8_t *bytes, size_t size, uint8_t *out)
     return START + text + data;
 }
 
-static void check(const char *path, enum status status, const float *values, size_t rows,
+static void check(const char *path, enum status status, const double *values, size_t rows,
                   size_t columns, const struct error *err)
 {
     if (status != OK && (values != NULL || status != err->code || status == E_NOMEM ||
@@ -40,7 +40,7 @@ static void check(const char *path, enum status status, const float *values, siz
     if (status == OK &&
         (values == NULL || rows < 1 || rows > MOST || columns < 1 || columns > MOST))
         abort();
-    volatile float last = status == OK ? values[rows * columns - 1] : 0;
+    volatile double last = status == OK ? values[rows * columns - 1] : 0;
     (void)last;
 }
 
@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     uint8_t *made = malloc(START + size + DATA_MOST);
     struct error err = { 0 };
-    float *values;
+    double *values;
     size_t rows, columns;
     if (made == NULL)
         abort();
