@@ -1,6 +1,7 @@
 #include "file_list.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -66,15 +67,34 @@ static enum status split_line(struct list_reader *r, char *line, int32_t *label,
     return OK;
 }
 
-/* "label x y x y label ...": every label the same. */
+static size_t count_words(const char *text)
+{
+    static const char blanks[] = " \t";
+    size_t words = 0;
+    for (text += strspn(text, blanks); *text != '\0'; text += strspn(text, blanks), words++)
+        text += strcspn(text, blanks);
+    return words;
+}
+
+/* "label", or "wnid x y x y wnid ..." with every id the same. Several numbers may be several
+ * classes. */
 static enum status read_boxes(struct list_reader *r, char *text, int32_t *label, struct error *err)
 {
-    char *rest = NULL, *word = strtok_r(text, " \t", &rest), *first = word;
+    size_t words = count_words(text);
+    char shown[81], *rest = NULL;
+    snprintf(shown, sizeof shown, "%s", text);
+    char *word = strtok_r(text, " \t", &rest), *first = word;
+    if (words > 1 && (words % 5 != 0 || !is_wnid(first)))
+        return fail(err, E_CONFIG,
+                    "'%s': one class an image is wanted, or its WordNet id with boxes, "
+                    "'n01440764 x y x y', once or more",
+                    shown);
     TRY(read_label(r, first != NULL ? first : "", first != NULL ? first : "", label, err));
     for (size_t n = 1; (word = strtok_r(NULL, " \t", &rest)) != NULL; n++) {
         if (n % 5 != 0 && class_number(word) < 0)
             return fail(err, E_CONFIG,
-                        "'%.40s' is no coordinate; 'label x y x y' is wanted, once or more", word);
+                        "'%.40s' is no coordinate; 'n01440764 x y x y' is wanted, once or more",
+                        word);
         if (n % 5 == 0 && strcmp(word, first) != 0)
             return fail(err, E_CONFIG, "two classes, %.40s and %.40s; one an image is wanted",
                         first, word);

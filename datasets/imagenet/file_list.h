@@ -19,7 +19,7 @@ struct list_line {
  * or, under a header ImageId,..., as Kaggle hands out ImageNet's solutions,
  *
  *     name,label                     the suffix may be left out
- *     name,label x y x y label ...   boxes, all of one class
+ *     name,wnid x y x y wnid ...     boxes, all of one class
  *
  * Relative names start from `root`; NULL: they are not looked up, all sizes are 0, and what depends
  * on which files there are is left to the caller, whom *lines tells: [out->count], malloc'ed, may

@@ -111,6 +111,12 @@ static void test_kaggle(void **state)
     static const struct given cases[] = {
         { "ILSVRC2012_val_00000001,n01440764 1 2 3 4 n02102040 5 6 7 8", "two classes" },
         { "ILSVRC2012_val_00000001,n01440764 1 x 3 4", "coordinate" },
+        { "ILSVRC2012_val_00000001,3 6 8", "one class an image" }, /* several labels */
+        { "ILSVRC2012_val_00000001,3 6 8 10 12", "one class an image" },
+        { "ILSVRC2012_val_00000001,n01440764 n02102040", "one class an image" },
+        { "ILSVRC2012_val_00000001,n01440764 1 2 3", "one class an image" },
+        { "ILSVRC2012_val_00000001,n01440764 1 2 3 4 n01440764", "one class an image" },
+        { "ILSVRC2012_val_00000001,n01440764 1 2 3 n02102040", "coordinate" },
         { "ILSVRC2012_val_00000001,", "class index" },
         { "ILSVRC2012_val_00000001", "two columns" },
         { "ILSVRC2012_val_00000001,1,2", "two columns" },
