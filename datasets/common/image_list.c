@@ -13,7 +13,18 @@ enum status image_list_add(struct image_list *list, char *id, int32_t label, uin
         free(id);
         return fail(err, E_NOMEM, "no memory for a list of %zu images", list->count + 1);
     }
-    list->items[list->count++] = (struct image_entry){ id, label, size, 0 };
+    list->items[list->count++] = (struct image_entry){ .id = id, .label = label, .size = size };
+    return OK;
+}
+
+enum status image_list_add_file(struct image_list *list, char *id, int32_t label,
+                                const struct stat *st, struct error *err)
+{
+    TRY(image_list_add(list, id, label, (uint64_t)st->st_size, err));
+    struct image_entry *e = &list->items[list->count - 1];
+    e->device = st->st_dev;
+    e->inode = st->st_ino;
+    e->links = st->st_nlink;
     return OK;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "dataset_kind.h"
 
@@ -11,6 +12,10 @@ struct image_entry {
     int32_t label;   /* -1: none */
     uint64_t size;   /* bytes of its file, for the fingerprint */
     uint64_t offset; /* where they start in an archive */
+    /* Of an image in a file of its own; links 0: it is in none. */
+    dev_t device;
+    ino_t inode;
+    nlink_t links;
 };
 
 struct image_list {
@@ -21,6 +26,9 @@ struct image_list {
 /* Takes ownership of `id`, also when it fails; NULL is E_NOMEM. */
 enum status image_list_add(struct image_list *, char *id, int32_t label, uint64_t size,
                            struct error *err);
+/* The same for an image in a file of its own, as stat() has it. */
+enum status image_list_add_file(struct image_list *, char *id, int32_t label, const struct stat *,
+                                struct error *err);
 void image_list_free(struct image_list *);
 
 /* Where listing them went well so far, moves the entries into dataset->{count, ids, labels} and

@@ -117,28 +117,26 @@ static enum status split_csv(struct list_reader *r, char *line, int32_t *label, 
 
 /* Finds root/name, or with a suffix added where `bare`; *found is the name with it, malloc'ed. */
 static enum status find_file(const struct list_reader *r, const char *name, bool bare, char **found,
-                             uint64_t *size, struct error *err)
+                             struct stat *st, struct error *err)
 {
-    struct stat st;
     *found = NULL;
     for (int i = -1; i < 0 || (bare && image_suffixes[i] != NULL); i++) {
         char *full = text_format("%s%s", name, i < 0 ? "" : image_suffixes[i]);
         char *path = full != NULL ? path_join(r->root, full) : NULL;
         enum status status = OK;
         int wrong = path != NULL ? 0 : ENOMEM;
-        if (path != NULL && stat(path, &st) != 0)
+        if (path != NULL && stat(path, st) != 0)
             wrong = errno;
         if (wrong == ENOMEM)
             status = fail(err, E_NOMEM, "no memory for a path");
         else if (wrong != 0)
             status = fail(err, E_CONFIG, "cannot find '%.300s' (looked for %.400s): %s", name, path,
                           strerror(wrong));
-        else if (!S_ISREG(st.st_mode))
+        else if (!S_ISREG(st->st_mode))
             status = fail(err, E_CONFIG, "'%.400s' is not a file", path);
         free(path);
         if (status == OK) {
             *found = full;
-            *size = (uint64_t)st.st_size;
             return OK;
         }
         free(full);
@@ -153,17 +151,16 @@ static enum status find_file(const struct list_reader *r, const char *name, bool
 static enum status take_entry(struct list_reader *r, char *line, size_t number, struct error *err)
 {
     int32_t label = -1;
-    uint64_t size = 0;
+    struct stat st;
     char *name = NULL;
     if (!grow_array(&r->lines, &r->room, r->list->count, sizeof *r->lines))
         return fail(err, E_NOMEM, "no memory for the lines of the list");
     r->lines[r->list->count] = (struct list_line){ number, r->csv, line[0] == '#' };
     TRY(r->csv ? split_csv(r, line, &label, err) : split_line(r, line, &label, err));
-    if (r->root != NULL)
-        TRY(find_file(r, line, r->csv, &name, &size, err));
-    else
-        name = strdup(line);
-    return image_list_add(r->list, name, label, size, err);
+    if (r->root == NULL)
+        return image_list_add(r->list, strdup(line), label, 0, err);
+    TRY(find_file(r, line, r->csv, &name, &st, err));
+    return image_list_add_file(r->list, name, label, &st, err);
 }
 
 static enum status take_line(void *context, char *line, size_t number, struct error *err)
@@ -198,7 +195,7 @@ enum status file_list_read(const char *path, const char *root, struct class_inde
                     path);
     enum status status = text_lines(path, "a text file of 'file label' lines", take_line, &r, err);
     if (status == OK)
-        status = check_files_differ(path, root, out, r.lines, err);
+        status = check_lines_differ(path, root, out, r.lines, err);
     if (status == OK && out->count == 0)
         status = fail(err, E_CONFIG, "%s: no images; 'file label' lines are wanted", path);
     if (status == OK && lines != NULL)

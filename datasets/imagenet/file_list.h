@@ -23,7 +23,8 @@ struct list_line {
  *
  * Relative names start from `root`; NULL: they are not looked up, all sizes are 0, and what depends
  * on which files there are is left to the caller, whom *lines tells: [out->count], malloc'ed, may
- * be NULL. A file that is listed twice, by whatever spelling, is E_CONFIG with path:line. */
+ * be NULL. A file that is listed twice, by whatever spelling or link, is E_CONFIG with
+ * path:line. */
 enum status file_list_read(const char *path, const char *root, struct class_index *classes,
                            struct image_list *out, struct list_line **lines, struct error *err);
 

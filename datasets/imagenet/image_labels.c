@@ -118,7 +118,11 @@ static enum status choose_named(const struct image_list *named, const struct lis
             return fail(err, E_CONFIG, "%s:%zu: no image '%.300s' in %s, which has '%.200s'", path,
                         lines[i].number, want->id, where, all->items[0].id);
         TRY(image_list_add(out, strdup(have->id), want->label, have->size, err));
-        out->items[out->count - 1].offset = have->offset;
+        struct image_entry *e = &out->items[out->count - 1];
+        char *id = e->id;
+        *e = *have;
+        e->id = id;
+        e->label = want->label;
     }
     if (out->count == 0)
         return fail(err, E_CONFIG, "%s: names no image in %s", path, where);

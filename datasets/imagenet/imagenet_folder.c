@@ -12,6 +12,7 @@
 #include "class_folders.h"
 #include "files.h"
 #include "image_labels.h"
+#include "same_file.h"
 
 static bool is_folder(const char *path)
 {
@@ -84,7 +85,7 @@ static enum status add_image(const char *path, char *id, int32_t folder, struct 
         free(id);
         return status;
     }
-    return image_list_add(list, id, folder, (uint64_t)st.st_size, err);
+    return image_list_add_file(list, id, folder, &st, err);
 }
 
 /* Ids are folder/name, or the name alone where folder is ".". The label is the folder's place until
@@ -207,6 +208,8 @@ static enum status open_flat(const struct dataset_options *options, struct datas
                       root);
     if (status == OK)
         status = image_labels_apply(options, root, &list, &labels, err);
+    if (status == OK)
+        status = check_images_differ(root, &list, err);
     TRY(dataset_take_images(dataset, &list, status, err));
     dataset->has_labels = true;
     dataset->labels_are_numbers = labels.are_numbers;
@@ -235,6 +238,8 @@ static enum status open_root(const struct dataset_options *options, struct datas
                       "with .JPEG, .jpg or .png files in them, or else data.devkit or data.labels "
                       "for images that lie in the folder itself",
                       root);
+    if (status == OK && !flat)
+        status = check_images_differ(root, &list, err);
     if (status == OK && !flat)
         status = class_folders_resolve(&folders, root, &index, &classes, err);
     if (status == OK && !flat)

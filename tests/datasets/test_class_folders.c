@@ -165,10 +165,31 @@ static void test_links(void **state)
     assert_int_equal(symlink("/no/such/folder", path_of("%s/val/n01440764", o.tree)), 0);
     check_refused(&o, "val/n01440764", "leads nowhere");
     unlink(path_of("%s/val/n01440764", o.tree));
-    assert_int_equal(symlink("n01443537", path_of("%s/val/n02979186", o.tree)), 0);
+    write_text(path_of("%s/elsewhere/x.JPEG", o.tree), "x");
+    assert_int_equal(symlink("../elsewhere", path_of("%s/val/n02979186", o.tree)), 0);
     assert_int_equal(label_of(&o, "n02979186"), 482);
     assert_int_equal(symlink("nothing", path_of("%s/val/n01443537/y.JPEG", o.tree)), 0);
     check_refused(&o, "n01443537/y.JPEG", "leads nowhere");
+}
+
+/* An image counts once: not again by a class folder, or a file, that is a link to another. */
+static void test_linked_twice(void **state)
+{
+    (void)state;
+    const struct opening folders = { .tree = new_tree(), .head = 1000 };
+    put_image(folders.tree, "n01443537");
+    assert_int_equal(symlink("n01443537", path_of("%s/val/n02979186", folders.tree)), 0);
+    check_refused(&folders, "folders 'n01443537' and 'n02979186' are one", "counts once");
+    for (int hard = 0; hard < 2; hard++) {
+        const struct opening files = { .tree = new_tree(), .head = 1000 };
+        put_image(files.tree, "n01443537");
+        put_image(files.tree, "n02979186");
+        const char *one = path_of("%s/val/n01443537/image_of_n01443537.JPEG", files.tree),
+                   *two = path_of("%s/val/n02979186/other.JPEG", files.tree);
+        assert_int_equal(hard ? link(one, two) : symlink(one, two), 0);
+        check_refused(&files, "'n02979186/other.JPEG' is the same file",
+                      "'n01443537/image_of_n01443537.JPEG'");
+    }
 }
 
 /* ---- whose classes --------------------------------------------------------------------------- */
@@ -350,7 +371,7 @@ int main(void)
 {
     return RUN_TESTS(make_classes, free_classes, TEST(test_ilsvrc2012), TEST(test_subset),
                      TEST(test_missing), TEST(test_unknown), TEST(test_links),
-                     TEST(test_beside_checkpoint), TEST(test_named_file), TEST(test_by_folder),
-                     TEST(test_indices), TEST(test_undecidable), TEST(test_ids),
-                     TEST(test_not_files));
+                     TEST(test_linked_twice), TEST(test_beside_checkpoint), TEST(test_named_file),
+                     TEST(test_by_folder), TEST(test_indices), TEST(test_undecidable),
+                     TEST(test_ids), TEST(test_not_files));
 }

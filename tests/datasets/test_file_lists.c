@@ -149,10 +149,38 @@ static void test_same_file(void **state)
     for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++)
         check_refused(path_of("a0.JPEG 0\na1.JPEG 1\n%s 1\n", seconds[i]), ":3: ", "line 2");
     check_refused(path_of("a1.JPEG 1\n%s/a1.JPEG 1\n", test_folder), ":2: ", "the same file");
-    /* Two links to one file are two images: sets are handed around so. */
-    static const struct expected want[] = { { "a1.JPEG", 1 }, { "l.JPEG", 1 } };
+    /* by a link to a file, by two of them, and by a hard link */
     symlink("a1.JPEG", path_of("%s/l.JPEG", test_folder));
-    check_list("a1.JPEG 1\nl.JPEG 1\n", want, 2);
+    symlink("q/a1.JPEG", path_of("%s/m.JPEG", test_folder));
+    link(path_of("%s/a1.JPEG", test_folder), path_of("%s/h.JPEG", test_folder));
+    check_refused("a0.JPEG 1\na1.JPEG 1\nl.JPEG 2\n", ":3: 'l.JPEG'", "'a1.JPEG' in line 2");
+    check_refused("m.JPEG 1\na0.JPEG 1\nl.JPEG 2\n", ":3: 'l.JPEG'", "'m.JPEG' in line 1");
+    check_refused("h.JPEG 1\na0.JPEG 1\n\na1.JPEG 1\n", ":4: 'a1.JPEG'", "'h.JPEG' in line 1");
+    /* Sets are handed around as links, each to a file of its own, and with hard links elsewhere. */
+    static const struct expected want[] = { { "h.JPEG", 1 }, { "a0.JPEG", 1 } };
+    check_list("h.JPEG 1\na0.JPEG 1\n", want, 2);
+    unlink(path_of("%s/h.JPEG", test_folder));
+}
+
+/* Of two names of one file in a flat folder, a list may name one. */
+static void test_same_file_flat(void **state)
+{
+    (void)state;
+    struct dataset *d;
+    struct error err;
+    const char *folder = path_of("%s/linked", test_folder);
+    struct dataset_options options = { .kind = "imagenet",
+                                       .path = folder,
+                                       .labels = path_of("%s/linked.txt", test_folder),
+                                       .head_classes = 1000 };
+    write_text(path_of("%s/a.JPEG", folder), "a");
+    symlink("a.JPEG", path_of("%s/b.JPEG", folder));
+    write_text(options.labels, "b.JPEG 3\n");
+    assert_int_equal(dataset_open(&options, &d, &err), OK);
+    dataset_close(d);
+    write_text(options.labels, "a.JPEG 3\nb.JPEG 3\n");
+    assert_fails(dataset_open(&options, &d, &err), E_CONFIG, &err, folder, "'b.JPEG' is the same",
+                 "'a.JPEG'", NULL);
 }
 
 static void test_not_files(void **state)
@@ -241,6 +269,6 @@ int main(void)
 {
     return RUN_TESTS(make_files, remove_test_folder, TEST(test_wnids), TEST(test_wnids_in_names),
                      TEST(test_kaggle), TEST(test_hash_names), TEST(test_same_file),
-                     TEST(test_not_files), TEST(test_label_base), TEST(test_other_heads),
-                     TEST(test_flat_names));
+                     TEST(test_same_file_flat), TEST(test_not_files), TEST(test_label_base),
+                     TEST(test_other_heads), TEST(test_flat_names));
 }
