@@ -143,6 +143,32 @@ static enum status second_direction(struct checkpoint *ck, int layer, bool share
     return OK;
 }
 
+/* Every layer must be of the version that layer 0 is of: a tensor that this version lacks in one
+ * layer, or has in another, was lost. */
+static enum status check_version(const struct checkpoint *ck, const struct geometry *g,
+                                 struct error *err)
+{
+    const char *lacks = g->one_direction ? "A_b_log" : "conv1d_b.weight";
+    for (int i = 0;; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "layers.%d.mixer.in_proj.weight", i);
+        if (checkpoint_find(ck, name) == NULL)
+            return OK;
+        for (int k = 0; k < DIRECTION_TENSORS; k++) {
+            bool due = g->shared_conv && k == DIRECTION_TENSORS - 1;
+            snprintf(name, sizeof name, "layers.%d.mixer.%s", i, directions[k][1]);
+            if ((checkpoint_find(ck, name) != NULL) == due)
+                continue;
+            return fail(
+                err, E_DATA,
+                "%s: tensor '%s' is %s, though 'layers.0.mixer.%s' is not there: every layer of a "
+                "Vim has all tensors of a second direction, or 'A_b_log' alone (the first "
+                "version), or none (one direction)",
+                ck->path, name, due ? "missing" : "there", lacks);
+        }
+    }
+}
+
 enum status vim_adopt(struct checkpoint *ck, struct geometry *g, struct notes *notes,
                       struct error *err)
 {
@@ -152,6 +178,8 @@ enum status vim_adopt(struct checkpoint *ck, struct geometry *g, struct notes *n
     g->shared_conv = !one && checkpoint_find(ck, "layers.0.mixer.conv1d_b.weight") == NULL;
     g->one_direction = one;
     g->undivided = one || g->shared_conv;
+    if (g->undivided)
+        TRY(check_version(ck, g, err));
     for (int i = 0;; i++) {
         snprintf(name, sizeof name, "layers.%d.mixer.in_proj.weight", i);
         if (checkpoint_find(ck, name) == NULL)

@@ -118,8 +118,58 @@ static void test_second_direction(void **state)
     }
 }
 
+/* A Vim that lost tensors of its second direction is none of another version. */
+static void test_damaged_vim(void **state)
+{
+    static const struct {
+        const char *gone; /* of layer %d */
+        int first, last;  /* layers that lost it */
+        const char *told;
+    } cases[] = {
+        { "A_b_log", 0, 2, "'layers.0.mixer.conv1d_b.weight' is there" },
+        { "A_b_log", 0, 0, "'layers.0.mixer.conv1d_b.weight' is there" },
+        { "conv1d_b.weight", 0, 0, "'layers.0.mixer.conv1d_b.bias' is there" },
+        { "conv1d_b.weight", 0, 2, "'layers.0.mixer.conv1d_b.bias' is there" },
+        { "*", 0, 0, "'layers.1.mixer.conv1d_b.weight' is there" },
+        { "*", 1, 1, "'layers.1.mixer.conv1d_b.weight' [40, 1, 4] is missing" },
+        { "conv1d_b.weight", 1, 1, "'layers.1.mixer.conv1d_b.weight' [40, 1, 4] is missing" },
+    };
+    static const struct micro vim = { MICRO_VIM, .depth = 3 };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct checkpoint *ck = micro_checkpoint(&vim);
+        struct model *m;
+        struct error err = { 0 };
+        for (size_t k = ck->count; k-- > 0;) {
+            int layer = -1, at = 0;
+            if (sscanf(ck->tensors[k].name, "layers.%d.mixer.%n", &layer, &at) < 1 || at == 0 ||
+                layer < cases[i].first || layer > cases[i].last)
+                continue;
+            const char *part = ck->tensors[k].name + at;
+            if (cases[i].gone[0] == '*' ? strstr(part, "_b") != NULL
+                                        : strcmp(part, cases[i].gone) == 0)
+                checkpoint_remove(ck, &ck->tensors[k]);
+        }
+        assert_int_equal(model_open(ck, &(struct model_options){ 0 }, &m, &err), E_DATA);
+        if (strstr(err.text, cases[i].told) == NULL)
+            fail_msg("case %zu: %s", i, err.text);
+    }
+    /* the first version, but for one layer that lost what is left of its second direction */
+    struct checkpoint *ck = micro_checkpoint(&vim);
+    struct model *m;
+    struct error err = { 0 };
+    for (size_t k = ck->count; k-- > 0;) {
+        const char *name = ck->tensors[k].name;
+        if (strstr(name, "_b.") != NULL || ends_with(name, "D_b") ||
+            strcmp(name, "layers.1.mixer.A_b_log") == 0)
+            checkpoint_remove(ck, &ck->tensors[k]);
+    }
+    assert_int_equal(model_open(ck, &(struct model_options){ 0 }, &m, &err), E_DATA);
+    assert_non_null(strstr(err.text, "'layers.1.mixer.A_b_log' is missing"));
+}
+
 int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(test_families), TEST(test_wide_head), TEST(test_clip_tower),
-                     TEST(test_second_direction));
+                     TEST(test_second_direction), TEST(test_damaged_vim));
 }
