@@ -60,6 +60,24 @@ bool checkpoint_add_zeros(struct checkpoint *ck, const char *name, int ndim, con
     return true;
 }
 
+enum status names_all_or_none(const struct checkpoint *ck, const char *prefix, int count,
+                              const char *part, bool *all, struct error *err)
+{
+    int first_gap = -1, first_held = -1;
+    char name[100];
+    for (int i = count; i-- > 0;) {
+        snprintf(name, sizeof name, "%s.%d.%s", prefix, i, part);
+        *(checkpoint_find(ck, name) == NULL ? &first_gap : &first_held) = i;
+    }
+    *all = first_held >= 0;
+    if (first_gap < 0 || first_held < 0)
+        return OK;
+    return fail(err, E_DATA,
+                "%s: tensor '%s.%d.%s' is missing, and '%s.%d.%s' is there: all of them have it, "
+                "or none",
+                ck->path, prefix, first_gap, part, prefix, first_held, part);
+}
+
 /* ---- the prefix ---- */
 
 /* The length of the prefix before a stem in this name; -1: the name is no stem's. */

@@ -13,6 +13,11 @@ bool tensor_rename(struct tensor *, const char *name);
 /* Appends a tensor of zeros. False: out of memory, or the name is there already. */
 bool checkpoint_add_zeros(struct checkpoint *, const char *name, int ndim, const int64_t *shape);
 
+/* Whether each of layers 0 to count - 1 has the tensor prefix.LAYER.part ("blocks", "ls1.gamma");
+ * *all is false where none has it. E_DATA names the first one that only some layers have. */
+enum status names_all_or_none(const struct checkpoint *, const char *prefix, int count,
+                              const char *part, bool *all, struct error *err);
+
 /* Removes the common prefix of the vision model's tensors, which is found by the stem of an
  * architecture (arch_type.tensors.stems); a class head beside them keeps its name. E_DATA: two
  * stems (both named), tensors left over beside the prefix. E_CONFIG: model.prefix fits none. */

@@ -31,7 +31,7 @@ static enum status refuse(const struct checkpoint *ck, struct error *err)
 }
 
 /* h ⊙ gamma with h = ĝ W_outᵀ + b. */
-static enum status fold_gamma(struct checkpoint *ck, int layer, bool *folded, struct error *err)
+static enum status fold_gamma(struct checkpoint *ck, int layer, struct error *err)
 {
     char name[64];
     snprintf(name, sizeof name, "layers.%d.mixer.gamma", layer);
@@ -54,7 +54,6 @@ static enum status fold_gamma(struct checkpoint *ck, int layer, bool *folded, st
             b->data[i] *= gamma->data[i];
     }
     checkpoint_remove(ck, gamma);
-    *folded = true;
     return OK;
 }
 
@@ -145,27 +144,33 @@ static enum status second_direction(struct checkpoint *ck, int layer, bool share
 
 /* Every layer must be of the version that layer 0 is of: a tensor that this version lacks in one
  * layer, or has in another, was lost. */
-static enum status check_version(const struct checkpoint *ck, const struct geometry *g,
+static enum status check_version(const struct checkpoint *ck, const struct geometry *g, int depth,
                                  struct error *err)
 {
     const char *lacks = g->one_direction ? "A_b_log" : "conv1d_b.weight";
-    for (int i = 0;; i++) {
+    for (int at = 0; g->undivided && at < depth * DIRECTION_TENSORS; at++) {
+        int i = at / DIRECTION_TENSORS, k = at % DIRECTION_TENSORS;
+        bool due = g->shared_conv && k == DIRECTION_TENSORS - 1;
         char name[64];
-        snprintf(name, sizeof name, "layers.%d.mixer.in_proj.weight", i);
-        if (checkpoint_find(ck, name) == NULL)
-            return OK;
-        for (int k = 0; k < DIRECTION_TENSORS; k++) {
-            bool due = g->shared_conv && k == DIRECTION_TENSORS - 1;
-            snprintf(name, sizeof name, "layers.%d.mixer.%s", i, directions[k][1]);
-            if ((checkpoint_find(ck, name) != NULL) == due)
-                continue;
+        snprintf(name, sizeof name, "layers.%d.mixer.%s", i, directions[k][1]);
+        if ((checkpoint_find(ck, name) != NULL) != due)
             return fail(
                 err, E_DATA,
                 "%s: tensor '%s' is %s, though 'layers.0.mixer.%s' is not there: every layer of a "
                 "Vim has all tensors of a second direction, or 'A_b_log' alone (the first "
                 "version), or none (one direction)",
                 ck->path, name, due ? "missing" : "there", lacks);
-        }
+    }
+    return OK;
+}
+
+static int depth_of(const struct checkpoint *ck)
+{
+    char name[64];
+    for (int i = 0;; i++) {
+        snprintf(name, sizeof name, "layers.%d.mixer.in_proj.weight", i);
+        if (checkpoint_find(ck, name) == NULL)
+            return i;
     }
 }
 
@@ -173,18 +178,15 @@ enum status vim_adopt(struct checkpoint *ck, struct geometry *g, struct notes *n
                       struct error *err)
 {
     bool folded = false, one = checkpoint_find(ck, "layers.0.mixer.A_b_log") == NULL;
-    char name[64];
+    int depth = depth_of(ck);
     TRY(refuse(ck, err));
     g->shared_conv = !one && checkpoint_find(ck, "layers.0.mixer.conv1d_b.weight") == NULL;
     g->one_direction = one;
     g->undivided = one || g->shared_conv;
-    if (g->undivided)
-        TRY(check_version(ck, g, err));
-    for (int i = 0;; i++) {
-        snprintf(name, sizeof name, "layers.%d.mixer.in_proj.weight", i);
-        if (checkpoint_find(ck, name) == NULL)
-            break;
-        TRY(fold_gamma(ck, i, &folded, err));
+    TRY(check_version(ck, g, depth, err));
+    TRY(names_all_or_none(ck, "layers", depth, "mixer.gamma", &folded, err));
+    for (int i = 0; i < depth; i++) {
+        TRY(fold_gamma(ck, i, err));
         if (g->undivided)
             TRY(second_direction(ck, i, g->shared_conv, err));
     }

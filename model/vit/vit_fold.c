@@ -64,17 +64,16 @@ static enum status join_qkv(struct checkpoint *ck, int block, const char *what, 
 
 /* LayerScale: x + γ ⊙ (h Wᵀ + b) = x + h (γ ⊙ W)ᵀ + γ ⊙ b. */
 static enum status fold_scale(struct checkpoint *ck, int block, const char *gamma,
-                              const char *linear, bool *folded, struct error *err)
+                              const char *linear, struct error *err)
 {
     char weight[64], bias[64];
     snprintf(weight, sizeof weight, "%s.weight", linear);
     snprintf(bias, sizeof bias, "%s.bias", linear);
     struct tensor *g = find(ck, block, gamma), *w = find(ck, block, weight),
                   *b = find(ck, block, bias);
-    if (g == NULL)
-        return OK;
-    if (w == NULL || b == NULL || w->ndim != 2 || g->ndim != 1 || b->count != g->count ||
-        (size_t)w->shape[0] != g->count)
+    if (g == NULL || w == NULL || b == NULL)
+        return OK; /* the list of tensors will tell what is missing */
+    if (w->ndim != 2 || g->ndim != 1 || b->count != g->count || (size_t)w->shape[0] != g->count)
         return fail(err, E_DATA, "%s: tensor '%s' does not fit %s of its block", ck->path,
                     quote(g->name).text, linear);
     size_t columns = (size_t)w->shape[1];
@@ -84,7 +83,6 @@ static enum status fold_scale(struct checkpoint *ck, int block, const char *gamm
             w->data[i * columns + j] *= g->data[i];
     }
     checkpoint_remove(ck, g);
-    *folded = true;
     return OK;
 }
 
@@ -128,28 +126,46 @@ static enum status part_gate(struct checkpoint *ck, int block, const char *what,
     return OK;
 }
 
+/* Number of blocks, q, k and v joined; a fault in one ends them, and the list of tensors tells it.
+ */
+static enum status join_blocks(struct checkpoint *ck, int *count, struct error *err)
+{
+    for (*count = 0;; ++*count) {
+        TRY(join_qkv(ck, *count, "weight", err));
+        TRY(join_qkv(ck, *count, "bias", err));
+        const struct tensor *qkv = find(ck, *count, "attn.qkv.weight");
+        if (qkv == NULL || qkv->ndim != 2 || qkv->count == 0)
+            return OK;
+    }
+}
+
 static enum status adopt_blocks(struct checkpoint *ck, struct notes *notes, struct error *err)
 {
-    bool folded = false, no_bias = false, gated = false;
-    for (int i = 0;; i++) {
+    bool scaled = false, also = false, bias = false, gated = false, added = false;
+    int count;
+    TRY(join_blocks(ck, &count, err));
+    TRY(names_all_or_none(ck, "blocks", count, "attn.qkv.bias", &bias, err));
+    TRY(names_all_or_none(ck, "blocks", count, "ls1.gamma", &scaled, err));
+    TRY(names_all_or_none(ck, "blocks", count, "ls2.gamma", &also, err));
+    if (scaled != also)
+        return fail(err, E_DATA,
+                    "%s: tensor 'blocks.0.ls%d.gamma' is missing, and 'blocks.0.ls%d.gamma' is "
+                    "there: LayerScale has both",
+                    ck->path, scaled ? 2 : 1, scaled ? 1 : 2);
+    for (int i = 0; i < count; i++) {
         char name[64];
-        TRY(join_qkv(ck, i, "weight", err));
-        TRY(join_qkv(ck, i, "bias", err));
-        const struct tensor *qkv = find(ck, i, "attn.qkv.weight");
-        if (qkv == NULL || qkv->ndim != 2 || qkv->count == 0)
-            break; /* no more blocks, or a fault that the list of tensors will tell */
         snprintf(name, sizeof name, "blocks.%d.attn.qkv.bias", i);
-        TRY(add_zeros(ck, name, qkv->shape[0], &no_bias, err));
-        TRY(fold_scale(ck, i, "ls1.gamma", "attn.proj", &folded, err));
-        TRY(fold_scale(ck, i, "ls2.gamma", "mlp.fc2", &folded, err));
+        TRY(add_zeros(ck, name, find(ck, i, "attn.qkv.weight")->shape[0], &added, err));
+        TRY(fold_scale(ck, i, "ls1.gamma", "attn.proj", err));
+        TRY(fold_scale(ck, i, "ls2.gamma", "mlp.fc2", err));
         TRY(part_gate(ck, i, "weight", &gated, err));
         TRY(part_gate(ck, i, "bias", &gated, err));
     }
     if (gated)
         note(notes, "MLPs: gated, SiLU of fc1's first half times its second");
-    if (no_bias)
+    if (!bias)
         note(notes, "attention: q, k and v have no bias");
-    if (folded)
+    if (scaled)
         note(notes, "LayerScale: its factors were multiplied into attn.proj and mlp.fc2");
     return OK;
 }

@@ -168,8 +168,51 @@ static void test_damaged_vim(void **state)
     assert_non_null(strstr(err.text, "'layers.1.mixer.A_b_log' is missing"));
 }
 
+/* What a few blocks alone lack was lost: it is no zero, and no factor of one. */
+static void test_damaged_blocks(void **state)
+{
+    static const struct {
+        const struct arch_type *type;
+        const char *gone, *told;
+    } cases[] = {
+        { &vit_type, "blocks.1.attn.qkv.bias", "'blocks.1.attn.qkv.bias' is missing" },
+        { &vit_type, "blocks.0.attn.qkv.bias", "'blocks.0.attn.qkv.bias' is missing" },
+        { &vit_type, "blocks.1.ls2.gamma", "'blocks.1.ls2.gamma' is missing" },
+        { &vit_type, "blocks.0.ls1.gamma", "'blocks.0.ls1.gamma' is missing" },
+        { &vit_type, "*.ls1.gamma", "'blocks.0.ls1.gamma' is missing" },
+        { &vit_type, "blocks.1.attn.proj.bias", "'blocks.1.attn.proj.bias' [24] is missing" },
+        { &vim_type, "layers.2.mixer.gamma", "'layers.2.mixer.gamma' is missing" },
+    };
+    static const char *const gammas[] = { "blocks.%d.ls1.gamma", "blocks.%d.ls2.gamma",
+                                          "layers.%d.mixer.gamma" };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const bool is_vim = cases[i].type == &vim_type;
+        const struct micro whole = { MICRO_VIT, .depth = 3 }, vim = { MICRO_VIM, .depth = 3 };
+        struct checkpoint *ck = micro_checkpoint(is_vim ? &vim : &whole);
+        struct model *m;
+        struct error err = { 0 };
+        for (int k = is_vim ? 2 : 0; k < (is_vim ? 3 : 2); k++)
+            for (int layer = 0; layer < 3; layer++) {
+                char name[64];
+                snprintf(name, sizeof name, gammas[k], layer);
+                assert_true(checkpoint_add_zeros(ck, name, 1, (int64_t[]){ 24 }));
+            }
+        checkpoint_sort(ck);
+        for (size_t k = ck->count; k-- > 0;)
+            if (cases[i].gone[0] == '*' ? ends_with(ck->tensors[k].name, cases[i].gone + 1)
+                                        : strcmp(ck->tensors[k].name, cases[i].gone) == 0)
+                checkpoint_remove(ck, &ck->tensors[k]);
+        const struct model_options o = { .heads = 3, .heads_if_any = true };
+        assert_int_equal(model_open(ck, &o, &m, &err), E_DATA);
+        if (strstr(err.text, cases[i].told) == NULL)
+            fail_msg("case %zu: %s", i, err.text);
+    }
+}
+
 int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(test_families), TEST(test_wide_head), TEST(test_clip_tower),
-                     TEST(test_second_direction), TEST(test_damaged_vim));
+                     TEST(test_second_direction), TEST(test_damaged_vim),
+                     TEST(test_damaged_blocks));
 }
