@@ -124,7 +124,7 @@ static void test_damaged_vim(void **state)
     static const struct {
         const char *gone; /* of layer %d */
         int first, last;  /* layers that lost it */
-        const char *told;
+        const char *said;
     } cases[] = {
         { "A_b_log", 0, 2, "'layers.0.mixer.conv1d_b.weight' is there" },
         { "A_b_log", 0, 0, "'layers.0.mixer.conv1d_b.weight' is there" },
@@ -151,7 +151,7 @@ static void test_damaged_vim(void **state)
                 checkpoint_remove(ck, &ck->tensors[k]);
         }
         assert_int_equal(model_open(ck, &(struct model_options){ 0 }, &m, &err), E_DATA);
-        if (strstr(err.text, cases[i].told) == NULL)
+        if (strstr(err.text, cases[i].said) == NULL)
             fail_msg("case %zu: %s", i, err.text);
     }
     /* the first version, but for one layer that lost what is left of its second direction */
@@ -173,7 +173,7 @@ static void test_damaged_blocks(void **state)
 {
     static const struct {
         const struct arch_type *type;
-        const char *gone, *told;
+        const char *gone, *said;
     } cases[] = {
         { &vit_type, "blocks.1.attn.qkv.bias", "'blocks.1.attn.qkv.bias' is missing" },
         { &vit_type, "blocks.0.attn.qkv.bias", "'blocks.0.attn.qkv.bias' is missing" },
@@ -205,7 +205,7 @@ static void test_damaged_blocks(void **state)
                 checkpoint_remove(ck, &ck->tensors[k]);
         const struct model_options o = { .heads = 3, .heads_if_any = true };
         assert_int_equal(model_open(ck, &o, &m, &err), E_DATA);
-        if (strstr(err.text, cases[i].told) == NULL)
+        if (strstr(err.text, cases[i].said) == NULL)
             fail_msg("case %zu: %s", i, err.text);
     }
 }
