@@ -6,6 +6,7 @@
 
 #include "free_all.h"
 #include "open_file.h"
+#include "place.h"
 #include "sizes.h"
 
 static const char *const endings[] = { ".pth", ".pt", ".safetensors", ".bin", ".ckpt" };
@@ -182,18 +183,55 @@ static enum status read_configs(const struct origin *o, struct run_list *all, st
     return OK;
 }
 
+/* Whether `path` is the folder of shards of the output at `place`, or lies in it. */
+static bool is_of_shards(const char *path, const char *place)
+{
+    static const char parts[] = ".parts";
+    size_t length = strlen(place), tail = strlen(parts);
+    return strncmp(path, place, length) == 0 && strncmp(path + length, parts, tail) == 0 &&
+           (path[length + tail] == '/' || path[length + tail] == '\0');
+}
+
+/* places: where the outputs lead. */
+static enum status compare_outputs(const struct run_list *all, char *const *places, size_t i,
+                                   struct error *err)
+{
+    const struct config *c = all->item[i].config;
+    const struct config_values *v = config_values(c);
+    for (size_t k = 0; k < i; k++) {
+        const struct config *before = all->item[k].config;
+        const char *output = config_values(before)->run.output;
+        bool spelt_alike = strcmp(v->run.output, output) == 0;
+        if (strcmp(places[i], places[k]) == 0)
+            return config_fail(c, &v->run.output, err,
+                               "is the output of %s too%s%.300s%s; each run wants its own",
+                               config_path(before), spelt_alike ? "" : " ('",
+                               spelt_alike ? "" : output, spelt_alike ? "" : "')");
+        if (is_of_shards(places[i], places[k]) || is_of_shards(places[k], places[i]))
+            return config_fail(c, &v->run.output, err,
+                               "one of it and the output of %s ('%.300s') is the folder of the "
+                               "other's shards, or lies in it; each run wants its own",
+                               config_path(before), output);
+    }
+    return OK;
+}
+
+/* Whatever their spelling, and through links: two runs do not write to one place. */
 static enum status check_outputs(const struct run_list *all, struct error *err)
 {
-    for (size_t i = 0; i < all->count; i++)
-        for (size_t k = 0; k < i; k++) {
-            const struct config *c = all->item[i].config, *before = all->item[k].config;
-            const struct config_values *v = config_values(c), *w = config_values(before);
-            if (strcmp(v->run.output, w->run.output) == 0)
-                return config_fail(c, &v->run.output, err,
-                                   "is the output of %s too; each run wants its own",
-                                   config_path(before));
-        }
-    return OK;
+    char **places = calloc(all->count + 1, sizeof *places);
+    enum status status = places != NULL ? OK : fail(err, E_NOMEM, "out of memory");
+    for (size_t i = 0; status == OK && i < all->count; i++) {
+        const char *output = config_values(all->item[i].config)->run.output;
+        if ((places[i] = place_of(output)) == NULL) /* links in a circle: refused later */
+            places[i] = strdup(output);
+        status = places[i] != NULL ? compare_outputs(all, places, i, err)
+                                   : fail(err, E_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; places != NULL && i < all->count; i++)
+        free(places[i]);
+    free(places);
+    return status;
 }
 
 static enum status read_all(const struct run_words *w, const char *const *configs,

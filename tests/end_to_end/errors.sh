@@ -24,7 +24,29 @@ printf '[task]\nkind = perturbation\nkind = segmentation\n' >"$work/bad.ini"
 expect 2 "$work/bad.ini:3: task.kind is there twice; first on line 2" run "$work/bad.ini"
 printf '[data]\npath = ${EVALH_UNSET}/x\n' >"$work/bad.ini"
 expect 2 "the environment has no variable EVALH_UNSET" run "$work/bad.ini"
-expect 2 "is the output of $c too" run "$c" "$c"
+expect 2 "is the output of $c too; each run wants its own" run "$c" "$c"
+# Under another spelling and through links, whether or not it is there.
+mkdir "$work/places"
+ln -s . "$work/places/same"
+ln -s first.h5 "$work/places/link.h5"
+sed "s|^output = .*|output = $work/places/first.h5|" "$c" >"$work/first.ini"
+for name in ./first.h5 x/../first.h5 same/first.h5 link.h5 same/link.h5; do
+    sed "s|^output = .*|output = $work/places/$name|" "$c" >"$work/second.ini"
+    for there in no yes; do
+        [ $there = no ] || : >"$work/places/first.h5"
+        for way in run "run --fresh" "run -n"; do
+            expect 2 "is the output of $work/first.ini too ('$work/places/first.h5')" $way "$work/first.ini" "$work/second.ini"
+        done
+        rm -f "$work/places/first.h5"
+    done
+done
+sed "s|^output = .*|output = $work/places/same/first-groups-3.h5|" "$c" >"$work/second.ini"
+sed '/^output/a vary = task.groups=3' "$work/first.ini" >"$work/varied.ini"
+expect 2 "is the output of $work/varied.ini too" run -n "$work/varied.ini" "$work/second.ini"
+sed "s|^output = .*|output = $work/places/first.h5.parts/x.h5|" "$c" >"$work/second.ini"
+expect 2 "is the folder of the other's shards, or lies in it" run -n "$work/first.ini" "$work/second.ini"
+expect 2 "is the folder of the other's shards, or lies in it" run -n "$work/second.ini" "$work/first.ini"
+rm -r "$work/places"
 
 # Names that are in a table, or are not.
 expect 2 "there is no method 'rolout'; did you mean 'rollout'?" run "$c" --set explain.methods=rolout

@@ -8,6 +8,7 @@
 /* What the macro fail() of cmocka would hide stands before it. */
 #include "bump.h"
 #include "log.h"
+#include "place.h"
 #include "sha256.h"
 #include "sizes.h"
 #include "status.h"
@@ -150,9 +151,47 @@ static void test_log_levels(void **state)
     assert_string_equal(got, "evalh: shown 2\nevalh: error: shown 4\n");
 }
 
+/* Within a folder of our own: a/ and a file a/f; l leads to a, n to a/none, o in a circle. */
+static void test_places(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/evalh-place-XXXXXX", command[400];
+    static const char *const same[][2] = {
+        { "a/f", "a/f" },         { "a//./f", "a/../a/f" },        { "l/f", "a/f" },
+        { "h", "a/f" },           { "a/new", "l/./new" },          { "n", "a/none" },
+        { "x/../a/f", "a/f" },    { "x/y/../../a/g", "l/../a/g" }, { "a/", "l" },
+        { "x/y/", "x/./z/../y" },
+    };
+    static const char *const other[][2] = {
+        { "a/f", "a/g" }, { "a/f", "f" }, { "o", "a/f" }, { "x", "x/y" }, { "a", "a/f" },
+    };
+    assert_non_null(mkdtemp(folder));
+    snprintf(command, sizeof command,
+             "cd %s && mkdir a && : >a/f && ln a/f h && ln -s a l && ln -s a/none n && ln -s o o",
+             folder);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(chdir(folder), 0);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (!same_place(same[i][0], same[i][1]))
+            fail_msg("%s and %s are two places", same[i][0], same[i][1]);
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (same_place(other[i][0], other[i][1]))
+            fail_msg("%s and %s are one place", other[i][0], other[i][1]);
+    assert_true(lies_in("l/f", "a"));
+    assert_true(lies_in("x/y/z", "x/y/"));
+    assert_true(lies_in("a", "l"));
+    assert_false(lies_in("ab", "a"));
+    assert_false(lies_in("a/../h", "a"));
+    assert_int_equal(chdir("/"), 0);
+    assert_true(same_place("no-such/../tmp", "tmp"));
+    assert_true(lies_in("tmp", "/"));
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(test_bump), TEST(test_bump_overflow), TEST(test_sizes),
                      TEST(test_status), TEST(test_status_long), TEST(test_sha256),
-                     TEST(test_log_levels));
+                     TEST(test_log_levels), TEST(test_places));
 }
