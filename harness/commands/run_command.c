@@ -51,8 +51,7 @@ static enum status show_found(const struct arguments *a, const struct plan *plan
 {
     struct store_found found;
     char text[200];
-    if (a->dry_run)
-        TRY(plan_check_maps(plan, err));
+    TRY(plan_check_maps(plan, err));
     TRY(run_look(plan, true, ranks, a->fresh, &found, err));
     if (run_found_text(&found, text, sizeof text)[0] != '\0')
         fprintf(to, "  found      %s\n", text);
@@ -93,6 +92,17 @@ static void share_failures(struct ranks *ranks, struct run_list *all)
     }
 }
 
+/* What show_plans does for several runs; every rank calls it. */
+static enum status show_run(struct ranks *ranks, const struct plan *plan, struct error *err)
+{
+    enum status status = OK;
+    if (ranks_lead(ranks)) {
+        plan_print(plan, ranks_count(ranks), stderr);
+        status = plan_check_maps(plan, err);
+    }
+    return ranks_agree(ranks, status, err);
+}
+
 static enum status run_item(const struct arguments *a, struct ranks *ranks, bool show,
                             struct run_item *item, bool *begun)
 {
@@ -103,9 +113,9 @@ static enum status run_item(const struct arguments *a, struct ranks *ranks, bool
     status = ranks_agree(ranks, status, &item->why);
     if (status == OK)
         status = open_plan(ranks, item->config, &plan, &item->why);
+    if (status == OK && show)
+        status = show_run(ranks, plan, &item->why);
     if (status == OK) {
-        if (show && ranks_lead(ranks))
-            plan_print(plan, ranks_count(ranks), stderr);
         stop_listen();
         status = run_one(ranks, plan, a->fresh, a->again, begun, &item->why);
         stop_leave();

@@ -140,6 +140,7 @@ printf '[maps]\nmine = a.h5\nmine = b.h5\n' | cat "$c" - >"$work/twice.ini"
 expect 2 "maps.mine is there twice" run "$work/twice.ini"
 expect 2 "it has those of raw, attribution" export "$work/own.h5" -m rawer
 
+sed "s|^output = .*|output = $work/twin.h5|" "$c" >"$work/twin.ini"
 # One image's map is gone, one is NaN: both are named and left out of every score.
 some=$(cd "$work/npy/raw" && find . -name '*.npy' ! -name '*.target.npy' | sort | sed -n '2p;5p')
 first=$(sed -n 1p <<<"$some") second=$(sed -n 2p <<<"$some")
@@ -148,8 +149,14 @@ size=$(stat -c %s "$work/npy/raw/$second")
 head -c $((size - 4)) "$work/npy/raw/$second" >"$work/nan"
 printf '\x00\x00\xc0\x7f' >>"$work/nan"
 cp "$work/nan" "$work/npy/raw/$second"
-expect 1 "2 of 13 images could not be read" "${run[@]}" -s explain.methods=theirs,random -s data.max_unreadable=0.01 \
-    -s "maps.theirs=$work/npy/raw"
+# Too many of them are refused before any work, and what is there stays.
+cp "$work/vim.h5" "$work/kept.h5"
+few=(-s explain.methods=theirs,random -s data.max_unreadable=0.01 -s "maps.theirs=$work/npy/raw")
+for way in run "run -n"; do
+    expect 2 "2 of 13 images would be left out for lack of a map, 15.4 %; data.max_unreadable allows 1 %" $way --fresh "$c" "${few[@]}"
+    expect 2 "2 of 13 images would be left out for lack of a map" $way --fresh "$c" "$work/twin.ini" "${few[@]}"
+done
+cmp -s "$work/vim.h5" "$work/kept.h5" || fail "a run that is refused changed the result"
 expect 0 "has no map of image" "${run[@]}" -s explain.methods=theirs,random -s data.max_unreadable=0.2 \
     -s "maps.theirs=$work/npy/raw"
 grep -q "holds NaN or infinity" "$work/stderr" || fail "a NaN in a map is not told"
