@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store.h"
 #include "suggest.h"
 #include "task.h"
 
@@ -186,17 +185,6 @@ static enum status check_labels(struct plan *p, struct error *err)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static enum status check_output(struct plan *p, struct error *err)
-{
-    const void *field = &p->v->run.output;
-    enum status status = store_check(p->v->run.output, err);
-    if (status == OK)
-        return OK;
-    char reason[sizeof err->text];
-    memcpy(reason, err->text, sizeof reason);
-    return config_fail(p->config, field, err, "%.600s", reason);
-}
-
 static enum status set_threads(struct plan *p, struct error *err)
 {
     enum { MOST_A_PROCESSOR = 8, FEWEST = 64 };
@@ -216,6 +204,7 @@ enum {
     STEP_THREADS,
     STEP_TASKS,
     STEP_METHODS,
+    STEP_INPUTS,
     STEP_OUTPUT,
     STEP_MODEL,
     STEP_DATA,
@@ -240,9 +229,11 @@ static const struct step {
     [STEP_THREADS] = { "threads", set_threads, 0 },
     [STEP_TASKS] = { "tasks", find_tasks, 0 },
     [STEP_METHODS] = { "methods", find_methods, 0 },
-    [STEP_OUTPUT] = { "output", check_output, 0 },
+    [STEP_INPUTS] = { "output", plan_check_inputs, 0 },
+    [STEP_OUTPUT] = { "output", plan_check_output, AFTER(INPUTS) },
     [STEP_MODEL] = { "model", plan_open_model, 0 },
-    [STEP_DATA] = { "data set", open_data, 0 }, /* whose classes the model knows, if it is there */
+    [STEP_DATA] = { "data set", open_data, /* whose classes the model knows, if it is there */
+                    AFTER(INPUTS) },       /* a demo set is written where there is none */
     [STEP_MASKS] = { "tasks and data set", check_tasks, AFTER(DATA) },
     [STEP_TASK_KEYS] = { "settings of the tasks", check_task_keys, AFTER(TASKS) | AFTER(MODEL) },
     [STEP_PREPROCESS] = { "preprocessing", check_preprocess, 0 },

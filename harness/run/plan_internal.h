@@ -3,6 +3,10 @@
 
 #include "plan.h"
 
+/* Whether run.output is nothing that the run reads; opens nothing. */
+enum status plan_check_inputs(struct plan *, struct error *err);
+/* After that: whether run.output can be written, and whether a result is all that it replaces. */
+enum status plan_check_output(struct plan *, struct error *err);
 /* Opens the model, which makes its methods known. */
 enum status plan_open_model(struct plan *, struct error *err);
 /* After the model: opens the device and allocates memory for a batch. */

@@ -96,8 +96,10 @@ bool store_is_unfinished(const char *output);
 enum status store_collect(const char *output, const char *to, struct store_progress *,
                           struct error *err);
 
-/* E_CONFIG where store_open would surely fail for lack of a right: tried with a folder that is
- * removed at once. Folders that are missing are made by store_open. */
+/* E_CONFIG where store_open would surely fail: for lack of a right (tried with a folder that is
+ * removed at once), or because OUTPUT is something else than a result of evalh, or its folder of
+ * shards holds something else, which is never replaced. Folders that are missing are made by
+ * store_open. */
 enum status store_check(const char *output, struct error *err);
 
 /* The folder of a file; "." where its name has none. */

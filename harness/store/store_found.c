@@ -101,11 +101,8 @@ static enum status compare_file(struct store *s, const char *path, bool shard, s
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     enum status status;
     if (file < 0)
-        status =
-            fail(err, E_CONFIG,
-                 "%s: is there and is no HDF5 file; take another run.output, or replace it with "
-                 "--fresh",
-                 path);
+        status = fail(err, E_CONFIG,
+                      "%s: is damaged; take another run.output, or start over with --fresh", path);
     else
         status = store_compare_identity(s, path, file, err);
     if (status == OK)

@@ -53,6 +53,9 @@ enum status store_mark_anew(const struct store *, struct error *err);
 /* What is there is damaged: the next run that starts over does so from nothing. */
 void store_unmark(const struct store *);
 
+/* Whether OUTPUT is not there, or is a result of evalh. E_CONFIG: it is something else, which is
+ * not replaced. */
+enum status store_check_replaced(const char *output, struct error *err);
 /* Makes the missing folders of OUTPUT. E_CONFIG. */
 enum status store_make_folders(const char *output, struct error *err);
 /* Locks the file open at `fd`, whose path is for messages, or, where the file system has no locks,

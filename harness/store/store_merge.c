@@ -239,6 +239,12 @@ static enum status write_merged(struct merge *m, const char *path,
     return status;
 }
 
+static enum status check_again(const struct store *s, struct error *err)
+{
+    enum status status = store_check_replaced(s->output, err);
+    return status == OK ? OK : fail_prefix(err, "%s: ", s->output);
+}
+
 enum status store_merge(struct store *s, struct records *layout,
                         const struct store_attribute *attributes, size_t attribute_count,
                         enum status (*finish)(const char *path, struct error *), struct error *err)
@@ -259,6 +265,8 @@ enum status store_merge(struct store *s, struct records *layout,
         status = finish(path, err);
     if (status == OK)
         status = sync_file(path, err);
+    if (status == OK) /* the run may have taken days */
+        status = check_again(s, err);
     if (status == OK)
         status = rename_synced(path, s->output, err);
     if (status == E_DATA)

@@ -40,7 +40,8 @@ refused "run.seed was '1' and is now '5'" -s run.seed=5
 refused "has 13 images, and run.limit asks for 3" -s run.limit=3
 refused "another checkpoint" -s model.checkpoint="$work/vit.safetensors" -s model.heads=2
 echo "my thesis" >"$work/thesis.h5"
-refused "is no HDF5 file" -s run.output="$work/thesis.h5"
+refused "is no result of evalh" -s run.output="$work/thesis.h5"
+grep -q -- --fresh "$work/stdout" && fail "--fresh is advised where it would not help: $(cat "$work/stdout")"
 cmp -s "$work/vim.h5" "$work/kept.h5" || fail "looking changed the result"
 "$EVALH" run "$c" "${few[@]}" -s run.seed=5 --fresh --dry-run >/dev/null 2>&1 || fail "--fresh is refused"
 cmp -s "$work/vim.h5" "$work/kept.h5" || fail "a dry run began anew"
@@ -48,11 +49,65 @@ cmp -s "$work/vim.h5" "$work/kept.h5" || fail "a dry run began anew"
 sed 's/^output = .*/&\nvary = aggregate=max/' "$c" >"$work/vary.ini"
 cp "$work/thesis.h5" "$work/x-aggregate-max.h5"
 vary=("$work/vary.ini" "${few[@]}" -s run.output="$work/x.h5")
-expect 2 "x-aggregate-max.h5: is there and is no HDF5 file" run "${vary[@]}" --dry-run
+expect 2 "x-aggregate-max.h5': is there and is no result of evalh" run "${vary[@]}" --dry-run
 "$EVALH" doctor "${vary[@]}" >"$work/stdout" 2>/dev/null && fail "doctor takes run.vary"
-grep -q "^FAULT.*x-aggregate-max.h5: is there and is no HDF5 file" "$work/stdout" || fail "doctor of run.vary: $(cat "$work/stdout")"
+grep -q "^FAULT.*x-aggregate-max.h5': is there and is no result of evalh" "$work/stdout" || fail "doctor of run.vary: $(cat "$work/stdout")"
 "$EVALH" doctor "${vary[@]}" -s run.vary=aggregat=max >"$work/stdout" 2>/dev/null && fail "doctor takes an unknown key in run.vary"
 grep -q "^FAULT.*unknown key 'aggregat'" "$work/stdout" || fail "doctor of a wrong run.vary: $(cat "$work/stdout")"
+
+# What a run reads it does not write over, by whatever name, nor anything else that is no result; --fresh does
+# not, either. Nothing is read or made before that is said.
+demo=$(dirname "$(find "$work/demo" -name labels.txt)")
+head -c 4000 "$work/vim.h5" >"$work/cut.h5"
+mkdir "$work/own" "$work/own/y.h5.parts" "$work/own/z.h5.parts"
+cp "$c" "$work/own/c.ini"
+cp "$work/vim.safetensors" "$work/own/m"
+cp "$demo/demo_gtsegs.mat" "$work/own/g.mat"
+cp -r "$demo" "$work/own/tree"
+sed 's/ .*//' "$demo/labels.txt" >"$work/own/some"
+ln -s own "$work/other"
+ln "$work/own/g.mat" "$work/own/hard.mat"
+ln -s g.mat "$work/own/soft.mat"
+cp "$work/own/m" "$work/own/y.h5.parts/m"
+cp "$work/thesis.h5" "$work/own/z.h5.parts/thesis"
+"$EVALH" export "$work/vim.h5" -m raw -o "$work/own" 2>/dev/null || fail "export"
+mat=(-s data.kind=imagenet_seg -s task.kind=segmentation -s explain.class=predicted)
+find "$work/own" -type f -exec md5sum {} + | sort -k 2 >"$work/before"
+for fresh in "" --fresh; do
+    for name in own/g.mat other/g.mat own/../own//g.mat own/hard.mat own/soft.mat; do
+        expect 2 "run.output = '$work/$name': is data.path ('$work/own/g.mat') too" run "$c" "${mat[@]}" \
+            -s data.path="$work/own/g.mat" -s run.output="$work/$name" $fresh
+    done
+    expect 2 "is model.checkpoint ('$work/own/m') too" run "$c" "${few[@]}" -s model.checkpoint="$work/own/m" -s run.output="$work/own/m" $fresh
+    expect 2 "is the config ('$work/own/c.ini') too" run "$work/own/c.ini" "${few[@]}" -s run.output="$work/other/c.ini" $fresh
+    expect 2 "is data.only ('$work/own/some') too" run "$c" "${few[@]}" -s data.only="$work/own/some" -s run.output="$work/own/some" $fresh
+    expect 2 "is maps.m ('$work/own/raw.h5') too" run "$c" "${few[@]}" -s explain.methods=m -s maps.m="$work/own/raw.h5" \
+        -s run.output="$work/own/raw.h5" $fresh
+    expect 2 "model.checkpoint ('$work/own/y.h5.parts/m') lies in '$work/own/y.h5.parts', the folder of the run's shards" \
+        run "$c" "${few[@]}" -s model.checkpoint="$work/own/y.h5.parts/m" -s run.output="$work/own/y.h5" $fresh
+    expect 2 "holds 'thesis', which is no part of a run" run "$c" "${few[@]}" -s run.output="$work/own/z.h5" $fresh
+    for name in own/raw.h5 own/tree/labels.txt own/some cut.h5; do
+        expect 2 "run.output = '$work/$name': is there and is no result of evalh" run "$c" "${few[@]}" -s run.output="$work/$name" $fresh
+    done
+done
+refused "is data.path ('$work/own/g.mat') too" "${mat[@]}" -s data.path="$work/own/g.mat" -s run.output="$work/other/g.mat"
+refused "holds 'thesis'" -s run.output="$work/own/z.h5"
+# The outputs of run.vary, too, and a data set that is yet to be made.
+cp "$work/own/m" "$work/own/v-aggregate-max.h5"
+expect 2 "is model.checkpoint" run "$work/vary.ini" "${few[@]}" -s run.output="$work/own/v.h5" \
+    -s model.checkpoint="$work/own/v-aggregate-max.h5" --fresh --dry-run
+rm "$work/own/v-aggregate-max.h5"
+refused "is data.path ('$work/./nowhere') too" -s data.path="$work/./nowhere" -s run.output="$work/nowhere"
+[ ! -e "$work/nowhere" ] || fail "a data set was made in a result's place"
+find "$work/own" -type f -exec md5sum {} + | sort -k 2 | diff "$work/before" - || fail "a run has written over what it reads"
+# A folder for a result, there or not.
+for name in new/ own/ own/. own/tree . /; do
+    text="names a folder; a file in it is expected"
+    [ "$name" != own/tree ] || text="is there and is not a file"
+    [ "$name" = / ] || name=$work/$name
+    refused "$text" -s run.output="$name"
+done
+[ ! -e "$work/new" ] || fail "a folder was made"
 
 # A complete result: nothing to do, and said.
 "$EVALH" run "$c" "${few[@]}" --dry-run >"$work/stdout" 2>&1
