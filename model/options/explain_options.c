@@ -1,5 +1,7 @@
 #include "explain_options.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const explain_precision_names[] = { "auto", "fp32", "mixed", "double", NULL };
@@ -44,19 +46,48 @@ bool explain_switch_is_set(const struct explain_options *o, int position)
     }
 }
 
+/* The next number of a list with blanks or commas, or NaN. */
+static double next_number(const char **at, const char *end)
+{
+    char *after;
+    while (*at < end && (**at == ' ' || **at == ','))
+        ++*at;
+    double number = *at < end ? strtod(*at, &after) : NAN;
+    if (*at == end || after == *at || after > end)
+        return NAN;
+    *at = after;
+    return number;
+}
+
+/* `length`: of the first text, which goes on beyond it. */
+static bool same_value(const char *a, size_t length, const char *b)
+{
+    const char *a_end = a + length, *b_end = b + strlen(b);
+    if (length == strlen(b) && strncmp(a, b, length) == 0)
+        return true;
+    while (a < a_end || b < b_end)
+        if (next_number(&a, a_end) != next_number(&b, b_end)) /* NaN: no number, and so not equal */
+            return false;
+    return true;
+}
+
+bool explain_same_value(const char *a, const char *b)
+{
+    return same_value(a, strlen(a), b);
+}
+
 bool explain_switch_published(const struct explain_switch_info *s, const char *value,
                               const char *arch)
 {
-    if (strcmp(value, s->initial) == 0 || strcmp(s->published, "*") == 0)
+    if (explain_same_value(s->initial, value) || strcmp(s->published, "*") == 0)
         return true;
-    size_t length = strlen(value), prefix = strlen(arch);
+    size_t prefix = strlen(arch);
     for (const char *at = s->published; *at != '\0'; at += strspn(at, " ")) {
         size_t word = strcspn(at, " "), colon = strcspn(at, " :");
         bool qualified = colon < word;
         const char *rest = qualified ? at + colon + 1 : at;
-        size_t left = word - (size_t)(rest - at);
-        if ((!qualified || (colon == prefix && strncmp(at, arch, colon) == 0)) && left == length &&
-            strncmp(rest, value, left) == 0)
+        if ((!qualified || (colon == prefix && strncmp(at, arch, colon) == 0)) &&
+            same_value(rest, word - (size_t)(rest - at), value))
             return true;
         at += word;
     }

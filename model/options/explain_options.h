@@ -159,6 +159,8 @@ extern const struct explain_switch_info explain_switch_infos[EXPLAIN_SWITCH_COUN
 
 /* Whether a switch differs from its default in these options. */
 bool explain_switch_is_set(const struct explain_options *, int position);
+/* Whether two texts of a config mean the same: the same words, or the same numbers. */
+bool explain_same_value(const char *, const char *);
 /* Whether the published figures hold under this value: its default, or one of `published` for the
  * architecture ("vim", "vit"; "" for one that is not known). */
 bool explain_switch_published(const struct explain_switch_info *, const char *value,
