@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "free_all.h"
+#include "result_config.h"
 
 static void add_reason(struct comparability *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -26,21 +27,69 @@ static void add_reason(struct comparability *s, const char *format, ...)
 
 /* --- the config ------------------------------------------------------------------------------ */
 
-/* Every key that shapes results must have its default. Exceptions are keys that are judged
- * elsewhere or change no published figure, and switches of [explain] whose value is what the
- * protocol does or has published figures of its own, as their rows say. */
-static const struct {
+/* Every key that shapes results must have its default or a value that means the same. Exceptions
+ * are the keys of key_scopes, and switches of [explain] whose value is what the protocol does or
+ * has published figures of its own, as their rows say. */
+
+#define NEVER "" /* judged elsewhere in this file, or no published figure can depend on it */
+
+static const struct key_scope {
     const char *section, *name;
-} judged_elsewhere[] = {
-    { "run", "protocol" },  { "run", "seed" }, /* seed of the controls and of random tie orders */
-    { "run", "limit" },     { "model", "image_size" }, { "model", "heads" },
-    { "data", "kind" },     { "data", "preprocess" },  { "explain", "methods" },
-    { "explain", "class" }, { "task", "kind" },        { "task", "directions" },
+    const char *only; /* the one test, or preprocessing, whose figures the key can change */
+} key_scopes[] = {
+    /* the file has it as an attribute, or as the number of its images */
+    { "run", "protocol", NEVER },
+    { "run", "limit", NEVER },
+    { "data", "kind", NEVER },
+    { "data", "preprocess", NEVER },
+    /* judge_geometry */
+    { "model", "image_size", NEVER },
+    { "model", "heads", NEVER },
+    /* controls, and the order of ties, of which random is no published one */
+    { "run", "seed", NEVER },
+    { "explain", "randomise_layers", NEVER },
+    /* which rows there are, not what stands in them */
+    { "explain", "methods", NEVER },
+    { "explain", "class", NEVER },
+    { "task", "kind", NEVER },
+    { "task", "directions", NEVER },
+    /* the demo set alone, beside which nothing was published */
+    { "data", "split", NEVER },
+    { "data", "images", NEVER },
+    { "data", "seed", NEVER },
+    { "data", "size", NEVER },
+    /* tests for which nothing was published */
+    { "task", "groups", NEVER },
+    { "task", "tiles", NEVER },
+    { "task", "subsets", NEVER },
+    { "task", "samples", NEVER },
+    { "task", "radius", NEVER },
+    { "task", "fill", "perturbation" },
+    { "task", "steps", "perturbation" },
+    { "task", "upto", "perturbation" },
+    { "explain", "ties", "perturbation" },
+    { "data", "mask_order", "segmentation" },
+    { "data", "crop", "eval" },
+    { "data", "interpolation", "eval" },
+};
+
+/* Values that say what is so of the published models or data in any case, in the form of the
+ * switches' rows. */
+static const struct explain_switch_info meanings[] = {
+    { "model.eps", "0", "vim:1e-5 vit:1e-6", false },
+    { "model.cls", "auto", "vim:middle", false },
+    { "model.pool", "auto", "vit:cls", false },
+    { "model.activation", "auto", "vit:gelu", false },
+    { "data.mean", "imagenet", "0.485,0.456,0.406", false },
+    { "data.std", "imagenet", "0.229,0.224,0.225", false },
+    { "data.mask_order", "auto", "wh", false }, /* as MATLAB stores, which wrote gtsegs_ijcv.mat */
 };
 
 struct reading {
     struct comparability *to;
     const char *arch; /* of the published model; "": not a published one */
+    const char *kind, *preprocess;
+    const struct published *published;
 };
 
 static const struct config_key *find_key(const char *section, const char *name)
@@ -51,21 +100,50 @@ static const struct config_key *find_key(const char *section, const char *name)
     return NULL;
 }
 
-static bool is_judged_elsewhere(const char *section, const char *name)
+/* Whether a method whose maps come from a file has the name of one with published figures. */
+static bool takes_published_place(const struct reading *r, const char *method)
 {
-    for (size_t i = 0; i < sizeof judged_elsewhere / sizeof *judged_elsewhere; i++)
-        if (strcmp(section, judged_elsewhere[i].section) == 0 &&
-            strcmp(name, judged_elsewhere[i].name) == 0)
+    for (size_t i = 0; i < r->published->entries; i++)
+        if (strcmp(r->published->entry[i].kind, r->kind) == 0 &&
+            strcmp(r->published->entry[i].method, method) == 0)
             return true;
     return false;
 }
 
-static const struct explain_switch_info *find_switch(const char *section, const char *name)
+static bool is_in_scope(const struct reading *r, const char *section, const char *name)
 {
+    if (strcmp(section, "maps") == 0)
+        return takes_published_place(r, name);
+    for (size_t i = 0; i < sizeof key_scopes / sizeof *key_scopes; i++) {
+        const struct key_scope *s = &key_scopes[i];
+        if (strcmp(section, s->section) == 0 && strcmp(name, s->name) == 0)
+            return *s->only != '\0' &&
+                   (strcmp(s->only, r->kind) == 0 || strcmp(s->only, r->preprocess) == 0);
+    }
+    return true;
+}
+
+/* A switch of [explain], or a row of `meanings`; NULL: neither. */
+static const struct explain_switch_info *find_row(const char *section, const char *name)
+{
+    char full[80];
     for (int i = 0; strcmp(section, "explain") == 0 && i < EXPLAIN_SWITCH_COUNT; i++)
         if (strcmp(explain_switch_infos[i].key, name) == 0)
             return &explain_switch_infos[i];
+    snprintf(full, sizeof full, "%s.%s", section, name);
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+        if (strcmp(meanings[i].key, full) == 0)
+            return &meanings[i];
     return NULL;
+}
+
+/* As results/published/ writes a variant: 0.20 is 0.2 there. */
+static void name_variant(struct comparability *s, const struct config_key *key, const char *value)
+{
+    if (key->type == KEY_REAL)
+        snprintf(s->variant, sizeof s->variant, "%s=%.6g", key->name, strtod(value, NULL));
+    else
+        snprintf(s->variant, sizeof s->variant, "%s=%s", key->name, value);
 }
 
 static int on_key(void *context, const char *section, const char *name, const char *value)
@@ -73,17 +151,41 @@ static int on_key(void *context, const char *section, const char *name, const ch
     const struct reading *r = context;
     struct comparability *s = r->to;
     const struct config_key *key = find_key(section, name);
-    const struct explain_switch_info *info = find_switch(section, name);
-    bool is_default = key != NULL && key->initial != NULL && strcmp(key->initial, value) == 0;
+    const struct explain_switch_info *info = find_row(section, name);
+    bool is_default =
+        key != NULL && key->initial != NULL && explain_same_value(key->initial, value);
     if ((key != NULL && key->shapes_result == KEY_SHAPES_NOTHING) || is_default ||
-        is_judged_elsewhere(section, name) ||
+        !is_in_scope(r, section, name) ||
         (info != NULL && explain_switch_published(info, value, r->arch)))
         return 1;
-    if (info != NULL && info->ablation && s->variant[0] == '\0')
-        snprintf(s->variant, sizeof s->variant, "%s=%s", name, value);
+    if (key != NULL && info != NULL && info->ablation && s->variant[0] == '\0')
+        name_variant(s, key, value);
     else
         add_reason(s, "%s.%s = %s", section, name, value);
     return 1;
+}
+
+/* A number of the geometry that the config or the file says, beside the published model's own. */
+static void judge_number(const char *key, double have, double own, struct comparability *s)
+{
+    if (have > 0 && isnan(own))
+        add_reason(s, "%s = %.0f", key, have);
+    else if (have > 0 && have != own)
+        add_reason(s, "%s = %.0f, not %.0f", key, have, own);
+}
+
+/* m: the published model, or NULL. */
+static void judge_geometry(const struct result *r, const struct published_entry *m,
+                           struct comparability *s)
+{
+    char size[32], heads[32];
+    result_config_value(r, "model", "image_size", size, sizeof size);
+    result_config_value(r, "model", "heads", heads, sizeof heads);
+    double set = strtod(size, NULL), side = r->image_size > 0 ? r->image_size : set; /* auto: 0 */
+    if (m != NULL && (set > 0 || !isnan(m->image_size)))
+        judge_number("model.image_size", side, m->image_size, s);
+    if (m != NULL)
+        judge_number("model.heads", strtod(heads, NULL), m->heads, s);
 }
 
 /* --- data and weights ------------------------------------------------------------------------ */
@@ -219,7 +321,12 @@ void comparability_judge(const struct result *r, const struct published *p, cons
                    r->attribute[ATTR_PROTOCOL]);
     if (!r->complete)
         add_reason(out, "the run is not complete");
-    struct reading reading = { .to = out, .arch = m != NULL ? m->arch : "" };
+    judge_geometry(r, m, out);
+    struct reading reading = { .to = out,
+                               .arch = m != NULL ? m->arch : "",
+                               .kind = kind,
+                               .preprocess = r->attribute[ATTR_PREPROCESS],
+                               .published = p };
     if (ini_parse_string(r->attribute[ATTR_CONFIG], on_key, &reading) != 0)
         add_reason(out, "the stored config cannot be read");
 }

@@ -67,7 +67,9 @@ static int start_entry(struct parsing *p, const char *section)
                                    .map = NAN,
                                    .miou = NAN,
                                    .top1 = NAN,
-                                   .images = NAN };
+                                   .images = NAN,
+                                   .image_size = NAN,
+                                   .heads = NAN };
     int length = 0, fields = sscanf(section, "%15s %31s %31s %31s%n", e->kind, e->name, e->method,
                                     e->variant, &length);
     int score = strcmp(e->kind, "perturbation") == 0 || strcmp(e->kind, "segmentation") == 0;
@@ -113,6 +115,8 @@ static int on_key(void *context, const char *section, const char *name, const ch
         { "miou", &e->miou },
         { "top1", &e->top1 },
         { "images", &e->images },
+        { "image_size", &e->image_size },
+        { "heads", &e->heads },
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (strcmp(name, numbers[i].name) == 0)

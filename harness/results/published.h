@@ -16,6 +16,7 @@ struct published_entry {
     double pixel_accuracy, map, miou; /* percent */
     double top1;                      /* percent */
     double images;                    /* of the whole data set */
+    double image_size, heads;         /* of a model: pixels a side; heads of a ViT's attention */
     char file[64];                    /* part of the released checkpoint's file name */
     char sha256[65];                  /* first digits of its hash; "": none was published */
     char arch[8];                     /* of a model: "vim", "vit" */
