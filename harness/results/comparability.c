@@ -234,6 +234,19 @@ static bool is_validation_set(const struct result *r)
     return good;
 }
 
+/* ImageNet-Segmentation is known by its fingerprint, which holds its file's size. */
+static void judge_fingerprint(const struct result *r, const struct published_entry *set,
+                              struct comparability *s)
+{
+    if (*set->fingerprint == '\0' || isnan(set->bytes))
+        add_reason(s, "the data set is known by its count alone");
+    else if (strcmp(r->attribute[ATTR_DATASET_FINGERPRINT], set->fingerprint) != 0)
+        add_reason(s,
+                   "the data set is known by its count alone: its fingerprint is not that of %s "
+                   "(%.0f bytes)",
+                   set->file, set->bytes);
+}
+
 static void judge_data(const struct result *r, const struct published *p, const char *kind,
                        size_t images, struct comparability *s)
 {
@@ -248,6 +261,8 @@ static void judge_data(const struct result *r, const struct published *p, const 
         published_find(p, "dataset", segmentation ? "imagenet_seg" : "imagenet", "", "");
     if (set && (double)images != set->images)
         add_reason(s, "%zu of %.0f images", images, set->images);
+    else if (set && segmentation)
+        judge_fingerprint(r, set, s);
     else if (!segmentation && !is_validation_set(r))
         add_reason(s, "the images are not named ILSVRC2012_val_00000001 to 00050000, 50 a class, "
                       "as those of ImageNet validation are");

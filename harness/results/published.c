@@ -68,6 +68,7 @@ static int start_entry(struct parsing *p, const char *section)
                                    .miou = NAN,
                                    .top1 = NAN,
                                    .images = NAN,
+                                   .bytes = NAN,
                                    .image_size = NAN,
                                    .heads = NAN };
     int length = 0, fields = sscanf(section, "%15s %31s %31s %31s%n", e->kind, e->name, e->method,
@@ -115,6 +116,7 @@ static int on_key(void *context, const char *section, const char *name, const ch
         { "miou", &e->miou },
         { "top1", &e->top1 },
         { "images", &e->images },
+        { "bytes", &e->bytes },
         { "image_size", &e->image_size },
         { "heads", &e->heads },
     };
@@ -126,9 +128,12 @@ static int on_key(void *context, const char *section, const char *name, const ch
         char *to;
         size_t size;
     } texts[] = {
-        { "file", e->file, sizeof e->file },       { "sha256", e->sha256, sizeof e->sha256 },
-        { "arch", e->arch, sizeof e->arch },       { "norm", e->norm, sizeof e->norm },
+        { "file", e->file, sizeof e->file },
+        { "sha256", e->sha256, sizeof e->sha256 },
+        { "arch", e->arch, sizeof e->arch },
+        { "norm", e->norm, sizeof e->norm },
         { "resize", e->resize, sizeof e->resize },
+        { "fingerprint", e->fingerprint, sizeof e->fingerprint },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(name, texts[i].name) == 0)

@@ -17,7 +17,9 @@ struct published_entry {
     double top1;                      /* percent */
     double images;                    /* of the whole data set */
     double image_size, heads;         /* of a model: pixels a side; heads of a ViT's attention */
-    char file[64];                    /* part of the released checkpoint's file name */
+    char file[64];                    /* part of the released file's name */
+    double bytes;                     /* of a data set's file */
+    char fingerprint[65];             /* of a data set, as evalh takes it; "": not known */
     char sha256[65];                  /* first digits of its hash; "": none was published */
     char arch[8];                     /* of a model: "vim", "vit" */
     char norm[12];   /* mean and std in training: "imagenet", "half", "clip" or "none" */

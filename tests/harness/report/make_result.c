@@ -104,7 +104,9 @@ static void put_attributes(struct maker *m)
     put_text(m, "checkpoint_sha256", m->o->sha256);
     put_text(m, "dataset", m->o->dataset);
     put_text(m, "dataset_fingerprint",
-             "feedbeeffeedbeeffeedbeeffeedbeeffeedbeeffeedbeeffeedbeeffeedbeef");
+             m->o->fingerprint != NULL
+                 ? m->o->fingerprint
+                 : "feedbeeffeedbeeffeedbeeffeedbeeffeedbeeffeedbeeffeedbeeffeedbeef");
     put_text(m, "preprocess", "stretch");
     put_text(m, "device", "cpu");
     put_text(m, "precision", "fp32");

@@ -9,10 +9,11 @@ struct make_result {
     int grid;
     unsigned seed;
     const char *arch, *dataset, *protocol, *checkpoint, *sha256;
-    const char *explain; /* extra lines of [explain] in the stored config */
-    const char *methods; /* blank between them */
-    double top1;         /* share of images whose first prediction is right */
-    int skipped;         /* images of status 1 */
+    const char *fingerprint; /* of the data set; NULL: a made-up one */
+    const char *explain;     /* extra lines of [explain] in the stored config */
+    const char *methods;     /* blank between them */
+    double top1;             /* share of images whose first prediction is right */
+    int skipped;             /* images of status 1 */
     bool labels, perturbation, segmentation, extras; /* extras: the optional datasets */
     bool validation;      /* named and labelled as the images of ImageNet validation */
     const char *compute;  /* extra lines of [compute] in the stored config; NULL: none */

@@ -5,15 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "comparability.h"
 #include "config.h"
+#include "dataset.h"
+#include "gtsegs.h"
 #include "published.h"
 
 #include "report_tests.h"
 
 static const char deit_small_sha256[] =
     "cd65a1550123456789abcdef0123456789abcdef0123456789abcdef01234567"; /* its published digits */
+
+/* Of 4,276 images in a file of 1,340,808,474 bytes: see a_file_of_that_size. */
+static const char gtsegs_fingerprint[] =
+    "9031b6d695569acd164ae3fc81684fe3e72d313db952f2a0c09ce595e0e0af99";
 
 /* --- a run under the published conditions ---------------------------------------------------- */
 
@@ -50,6 +57,7 @@ static void begin(struct judged *j, const char *kind, bool vim)
     o.methods = "raw";
     o.grid = 1;
     o.skipped = 0;
+    o.fingerprint = gtsegs_fingerprint;
     o.extras = false;
     o.images = perturbation ? 50000 : 4276;
     o.validation = o.labels = o.perturbation = perturbation;
@@ -300,8 +308,86 @@ static void variant_as_published(void **state)
     end(&j);
 }
 
+/* --- ImageNet-Segmentation ------------------------------------------------------------------- */
+
+/* Any other file of as many images is marked, in the report too. */
+static void segmentation_by_fingerprint(void **state)
+{
+    (void)state;
+    static const char other[] = "the data set is known by its count alone: its fingerprint is not "
+                                "that of gtsegs_ijcv.mat (1340808474 bytes)";
+    struct judged j;
+    begin(&j, "segmentation", false);
+    assert_string_equal(j.base.why, "");
+    set_attribute(&j, ATTR_DATASET_FINGERPRINT, "feedbeef");
+    struct comparability c = judge(&j);
+    assert_true(c.comparable);
+    assert_string_equal(c.why, other);
+    for (size_t i = 0; i < j.published.entries; i++) /* a user's own figures may know less */
+        j.published.entry[i].fingerprint[0] = '\0';
+    c = judge(&j);
+    assert_string_equal(c.why, "the data set is known by its count alone");
+    j.result->images--;
+    c = judge(&j);
+    assert_string_equal(c.why, "4275 of 4276 images");
+    j.result->images++;
+    end(&j);
+
+    struct outcome r = REPORT(in_folder("judged.h5"), "--resamples", "10");
+    assert_non_null(strstr(r.out, "Published: Ali et al. 2025, Tables 2, 5 and 6."));
+    assert_null(strstr(r.out, "†"));
+    outcome_free(&r);
+    struct make_result o = make_result_default;
+    o.images = 4276;
+    o.methods = "raw";
+    o.grid = 1;
+    o.skipped = 0;
+    o.perturbation = o.labels = false;
+    o.segmentation = true;
+    o.dataset = "imagenet_seg";
+    o.arch = "vit";
+    o.sha256 = deit_small_sha256;
+    assert_int_equal(make_result_file(in_folder("unknown.h5"), &o), 0);
+    r = REPORT(in_folder("unknown.h5"), "--resamples", "10");
+    assert_non_null(strstr(r.out, "59.69†"));
+    assert_non_null(strstr(r.out, other));
+    outcome_free(&r);
+}
+
+/* The fingerprint that models.ini has is what the data set's own code makes of such a file. */
+static void a_file_of_that_size(void **state)
+{
+    (void)state;
+    struct published p;
+    char path[PUBLISHED_PATH];
+    struct error err;
+    struct gtsegs_writer *w;
+    uint8_t pixels[2 * 3] = { 0 };
+    const int8_t mask[2] = { 0, 1 };
+    const int8_t *const masks[] = { mask };
+    const struct image image = { .width = 2, .height = 1, .rgb = pixels };
+    assert_int_equal(published_load(published_directory(path), &p, &err), OK);
+    const struct published_entry *set = published_find(&p, "dataset", "imagenet_seg", "", "");
+    assert_non_null(set);
+    assert_int_equal(gtsegs_create(in_folder("gtsegs.mat"), (size_t)set->images, false, &w, &err),
+                     OK);
+    for (size_t i = 0; i < (size_t)set->images; i++)
+        assert_int_equal(gtsegs_put(w, i, &image, masks, &err), OK);
+    assert_int_equal(gtsegs_finish(w, &err), OK);
+    assert_int_equal(truncate(in_folder("gtsegs.mat"), (off_t)set->bytes), 0); /* grows: a hole */
+    const struct dataset_options options = { .kind = "imagenet_seg",
+                                             .path = in_folder("gtsegs.mat") };
+    struct dataset *dataset;
+    assert_int_equal(dataset_open(&options, &dataset, &err), OK);
+    assert_string_equal(dataset->fingerprint, set->fingerprint);
+    assert_string_equal(dataset->fingerprint, gtsegs_fingerprint);
+    dataset_close(dataset);
+    published_free(&p);
+}
+
 int main(void)
 {
     return RUN_TESTS(make_folder, remove_folder, TEST(every_key_is_judged), TEST(said_and_so),
-                     TEST(geometry_is_named), TEST(variant_as_published));
+                     TEST(geometry_is_named), TEST(variant_as_published),
+                     TEST(segmentation_by_fingerprint), TEST(a_file_of_that_size));
 }
