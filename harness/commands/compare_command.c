@@ -160,7 +160,7 @@ static void print_paired(const struct paired *p, const struct bootstrap_options 
     for (size_t i = 0; i < p->rows; i++) {
         const struct paired_row *r = &p->row[i];
         grid_cell(&g, "%s", r->method);
-        grid_cell(&g, "%s", explained_names[r->explained]);
+        grid_cell(&g, "%s", r->agnostic ? "both" : explained_names[r->explained]);
         grid_cell(&g, "%s", r->figure);
         char low[DECIMAL_SIZE], high[DECIMAL_SIZE];
         grid_cell(&g, "%s", decimal(low, r->value[0], 2));

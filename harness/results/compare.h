@@ -36,6 +36,7 @@ void comparison_free(struct comparison *);
 struct paired_row { /* the figure of both runs, on the images that both scored */
     const char *method;
     enum explained explained;
+    bool agnostic;              /* in both runs; the row stands for both classes */
     const char *figure;         /* "positive AUC", "mIoU" ... */
     double value[2];            /* percent */
     struct interval difference; /* of B - A, paired bootstrap */

@@ -207,6 +207,25 @@ static void pair_images(struct pairing *p)
     mcnemar_test(hit[0], hit[1], 1, p->labelled, a->images, &p->out->top1);
 }
 
+/* Whether both runs have one map for both classes: the target's rows would say the predicted's
+ * again, and Holm's correction would count them twice. */
+static bool for_both(const struct pairing *p, const char *method)
+{
+    for (int side = 0; side < 2; side++) {
+        const struct result_map *map = result_find_map(p->side[side], method, EXPLAINED_TARGET);
+        if (!map || !map->agnostic)
+            return false;
+    }
+    return true;
+}
+
+/* Marks the rows from `first` on. */
+static void mark_agnostic(struct paired *out, size_t first, bool agnostic)
+{
+    for (size_t i = first; i < out->rows; i++)
+        out->row[i].agnostic = agnostic;
+}
+
 static enum status pair_all(struct pairing *p)
 {
     const struct result *a = p->side[0], *b = p->side[1];
@@ -214,14 +233,20 @@ static enum status pair_all(struct pairing *p)
     for (size_t i = 0; p->out->labelled > 0 && i < a->curves; i++) {
         const struct result_curve *c = &a->curve[i];
         const struct result_curve *d = result_find_curve(b, c->method, c->explained, c->removal);
-        if (d)
+        bool both = for_both(p, c->method);
+        size_t first = p->out->rows;
+        if (d && !(both && c->explained == EXPLAINED_TARGET))
             TRY(pair_curve(p, c, d));
+        mark_agnostic(p->out, first, both);
     }
     for (size_t i = 0; p->out->images > 0 && i < a->segmentations; i++) {
         const struct result_segmentation *s = &a->segmentation[i];
         const struct result_segmentation *t = result_find_segmentation(b, s->method, s->explained);
-        if (t)
+        bool both = for_both(p, s->method);
+        size_t first = p->out->rows;
+        if (t && !(both && s->explained == EXPLAINED_TARGET))
             TRY(pair_scores(p, s, t));
+        mark_agnostic(p->out, first, both);
     }
     return correct_rows(p);
 }

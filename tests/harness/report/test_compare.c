@@ -167,8 +167,8 @@ static void paired_figures(void **state)
     assert_int_equal(p.top1.only_a, only_a);
     assert_int_equal(p.top1.only_b, 0);
     assert_true(fabs(p.top1.p_exact - 2 * pow(0.5, (double)only_a)) < 1e-12);
-    /* 2 methods, 2 classes: 2 curves and 3 scores each */
-    assert_int_equal(p.rows, 2 * 2 * (2 + 3));
+    /* 2 methods, both classes as one since they have one map: 2 curves and 3 scores each */
+    assert_int_equal(p.rows, 2 * (2 + 3));
     double want = 10 * sum / 197;
     for (size_t i = 0; i < p.rows; i++) {
         const struct paired_row *r = &p.row[i];
@@ -193,8 +193,49 @@ static void paired_figures(void **state)
     result_close(b);
 }
 
+/* A method that knows no class is compared once, so that Holm's correction counts it once. */
+static void agnostic_once(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.methods = "raw attribution";
+    o.segmentation = true;
+    made("a.h5", &o);
+    o.seed = 2;
+    made("b.h5", &o);
+    struct result *r[2];
+    struct paired p;
+    assert_int_equal(result_open(in_folder("a.h5"), &r[0], NULL), OK);
+    assert_int_equal(result_open(in_folder("b.h5"), &r[1], NULL), OK);
+    memcpy(r[1]->label, r[0]->label, r[0]->images * sizeof *r[0]->label);
+    assert_int_equal(pair_results(r[0], r[1], &bootstrap_default, true, &p, NULL), OK);
+    assert_int_equal(p.rows, (1 + 2) * (2 + 3));
+    double least = 1;
+    for (size_t i = 0; i < p.rows; i++) {
+        assert_true(p.row[i].agnostic == (strcmp(p.row[i].method, "raw") == 0));
+        assert_true(!p.row[i].agnostic || p.row[i].explained == EXPLAINED_PREDICTED);
+        least = p.row[i].p_signs < least ? p.row[i].p_signs : least;
+    }
+    for (size_t i = 0; i < p.rows; i++) /* of 2 curves of raw and 4 of attribution */
+        if (p.row[i].p_signs == least)
+            assert_true(fabs(p.row[i].p_holm - fmin(1, 6 * least)) < 1e-12);
+    paired_free(&p);
+    /* where only one of the runs knows it as such, the classes are apart */
+    for (size_t i = 0; i < r[1]->maps; i++)
+        r[1]->map[i].agnostic = false;
+    assert_int_equal(pair_results(r[0], r[1], &bootstrap_default, false, &p, NULL), OK);
+    assert_int_equal(p.rows, (2 + 2) * (2 + 3));
+    paired_free(&p);
+    result_close(r[0]);
+    result_close(r[1]);
+    const char *arguments[] = { "--paired", in_folder("a.h5"), in_folder("b.h5"), NULL };
+    struct outcome said = run_command(&command_compare, arguments);
+    assert_non_null(strstr(said.out, "| both "));
+    outcome_free(&said);
+}
+
 int main(void)
 {
     return RUN_TESTS(make_folder, remove_folder, TEST(verdicts), TEST(wrong_arguments),
-                     TEST(paired_figures));
+                     TEST(paired_figures), TEST(agnostic_once));
 }
