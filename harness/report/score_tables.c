@@ -32,20 +32,30 @@ static bool has_truth(const struct score_table *t)
     return false;
 }
 
-static void values_table(const struct writer *w, const struct score_table *t, int shown,
+static size_t count_undefined(const struct score_table *t)
+{
+    size_t undefined = 0;
+    for (int k = 0; k < t->metrics; k++)
+        undefined += t->metric[k].undefined;
+    return undefined;
+}
+
+/* `shown` of the methods, from `first` on. */
+static void values_table(const struct writer *w, const struct score_table *t, int first, int shown,
                          bool *failed)
 {
-    char align[GRID_COLUMNS + 1] = "lcr";
+    char align[GRID_COLUMNS + 1] = "lcr", part[64] = "", left_out[64] = "";
     struct grid g;
-    int first = has_truth(t) ? 3 : 2;
+    size_t undefined = count_undefined(t);
+    int heads = has_truth(t) ? 3 : 2, all = t->methods + t->controls;
     for (int m = 0; m < shown; m++)
-        align[first + m] = 'r';
+        align[heads + m] = 'r';
     grid_begin(&g, align);
     grid_cell(&g, "metric");
     grid_cell(&g, "vote");
     if (has_truth(t))
         grid_cell(&g, "τ with the truth");
-    for (int m = 0; m < shown; m++)
+    for (int m = first; m < first + shown; m++)
         grid_cell(&g, "%s", t->method[m]);
     for (int k = 0; k < t->metrics; k++) {
         const struct score_metric *metric = &t->metric[k];
@@ -53,13 +63,26 @@ static void values_table(const struct writer *w, const struct score_table *t, in
         grid_cell(&g, "%s", metric->votes ? "yes" : metric->tells ? "" : "blind");
         if (has_truth(t))
             number_cell(&g, metric->truth);
-        for (int m = 0; m < shown; m++)
+        for (int m = first; m < first + shown; m++)
             value_cell(&g, t, k, m);
     }
+    if (shown < all)
+        snprintf(part, sizeof part, " (columns %d to %d of %d)", first + 1, first + shown, all);
+    if (undefined > 0)
+        snprintf(left_out, sizeof left_out, ". %zu undefined values left out", undefined);
     put_table(w, &g, failed,
-              "Methods by metrics, %s class: means over %zu images, ranks in brackets. blind: no "
-              "method is better than random by it (p < .05, Holm)",
-              explained_names[t->explained], t->images);
+              "Methods by metrics%s, %s class: means over %zu images, ranks in brackets. blind: no "
+              "method is better than random by it (p < .05, Holm)%s",
+              part, explained_names[t->explained], t->images, left_out);
+}
+
+/* A table holds GRID_COLUMNS; more methods take several of one width. */
+static void values_tables(const struct writer *w, const struct score_table *t, bool *failed)
+{
+    int all = t->methods + t->controls, most = GRID_COLUMNS - 3;
+    int tables = (all + most - 1) / most, width = (all + tables - 1) / tables;
+    for (int first = 0; first < all; first += width)
+        values_table(w, t, first, all - first < width ? all - first : width, failed);
 }
 
 static void ranks_table(const struct writer *w, const struct score_table *t, bool *failed)
@@ -81,9 +104,6 @@ static void ranks_table(const struct writer *w, const struct score_table *t, boo
 static void say_agreement(const struct writer *w, const struct score_table *t)
 {
     const struct agreement_result *a = &t->agreement;
-    size_t undefined = 0;
-    for (int k = 0; k < t->metrics; k++)
-        undefined += t->metric[k].undefined;
     if (a->ranking > 1 && !isnan(a->w)) {
         char value[DECIMAL_SIZE], low[DECIMAL_SIZE], high[DECIMAL_SIZE], p[DECIMAL_SIZE];
         say(w, w->style->text.paragraph,
@@ -94,6 +114,11 @@ static void say_agreement(const struct writer *w, const struct score_table *t)
             decimal(value, a->w, 2), decimal(low, a->w_interval.low, 2),
             decimal(high, a->w_interval.high, 2), decimal(p, a->w_p, 4));
     }
+}
+
+static void say_undefined(const struct writer *w, const struct score_table *t)
+{
+    size_t undefined = count_undefined(t);
     if (undefined > 0)
         say(w, w->style->text.paragraph,
             "Scores that are not defined (constant maps, images without object, flat curves) are "
@@ -103,10 +128,10 @@ static void say_agreement(const struct writer *w, const struct score_table *t)
 
 void score_tables(const struct writer *w, const struct score_table *t, bool *failed)
 {
-    int all = t->methods + t->controls, most = GRID_COLUMNS - 3;
     if (t->metrics == 0)
         return;
-    values_table(w, t, all < most ? all : most, failed);
+    values_tables(w, t, failed);
+    say_undefined(w, t);
     if (has_truth(t))
         say(w, w->style->text.paragraph,
             "τ with the truth: Kendall's tau-b between the order of all methods by the metric and "

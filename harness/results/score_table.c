@@ -26,19 +26,24 @@ static double *row_of(const struct building *b, int metric, int method)
 }
 
 /* Explanations first, then controls, each in the order of the result's rows. */
-static void list_methods(struct building *b)
+static enum status list_methods(struct building *b)
 {
     const struct result *r = b->scoring.result;
     for (int control = 0; control < 2; control++)
         for (size_t i = 0; i < r->maps; i++) {
             const struct result_map *m = &r->map[i];
             int at = b->out->methods + b->out->controls;
-            if (m->explained != b->scoring.explained || (int)m->control != control ||
-                at >= SCORE_TABLE_METHODS)
+            if (m->explained != b->scoring.explained || (int)m->control != control)
                 continue;
+            if (at == SCORE_TABLE_METHODS)
+                return fail(b->scoring.err, E_DATA,
+                            "%s: /explain/%s is one method too many: at most %d can be scored "
+                            "together",
+                            r->path, m->method, SCORE_TABLE_METHODS);
             b->out->method[at] = m->method;
             (*(control ? &b->out->controls : &b->out->methods))++;
         }
+    return OK;
 }
 
 static double *bottom_of(const struct building *b, int metric)
@@ -256,7 +261,7 @@ enum status score_table_build(const struct result *r, const struct bootstrap_opt
         if (r->map[i].explained == EXPLAINED_PREDICTED)
             b.scoring.explained = EXPLAINED_PREDICTED;
     out->explained = b.scoring.explained;
-    list_methods(&b);
+    TRY(list_methods(&b));
     if (out->methods == 0)
         return OK;
     TRY(h5_open(&b.scoring.file, r->file, err));

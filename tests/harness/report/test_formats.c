@@ -48,6 +48,73 @@ static void text_formats(void **state)
     outcome_free(&latex);
 }
 
+/* Every method stands in a table of scores, however many there are, and once. */
+static void many_methods(void **state)
+{
+    (void)state;
+    char methods[400] = "random center", name[16];
+    struct make_result o = make_result_default;
+    o.images = 12;
+    o.segmentation = true;
+    o.perturbation = false;
+    for (int m = 0; m < 30; m++)
+        snprintf(methods + strlen(methods), sizeof methods - strlen(methods), " k%02d", m);
+    o.methods = methods;
+    const char *path = made("many.h5", &o);
+    for (int latex = 0; latex < 2; latex++) {
+        struct outcome r =
+            REPORT(path, "--scores", "--resamples", "20", "--format", latex ? "latex" : "md");
+        assert_int_equal(r.code, 0);
+        assert_non_null(strstr(r.out, "Methods by metrics (columns 1 to 16 of 32)"));
+        assert_non_null(strstr(r.out, "Methods by metrics (columns 17 to 32 of 32)"));
+        char *tables = strstr(r.out, "Methods by metrics");
+        static const char *const next[] = { "Mean rank over", "Segmentation, percent" };
+        for (int k = 0; k < 2; k++) { /* only these tables */
+            char *after = strstr(tables, next[k]);
+            if (after)
+                *after = '\0';
+        }
+        for (int m = 0; m < 31; m++) {
+            snprintf(name, sizeof name, m < 30 ? " k%02d " : " center ", m);
+            const char *at = strstr(tables, name);
+            assert_non_null(at);
+            assert_null(strstr(at + 1, name));
+        }
+        outcome_free(&r);
+    }
+    for (int m = 30; m < 63; m++)
+        snprintf(methods + strlen(methods), sizeof methods - strlen(methods), " k%02d", m);
+    EXPECT(REPORT(made("many.h5", &o), "--scores", "--resamples", "20"), 1, "/explain/random",
+           "at most 64");
+}
+
+/* Values that are not defined are counted, whether methods are ranked or not. */
+static void undefined_counted(void **state)
+{
+    (void)state;
+    static const char *const methods[] = { "raw", "raw rollout random" };
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        struct make_result o = make_result_default;
+        o.methods = methods[i]; /* the maps that are 0 everywhere have no entropy */
+        const char *path = made("undefined.h5", &o);
+        struct outcome json = REPORT(path, "--scores", "--resamples", "20", "--format", "json");
+        cJSON *parsed = cJSON_Parse(json.out);
+        const cJSON *run = cJSON_GetArrayItem(get(parsed, "runs"), 0), *metric;
+        double count = 0;
+        cJSON_ArrayForEach(metric, get(get(run, "scores"), "metrics")) count +=
+            number(metric, "undefined");
+        assert_true(count > 0);
+        char caption[80], note[80];
+        snprintf(caption, sizeof caption, "Holm). %.0f undefined values left out", count);
+        snprintf(note, sizeof note, "left out of the means: %.0f over all", count);
+        EXPECT(REPORT(path, "--scores", "--resamples", "20"), 0, caption, note);
+        EXPECT(REPORT(path, "--scores", "--resamples", "20", "--format", "html"), 0, caption, note);
+        EXPECT(REPORT(path, "--scores", "--resamples", "20", "--format", "latex"), 0, caption);
+        cJSON_Delete(parsed);
+        outcome_free(&json);
+    }
+}
+
 /* Where no image was scored, the tables have dashes in place of numbers. */
 static void nothing_scored(void **state)
 {
@@ -251,5 +318,6 @@ static void ledger_as_data(void **state)
 int main(void)
 {
     return RUN_TESTS(make_folder, remove_folder, TEST(text_formats), TEST(nothing_scored),
-                     TEST(latex_compiles), TEST(plots), TEST(ledger_as_data));
+                     TEST(many_methods), TEST(undefined_counted), TEST(latex_compiles), TEST(plots),
+                     TEST(ledger_as_data));
 }
