@@ -13,6 +13,7 @@
 #include "files.h"
 #include "free_all.h"
 #include "gtsegs.h"
+#include "open_file.h"
 
 enum status demo_through_jpeg(uint8_t *rgb, int side, struct error *err)
 {
@@ -179,7 +180,9 @@ static bool is_written(const char *folder, const char *stamp, bool *there)
 {
     char text[512] = "";
     char *path = path_join(folder, DEMO_STAMP);
-    FILE *file = path != NULL ? fopen(path, "re") : NULL;
+    FILE *file = NULL;
+    if (path != NULL)
+        open_file(path, "a stamp", &file, NULL);
     free(path);
     *there = access(folder, F_OK) == 0;
     if (file == NULL)

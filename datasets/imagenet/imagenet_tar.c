@@ -37,7 +37,8 @@ static void tar_close(struct dataset *dataset)
 static enum status open_file(struct tar *tar, uint64_t *size, struct error *err)
 {
     struct stat st;
-    tar->fd = open(tar->path, O_RDONLY | O_CLOEXEC);
+    tar->fd =
+        open(tar->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* of a pipe: at once */
     if (tar->fd < 0 || fstat(tar->fd, &st) != 0)
         return fail(err, E_CONFIG, "%s: cannot open: %s; ILSVRC2012_img_val.tar is wanted",
                     tar->path, strerror(errno));

@@ -1,5 +1,6 @@
 #include "tar_index.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "files.h"
 
 #define BLOCK 512 /* tar's unit; also how much is read at a time, so that data are jumped over */
+#define PART 65536
 #define MAX_NAME 1000
 
 struct walk {
@@ -151,6 +153,30 @@ static enum status check_end(const struct walk *w, struct error *err)
                 w->path, w->shown, (unsigned long long)at, (unsigned long long)w->end);
 }
 
+/* Behind the end mark are zeros, to the end of the file. */
+static enum status check_rest(const struct walk *w, int fd, off_t mark, struct error *err)
+{
+    uint8_t *part = malloc(PART);
+    enum status status = part != NULL ? OK : fail(err, E_NOMEM, "%s: no memory to read", w->path);
+    off_t at = mark;
+    for (ssize_t n = 1; status == OK && n != 0; at += n > 0 ? n : 0) {
+        n = pread(fd, part, PART, at);
+        if (n < 0 && errno != EINTR)
+            status = fail(err, E_CONFIG, "%s: cannot read: %s", w->path, strerror(errno));
+        ssize_t zeros = 0;
+        while (zeros < n && part[zeros] == 0)
+            zeros++;
+        if (zeros < n)
+            status = fail(err, E_CONFIG,
+                          "%s: its end mark lies at byte %lld, after '%s', but more follows at "
+                          "byte %lld: an incomplete download, or several archives in one file; one "
+                          "whole tar is wanted",
+                          w->path, (long long)mark, w->shown, (long long)(at + zeros));
+    }
+    free(part);
+    return status;
+}
+
 /* Two blocks of zeros end a tar; one will do, as for tar itself. */
 static enum status check_last(const struct walk *w, int fd, struct error *err)
 {
@@ -158,7 +184,7 @@ static enum status check_last(const struct walk *w, int fd, struct error *err)
     char block[BLOCK];
     off_t at = (off_t)archive_read_header_position(w->archive);
     if (pread(fd, block, BLOCK, at) == BLOCK && memcmp(block, zeros, BLOCK) == 0)
-        return OK;
+        return check_rest(w, fd, at, err);
     return fail(err, E_CONFIG,
                 "%s: ends after '%s' without tar's end mark: cut off; is the download complete?",
                 w->path, w->shown);

@@ -7,7 +7,7 @@
  * descriptor's position is used. Adds every image with its name, size and offset; *others counts
  * what is no image. `path` for messages.
  *
- * E_CONFIG names the file and the member: not a tar, compressed, cut off, a member that is a link,
- * sparse, or has a name that leads out of a folder. */
+ * E_CONFIG names the file and the member: not a tar, compressed, cut off, joined from several, a
+ * member that is a link, sparse, or has a name that leads out of a folder. */
 enum status tar_index(int fd, const char *path, uint64_t size, struct image_list *images,
                       size_t *others, struct error *err);

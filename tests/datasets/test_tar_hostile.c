@@ -2,6 +2,7 @@
 #include "fixtures.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -147,6 +148,35 @@ static void make_hole(struct bytes *b)
     tar_end(b);
 }
 
+/* Two archives, as cat joins them. */
+static void make_joined(struct bytes *b)
+{
+    tar_put_picture(b, 0);
+    tar_end(b);
+    tar_put_picture(b, 1);
+    tar_end(b);
+}
+
+/* A header in the middle that was never written. */
+static void make_gap(struct bytes *b)
+{
+    tar_put_picture(b, 0);
+    size_t at = b->size;
+    tar_put_picture(b, 1);
+    memset(b->at + at, 0, 512);
+    tar_put_picture(b, 2);
+    tar_end(b);
+}
+
+/* Its last byte, far behind the end mark. */
+static void make_last_byte(struct bytes *b)
+{
+    tar_put_picture(b, 0);
+    for (int i = 0; i < 200; i++)
+        tar_end(b);
+    b->at[b->size - 1] = 1;
+}
+
 static const struct hostile hostiles[] = {
     { "empty.tar", make_empty, { "too few" } },
     { "noise.tar", make_noise, { "not a tar" } },
@@ -163,6 +193,9 @@ static const struct hostile hostiles[] = {
     { "hardlink.tar", make_hardlink, { "hard.JPEG", "link" } },
     { "twice.tar", make_twice, { "two images", "00000001.JPEG" } },
     { "checksum.tar", make_checksum, { "00000001.JPEG", "damaged after" } },
+    { "joined.tar", make_joined, { "00000001.JPEG", "more follows at byte " } },
+    { "gap.tar", make_gap, { "00000001.JPEG", "incomplete download" } },
+    { "last_byte.tar", make_last_byte, { "its end mark lies at byte ", "more follows at byte " } },
     { "others.tar", make_others, { "no images", "1 other" } },
     { "sparse.tar", make_sparse, { "hole.JPEG", "sparse" } },
     { "hole.tar", make_hole, { "hole.JPEG", "" } },
@@ -185,6 +218,20 @@ static void test_hostile(void **state)
                  "not a file", NULL);
     assert_fails(tar_open("/no/such.tar", NULL, tar_devkit(), &d, &err), E_CONFIG, &err,
                  "/no/such.tar", NULL);
+}
+
+/* Nothing waits for who might write into a pipe. */
+static void test_pipe(void **state)
+{
+    (void)state;
+    struct dataset *d;
+    struct error err;
+    const char *path = path_of("%s/pipe.tar", tar_top);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(20);
+    assert_fails(tar_open(path, NULL, tar_devkit(), &d, &err), E_CONFIG, &err, path, "not a file",
+                 NULL);
+    alarm(0);
 }
 
 /* Cut off anywhere, it is refused: a run never takes the rest for the whole. */
@@ -267,6 +314,7 @@ static void test_threads(void **state)
 
 int main(void)
 {
-    return RUN_TESTS(tar_make_all, tar_remove_all, TEST(test_hostile), TEST(test_every_cut),
-                     TEST(test_every_damage), TEST(test_shrinks), TEST(test_threads));
+    return RUN_TESTS(tar_make_all, tar_remove_all, TEST(test_hostile), TEST(test_pipe),
+                     TEST(test_every_cut), TEST(test_every_damage), TEST(test_shrinks),
+                     TEST(test_threads));
 }
