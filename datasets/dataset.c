@@ -58,6 +58,18 @@ enum status dataset_class_names(const struct dataset_options *options, struct cl
     return class_index_names(options, out, err);
 }
 
+/* Labels from 1 may also be ids, in an order of their own. */
+static const char *ids_hint(const struct dataset_options *options, int head_classes)
+{
+    if (options->devkit != NULL && options->devkit[0] != '\0')
+        return "; or are they ILSVRC2012_IDs? data.classes = ilsvrc2012_id says that, with "
+               "data.devkit";
+    return head_classes == ILSVRC2012_CLASSES
+               ? "; or are they ILSVRC2012_IDs, as in the devkit's ground truth? data.classes = "
+                 "ilsvrc2012_id says that, with the devkit under data.devkit"
+               : "";
+}
+
 enum status dataset_check_labels(const struct dataset *d, size_t count,
                                  const struct dataset_options *options, int head_classes,
                                  struct error *err)
@@ -78,8 +90,8 @@ enum status dataset_check_labels(const struct dataset *d, size_t count,
         options->label_base == 0)
         return fail(err, E_CONFIG,
                     "image %s has label %d, none has label 0, and the model has the classes 0 to "
-                    "%d: do the labels count from 1? data.label_base = 1 says so",
-                    d->ids[highest], (int)high, head_classes - 1);
+                    "%d: do the labels count from 1? data.label_base = 1 says so%s",
+                    d->ids[highest], (int)high, head_classes - 1, ids_hint(options, head_classes));
     if (low < 0 || high >= head_classes)
         return fail(err, E_CONFIG, "image %s has label %d, and the model has the classes 0 to %d",
                     d->ids[highest], (int)high, head_classes - 1);

@@ -205,6 +205,16 @@ static void test_label_base(void **state)
     assert_fails(open_text("a0.JPEG 1\na1.JPEG 0\n", 1, NULL, 1000, &d, &err), E_CONFIG, &err,
                  ":2: ", "data.label_base", NULL);
     check_refused("a0.JPEG 1\na1.JPEG 1000\n", "label 1000", "data.label_base = 1");
+    check_refused("a0.JPEG 1\na1.JPEG 1000\n", "data.classes = ilsvrc2012_id", "data.devkit");
+    /* of other heads only where a devkit is there, which some data set may have of its own */
+    assert_fails(open_text("a0.JPEG 1\na1.JPEG 20\n", 0, NULL, 20, &d, &err), E_CONFIG, &err,
+                 "data.label_base = 1", NULL);
+    assert_null(strstr(err.text, "ilsvrc2012_id"));
+    assert_int_equal(open_text("a0.JPEG 1\na1.JPEG 20\n", 0, NULL, 0, &d, &err), OK);
+    const struct dataset_options devkit = { .devkit = "kit" };
+    assert_fails(dataset_check_labels(d, d->count, &devkit, 20, &err), E_CONFIG, &err,
+                 "data.classes = ilsvrc2012_id", NULL);
+    dataset_close(d);
     check_refused("a0.JPEG 0\na1.JPEG 1000\n", "label 1000", "classes 0 to 999");
     /* a WordNet id has no base */
     assert_int_equal(open_text("a0.JPEG n01440764\n", 1, NULL, 1000, &d, &err), OK);
