@@ -1,5 +1,7 @@
 #include "only.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@ struct choice {
     const struct dataset *dataset;
     bool *keep;      /* [dataset->count] */
     size_t *by_name; /* [dataset->count] images in order of their ids; of a file of ids */
+    size_t ids;      /* how many the file named */
 };
 
 /* ---- classes --------------------------------------------------------------------------------- */
@@ -26,37 +29,56 @@ static enum status keep_class(struct choice *c, int32_t label, const char *word,
     for (size_t i = 0; i < c->dataset->count; i++)
         if (c->dataset->labels[i] == label)
             any = c->keep[i] = true;
-    return any ? OK : fail(err, E_CONFIG, "data.only: the data set has no image of class %s", word);
+    if (any)
+        return OK;
+    return label == class_number(word)
+               ? fail(err, E_CONFIG, "the data set has no image of class %s", word)
+               : fail(err, E_CONFIG, "the data set has no image of class %.200s, whose index is %d",
+                      word, (int)label);
 }
 
-static enum status keep_classes(struct choice *c, const struct dataset_options *options,
-                                char *words, struct error *err)
+/* A number means what it means in the data set: its folders or its list. */
+static enum status class_of_number(const struct choice *c, struct class_index *index,
+                                   int32_t number, int32_t *label, struct error *err)
 {
-    struct class_index index;
+    *label = number;
+    if (c->dataset->numbers_are_ids || index->rule == CLASSES_BY_ILSVRC2012_ID)
+        return class_index_by_id(index, number, label, err) == OK
+                   ? OK
+                   : fail_prefix(err, "%d is taken for an ILSVRC2012_ID, as in the data set: ",
+                                 (int)number);
+    return c->dataset->labels_are_numbers ? class_index_by_number(index, number, label, err) : OK;
+}
+
+static enum status keep_classes(struct choice *c, struct class_index *index, char *words,
+                                struct error *err)
+{
     enum status status = OK;
     char *rest = words;
     if (!c->dataset->has_labels)
         return fail(err, E_CONFIG,
-                    "data.only: a data set of kind %s has no classes; a text file with an image's "
-                    "id a line is wanted",
+                    "a data set of kind %s has no classes; a text file with an image's id a line "
+                    "is wanted",
                     c->dataset->kind->name);
-    class_index_open(options, &index);
     for (char *word; status == OK && (word = strsep(&rest, ",")) != NULL;) {
         word += strspn(word, " \t");
         trim_end(word, strlen(word));
-        int32_t label = class_number(word);
+        int32_t number = class_number(word), label = -1;
         if (word[0] == '\0')
-            status = fail(err, E_CONFIG, "data.only: an empty word; classes or a file are wanted");
-        else if (label < 0)
-            status = class_index_by_name(&index, word, &label, err);
+            status = fail(err, E_CONFIG, "an empty word; classes or a file are wanted");
+        else if (number >= 0)
+            status = class_of_number(c, index, number, &label, err);
+        else
+            status = class_index_by_call(index, word, &label, err);
         if (status == OK)
             status = keep_class(c, label, word, err);
     }
-    class_index_close(&index);
     return status;
 }
 
 /* ---- ids ------------------------------------------------------------------------------------- */
+
+static const char wanted[] = "a text file with an image's id a line";
 
 static int by_id(const void *a, const void *b, void *ids)
 {
@@ -74,6 +96,7 @@ static enum status keep_id(void *choice, char *line, size_t number, struct error
         int order = strcmp(c->dataset->ids[c->by_name[middle]], line);
         if (order == 0) {
             c->keep[c->by_name[middle]] = true;
+            c->ids++;
             return OK;
         }
         if (order < 0)
@@ -94,7 +117,8 @@ static enum status keep_ids(struct choice *c, const char *path, struct error *er
     for (size_t i = 0; i < c->dataset->count; i++)
         c->by_name[i] = i;
     qsort_r(c->by_name, c->dataset->count, sizeof *c->by_name, by_id, c->dataset->ids);
-    return text_lines(path, "a text file with an image's id a line", keep_id, c, err);
+    TRY(text_lines(path, wanted, keep_id, c, err));
+    return c->ids > 0 ? OK : fail(err, E_CONFIG, "%s: no ids in it; %s is wanted", path, wanted);
 }
 
 /* ---- the part -------------------------------------------------------------------------------- */
@@ -133,23 +157,61 @@ static enum status take_part(struct dataset **dataset, const bool *keep, const c
     return OK;
 }
 
+/* One word that is no number: the name of a file or of a class, and never of both. */
+static enum status keep_word(struct choice *c, struct class_index *index, const char *only,
+                             char *words, struct error *err)
+{
+    struct stat st;
+    struct error own = { 0 };
+    int32_t label;
+    const char *reason = stat(only, &st) != 0 ? strerror(errno) : NULL;
+    if (reason == NULL && S_ISDIR(st.st_mode))
+        reason = "a folder";
+    bool is_class = c->dataset->has_labels && class_index_by_call(index, only, &label, &own) == OK;
+    if (reason == NULL && is_class && strchr(only, '/') == NULL)
+        return fail(err, E_CONFIG,
+                    "both a file here and a class; ./%.200s would be the file, %d the class", only,
+                    (int)label);
+    if (reason == NULL)
+        return keep_ids(c, only, err);
+    if (is_class)
+        return keep_classes(c, index, words, err);
+    if (!c->dataset->has_labels)
+        return fail(err, E_CONFIG, "%.300s: %s; %s is wanted", only, reason, wanted);
+    if (strpbrk(only, "/.") != NULL)
+        return fail(err, E_CONFIG,
+                    "%.300s: %s; %s is wanted, or classes (numbers, WordNet ids or names)", only,
+                    reason, wanted);
+    return fail(err, E_CONFIG, "neither a file that is there nor a class: %s", own.text);
+}
+
+static enum status keep_only(struct choice *c, const struct dataset_options *options,
+                             const char *only, char *words, struct error *err)
+{
+    struct class_index index;
+    class_index_open(options, &index);
+    enum status status = class_number(only) < 0 && strchr(only, ',') == NULL
+                             ? keep_word(c, &index, only, words, err)
+                             : keep_classes(c, &index, words, err);
+    class_index_close(&index);
+    return status;
+}
+
 enum status dataset_only(struct dataset **dataset, const struct dataset_options *options,
                          const char *only, struct error *err)
 {
-    struct stat st;
     struct choice c = { .dataset = *dataset,
                         .keep = calloc((*dataset)->count + 1, sizeof *c.keep) };
     char *words = strdup(only);
     enum status status = OK;
     if (c.keep == NULL || words == NULL)
         status = fail(err, E_NOMEM, "no memory for %zu images", (*dataset)->count);
-    else if (class_number(only) < 0 && strchr(only, ',') == NULL && stat(only, &st) == 0 &&
-             !S_ISDIR(st.st_mode))
-        status = keep_ids(&c, only, err);
     else
-        status = keep_classes(&c, options, words, err);
+        status = keep_only(&c, options, only, words, err);
     if (status == OK)
         status = take_part(dataset, c.keep, only, err);
+    if (status == E_CONFIG && err != NULL)
+        snprintf(err->key, sizeof err->key, "data.only");
     FREE_ALL(words, c.keep, c.by_name);
     return status;
 }

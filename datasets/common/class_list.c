@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "free_all.h"
@@ -278,4 +279,31 @@ int class_list_find(const struct class_list *list, const char *text)
         found = k;
     }
     return found;
+}
+
+/* Whether a class has this name: its whole name, or one of several that are separated by ", ". */
+static bool is_called(const char *name, const char *text)
+{
+    size_t length = strlen(text);
+    if (strcasecmp(name, text) == 0)
+        return true;
+    for (const char *at = name; at != NULL; at = strchr(at, ',')) {
+        at += strspn(at, ", ");
+        if (strncasecmp(at, text, length) == 0 && (at[length] == '\0' || at[length] == ','))
+            return true;
+    }
+    return false;
+}
+
+int class_list_called(const struct class_list *list, const char *text, int *first)
+{
+    int count = 0;
+    *first = class_list_find(list, text);
+    if (*first >= 0)
+        return 1;
+    *first = -1;
+    for (int k = 0; k < list->count; k++)
+        if (is_called(list->name[k], text) && count++ == 0)
+            *first = k;
+    return count;
 }

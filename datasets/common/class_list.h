@@ -29,6 +29,9 @@ void class_list_free(struct class_list *);
  * CLASS_NAMED_TWICE: two classes bear the name; -1: none does. */
 enum { CLASS_NAMED_TWICE = -2 };
 int class_list_find(const struct class_list *, const char *text);
+/* How many classes are called so by a person, and the first of them, or -1: by WordNet id, else by
+ * name, or by one of several names with commas between them, in any case. */
+int class_list_called(const struct class_list *, const char *text, int *first);
 
 /* "tench", or "class 7" into `buffer` where there are no names (list NULL or empty). */
 const char *class_list_name(const struct class_list *, int k, char buffer[32]);

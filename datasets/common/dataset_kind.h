@@ -59,6 +59,7 @@ struct dataset {
     int32_t *labels; /* [count] class index; -1: none */
     bool has_labels, has_masks, has_shortcuts;
     bool labels_are_numbers; /* plain numbers of a list, so that their classes are not known */
+    bool numbers_are_ids;    /* its numbers are ILSVRC2012_IDs */
     char fingerprint[65]; /* hex SHA-256 over kind, ids, labels and file sizes: what the data set is
                            */
     void *impl;

@@ -64,6 +64,7 @@ enum status dataset_view(struct dataset *inner, size_t *indices, size_t count, s
     d->has_masks = inner->has_masks;
     d->has_shortcuts = inner->has_shortcuts;
     d->labels_are_numbers = inner->labels_are_numbers;
+    d->numbers_are_ids = inner->numbers_are_ids;
     memcpy(d->fingerprint, inner->fingerprint, sizeof d->fingerprint);
     if (!copy_names(v, d, count)) {
         dataset_free(d);

@@ -104,6 +104,7 @@ static enum status label_by_number(struct class_folders *f, const char *root, st
                                    bool by_id, struct error *err)
 {
     int head = c->options->head_classes;
+    f->by_id = by_id;
     for (size_t i = 0; i < f->count; i++) {
         struct class_folder *folder = &f->items[i];
         int32_t number = class_number(folder->name);

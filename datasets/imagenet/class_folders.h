@@ -13,6 +13,7 @@ struct class_folder {
 struct class_folders {
     struct class_folder *items;
     size_t count, room;
+    bool by_id; /* set by class_folders_resolve: the names are ILSVRC2012_IDs */
 };
 
 /* Takes ownership of `name`, also when it fails; NULL is E_NOMEM. */

@@ -82,7 +82,7 @@ enum status class_index_list(struct class_index *c, const struct class_list **ou
         return OK;
     TRY(find_list(c, &c->list, err));
     if (c->list.count == 0 && c->rule != CLASSES_UNSAID)
-        return fail(err, E_CONFIG, "data.classes = %s says nothing of WordNet ids",
+        return fail(err, E_CONFIG, "data.classes = %s says nothing of WordNet ids or names",
                     c->options->classes);
     if (c->list.count == 0)
         return fail(err, E_CONFIG,
@@ -115,6 +115,26 @@ enum status class_index_by_name(struct class_index *c, const char *name, int32_t
                 "'%.80s' is none of the model's %d classes (%s); data.classes can name a file of "
                 "others",
                 name, list->count, list->source);
+}
+
+enum status class_index_by_call(struct class_index *c, const char *text, int32_t *out,
+                                struct error *err)
+{
+    const struct class_list *list;
+    int first;
+    TRY(class_index_list(c, &list, err));
+    int count = class_list_called(list, text, &first);
+    *out = first;
+    if (count == 1)
+        return OK;
+    if (count > 1)
+        return fail(err, E_CONFIG,
+                    "%d of the model's classes are called '%.80s' (%s), index %d is the first; an "
+                    "index or a WordNet id tells them apart",
+                    count, text, list->source, first);
+    return fail(err, E_CONFIG,
+                "'%.80s' is none of the model's %d classes, by WordNet id or name (%s)", text,
+                list->count, list->source);
 }
 
 enum status devkit_file(const char *devkit, const char *name, char **path, struct error *err)

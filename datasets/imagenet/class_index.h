@@ -49,6 +49,9 @@ enum status class_index_list(struct class_index *, const struct class_list **out
 /* Of a class by its WordNet id, or its name in the list. E_CONFIG: the list has no such class. */
 enum status class_index_by_name(struct class_index *, const char *name, int32_t *out,
                                 struct error *);
+/* The same as a person calls it: by id, or by any of its names. */
+enum status class_index_by_call(struct class_index *, const char *text, int32_t *out,
+                                struct error *);
 /* Of a class by a list's number. E_CONFIG: it is below data.label_base, or no ILSVRC2012_ID. */
 enum status class_index_by_number(struct class_index *, int32_t number, int32_t *out,
                                   struct error *);

@@ -185,6 +185,7 @@ static enum status take_folders(struct dataset *dataset, const char *root,
         list->items[i].label = folders->items[list->items[i].label].label;
     TRY(dataset_take_images(dataset, list, OK, err));
     dataset->has_labels = true;
+    dataset->numbers_are_ids = folders->by_id;
     dataset->description =
         text_format("%s: %zu images in %zu class folders (%zu other files and folders left out)%s",
                     root, dataset->count, classes, others + folders->count - classes, missing);

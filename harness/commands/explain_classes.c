@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "dataset.h"
 #include "log.h"
@@ -50,20 +49,6 @@ enum status explain_names(struct explain_figure *p, const char *names, const cha
 
 /* ---- the choice ------------------------------------------------------------------------------ */
 
-/* Whether a class has this name: its whole name, or one of several that are separated by ", ". */
-static bool is_called(const char *name, const char *text)
-{
-    size_t length = strlen(text);
-    if (strcasecmp(name, text) == 0)
-        return true;
-    for (const char *at = name; at != NULL; at = strchr(at, ',')) {
-        at += strspn(at, ", ");
-        if (strncasecmp(at, text, length) == 0 && (at[length] == '\0' || at[length] == ','))
-            return true;
-    }
-    return false;
-}
-
 /* Lists classes whose names contain the text, as a hint: "2 great white shark; 3 tiger ...".
  */
 static void list_near(const struct class_list *names, const char *text, char *out, size_t size)
@@ -79,20 +64,9 @@ static void list_near(const struct class_list *names, const char *text, char *ou
 static enum status find_by_name(const struct class_list *names, const char *text, int *choice,
                                 struct error *err)
 {
-    char near[300], also[32] = "";
-    int found = class_list_find(names, text), count = found >= 0;
-    for (int k = 0; found < 0 && k < names->count; k++)
-        count += is_called(names->name[k], text);
-    for (int k = 0; found < 0 && k < names->count; k++)
-        if (is_called(names->name[k], text)) {
-            if (count > 1) {
-                snprintf(also, sizeof also, " (%d is the first)", k);
-                break;
-            }
-            found = k;
-        }
-    *choice = found;
-    if (found >= 0)
+    char near[300];
+    int count = class_list_called(names, text, choice);
+    if (count == 1)
         return OK;
     if (names->count == 0)
         return fail(err, E_CONFIG,
@@ -100,8 +74,9 @@ static enum status find_by_name(const struct class_list *names, const char *text
                     "classes.txt beside the checkpoint); predicted, target or an index would do",
                     quote(text).text);
     if (count > 1)
-        return fail(err, E_CONFIG, "--class '%s': %d classes are called so%s; give its index",
-                    quote(text).text, count, also);
+        return fail(err, E_CONFIG,
+                    "--class '%s': %d classes are called so (%d is the first); give its index",
+                    quote(text).text, count, *choice);
     list_near(names, text, near, sizeof near);
     return fail(err, E_CONFIG, "--class '%s': no class is called so%s%s", quote(text).text,
                 *near != '\0' ? "; some have it in their names: " : "", near);

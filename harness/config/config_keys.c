@@ -146,8 +146,8 @@ const struct config_key config_keys[] = {
            "which images run.limit takes: even (over the whole set, each class in proportion), "
            "random (by run.seed), or first"),
     TEXT("data", "only", data.only, NULL, NO_RESULT,
-         "only these classes (indices, WordNet ids or names, with commas), or the images whose ids "
-         "a text file lists, one per line"),
+         "only these classes (numbers as folders or list have them, else indices; WordNet ids or "
+         "names; with commas), or the images whose ids a text file lists, one per line"),
     REAL("data", "max_unreadable", data.max_unreadable, "0.01", 0, 1, NO_RESULT,
          "share of the images that may be unreadable; a run that loses more of them has failed"),
     CHOICE("data", "image_order", data.image_order, "auto", array_order_names, 0, ADDED,

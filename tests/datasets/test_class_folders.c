@@ -51,6 +51,7 @@ static void put_numbers(const char *tree, int first, int count)
 struct opening {
     const char *tree, *classes, *checkpoint, *devkit;
     int head;
+    const char *only;
 };
 
 static enum status open_set(const struct opening *o, struct dataset **out, struct error *err)
@@ -62,6 +63,7 @@ static enum status open_set(const struct opening *o, struct dataset **out, struc
         .checkpoint = o->checkpoint,
         .devkit = o->devkit,
         .head_classes = o->head,
+        .only = o->only,
     };
     *err = (struct error){ 0 };
     return dataset_open(&options, out, err);
@@ -88,6 +90,27 @@ static void check_refused(const struct opening *o, const char *says, const char 
     struct error err;
     assert_fails(open_set(o, &d, &err), E_CONFIG, &err, o->tree, says, more, NULL);
     assert_null(d);
+}
+
+/* data.only leaves this one image. */
+static void check_only(const struct opening *o, const char *id, int label)
+{
+    struct dataset *d;
+    struct error err;
+    if (open_set(o, &d, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(d->count, 1);
+    assert_string_equal(d->ids[0], id);
+    assert_int_equal(d->labels[0], label);
+    dataset_close(d);
+}
+
+static void check_refused_only(const struct opening *o, const char *says)
+{
+    struct dataset *d;
+    struct error err;
+    assert_fails(open_set(o, &d, &err), E_CONFIG, &err, says, NULL);
+    assert_string_equal(err.key, "data.only");
 }
 
 /* ---- WordNet ids ----------------------------------------------------------------------------- */
@@ -206,7 +229,7 @@ static void test_beside_checkpoint(void **state)
     put_image(o.tree, "n00000003");
     assert_int_equal(label_of(&o, "n00000001"), 1);
     assert_int_equal(label_of(&o, "n00000003"), 0);
-    const struct opening four = { o.tree, NULL, o.checkpoint, NULL, 4 };
+    const struct opening four = { o.tree, NULL, o.checkpoint, NULL, 4, NULL };
     check_refused(&four, "classes.txt names 3 classes", "has 4");
     put_image(o.tree, "n00000004");
     check_refused(&o, "folder 'n00000004'", "classes.txt");
@@ -237,7 +260,7 @@ static void test_named_file(void **state)
     const struct opening cranes_of = { .tree = new_tree(), .head = 3, .classes = cranes };
     put_image(cranes_of.tree, "crane");
     check_refused(&cranes_of, "folder 'crane': two of the model's classes", "cranes.txt");
-    const struct opening none = { o.tree, "/no/such/file", NULL, NULL, 3 };
+    const struct opening none = { o.tree, "/no/such/file", NULL, NULL, 3, NULL };
     struct dataset *d;
     struct error err;
     assert_fails(open_set(&none, &d, &err), E_CONFIG, &err, "/no/such/file", NULL);
@@ -288,6 +311,9 @@ static void test_undecidable(void **state)
     check_refused(&o, "12 folders", "data.classes = index");
     o.classes = "index";
     assert_int_equal(label_of(&o, "11"), 11);
+    o.only = "11";
+    check_only(&o, "11/image_of_11.JPEG", 11);
+    o.only = NULL;
     o.head = 10;
     check_refused(&o, "folder '10'", "0 to 9");
     struct opening gap = { .tree = new_tree(), .head = 10 };
@@ -334,6 +360,17 @@ static void test_ids(void **state)
     check_refused(&part, "20 folders", "ilsvrc2012_id");
     part.classes = "ilsvrc2012_id";
     assert_int_equal(label_of(&part, "20"), 980);
+    /* data.only names them alike */
+    struct opening one = part;
+    one.only = "20";
+    check_only(&one, "20/image_of_20.JPEG", 980);
+    one.only = "980";
+    check_refused_only(&one, "no image of class 980, whose index is 20");
+    one.only = "1001";
+    check_refused_only(&one, "1001 is taken for an ILSVRC2012_ID");
+    struct opening all = o;
+    all.only = "20";
+    check_only(&all, "20/image_of_20.JPEG", 980);
     /* A model whose classes have yet another order, given by its classes.txt. */
     char *text = NULL;
     size_t size;

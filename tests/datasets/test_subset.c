@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "dataset_view.h"
 #include "subset.h"
@@ -149,7 +150,13 @@ static void test_only_classes(void **state)
         const char *only;
         size_t count, first;
     } cases[] = {
-        { "0", 3, 0 }, { "217, 482", 3, 1 }, { "n02102040", 2, 1 }, { " n02979186 , 0", 4, 0 }
+        { "0", 3, 0 },
+        { "217, 482", 3, 1 },
+        { "n02102040", 2, 1 },
+        { " n02979186 , 0", 4, 0 },
+        { "tench", 3, 0 },
+        { "English springer, English springer spaniel", 2, 1 },
+        { "cassette player", 1, 2 },
     };
     struct error err;
     char whole[65];
@@ -167,20 +174,78 @@ static void test_only_classes(void **state)
         assert_string_equal(d->kind->name, "imagenet_list");
         dataset_close(d);
     }
-    assert_null(make_set(labels, 6, "0, 5", &err));
-    assert_fails(err.code, E_CONFIG, &err, "data.only", "class 5", NULL);
-    assert_null(make_set(labels, 6, "n00000001", &err));
-    assert_fails(err.code, E_CONFIG, &err, "n00000001", NULL);
-    assert_null(make_set(labels, 6, "0,,1", &err));
-    assert_fails(err.code, E_CONFIG, &err, "empty", NULL);
+    static const struct given wrong[] = {
+        { "0, 5", "no image of class 5" },
+        { "goldfish", "no image of class goldfish, whose index is 1" },
+        { "n00000001", "'n00000001' is none of the model's 1000 classes" },
+        { "cranes, 0", "'cranes' is none of the model's 1000 classes" },
+        { "crane", "2 of the model's classes are called 'crane'" },
+        { "0,,1", "an empty word" },
+        { "/no/such/ids.txt", "/no/such/ids.txt: No such file" },
+        { "nothere.txt", "nothere.txt: No such file" },
+        { "/tmp", "/tmp: a folder" },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_null(make_set(labels, 6, wrong[i].text, &err));
+        assert_fails(err.code, E_CONFIG, &err, wrong[i].says, NULL);
+        assert_string_equal(err.key, "data.only");
+    }
+}
+
+/* A number is a label as the list has it. */
+static void test_only_numbers(void **state)
+{
+    (void)state;
+    const char *list = path_of("%s/list.txt", test_folder);
+    struct error err;
+    struct dataset *d = make_set((const int[]){ 1, 2, 3 }, 3, NULL, &err);
+    dataset_close(d);
+    struct dataset_options options = {
+        .kind = "imagenet_list", .path = list, .only = "2", .label_base = 1
+    };
+    assert_int_equal(dataset_open(&options, &d, &err), OK);
+    assert_int_equal(d->count, 1);
+    assert_string_equal(d->ids[0], "1.JPEG");
+    assert_int_equal(d->labels[0], 1);
+    dataset_close(d);
+    options.only = "0";
+    assert_fails(dataset_open(&options, &d, &err), E_CONFIG, &err, "label 0", NULL);
+    /* an ILSVRC2012_ID, and nothing says of which class */
+    options = (struct dataset_options){ .kind = "demo",
+                                        .path = path_of("%s/demo", test_folder),
+                                        .only = "3",
+                                        .classes = "ilsvrc2012_id",
+                                        .demo_images = 10 };
+    assert_fails(dataset_open(&options, &d, &err), E_CONFIG, &err, "3 is taken for an ILSVRC",
+                 "data.devkit", NULL);
+}
+
+/* What could be a file and a class is not guessed. */
+static void test_only_both(void **state)
+{
+    (void)state;
+    static const int labels[] = { 0, 217, 482 };
+    struct error err;
+    char here[4096];
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(test_folder), 0);
+    write_text(path_of("%s/tench", test_folder), "2.JPEG\n");
+    assert_null(make_set(labels, 3, "tench", &err));
+    assert_fails(err.code, E_CONFIG, &err, "both a file", "./tench", NULL);
+    struct dataset *d = make_set(labels, 3, "./tench", &err);
+    assert_non_null(d);
+    assert_int_equal(d->labels[0], 482);
+    dataset_close(d);
+    assert_int_equal(chdir(here), 0);
 }
 
 static void test_only_ids(void **state)
 {
     (void)state;
     static const int labels[] = { 0, 1, 2, 3 };
-    const char *path = path_of("%s/ids.txt", test_folder);
+    char path[4096];
     struct error err;
+    snprintf(path, sizeof path, "%s/ids.txt", test_folder);
     write_text(path, "# two of them\n3.JPEG\n1.JPEG\n");
     struct dataset *d = make_set(labels, 4, path, &err);
     if (d == NULL)
@@ -193,6 +258,12 @@ static void test_only_ids(void **state)
     write_text(path, "1.JPEG\n9.JPEG\n");
     assert_null(make_set(labels, 4, path, &err));
     assert_fails(err.code, E_CONFIG, &err, "ids.txt:2: ", "9.JPEG", NULL);
+    for (int i = 0; i < 2; i++) {
+        write_text(path, i == 0 ? "" : "# none\n\n");
+        assert_null(make_set(labels, 4, path, &err));
+        assert_fails(err.code, E_CONFIG, &err, "ids.txt: no ids in it", NULL);
+        assert_string_equal(err.key, "data.only");
+    }
 }
 
 /* A view loads the images that it names. */
@@ -234,6 +305,6 @@ static void test_view(void **state)
 int main(void)
 {
     return RUN_TESTS(make_test_folder, remove_test_folder, TEST(test_even), TEST(test_gaps),
-                     TEST(test_random), TEST(test_only_classes), TEST(test_only_ids),
-                     TEST(test_view));
+                     TEST(test_random), TEST(test_only_classes), TEST(test_only_numbers),
+                     TEST(test_only_both), TEST(test_only_ids), TEST(test_view));
 }

@@ -83,7 +83,14 @@ same "$work/even45.h5" "$work/even20.h5" "afresh"
 expect 0 "12 images in" "${run[@]}=$work/only.h5" --set data.only=3,7
 [ "$(classes "$work/only.h5")" = "6 " ] || fail "only: $(classes "$work/only.h5")"
 expect 2 "another data set" "${run[@]}=$work/only.h5" --set data.only=3
-expect 2 "no image of class 12" "${run[@]}=$work/none.h5" --set data.only=12
+expect 2 "data.only = '12': the data set has no image of class 12" "${run[@]}=$work/none.h5" --set data.only=12
+expect 2 "data.only = 'nothere.txt': nothere.txt: No such file" "${run[@]}=$work/none.h5" --set data.only=nothere.txt
+: >"$work/no_ids.txt"
+expect 2 "data.only = '$work/no_ids.txt': $work/no_ids.txt: no ids in it" "${run[@]}=$work/none.h5" --set data.only="$work/no_ids.txt"
+for k in 0 1 2 3 4 5 6 7 8 9; do echo "n0000000$k shape $k, the $k. shape"; done >"$work/shapes.txt"
+expect 0 "6 images in" "${run[@]}=$work/named.h5" --set "data.only=the 3. shape" --set data.classes="$work/shapes.txt"
+expect 2 "neither a file that is there nor a class: 'circle' is none of the model's 10 classes" \
+    "${run[@]}=$work/none.h5" --set data.only=circle --set data.classes="$work/shapes.txt"
 
 if [ "$HAVE_MPI" = yes ] && command -v mpirun >/dev/null; then
     leaks_under_mpi
