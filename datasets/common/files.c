@@ -24,6 +24,21 @@ char *path_join(const char *folder, const char *name)
     return text_format("%s/%s", folder, name);
 }
 
+void path_tidy(char *name)
+{
+    char *to = name;
+    for (const char *from = name; *from != '\0';) {
+        bool part = to == name || to[-1] == '/';
+        if (part && from[0] == '.' && from[1] == '/')
+            from += 2;
+        else if (part && to > name && from[0] == '/')
+            from++;
+        else
+            *to++ = *from++;
+    }
+    *to = '\0';
+}
+
 bool has_image_suffix(const char *name)
 {
     const char *dot = strrchr(name, '.');

@@ -7,6 +7,8 @@
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* folder/name, or name alone where it is absolute; malloc'ed, NULL when memory is out. */
 char *path_join(const char *folder, const char *name);
+/* Takes out "./" at the front of any part, and empty parts, in place. */
+void path_tidy(char *);
 
 /* True where the name ends in .jpg, .jpeg or .png, in any case. */
 bool has_image_suffix(const char *name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files.h"
 #include "ilsvrc2012.h"
 #include "sizes.h"
 
@@ -200,4 +201,45 @@ enum status class_folders_resolve(struct class_folders *f, const char *root, str
     for (size_t i = 0; i < f->count && status == OK; i++)
         *classes += f->items[i].label >= 0;
     return status;
+}
+
+void class_folders_apply(const struct class_folders *f, struct image_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i].label = f->items[list->items[i].label].label;
+}
+
+/* ---- the description ------------------------------------------------------------------------- */
+
+/* Lists the model's classes without a folder, since a set may have lost them. "" where there are
+ * none, or where no list names the classes. */
+static void describe_missing(const struct class_folders *folders, const struct class_list *list,
+                             char *out, size_t size)
+{
+    bool *there = calloc((size_t)list->count + 1, sizeof *there);
+    int missing = list->count, first = 0;
+    out[0] = '\0';
+    for (size_t i = 0; there != NULL && i < folders->count; i++)
+        if (folders->items[i].label >= 0 && folders->items[i].label < list->count) {
+            missing -= !there[folders->items[i].label];
+            there[folders->items[i].label] = true;
+        }
+    while (there != NULL && first < list->count && there[first])
+        first++;
+    if (there != NULL && missing > 0)
+        snprintf(out, size, "; %d of the model's %d classes %s no folder, %.60s%s", missing,
+                 list->count, missing == 1 ? "has" : "have",
+                 list->wnid[first] != NULL ? list->wnid[first] : list->name[first],
+                 missing == 1 ? "" : " among them");
+    free(there);
+}
+
+char *class_folders_describe(const struct class_folders *f, const struct class_list *known,
+                             const char *root, size_t images, size_t classes, size_t others)
+{
+    char missing[160];
+    describe_missing(f, known, missing, sizeof missing);
+    return text_format("%s: %zu images in %zu class folders (%zu other files and folders left "
+                       "out)%s",
+                       root, images, classes, others + f->count - classes, missing);
 }

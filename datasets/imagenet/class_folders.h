@@ -1,7 +1,8 @@
-/* The class folders of a tree. */
+/* The class folders of a tree, or of a tar of one. */
 #pragma once
 
 #include "class_index.h"
+#include "image_list.h"
 
 struct class_folder {
     char *name;    /* owned */
@@ -25,3 +26,9 @@ void class_folders_free(struct class_folders *);
  * be decided. */
 enum status class_folders_resolve(struct class_folders *, const char *root, struct class_index *,
                                   size_t *classes, struct error *);
+/* Gives images, whose label is the place of their folder, the folder's label. */
+void class_folders_apply(const struct class_folders *, struct image_list *);
+/* What was found, for the log, and which of the `known` classes have no folder; `others` counts
+ * what was left out beside the folders. malloc'ed; NULL when memory is out. */
+char *class_folders_describe(const struct class_folders *, const struct class_list *known,
+                             const char *root, size_t images, size_t classes, size_t others);

@@ -16,6 +16,11 @@ bool image_labels_given(const struct dataset_options *o)
            (o->devkit != NULL && o->devkit[0] != '\0');
 }
 
+bool image_labels_are_for_loose(const struct dataset_options *o, size_t loose, size_t in_folders)
+{
+    return image_labels_given(o) ? loose > 0 || in_folders == 0 : loose > 0 && in_folders == 0;
+}
+
 /* One ILSVRC2012_ID a line. */
 struct truth {
     int32_t *ids;
@@ -70,6 +75,28 @@ static int by_id(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
+static const char *file_name(const char *id)
+{
+    const char *slash = strrchr(id, '/');
+    return slash != NULL ? slash + 1 : id;
+}
+
+/* The ground truth has the images in order of their files' names, the list by their paths. */
+static enum status check_one_order(const char *path, const char *where,
+                                   const struct image_list *list, struct error *err)
+{
+    for (size_t i = 1; i < list->count; i++) {
+        const char *a = list->items[i - 1].id, *b = list->items[i].id;
+        if (strcmp(file_name(a), file_name(b)) >= 0)
+            return fail(err, E_CONFIG,
+                        "%s is in order of the files' names, and the folders in %s have another "
+                        "('%.200s' comes before '%.200s'); a list of 'file label' lines is wanted, "
+                        "or the folders as classes, without data.labels",
+                        path, where, a, b);
+    }
+    return OK;
+}
+
 static enum status apply_truth(struct class_index *classes, const char *path, const char *where,
                                struct image_list *list, struct error *err)
 {
@@ -80,6 +107,8 @@ static enum status apply_truth(struct class_index *classes, const char *path, co
                       "%s: %zu labels for the %zu images in %s; one for each is wanted, in order "
                       "of their names. For a part of the images give a list of 'file label' lines",
                       path, truth.count, list->count, where);
+    if (status == OK)
+        status = check_one_order(path, where, list, err);
     for (size_t i = 0; i < list->count && status == OK; i++) {
         status = class_index_by_id(classes, truth.ids[i], &list->items[i].label, err);
         if (status != OK)

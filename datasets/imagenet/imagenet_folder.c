@@ -151,44 +151,17 @@ static enum status find_folders(const char *root, struct image_list *list,
     return status;
 }
 
-/* Lists the model's classes without a folder, since a set may have lost them. "" where there are
- * none, or where no list names the classes. */
-static void describe_missing(const struct class_folders *folders, const struct class_list *list,
-                             char *out, size_t size)
-{
-    bool *there = calloc((size_t)list->count + 1, sizeof *there);
-    int missing = list->count, first = 0;
-    out[0] = '\0';
-    for (size_t i = 0; there != NULL && i < folders->count; i++)
-        if (folders->items[i].label >= 0 && folders->items[i].label < list->count) {
-            missing -= !there[folders->items[i].label];
-            there[folders->items[i].label] = true;
-        }
-    while (there != NULL && first < list->count && there[first])
-        first++;
-    if (there != NULL && missing > 0)
-        snprintf(out, size, "; %d of the model's %d classes %s no folder, %.60s%s", missing,
-                 list->count, missing == 1 ? "has" : "have",
-                 list->wnid[first] != NULL ? list->wnid[first] : list->name[first],
-                 missing == 1 ? "" : " among them");
-    free(there);
-}
-
 static enum status take_folders(struct dataset *dataset, const char *root,
                                 const struct class_folders *folders, const struct class_list *known,
                                 size_t classes, size_t others, struct image_list *list,
                                 struct error *err)
 {
-    char missing[160];
-    describe_missing(folders, known, missing, sizeof missing);
-    for (size_t i = 0; i < list->count; i++)
-        list->items[i].label = folders->items[list->items[i].label].label;
+    class_folders_apply(folders, list);
     TRY(dataset_take_images(dataset, list, OK, err));
     dataset->has_labels = true;
     dataset->numbers_are_ids = folders->by_id;
     dataset->description =
-        text_format("%s: %zu images in %zu class folders (%zu other files and folders left out)%s",
-                    root, dataset->count, classes, others + folders->count - classes, missing);
+        class_folders_describe(folders, known, root, dataset->count, classes, others);
     return OK;
 }
 
@@ -231,8 +204,7 @@ static enum status open_root(const struct dataset_options *options, struct datas
     size_t others = 0, loose = 0, classes = 0;
     class_index_open(options, &index);
     enum status status = find_folders(root, &list, &folders, &others, &loose, err);
-    bool flat = status == OK && (image_labels_given(options) ? loose > 0 || list.count == 0
-                                                             : loose > 0 && list.count == 0);
+    bool flat = status == OK && image_labels_are_for_loose(options, loose, list.count);
     if (status == OK && !flat && list.count == 0)
         status = fail(err, E_CONFIG,
                       "%s: no images in class folders; kind = imagenet wants folders nXXXXXXXX "

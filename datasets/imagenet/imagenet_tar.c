@@ -14,7 +14,7 @@
 #include "files.h"
 #include "free_all.h"
 #include "image_labels.h"
-#include "tar_index.h"
+#include "tar_classes.h"
 
 struct extent {
     uint64_t offset, size; /* bytes */
@@ -58,12 +58,32 @@ static enum status take_extents(struct tar *tar, const struct image_list *list, 
     return OK;
 }
 
+/* Labels the images, which may leave some of them out, and describes the set. */
+static enum status label_images(const struct dataset_options *options, struct dataset *dataset,
+                                struct tar_members *members, struct error *err)
+{
+    const struct tar *tar = dataset->impl;
+    struct applied_labels labels = { 0 };
+    struct tar_labels classes = { 0 };
+    if (options->labels == NULL || options->labels[0] == '\0')
+        TRY(tar_classes(options, tar->path, members, &classes, err));
+    dataset->has_labels = true;
+    dataset->numbers_are_ids = classes.by_id;
+    dataset->description = classes.description;
+    if (classes.by_folder)
+        return OK;
+    TRY(image_labels_apply(options, tar->path, &members->images, &labels, err));
+    dataset->labels_are_numbers = labels.are_numbers;
+    dataset->description =
+        text_format("%s: %zu images (%zu not listed, %zu other members left out)", tar->path,
+                    members->images.count, labels.unlisted, members->others);
+    return OK;
+}
+
 static enum status tar_open(const struct dataset_options *options, struct dataset *dataset,
                             struct error *err)
 {
-    struct image_list list = { 0 };
-    struct applied_labels labels = { 0 };
-    size_t others = 0;
+    struct tar_members members = { 0 };
     uint64_t size = 0;
     struct tar *tar = calloc(1, sizeof *tar);
     if (tar == NULL)
@@ -75,24 +95,20 @@ static enum status tar_open(const struct dataset_options *options, struct datase
     TRY(open_file(tar, &size, err));
     /* The headers lie an image apart, so reading ahead would read the whole file. */
     posix_fadvise(tar->fd, 0, 0, POSIX_FADV_RANDOM);
-    enum status status = tar_index(tar->fd, tar->path, size, &list, &others, err);
+    enum status status = tar_index(tar->fd, tar->path, size, &members, err);
     posix_fadvise(tar->fd, 0, 0, POSIX_FADV_NORMAL);
-    if (status == OK && list.count == 0)
+    if (status == OK && members.images.count == 0)
         status = fail(err, E_CONFIG,
                       "%s: no images in it (%zu other members); ILSVRC2012_img_val"
                       ".tar is wanted",
-                      tar->path, others);
+                      tar->path, members.others);
     if (status == OK)
-        status = image_labels_apply(options, tar->path, &list, &labels, err);
+        status = label_images(options, dataset, &members, err);
     if (status == OK)
-        status = take_extents(tar, &list, err);
-    TRY(dataset_take_images(dataset, &list, status, err));
-    dataset->has_labels = true;
-    dataset->labels_are_numbers = labels.are_numbers;
-    dataset->description = text_format("%s: %zu images (%zu not listed, %zu other members left "
-                                       "out)",
-                                       tar->path, dataset->count, labels.unlisted, others);
-    return OK;
+        status = take_extents(tar, &members.images, err);
+    status = dataset_take_images(dataset, &members.images, status, err);
+    tar_members_free(&members);
+    return status;
 }
 
 static enum status read_extent(const struct tar *tar, const struct extent *x, const char *name,
@@ -137,6 +153,8 @@ static enum status tar_load(struct dataset *dataset, size_t index, struct sample
 }
 
 const struct dataset_kind dataset_imagenet_tar = {
-    "imagenet_tar", "ILSVRC2012_img_val.tar, not unpacked, with data.devkit or data.labels",
+    "imagenet_tar",
+    "ILSVRC2012_img_val.tar, not unpacked, with data.devkit or data.labels, or a tar of class "
+    "folders",
     tar_open, tar_load, tar_close
 };

@@ -15,22 +15,6 @@ struct named_line {
     size_t number;
 };
 
-/* Without "./" at the front of any part and without empty parts, in place. */
-static void tidy(char *name)
-{
-    char *to = name;
-    for (const char *from = name; *from != '\0';) {
-        bool part = to == name || to[-1] == '/';
-        if (part && from[0] == '.' && from[1] == '/')
-            from += 2;
-        else if (part && to > name && from[0] == '/')
-            from++;
-        else
-            *to++ = *from++;
-    }
-    *to = '\0';
-}
-
 static int by_key_then_line(const void *a, const void *b)
 {
     const struct named_line *x = a, *y = b;
@@ -42,7 +26,7 @@ static char *make_key(const char *root, const char *id)
 {
     char *path = root != NULL ? path_join(root, id) : strdup(id);
     if (path != NULL)
-        tidy(path);
+        path_tidy(path);
     return path;
 }
 

@@ -21,8 +21,7 @@ struct walk {
     uint64_t size;            /* of the file */
     char shown[MAX_NAME / 2]; /* the last member's name, for messages */
     uint64_t end;             /* of the last member with data, with its padding; 0: none */
-    struct image_list *images;
-    size_t *others;
+    struct tar_members *out;
 };
 
 static uint64_t pad(uint64_t n)
@@ -107,6 +106,28 @@ static const char *check_extent(const struct walk *w, struct archive_entry *e, u
     return NULL;
 }
 
+/* The folder that a member is, or lies in. */
+static enum status take_folder(struct walk *w, const char *name, bool is_folder, struct error *err)
+{
+    struct class_folders *folders = &w->out->folders;
+    const char *slash = strrchr(name, '/');
+    size_t length = is_folder ? strlen(name) : slash != NULL ? (size_t)(slash - name) : 0;
+    while (length > 0 && name[length - 1] == '/')
+        length--;
+    w->out->folder_members += is_folder;
+    if (length == 0 || check_name(name) != NULL)
+        return OK;
+    char *folder = strndup(name, length);
+    if (folder != NULL)
+        path_tidy(folder);
+    if (folder != NULL && folders->count > 0 &&
+        strcmp(folders->items[folders->count - 1].name, folder) == 0) {
+        free(folder);
+        return OK;
+    }
+    return class_folders_add(folders, folder, 0, err);
+}
+
 static enum status take_member(struct walk *w, struct archive_entry *e, struct error *err)
 {
     const char *name = archive_entry_pathname(e), *wrong = NULL;
@@ -120,9 +141,10 @@ static enum status take_member(struct walk *w, struct archive_entry *e, struct e
     show(w, name);
     w->end = 0;
     const char *slash = strrchr(name, '/'), *base = slash != NULL ? slash + 1 : name;
+    TRY(take_folder(w, name, archive_entry_filetype(e) == AE_IFDIR, err));
     /* Hidden files are left out as in folders: "._x.JPEG" is what macOS adds. */
     if (base[0] == '.' || !has_image_suffix(base) || archive_entry_filetype(e) == AE_IFDIR) {
-        ++*w->others;
+        w->out->others++;
         if (archive_entry_filetype(e) == AE_IFREG && archive_entry_size(e) > 0 &&
             (offset > w->size || (uint64_t)archive_entry_size(e) > w->size - offset))
             wrong = "reaches beyond the end of the file, which is cut off or damaged";
@@ -134,8 +156,8 @@ static enum status take_member(struct walk *w, struct archive_entry *e, struct e
     if (wrong != NULL)
         return fail(err, E_CONFIG, "%s: '%s' %s", w->path, w->shown, wrong);
     uint64_t size = (uint64_t)archive_entry_size(e);
-    TRY(image_list_add(w->images, strdup(name), -1, size, err));
-    w->images->items[w->images->count - 1].offset = offset;
+    TRY(image_list_add(&w->out->images, strdup(name), -1, size, err));
+    w->out->images.items[w->out->images.count - 1].offset = offset;
     w->end = offset + pad(size);
     return OK;
 }
@@ -219,10 +241,11 @@ static enum status walk(struct walk *w, int fd, struct error *err)
                 why != NULL ? why : "unknown");
 }
 
-enum status tar_index(int fd, const char *path, uint64_t size, struct image_list *images,
-                      size_t *others, struct error *err)
+enum status tar_index(int fd, const char *path, uint64_t size, struct tar_members *out,
+                      struct error *err)
 {
-    struct walk w = { .path = path, .size = size, .images = images, .others = others };
+    struct walk w = { .path = path, .size = size, .out = out };
+    *out = (struct tar_members){ 0 };
     TRY(check_magic(fd, path, err));
     if (size < BLOCK)
         return fail(err, E_CONFIG, "%s: %llu bytes are too few for a tar", path,
@@ -233,4 +256,10 @@ enum status tar_index(int fd, const char *path, uint64_t size, struct image_list
     enum status status = walk(&w, fd, err);
     archive_read_free(w.archive);
     return status;
+}
+
+void tar_members_free(struct tar_members *m)
+{
+    image_list_free(&m->images);
+    class_folders_free(&m->folders);
 }

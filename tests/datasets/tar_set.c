@@ -1,7 +1,10 @@
 #include "tar_set.h"
 
+#include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fixtures.h"
 
@@ -84,6 +87,39 @@ const char *tar_save_sound(const char *name)
     tar_put_picture(&b, 2);
     tar_end(&b);
     return tar_save(name, &b);
+}
+
+static struct bytes packed;
+static size_t packed_from; /* where names start in paths */
+
+static int pack(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    char name[4096];
+    size_t size = 0;
+    if (at->level == 0)
+        return 0;
+    if (type == FTW_D) {
+        snprintf(name, sizeof name, "%s/", path + packed_from);
+        tar_member(&packed, name, '5', NULL, 0);
+        return 0;
+    }
+    if (type != FTW_F || !S_ISREG(st->st_mode) || st->st_nlink > 1)
+        return 1;
+    uint8_t *bytes = slurp(path, &size);
+    tar_member(&packed, path + packed_from, '0', bytes, size);
+    free(bytes);
+    return 0;
+}
+
+const char *tar_pack(const char *folder)
+{
+    const char *path = path_of("%s.tar", folder);
+    packed_from = strlen(folder) + 1;
+    bool whole = nftw(folder, pack, 32, FTW_PHYS) == 0;
+    tar_end(&packed);
+    write_file(path, packed.at, packed.size);
+    bytes_free(&packed);
+    return whole ? path : NULL;
 }
 
 enum status tar_open(const char *path, const char *labels, const char *devkit, struct dataset **out,

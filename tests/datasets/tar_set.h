@@ -27,6 +27,10 @@ const char *tar_save(const char *name, struct bytes *b);
 /* All pictures, out of order, among other members. */
 const char *tar_save_sound(const char *name);
 
+/* Makes folder.tar of what is in the folder, in any order, and returns its path; NULL where that is
+ * not all files and folders. */
+const char *tar_pack(const char *folder);
+
 enum status tar_open(const char *path, const char *labels, const char *devkit, struct dataset **out,
                      struct error *err);
 /* Image `at` of the set is the picture i. */

@@ -260,9 +260,128 @@ static void test_fingerprint(void **state)
     dataset_close(c);
 }
 
+/* A tar with an image in each of these, up to TAR_IMAGES; a name that ends in '/' is a folder. */
+static const char *save_names(const char *file, const char *const *names)
+{
+    struct bytes b = { 0 };
+    for (int i = 0; names[i] != NULL; i++) {
+        const bool folder = names[i][strlen(names[i]) - 1] == '/';
+        tar_member(&b, names[i], folder ? '5' : '0', tar_pictures[i].at,
+                   folder ? 0 : tar_pictures[i].size);
+    }
+    tar_end(&b);
+    return tar_save(file, &b);
+}
+
+/* Class folders, wherever they lie (test_class_folders.c compares them with trees). */
+static void test_class_folders(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *names[TAR_IMAGES + 1], *ids[TAR_IMAGES + 1];
+        int labels[TAR_IMAGES];
+        const char *says;
+    } cases[] = {
+        { { "n02102040/a.JPEG", "n01440764/b.JPEG", "n02102040/A.JPEG" },
+          { "n01440764/b.JPEG", "n02102040/A.JPEG", "n02102040/a.JPEG" },
+          { 0, 217, 217 },
+          "3 images in 2 class folders (0 other" },
+        { { "./", "./n02102040/", "./n02102040/a.JPEG", "./n01440764/b.JPEG" },
+          { "n01440764/b.JPEG", "n02102040/a.JPEG" },
+          { 0, 217 },
+          "2 images in 2 class folders (0 other" },
+        { { "set/train/n01440764/a.JPEG", "set/val/n02102040/b.JPEG", "set/val/n01440764/c.JPEG",
+            "set/val/n01440764/deep/d.JPEG" },
+          { "set/val/n01440764/c.JPEG", "set/val/n02102040/b.JPEG" },
+          { 0, 217 },
+          "2 images in 2 class folders (2 other" },
+        { { "a/b/n01440764/a.JPEG", "a/b/n02102040/b.JPEG", "a/b/.n02102041/c.JPEG", "a/b/x.JPEG" },
+          { "a/b/n01440764/a.JPEG", "a/b/n02102040/b.JPEG" },
+          { 0, 217 },
+          "2 images in 2 class folders (2 other" },
+        { { "n02102040/a.JPEG", "n02102040/b.JPEG" },
+          { "n02102040/a.JPEG", "n02102040/b.JPEG" },
+          { 217, 217 },
+          "2 images in 1 class folders (0 other" },
+        { { "val/x_n02102040.JPEG", "val/a_n01440764.JPEG" },
+          { "val/a_n01440764.JPEG", "val/x_n02102040.JPEG" },
+          { 0, 217 },
+          "2 images (0 not listed" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dataset *d;
+        struct error err;
+        const char *path = save_names(path_of("folders%zu.tar", i), cases[i].names);
+        if (tar_open(path, NULL, NULL, &d, &err) != OK)
+            fail_msg("%s", err.text);
+        assert_non_null(strstr(d->description, cases[i].says));
+        for (size_t k = 0; k < d->count; k++) {
+            int picture = 0;
+            assert_string_equal(d->ids[k], cases[i].ids[k]);
+            assert_int_equal(d->labels[k], cases[i].labels[k]);
+            while (strstr(cases[i].names[picture], d->ids[k]) == NULL)
+                picture++;
+            tar_check_image(d, k, picture);
+        }
+        assert_null(cases[i].ids[d->count]);
+        dataset_close(d);
+    }
+}
+
+/* The devkit labels images beside folders, or in one; its order is no order of class folders. */
+static void test_folders_with_devkit(void **state)
+{
+    (void)state;
+    static const char *const classes[] = { "n02102040/1.JPEG", "n01440764/2.JPEG",
+                                           "n02102040/3.JPEG", "n01440764/4.JPEG",
+                                           "n01440764/5.JPEG", NULL };
+    static const char *const parts[] = { "part0/1.JPEG", "part0/2.JPEG", "part1/3.JPEG",
+                                         "part1/4.JPEG", "part1/5.JPEG", NULL };
+    static const char *const one[] = { "val/1.JPEG", "val/2.JPEG", "val/3.JPEG",
+                                       "val/4.JPEG", "val/5.JPEG", NULL };
+    static const char *const deep[] = { "a/b/1.JPEG", "c/d/2.JPEG", NULL };
+    static const char *const twice[] = { "n01440764/1.JPEG", "n02102040/1.JPEG",
+                                         "n01440764//1.JPEG", NULL };
+    struct dataset *d;
+    struct error err;
+    const char *path = save_names("kit_classes.tar", classes),
+               *truth = path_of("%s/kit_truth.txt", tar_top);
+    write_text(truth, tar_truth);
+    assert_int_equal(tar_open(path, NULL, tar_devkit(), &d, &err), OK);
+    assert_string_equal(d->ids[0], "n01440764/2.JPEG");
+    assert_int_equal(d->labels[0], 0);
+    assert_int_equal(d->labels[4], 217);
+    dataset_close(d);
+    assert_fails(tar_open(path, truth, tar_devkit(), &d, &err), E_CONFIG, &err, truth,
+                 "order of the files' names", "'n01440764/5.JPEG'", NULL);
+    path = save_names("kit_parts.tar", parts);
+    assert_fails(tar_open(path, NULL, tar_devkit(), &d, &err), E_CONFIG, &err, path,
+                 "folder 'part0' (2 images)", NULL);
+    assert_int_equal(tar_open(path, truth, tar_devkit(), &d, &err), OK);
+    assert_int_equal(d->labels[2], tar_truth_classes[2]);
+    dataset_close(d);
+    assert_int_equal(tar_open(save_names("kit_one.tar", one), NULL, tar_devkit(), &d, &err), OK);
+    assert_int_equal(d->labels[2], tar_truth_classes[2]);
+    dataset_close(d);
+    assert_fails(tar_open(save_names("kit_deep.tar", deep), NULL, NULL, &d, &err), E_CONFIG, &err,
+                 "kit_deep.tar", "class folders", "data.labels", NULL);
+    assert_fails(tar_open(save_names("kit_twice.tar", twice), NULL, NULL, &d, &err), E_CONFIG, &err,
+                 "two images", "n01440764/", NULL);
+    /* a folder beside the images that the devkit labels */
+    struct bytes b = { 0 };
+    for (int i = 0; i < TAR_IMAGES; i++)
+        tar_put_picture(&b, i);
+    tar_member(&b, "thumbs/x.JPEG", '0', tar_pictures[0].at, tar_pictures[0].size);
+    tar_end(&b);
+    assert_int_equal(tar_open(tar_save("kit_loose.tar", &b), NULL, tar_devkit(), &d, &err), OK);
+    tar_check_truth(d);
+    dataset_close(d);
+}
+
 int main(void)
 {
     return RUN_TESTS(tar_make_all, tar_remove_all, TEST(test_devkit), TEST(test_flat_folder),
                      TEST(test_list), TEST(test_formats), TEST(test_names), TEST(test_label_errors),
-                     TEST(test_members), TEST(test_fingerprint));
+                     TEST(test_members), TEST(test_fingerprint), TEST(test_class_folders),
+                     TEST(test_folders_with_devkit));
 }

@@ -4,7 +4,7 @@
 
 #include "files.h"
 #include "memory_file.h"
-#include "tar_index.h"
+#include "tar_classes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
@@ -21,9 +21,10 @@ static void mend(uint8_t *header)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct image_list list = { 0 };
+    const struct dataset_options options = { .head_classes = 1000 };
+    struct tar_members members;
+    struct tar_labels labels;
     struct error err = { 0 };
-    size_t others = 0;
     uint8_t *copy = malloc(size + 1);
     if (copy == NULL)
         return 0;
@@ -33,16 +34,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         if (memcmp(copy + at + 257, "ustar", 5) == 0)
             mend(copy + at);
     struct memory_file f = memory_file(copy, size);
-    enum status s = tar_index(f.fd, "fuzz", size, &list, &others, &err);
+    enum status s = tar_index(f.fd, "fuzz", size, &members, &err);
     if (s != OK && (s != err.code || s != E_CONFIG || strncmp(err.text, "fuzz: ", 6) != 0))
         abort();
-    for (size_t i = 0; s == OK && i < list.count; i++) {
-        const struct image_entry *e = &list.items[i];
+    for (size_t i = 0; s == OK && i < members.images.count; i++) {
+        const struct image_entry *e = &members.images.items[i];
         if (e->offset % 512 != 0 || e->offset > size || e->size > size - e->offset ||
             e->id[0] == '/' || !has_image_suffix(e->id))
             abort();
     }
-    image_list_free(&list);
+    const size_t images = members.images.count, others = members.others;
+    if (s == OK && images > 0)
+        s = tar_classes(&options, "fuzz", &members, &labels, &err);
+    if (s == OK && images > 0) {
+        if (members.images.count + members.others != images + others)
+            abort();
+        for (size_t i = 0; labels.by_folder && i < members.images.count; i++)
+            if (members.images.items[i].label < 0)
+                abort();
+        free(labels.description);
+    }
+    tar_members_free(&members);
     memory_file_close(&f);
     free(copy);
     return 0;
