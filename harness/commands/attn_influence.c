@@ -10,6 +10,7 @@
 #include "h5file.h"
 #include "h5lock.h"
 #include "log.h"
+#include "outputs.h"
 
 enum { MODELS = 2 };
 
@@ -176,22 +177,36 @@ static enum status write_file(const struct influence *models, int count, const c
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+static enum status check_out(const struct influence *models, int count, const char *stem,
+                             struct error *err)
+{
+    for (int k = 0; k < count; k++) {
+        const struct config_values *v = config_values(models[k].config);
+        const char *const paths[] = { config_path(models[k].config), v->model.checkpoint,
+                                      v->data.path };
+        const struct outputs_inputs inputs = { paths, sizeof paths / sizeof *paths };
+        TRY(outputs_check_stem("--out", stem, &inputs, err));
+    }
+    return OK;
+}
+
 static enum status run(struct influence *models, int count, const struct attn_options *o,
                        bool *begun, struct error *err)
 {
     char stem[4096];
     for (int k = 0; k < count; k++)
         TRY(open_influence(&models[k], o, k == 0 ? o->model : o->beside, err));
+    int length = snprintf(stem, sizeof stem, "%s/%s-influence", o->cli.out,
+                          config_values(models[0].config)->run.name);
+    if (length >= (int)sizeof stem)
+        return fail(err, E_CONFIG, "--out: a path longer than %zu characters", sizeof stem - 1);
+    TRY(check_out(models, count, stem, err));
     TRY(make_directory(o->cli.out, err));
     *begun = true;
     for (int k = 0; k < count; k++) {
         attn_print_counts(models[k].model, models[k].plan->engine->info.name);
         TRY(measure(&models[k], err));
     }
-    int length = snprintf(stem, sizeof stem, "%s/%s-influence", o->cli.out,
-                          config_values(models[0].config)->run.name);
-    if (length >= (int)sizeof stem)
-        return fail(err, E_CONFIG, "--out: a path longer than %zu characters", sizeof stem - 1);
     TRY(write_file(models, count, stem, err));
     TRY(influence_draw(models, count, stem, o->cli.vector, err));
     log_info("wrote %s.png%s, .csv", stem, o->cli.vector ? ", .pdf, .svg" : "");

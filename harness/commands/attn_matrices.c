@@ -12,6 +12,7 @@
 #include "h5file.h"
 #include "h5lock.h"
 #include "log.h"
+#include "outputs.h"
 
 enum { MOST_DRAWN = 8 }; /* channels of one model */
 
@@ -272,6 +273,9 @@ static enum status open_all(struct attn_figure *f, const struct attn_options *o,
         f->stem = NULL;
         return fail(err, E_NOMEM, "out of memory");
     }
+    const char *const paths[] = { o->image, o->model, o->beside };
+    const struct outputs_inputs inputs = { paths, sizeof paths / sizeof *paths };
+    TRY(outputs_check_stem("--out", f->stem, &inputs, err));
     TRY(image_read(o->image, &image, err));
     enum status status = open_model(&f->models[0], o, o->model, &image, err);
     if (status == OK && o->beside != NULL)

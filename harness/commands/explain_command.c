@@ -12,6 +12,7 @@
 #include "gnuplot.h"
 #include "log.h"
 #include "inference_cli.h"
+#include "outputs.h"
 #include "suggest.h"
 
 enum { TOP = 5 };
@@ -173,10 +174,8 @@ static enum status explain_model(struct explained_model *model, int class, struc
     return inference_heat(s, model->maps, CLASS_PREDICTED, model->heat, err);
 }
 
-/* Makes the path Makes the path FOLDER/NAME, and FOLDER/NAME-2 for the second image of that
- * name. */
-static enum status draw(const struct explain_figure *p, const struct options *o, int index,
-                        struct error *err)
+/* The path FOLDER/NAME, and FOLDER/NAME-2 for the second image of that name; malloc'ed. */
+static char *stem_of(const struct options *o, int index)
 {
     char name[256], other[256], number[16] = "";
     char *stem;
@@ -189,9 +188,35 @@ static enum status draw(const struct explain_figure *p, const struct options *o,
     if (same > 1)
         snprintf(number, sizeof number, "-%d", same);
     if (asprintf(&stem, "%s/%s%s", o->cli.out, name, number) < 0)
-        return fail(err, E_NOMEM, "out of memory");
-    enum status status = explain_figure_draw(p, o->images.text[index], stem, err);
+        return NULL;
+    return stem;
+}
+
+static enum status draw(const struct explain_figure *p, const struct options *o, int index,
+                        struct error *err)
+{
+    char *stem = stem_of(o, index);
+    enum status status = stem != NULL ? explain_figure_draw(p, o->images.text[index], stem, err)
+                                      : fail(err, E_NOMEM, "out of memory");
     free(stem);
+    return status;
+}
+
+/* With --out . the picture of DIR/cat.png would take its place. */
+static enum status check_out(const struct options *o, struct error *err)
+{
+    const char *const models[] = { o->checkpoint, o->beside, o->names };
+    const struct outputs_inputs from[] = { { o->images.text, o->images.count },
+                                           { models, sizeof models / sizeof *models } };
+    enum status status = OK;
+    for (size_t i = 0; i < o->images.count && status == OK; i++) {
+        char *stem = stem_of(o, (int)i);
+        status = stem != NULL ? outputs_check_stem("--out", stem, &from[0], err)
+                              : fail(err, E_NOMEM, "out of memory");
+        if (status == OK)
+            status = outputs_check_stem("--out", stem, &from[1], err);
+        free(stem);
+    }
     return status;
 }
 
@@ -219,6 +244,7 @@ static enum status explain_images(void *options, bool *begun, struct error *err)
 {
     const struct options *o = options;
     struct explain_figure panel = { 0 };
+    TRY(check_out(o, err));
     enum status status = open_panel(&panel, o, err);
     if (status == OK)
         status = make_directory(o->cli.out, err);

@@ -11,6 +11,7 @@
 #include "gnuplot.h"
 #include "log.h"
 #include "map_write.h"
+#include "outputs.h"
 #include "pictures.h"
 
 enum form { FORM_H5, FORM_NPY, FORM_PNG };
@@ -134,6 +135,19 @@ static enum status write_methods(const struct options *o, const struct result *r
     return status;
 }
 
+static enum status check_out(const struct options *o, const struct result *r, struct error *err)
+{
+    const struct outputs_inputs inputs = { &o->result, 1 };
+    for (size_t i = 0; o->form == FORM_H5 && i < r->maps; i++) {
+        char path[MAP_PATH_SIZE];
+        if (export_method_wanted(&o->choice, r->map[i].method)) {
+            snprintf(path, sizeof path, "%s/%s.h5", o->out, r->map[i].method);
+            TRY(outputs_check("--out", path, &inputs, err));
+        }
+    }
+    return OK;
+}
+
 /* Pictures are as large as the model's images, where nothing else is asked for. */
 static enum status choose_side(struct options *o, const struct result *r, struct error *err)
 {
@@ -152,6 +166,8 @@ static enum status export_result(void *options, bool *begun, struct error *err)
     enum status status = choose_side(o, r, err);
     if (status == OK)
         status = export_rows_list(&o->choice, r, &rows, err);
+    if (status == OK)
+        status = check_out(o, r, err);
     if (status == OK)
         status = make_directory(o->out, err);
     *begun = status == OK;

@@ -10,6 +10,7 @@
 #include "gnuplot.h"
 #include "ledger.h"
 #include "models.h"
+#include "outputs.h"
 #include "plots.h"
 #include "score_table.h"
 #include "unfinished.h"
@@ -190,6 +191,9 @@ static enum status report_files(void *options, bool *begun, struct error *err)
     const struct options *o = options;
     struct published published;
     char path[PUBLISHED_PATH];
+    const struct outputs_inputs inputs = { o->in.text, o->in.count };
+    if (o->out)
+        TRY(outputs_check("--out", o->out, &inputs, err));
     struct result **results = calloc(o->in.count, sizeof *results);
     if (!results)
         return fail(err, E_NOMEM, "no memory for %zu results", o->in.count);

@@ -102,6 +102,8 @@ enum status store_collect(const char *output, const char *to, struct store_progr
  * store_open. */
 enum status store_check(const char *output, struct error *err);
 
+/* Whether a file is the result of a run. */
+bool store_is_result(const char *path);
 /* The folder of a file; "." where its name has none. */
 void store_folder_of(const char *file, char *folder, size_t size);
 /* Whether the file system of a folder has no locks; a sentence about it in `out`. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "h5lock.h"
+#include "open_file.h"
 #include "store_internal.h"
 
 void store_folder_of(const char *file, char *folder, size_t size)
@@ -76,6 +77,20 @@ static enum status check_parts(const char *parts, struct error *err)
     return status;
 }
 
+bool store_is_result(const char *path)
+{
+    if (check_file(path, "", NULL) != OK) /* HDF5 would wait for a pipe */
+        return false;
+    h5_lock();
+    h5_quiet();
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    bool is = file >= 0 && H5Aexists(file, "config_hash") > 0 && H5Aexists(file, "schema") > 0;
+    if (file >= 0)
+        H5Fclose(file);
+    h5_unlock();
+    return is;
+}
+
 enum status store_check_replaced(const char *output, struct error *err)
 {
     struct stat about;
@@ -83,17 +98,11 @@ enum status store_check_replaced(const char *output, struct error *err)
         return OK;
     if (!S_ISREG(about.st_mode))
         return fail(err, E_CONFIG, "is there and is not a file");
-    h5_lock();
-    h5_quiet();
-    hid_t file = H5Fopen(output, H5F_ACC_RDONLY, H5P_DEFAULT);
-    bool ours = file >= 0 && H5Aexists(file, "config_hash") > 0 && H5Aexists(file, "schema") > 0;
-    if (file >= 0)
-        H5Fclose(file);
-    h5_unlock();
-    return ours ? OK
-                : fail(err, E_CONFIG,
-                       "is there and is no result of evalh, or a damaged one, and is not replaced; "
-                       "take another run.output, or remove the file yourself");
+    if (store_is_result(output))
+        return OK;
+    return fail(err, E_CONFIG,
+                "is there and is no result of evalh, or a damaged one, and is not replaced; take "
+                "another run.output, or remove the file yourself");
 }
 
 /* The folder of shards, too: its name is the longer one. */

@@ -121,6 +121,31 @@ expect 2 "/value/img" run "$c" --set data.kind=imagenet_seg --set data.path="$wo
 expect 2 "labels.txt" run "$c" --set data.kind=imagenet_seg --set data.path="$demo/labels.txt" \
     --set task.kind=segmentation --set explain.class=predicted
 
+# No command writes over what it reads, nor over a result of a run.
+mkdir "$work/kept"
+cp "$work/r.h5" "$work/kept/raw.h5"
+cp "$work/r.h5" "$work/kept/other.h5"
+ln -s kept "$work/linked"
+expect 2 "--out: '$work/linked/raw.h5' would be written over what is read, '$work/kept/raw.h5'" \
+    report "$work/kept/other.h5" "$work/kept/raw.h5" -o "$work/linked/raw.h5"
+expect 2 "--out: '$work/r.h5' is a result of evalh run and is not written over" report "$work/kept/raw.h5" -o "$work/r.h5"
+expect 2 "would be written over what is read" export "$work/kept/raw.h5" -o "$work/linked"
+expect 2 "--out: '$work/kept/raw.h5' is a result of evalh run" export "$work/r.h5" -o "$work/kept"
+expect 0 "wrote" export "$work/r.h5" -m random -o "$work/kept"
+expect 0 "wrote" export "$work/r.h5" -m random -o "$work/kept" # its own files it replaces
+picture=$(find "$demo" -name '*.JPEG' | sort | head -1)
+mkdir "$work/pictures"
+cp "$picture" "$work/pictures/a.png" # by content
+cp "$work/vim.safetensors" "$work/pictures/m-attention.h5"
+expect 2 "--out: '$work/pictures/a.png' would be written over what is read" \
+    explain "$work/vim.safetensors" "$work/pictures/a.png" -m raw -o "$work/pictures"
+expect 2 "--out: '$work/pictures/m-attention.h5' would be written over what is read" \
+    attn "$work/pictures/m-attention.h5" "$work/pictures/../pictures/m.png" -o "$work/pictures"
+for file in "$work/kept/raw.h5" "$work/kept/other.h5"; do
+    cmp -s "$work/r.h5" "$file" || fail "$file was written over"
+done
+cmp -s "$picture" "$work/pictures/a.png" || fail "a picture was written over"
+
 # A pipe in a file's place is waited for by nobody; what would be right is said.
 mkfifo "$work/pipe" "$work/pipe.h5" "$work/pipe.npy"
 plain=$EVALH
