@@ -345,14 +345,14 @@ static enum status judge(const struct plan *plan, const struct summary_counts *c
     if (c->doubt[0] != '\0')
         log_warn("%s: %s", plan->v->run.name, c->doubt);
     if (c->scored == 0)
-        return fail(err, E_DATA, "%s: none of the %zu images could be read: nothing is scored",
-                    plan->v->run.output, all);
+        return fail(err, E_DATA, "%s: none of the %zu images %s: nothing is scored",
+                    plan->v->run.output, all, c->why_none);
     if ((double)c->skipped > plan->v->data.max_unreadable * (double)all)
         return fail(err, E_DATA,
-                    "%s: %zu of %zu images could not be read, %.3g %%; data.max_unreadable allows "
+                    "%s: %zu of %zu images %s, %.3g %%; data.max_unreadable allows "
                     "%.3g %%",
-                    plan->v->run.output, c->skipped, all, 100 * (double)c->skipped / (double)all,
-                    100 * plan->v->data.max_unreadable);
+                    plan->v->run.output, c->skipped, all, c->why_skipped,
+                    100 * (double)c->skipped / (double)all, 100 * plan->v->data.max_unreadable);
     return judge_masks(plan, c, err);
 }
 

@@ -236,7 +236,10 @@ enum status summary_print(const char *path, struct summary_counts *counts, struc
     struct opened o;
     TRY(open_report(path, &o, err));
     const struct run *run = o.run;
-    *counts = (struct summary_counts){ .scored = run->scored, .skipped = run->skipped };
+    *counts = (struct summary_counts){ .scored = run->scored,
+                                       .skipped = run->skipped,
+                                       .why_skipped = run_why_skipped(run),
+                                       .why_none = run_why_none(run) };
     count_masks(o.result, counts);
     snprintf(counts->doubt, sizeof counts->doubt, "%s", run->doubt);
     if (run->doubt[0] != '\0')

@@ -11,6 +11,7 @@ enum status summary_add(const char *path, struct error *err);
 /* What a finished file says about its images. */
 struct summary_counts {
     size_t scored, skipped;
+    const char *why_skipped, *why_none; /* report.h: run_why_skipped */
     size_t masked, labelled; /* of the scored: with a mask, and with a labelled pixel in it */
     enum {
         OBJECTS_UNSEEN,

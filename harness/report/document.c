@@ -17,8 +17,8 @@ static void top1_item(const struct writer *w, const struct run *run)
     const struct figure *f = &run->top1;
     char published[96] = "";
     if (run->scored == 0) {
-        say(w, w->style->text.item, "Nothing was scored: none of the %zu images could be read",
-            run->skipped);
+        say(w, w->style->text.item, "Nothing was scored: none of the %zu images %s", run->skipped,
+            run_why_none(run));
         return;
     }
     if (isnan(f->value)) {
@@ -64,9 +64,11 @@ static void run_items(const struct writer *w, const struct run *run)
     else
         say(w, item, "Model: %s, checkpoint %s%ssha256 %.12s…", model, a[ATTR_CHECKPOINT],
             *a[ATTR_CHECKPOINT] ? ", " : "", a[ATTR_CHECKPOINT_SHA256]);
-    say(w, item, "Data: %s, fingerprint %.12s…, preprocess %s; %zu images scored, %zu skipped%s",
+    say(w, item,
+        "Data: %s, fingerprint %.12s…, preprocess %s; %zu images scored, %zu skipped%s%s%s",
         a[ATTR_DATASET], a[ATTR_DATASET_FINGERPRINT], a[ATTR_PREPROCESS], run->scored, run->skipped,
-        run->skipped ? " (could not be decoded; see /images/status)" : "");
+        run->skipped ? " (" : "", run->skipped ? run_why_skipped(run) : "",
+        run->skipped ? "; see /images/status)" : "");
     say(w, item, "Run: protocol %s, device %s, precision %s, config %.12s…", a[ATTR_PROTOCOL],
         a[ATTR_DEVICE], a[ATTR_PRECISION], a[ATTR_CONFIG_HASH]);
     top1_item(w, run);

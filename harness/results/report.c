@@ -118,6 +118,7 @@ static enum status build_trust(struct build *b, struct run *run)
     for (size_t i = 0; i < r->images; i++) {
         run->scored += r->status[i] == 0;
         run->skipped += r->status[i] != 0;
+        run->unmapped += r->status[i] == RESULT_WITHOUT_MAP;
     }
     run->labelled = report_select(r, STRATUM_ALL, true, b->use);
     for (size_t i = 0; i < r->images; i++)
@@ -196,4 +197,18 @@ void report_free(struct report *report)
     }
     free(report->run);
     *report = (struct report){ 0 };
+}
+
+const char *run_why_skipped(const struct run *run)
+{
+    return run->unmapped == 0             ? "could not be read"
+           : run->unmapped < run->skipped ? "could not be read or lack a map"
+                                          : "lack a map";
+}
+
+const char *run_why_none(const struct run *run)
+{
+    return run->unmapped == 0             ? "could be read"
+           : run->unmapped < run->skipped ? "could be read and has a map"
+                                          : "has a map that would do";
 }

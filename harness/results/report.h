@@ -69,6 +69,7 @@ struct map_row { /* checks of the maps; -1 or NaN where the file does not say */
 struct run {
     const struct result *result;
     size_t scored, skipped; /* images with status 0, and others */
+    size_t unmapped;        /* of the skipped: a file of maps has none that would do */
     size_t labelled;        /* of the scored */
     struct figure top1;     /* value NaN without labels; published: with `eval` preprocessing */
     double identity_max;    /* relative error of the hidden-attention identity; NaN: unknown */
@@ -102,3 +103,7 @@ enum status report_build(const struct result *const *results, size_t count,
                          const struct published *, const struct bootstrap_options *,
                          struct report *out, struct error *err);
 void report_free(struct report *);
+/* What is wrong with the skipped images: "could not be read", "lack a map", or both; and what none
+ * of the images does where none was scored: "could be read", "has a map". */
+const char *run_why_skipped(const struct run *);
+const char *run_why_none(const struct run *);

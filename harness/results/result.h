@@ -20,6 +20,7 @@
 enum explained { EXPLAINED_PREDICTED, EXPLAINED_TARGET, EXPLAINED_CLASSES };
 #define explained_names class_choice_names /* by enum explained: the same order */
 
+enum { RESULT_WITHOUT_MAP = 3 }; /* in status: a file of maps has none of the image */
 enum removal { REMOVE_HOTTEST, REMOVE_COLDEST, REMOVALS }; /* which pixels go first */
 #define removal_names direction_names                      /* by enum removal */
 

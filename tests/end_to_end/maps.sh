@@ -159,9 +159,21 @@ done
 cmp -s "$work/vim.h5" "$work/kept.h5" || fail "a run that is refused changed the result"
 expect 0 "has no map of image" "${run[@]}" -s explain.methods=theirs,random -s data.max_unreadable=0.2 \
     -s "maps.theirs=$work/npy/raw"
+"$EVALH" report "$work/vim.h5" | grep -q "11 images scored, 2 skipped (lack a map; see" || fail "the report blames the images"
 grep -q "holds NaN or infinity" "$work/stderr" || fail "a NaN in a map is not told"
 grep -q "1 have no map" "$work/stderr" || fail "images without a map are not counted: $(cat "$work/stderr")"
 "$EVALH" info "$work/vim.h5" | grep -q "11" || fail "11 of 13 images are scored: $("$EVALH" info "$work/vim.h5")"
+# The end of a run tells them from images that could not be read.
+picture=$(find "$work/demo" -name '*.JPEG' | sort | tail -1)
+cp "$picture" "$work/sound"
+echo broken >"$picture"
+expect 1 "3 of 13 images could not be read or lack a map, 23.1 %; data.max_unreadable allows 16 %" "${run[@]}" \
+    -s explain.methods=theirs,random -s data.max_unreadable=0.16 -s "maps.theirs=$work/npy/raw"
+cp "$work/sound" "$picture"
+cp -r "$work/npy/raw" "$work/unusable"
+find "$work/unusable" -name '*.npy' -exec cp "$work/nan" {} \;
+expect 1 "none of the 13 images has a map that would do: nothing is scored" "${run[@]}" -s explain.methods=theirs \
+    -s data.max_unreadable=1 -s "maps.theirs=$work/unusable"
 mkdir "$work/empty"
 expect 2 "holds no map of any image of the data set" run "$c" -s explain.methods=theirs -s "maps.theirs=$work/empty"
 find "$work/npy/raw" -name '*.npy' | while read -r file; do printf 'no array' >"$file"; done
