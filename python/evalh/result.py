@@ -35,6 +35,7 @@ GROUPS: dict[str, Labels] = {
     "images": (),
 }
 REGIONS = ["background", "foreground"]
+_OF_IMAGES = ("id", "method", "class", "status")  # columns that every frame of scores has
 REMOVED = [k / 10 for k in range(10)]  # where the file does not say: 0 %, 10 % ... 90 %
 
 
@@ -186,9 +187,11 @@ class Result:
     def image_scores(self) -> Any:
         """A frame with a row per image, method and class: every score that one image has by itself.
 
-        positive_auc, negative_auc: of the image's own hits, in percent (at most 90), and *_prob_auc
-          of the label's probability; their means over images with status 0 are the published
-          scores. pixel_accuracy in percent; further columns as they are named in the file.
+        positive_auc, negative_auc: of the image's own hits, in percent (at most 90 over 0 ... 90 %,
+          100 over 0 ... 100 %), and *_prob_auc of the label's probability; their means over images
+          with status 0 are the published scores. status: the image's; map_status: what was wrong
+          with its map in a file of maps. pixel_accuracy in percent; further columns as they are
+          named in the file.
         """
         pd = _need("pandas", "image_scores()")
         rows: dict[Labels, dict[str, np.ndarray]] = {}
@@ -202,7 +205,9 @@ class Result:
                         stem = f"{labels[2]}_auc" if name == "hit" else f"{labels[2]}_prob_auc"
                         row[stem] = _trapezoid(data[()].astype(np.float64), self.removed)
                     elif data.ndim == 1:
-                        row[name] = data[()]
+                        taken = name in _OF_IMAGES or name in row
+                        prefix = "map" if table == "explain" else table
+                        row[f"{prefix}_{name}" if taken else name] = data[()]
         for row in rows.values():
             if "correct" in row:
                 with np.errstate(invalid="ignore", divide="ignore"):

@@ -120,6 +120,20 @@ def test_scores_of_images(result):
     assert ("mass" in scores) == (result.attributes["schema"] == 2)
 
 
+def test_a_skipped_image_stays_skipped(tmp_path):
+    """Methods whose maps come from files have a status of their own."""
+    pytest.importorskip("pandas")
+    path = make(tmp_path / "r.h5", 2)
+    with h5py.File(path, "r+") as f:
+        f["images/status"][:] = [0, 1, 3, 0, 0]
+        f["explain/raw/predicted/status"] = np.array([0, 0, 1, 0, 0], "u1")
+    scores = evalh.load(path).image_scores()
+    for _, some in scores.groupby(["method", "class"], observed=True):
+        np.testing.assert_array_equal(some.status, [0, 1, 3, 0, 0])
+    raw = scores.query("method == 'raw' and `class` == 'predicted'")
+    np.testing.assert_array_equal(raw.map_status, [0, 0, 1, 0, 0])
+
+
 def test_scores_of_the_tables(result):
     pytest.importorskip("pandas")
     scores = result.scores()
