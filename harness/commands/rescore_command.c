@@ -126,6 +126,25 @@ static void print_title(const struct result *r, size_t images, const char *what)
            doubt[0] != '\0' ? " (DOUBTFUL: " : "", doubt, doubt[0] != '\0' ? ")" : "");
 }
 
+/* What the columns mean on an axis, below its tables. The names are those of the published one. */
+static void explain_curves(const struct curve_axis *axis)
+{
+    bool published =
+        axis->steps == curve_axis_published.steps && axis->upto == curve_axis_published.upto;
+    double first = 100 * curve_share(axis, 1);
+    printf("\nPercent. trapezoid: over 0 ... %d %% removed, %s (at most %.4g); trapezoid_from_10: "
+           "the\nunmasked point left out (at most %.4g); mean_nine: mean of %.4g ... %d %%; "
+           "mean_ten: mean of 0 ... %d %% (at most 100).\n",
+           axis->upto,
+           published ? "the published convention" : "not the published axis of 9 steps to 90 %",
+           auc_highest(axis, AUC_TRAPEZOID), auc_highest(axis, AUC_TRAPEZOID_FROM10), first,
+           axis->upto, axis->upto);
+    if (!published)
+        printf("The columns' names are those of that axis; here it is %d steps to %d %%: %d points "
+               "with the unmasked one.\n",
+               axis->steps, axis->upto, axis->steps + 1);
+}
+
 static enum status print_curves(const struct result *r, bool csv, bool first, struct error *err)
 {
     struct grid g;
@@ -315,9 +334,18 @@ static bool has_task(const struct result *r, enum task task)
     return task == PERTURBATION ? r->curves > 0 : r->segmentations > 0;
 }
 
+/* Explains the curves so far where this file's have other points. */
+static void note_axis(const struct result *r, struct curve_axis *axis)
+{
+    bool other = r->axis.steps != axis->steps || r->axis.upto != axis->upto;
+    if (other && axis->steps > 0)
+        explain_curves(axis);
+    *axis = r->axis;
+}
+
 /* done [TASKS]: files printed so far. A CSV holds one task only: that of the first file. */
 static enum status rescore_file(const struct options *o, const struct result *r, size_t done[TASKS],
-                                struct error *err)
+                                struct curve_axis *axis, struct error *err)
 {
     bool any = false;
     for (int t = 0; t < TASKS; t++) {
@@ -327,6 +355,8 @@ static enum status rescore_file(const struct options *o, const struct result *r,
         if ((o->task != t && o->task != WHAT_IS_THERE) || !has_task(r, (enum task)t) ||
             (csv && done[!t] > 0))
             continue;
+        if (t == PERTURBATION && !csv)
+            note_axis(r, axis);
         TRY((t == PERTURBATION ? print_curves : print_thresholds)(r, csv, done[t] == 0, err));
         done[t]++;
         any = true;
@@ -338,25 +368,21 @@ static enum status rescore_file(const struct options *o, const struct result *r,
                       r->path);
 }
 
-static void explain_columns(const size_t done[TASKS])
+static void explain_thresholds(void)
 {
-    if (done[PERTURBATION])
-        printf("\nPercent. trapezoid: over 0 ... 90 %% removed, the published convention (at most "
-               "90); trapezoid_from_10: the\nunmasked point left out (at most 80); mean_nine: mean "
-               "of 10 ... 90 %%; mean_ten: mean of 0 ... 90 %% (at most 100).\n");
-    if (done[SEGMENTATION])
-        printf("\nPercent; foreground is heat > threshold. mean: of the map's heat, the published "
-               "one, from the records; median; otsu:\nparts the heat into its two tightest "
-               "classes; 0.10 ...: the same level for every image; best: the one of 0.01 ...\n"
-               "0.99 with the highest mIoU, chosen on the masks themselves: a bound, not a "
-               "score.\n");
+    printf("\nPercent; foreground is heat > threshold. mean: of the map's heat, the published "
+           "one, from the records; median; otsu:\nparts the heat into its two tightest "
+           "classes; 0.10 ...: the same level for every image; best: the one of 0.01 ...\n"
+           "0.99 with the highest mIoU, chosen on the masks themselves: a bound, not a "
+           "score.\n");
 }
 
 static enum status rescore_files(void *options, bool *begun, struct error *err)
 {
     const struct options *o = options;
     size_t done[TASKS] = { 0 };
-    bool located = o->task == LOCALISATION;
+    bool located = o->task == LOCALISATION, csv = o->output == OUTPUT_CSV;
+    struct curve_axis axis = { 0, 0 }; /* of the curves above that are not yet explained */
     for (size_t i = 0; i < o->in.count; i++) {
         struct result *r;
         TRY(result_open(o->in.text[i], &r, err));
@@ -365,15 +391,17 @@ static enum status rescore_files(void *options, bool *begun, struct error *err)
             status = fail(err, E_DATA, "%s: it has no /segmentation, so no masks to hold maps to",
                           r->path);
         else if (located)
-            status = print_located(r, o->output == OUTPUT_CSV, i == 0, err);
+            status = print_located(r, csv, i == 0, err);
         else
-            status = rescore_file(o, r, done, err);
+            status = rescore_file(o, r, done, &axis, err);
         *begun = (located && status == OK) || done[PERTURBATION] + done[SEGMENTATION] > 0;
         result_close(r);
         TRY(status);
     }
-    if (o->output != OUTPUT_CSV)
-        explain_columns(done);
+    if (!csv && done[PERTURBATION] > 0)
+        explain_curves(&axis);
+    if (!csv && done[SEGMENTATION] > 0)
+        explain_thresholds();
     return OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "decimal.h"
 #include "ledger.h"
+#include "result_config.h"
 #include "score_table.h"
 
 /* --- a run: what it was ---------------------------------------------------------------------- */
@@ -121,11 +122,15 @@ static void perturbation_table(const struct writer *w, const struct run *run, bo
         }
     }
     result_title(run->result, title, sizeof title);
-    put_table(
-        w, &g, failed,
-        "Perturbation: area under the accuracy curve over 0 … 90 %% removed (at most 90), %s, "
-        "protocol %s, n = %zu",
-        title, run->result->attribute[ATTR_PROTOCOL], run->perturbation[0].images);
+    const struct curve_axis *axis = &run->result->axis;
+    char fill[32];
+    result_config_value(run->result, "task", "fill", fill, sizeof fill);
+    put_table(w, &g, failed,
+              "Perturbation: area under the accuracy curve over 0 … %d %% removed in %d steps (at "
+              "most %.4g)%s%s, %s, protocol %s, n = %zu",
+              axis->upto, axis->steps, auc_highest(axis, AUC_TRAPEZOID),
+              fill[0] != '\0' ? ", fill " : "", fill, title, run->result->attribute[ATTR_PROTOCOL],
+              run->perturbation[0].images);
     published_note(w, &run->perturbation_comparability, published, "Ali et al. 2025, Table 1");
 }
 

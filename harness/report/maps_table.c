@@ -2,6 +2,9 @@
 #include "document.h"
 
 #include <math.h>
+#include <string.h>
+
+#include "result_config.h"
 
 static void count_cell(struct grid *g, long count)
 {
@@ -29,6 +32,17 @@ static void row_cells(struct grid *g, const struct map_row *row, bool sums)
     number_cell(g, row->dropped);
 }
 
+/* How the run removed the pixels of one tie. */
+static const char *order_of_ties(const struct result *r)
+{
+    char ties[16];
+    result_config_value(r, "explain", "ties", ties, sizeof ties);
+    if (strcmp(ties, "reverse") == 0)
+        return "from the highest index down";
+    return strcmp(ties, "random") == 0 ? "in a random order of their own in every image"
+                                       : "in the order of their index";
+}
+
 void maps_table(const struct writer *w, const struct run *run, bool *failed)
 {
     static const char *const names[] = { "method", "class", "constant maps", "largest tie, pixels",
@@ -48,8 +62,8 @@ void maps_table(const struct writer *w, const struct run *run, bool *failed)
     put_table(w, &g, failed, "Can the maps be trusted?");
     say(w, w->style->text.paragraph,
         "Constant maps, and those that are not finite, give heat 0 everywhere. Pixels of one tie "
-        "are removed in the order of their index; its size is the mean over the images of the "
-        "largest one.%s",
+        "are removed %s; its size is the mean over the images of the largest one.%s",
+        order_of_ties(run->result),
         sums ? " The terms of some methods should add up to the explained score; the sum is off by "
                "this part of their absolute values at most."
              : "");

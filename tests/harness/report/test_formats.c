@@ -115,6 +115,50 @@ static void undefined_counted(void **state)
     }
 }
 
+/* Captions and notes say the axis, the fill and the order of ties that the run had. */
+static void as_it_was_run(void **state)
+{
+    (void)state;
+    enum { POINTS = 10 };
+    struct make_result o = make_result_default;
+    made("usual.h5", &o);
+    o.explain = "ties = reverse";
+    o.compute = "[task]\nfill = blur"; /* the last one counts */
+    hid_t file = H5Fopen(made("other.h5", &o), H5F_ACC_RDWR, H5P_DEFAULT);
+    float removed[POINTS];
+    for (int k = 0; k < POINTS; k++)
+        removed[k] = (float)(k / 9.0);
+    hid_t space = H5Screate_simple(1, (hsize_t[]){ POINTS }, NULL);
+    hid_t set = H5Dcreate2(file, "/removed", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, H5P_DEFAULT,
+                           H5P_DEFAULT);
+    assert_true(H5Dwrite(set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, removed) >= 0);
+    H5Dclose(set);
+    H5Sclose(space);
+    H5Fclose(file);
+    EXPECT(REPORT(in_folder("usual.h5"), "--resamples", "10"), 0,
+           "over 0 … 90 % removed in 9 steps (at most 90), fill black, ",
+           "are removed in the order of their index; ");
+    EXPECT(REPORT(in_folder("other.h5"), "--resamples", "10"), 0,
+           "over 0 … 100 % removed in 9 steps (at most 100), fill blur, ",
+           "are removed from the highest index down; ");
+    static const char usual[] = "trapezoid: over 0 ... 90 % removed, the published convention (at "
+                                "most 90); trapezoid_from_10: the\nunmasked point left out (at "
+                                "most 80); mean_nine: mean of 10 ... 90 %; ",
+                      other[] = "trapezoid: over 0 ... 100 % removed, not the published axis of 9 "
+                                "steps to 90 % (at most 100); trapezoid_from_10: the\nunmasked "
+                                "point left out (at most 88.89); mean_nine: mean of 11.11 ... 100 "
+                                "%; ";
+    /* once for all files of an axis */
+    const char *files[] = { in_folder("usual.h5"), in_folder("usual.h5"), in_folder("other.h5"),
+                            NULL };
+    struct outcome r = run_command(&command_rescore, files);
+    const char *first = strstr(r.out, usual);
+    assert_non_null(first);
+    assert_non_null(strstr(first, other));
+    assert_null(strstr(first + 1, usual));
+    outcome_free(&r);
+}
+
 /* Where no image was scored, the tables have dashes in place of numbers. */
 static void nothing_scored(void **state)
 {
@@ -318,6 +362,6 @@ static void ledger_as_data(void **state)
 int main(void)
 {
     return RUN_TESTS(make_folder, remove_folder, TEST(text_formats), TEST(nothing_scored),
-                     TEST(many_methods), TEST(undefined_counted), TEST(latex_compiles), TEST(plots),
-                     TEST(ledger_as_data));
+                     TEST(many_methods), TEST(undefined_counted), TEST(as_it_was_run),
+                     TEST(latex_compiles), TEST(plots), TEST(ledger_as_data));
 }
