@@ -105,7 +105,9 @@ static enum status write_csv(const struct explain_figure *p, const char *stem, s
             int width = e->prepared[m]->side;
             for (int i = 0; i < width * width; i++) {
                 csv_field(f, e->info.title);
-                fprintf(f, ",%s,%d,%d,%d", p->methods[m], model->class, i / width, i % width);
+                fputc(',', f);
+                csv_field(f, p->methods[m]);
+                fprintf(f, ",%d,%d,%d", model->class, i / width, i % width);
                 csv_number(f, (double)map[i]);
                 fputc('\n', f);
             }

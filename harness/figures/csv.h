@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 
-/* Writes a field, quoted where RFC 4180 requires it. */
+/* Writes a field, quoted where RFC 4180 requires it. A text that a spreadsheet would compute, one
+ * that begins with =, +, - or @ and is no number, gets an apostrophe in front, which keeps it a
+ * text there. */
 void csv_field(FILE *, const char *text);
 /* Writes ",1.25" with all significant digits; "," alone for NaN. */
 void csv_number(FILE *, double value);

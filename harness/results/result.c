@@ -89,7 +89,8 @@ static enum status read_all(struct result *r, const struct h5_file *f, struct er
 {
     TRY(read_attributes(r, f, err));
     TRY(read_images(r, f, err));
-    return result_read_rows(r, f, err);
+    TRY(result_read_rows(r, f, err));
+    return result_check(r, err);
 }
 
 enum status result_open(const char *path, struct result **out, struct error *err)

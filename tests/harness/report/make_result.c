@@ -285,13 +285,13 @@ static void make_method(struct maker *m, const char *method, int index)
         snprintf(at, sizeof at, "%s/%s", method, c == 0 ? "predicted" : "target");
         make_maps(m, at);
         if (m->o->perturbation) {
-            make_curve(m, at, "positive", 0.55 - 0.1 * index - 0.03 * c);
+            make_curve(m, at, "positive", fmax(0.55 - 0.1 * index - 0.03 * c, 0.02));
             make_curve(m, at, "negative", 0.9 + 0.12 * index + 0.03 * c);
         }
         if (m->o->segmentation)
-            make_scores(m, at, 0.3 + 0.15 * index);
+            make_scores(m, at, fmin(0.3 + 0.15 * index, 1));
         if (m->o->segmentation && m->o->shortcuts)
-            make_shares(m, at, 0.3 + 0.15 * index);
+            make_shares(m, at, fmin(0.3 + 0.15 * index, 1));
     }
     if (by_class || !m->o->labels)
         return;

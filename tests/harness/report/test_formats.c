@@ -48,6 +48,21 @@ static void text_formats(void **state)
     outcome_free(&latex);
 }
 
+/* No spreadsheet computes a name; a number stays one. */
+static void names_are_no_formulas(void **state)
+{
+    (void)state;
+    struct make_result o = make_result_default;
+    o.images = 30;
+    o.methods = "=1+1 +x -1+1 @SUM(A1) -5 a=b";
+    const char *path = made("formulas.h5", &o);
+    EXPECT(REPORT(path, "--format", "csv"), 0, ",perturbation,'=1+1,", ",perturbation,'+x,",
+           ",perturbation,'-1+1,", ",perturbation,'@SUM(A1),", ",perturbation,-5,",
+           ",perturbation,a=b,");
+    const char *csv[] = { path, "--format", "csv", NULL };
+    EXPECT(run_command(&command_rescore, csv), 0, ",'=1+1,", ",-5,");
+}
+
 /* Every method stands in a table of scores, however many there are, and once. */
 static void many_methods(void **state)
 {
@@ -362,6 +377,6 @@ static void ledger_as_data(void **state)
 int main(void)
 {
     return RUN_TESTS(make_folder, remove_folder, TEST(text_formats), TEST(nothing_scored),
-                     TEST(many_methods), TEST(undefined_counted), TEST(as_it_was_run),
-                     TEST(latex_compiles), TEST(plots), TEST(ledger_as_data));
+                     TEST(names_are_no_formulas), TEST(many_methods), TEST(undefined_counted),
+                     TEST(as_it_was_run), TEST(latex_compiles), TEST(plots), TEST(ledger_as_data));
 }

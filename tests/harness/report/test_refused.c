@@ -131,6 +131,53 @@ static void other_arrays(void **state)
     }
 }
 
+/* Numbers that no run writes: the last of a dataset is changed. */
+static void impossible_records(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        double value;
+        const char *says; /* behind "image 20 (...) has " */
+    } records[] = {
+        { "/segmentation/raw/predicted/correct", 4097, "4097: 0 to 4096, the labelled pixels" },
+        { "/segmentation/raw/predicted/correct", -1, "-1: 0 to 4096, the labelled pixels" },
+        { "/segmentation/raw/predicted/labelled", 9000, "9000: 0 to 4096, the image's pixels" },
+        { "/segmentation/raw/predicted/union", 5000, "5000: 0 to 4096, the labelled pixels" },
+        { "/segmentation/raw/predicted/intersection", 4096, "4096: 0 to " },
+        { "/segmentation/raw/predicted/ap", 1.5, "1.5: 0 to 1 can be" },
+        { "/perturbation/raw/target/negative/hit", 2, "2: 0 to 1, missed or hit, can be" },
+        { "/perturbation/raw/predicted/positive/prob", 40, "40: 0 to 1 can be" },
+        { "/explain/raw/predicted/largest_tie", 4097, "4097: 0 to 4096, the image's pixels" },
+    };
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++)
+        for (int skipped = 0; skipped < 2; skipped++) {
+            struct make_result o = make_result_default;
+            double numbers[400];
+            o.images = 20;
+            o.methods = "raw";
+            o.segmentation = true;
+            o.image_size = 64;
+            hid_t f = H5Fopen(made("broken.h5", &o), H5F_ACC_RDWR, H5P_DEFAULT);
+            hid_t set = H5Dopen2(f, records[i].path, H5P_DEFAULT), space = H5Dget_space(set);
+            size_t last = (size_t)H5Sget_simple_extent_npoints(space) - 1;
+            H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers);
+            numbers[skipped ? 0 : last] = records[i].value; /* the first image is skipped */
+            H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers);
+            H5Sclose(space);
+            H5Dclose(set);
+            if (!skipped) {
+                char says[200];
+                snprintf(says, sizeof says, ": image 20 (image_00019.JPEG) has %s",
+                         records[i].says);
+                close_broken(f, says);
+                continue;
+            }
+            H5Fclose(f);
+            EXPECT(REPORT(in_folder("broken.h5"), "--resamples", "10"), 0, "3 skipped");
+        }
+}
+
 /* A file cut short or with bytes turned over is refused or read; it never crashes. */
 static void mangled_files(void **state)
 {
@@ -192,5 +239,6 @@ static void wrong_arguments(void **state)
 int main(void)
 {
     return RUN_TESTS(make_folder, remove_folder, TEST(missing_parts), TEST(other_names),
-                     TEST(other_arrays), TEST(mangled_files), TEST(wrong_arguments));
+                     TEST(other_arrays), TEST(impossible_records), TEST(mangled_files),
+                     TEST(wrong_arguments));
 }
