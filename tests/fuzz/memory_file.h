@@ -17,7 +17,8 @@ static inline struct memory_file memory_file(const void *bytes, size_t size)
 {
     struct memory_file f;
     f.fd = memfd_create("fuzz", MFD_CLOEXEC);
-    if (f.fd < 0 || (size > 0 && write(f.fd, bytes, size) != (ssize_t)size)) {
+    if (f.fd < 0 || (size > 0 && write(f.fd, bytes, size) != (ssize_t)size) ||
+        lseek(f.fd, 0, SEEK_SET) != 0) {
         perror("memory_file");
         abort();
     }

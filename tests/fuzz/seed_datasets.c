@@ -85,6 +85,13 @@ static void seed_tar(void)
     tar_header(&b, "old.JPEG", 'S', 1024);
     tar_end(&b);
     save("tar", 2, '\0', b.at, b.size);
+    b.size = 0;
+    tar_member(&b, "val/n01440764/", '5', NULL, 0);
+    tar_member(&b, "val/n02102040/a.JPEG", '0', "hello", 5);
+    tar_member(&b, "./val//n01440764/b.JPEG", '0', "hello", 5);
+    tar_member(&b, "train/c.JPEG", '0', "hello", 5);
+    tar_end(&b);
+    save("tar", 3, '\0', b.at, b.size);
     bytes_free(&b);
 }
 
