@@ -23,10 +23,13 @@ def paths(f):
 
 
 def change(value):
+    """Another value that could be true: evalh refuses shares above 1 and more pixels than there are."""
     if value.dtype.kind == "S":
         return value[:-1] + b"?" if isinstance(value, bytes) else np.bytes_(b"?" + bytes(value)[1:])
     if value.dtype.kind == "f":
-        return value.dtype.type(0.5 if np.isnan(value) else value * 1.5 + 0.5)
+        return value.dtype.type(value * 0.5 if abs(value) > 1e-6 else 0.25)
+    if value.dtype == np.int32 and value > 0:
+        return value - np.int32(1)
     return value.dtype.type(value ^ 1)
 
 
