@@ -157,6 +157,18 @@ static enum status explain(struct runner *r, int n, struct error *err)
     return OK;
 }
 
+/* Whether the target's map is that of the predicted class. An engine's is where the classes are
+ * one; a file may hold two maps for one class. */
+static bool same_maps(const struct runner *r, int image, int method)
+{
+    const float *predicted = map_of(r, image, method, CLASS_PREDICTED);
+    if (r->labels[image] != r->predictions[image])
+        return false;
+    return r->plan->files[method] == NULL ||
+           memcmp(predicted, map_of(r, image, method, CLASS_TARGET),
+                  map_cells(r->plan, method) * sizeof *predicted) == 0;
+}
+
 /* Lists the distinct maps of one image by one method, with the classes that each stands for. */
 static int list_maps_of(struct runner *r, int image, int method, int count)
 {
@@ -166,7 +178,7 @@ static int list_maps_of(struct runner *r, int image, int method, int count)
     for (int c = 0; c < CLASS_CHOICES; c++) {
         if (!p->classes[c] || !plan_has_own(p, method, (enum class_choice)c))
             continue;
-        if (shared >= 0 && r->labels[image] == r->predictions[image]) {
+        if (shared >= 0 && same_maps(r, image, method)) {
             r->maps[shared].classes[c] = true;
             continue;
         }

@@ -105,6 +105,20 @@ done
 "$EVALH" info "$work/vim.h5" | grep -q "row, predicted.*: 32 by 32" || fail "a map that is not square is not stored as large as the image"
 expect 2 "maps of 1 x 40; the model's images are 32 x 32" run "$c" -s explain.methods=wide -s "maps.wide=$work/wide"
 
+# A map of the label is another than that of the prediction, also where the label is predicted.
+while read -r id; do
+    put_npy "$work/pair/$id.npy" "2, 2" "$one$five$zero$two"
+    put_npy "$work/pair/$id.target.npy" "2, 2" "$two$zero$five$one"
+done <<<"$ids"
+expect 0 "13 images in" "${run[@]}" -s explain.methods=pair -s "maps.pair=$work/pair"
+grep -q "top-1 0 %" "$work/stdout" && fail "no label is predicted, so that nothing is shown"
+cp "$work/vim.h5" "$work/pair.h5"
+expect 0 "13 images in" "${run[@]}" -s explain.methods=pair -s "maps.pair=$work/pair" -s explain.class=target
+for group in explain perturbation segmentation; do
+    "$SAME" "$work/pair.h5" "/$group/pair/target" "$work/vim.h5" "/$group/pair/target" ||
+        fail "$group of the target is another beside the predicted class"
+done
+
 # Without any model: the same scores of the same maps; nothing that would need one.
 sed -e '/^\[model\]/,/^heads/d' -e "s|^output = .*|output = $work/none.h5|" "$c" >"$work/none.ini"
 printf '[model]\nimage_size = 32\n[maps]\ntheirs = %s\nmine = %s\n' "$work/maps/raw.h5" "$work/maps/attribution.h5" >>"$work/none.ini"
