@@ -9,8 +9,7 @@
 enum {
     MOST_PICTURES = 400, /* per page, which with ImageNet's stays below 10 MB */
     ENDS = 8,            /* of the best and of the worst by each measure, embedded in any case */
-    MOST_ROWS = 6000,    /* records, summed over all runs of a page */
-    MOST_PATCHES = 256
+    MOST_ROWS = 6000     /* records, summed over all runs of a page */
 };
 
 /* --- the choice ------------------------------------------------------------------------------ */
@@ -137,9 +136,9 @@ static enum status read_one(const struct result *r, size_t map, struct shown_map
                             struct error *err)
 {
     int grid = r->map[map].grid;
-    if (grid < 1 || grid > MOST_PATCHES)
+    if (grid < 1 || grid > RESULT_MAX_SIDE)
         return fail(err, E_DATA, "%s: maps of %d patches a side: 1 to %d can be shown", r->path,
-                    grid, MOST_PATCHES);
+                    grid, RESULT_MAX_SIDE);
     TRY(result_read_maps(r, &r->map[map], &out->values[out->count], err));
     out->map[out->count++] = map;
     return OK;

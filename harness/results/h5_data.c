@@ -115,8 +115,9 @@ enum status h5_dataset(const struct h5_file *f, const char *group, const char *n
         snprintf(want, sizeof want, "%s [%zu, %zu]", types[type].name, rows, columns);
     TRY(open_dataset(f, path, want, &dataset, err));
     int rank = extent(dataset, dims);
-    bool good = type_is(dataset, type) && rank == (columns == 1 ? 1 : 2) && dims[0] == rows &&
-                (columns == 1 || dims[1] == columns);
+    /* one column may be a dimension of its own: a curve of one point, one noisy copy */
+    bool good = type_is(dataset, type) && (rank == 2 || (rank == 1 && columns == 1)) &&
+                dims[0] == rows && (rank == 1 || dims[1] == columns);
     enum status status = OK;
     if (!good) {
         describe(dataset, have, sizeof have);

@@ -51,8 +51,8 @@ enum status h5_text_attribute(const struct h5_file *, const char *name, char **o
 
 enum h5_type { H5_UINT8, H5_INT32, H5_FLOAT32 };
 
-/* Reads group/name as a malloc'ed array [rows] (columns = 1) or [rows, columns], which must have
- * this type. */
+/* Reads group/name as a malloc'ed array [rows, columns], or [rows] where columns = 1, which must
+ * have this type. */
 enum status h5_dataset(const struct h5_file *, const char *group, const char *name, enum h5_type,
                        size_t rows, size_t columns, void **out, struct error *err);
 /* The same; NULL, and OK, where there is none. */

@@ -5,8 +5,6 @@
 
 #include "free_all.h"
 
-enum { MOST_PATCHES = 512 }; /* a side */
-
 static enum status read_maps(struct pixels *p, struct error *err)
 {
     const struct result *r = p->result;
@@ -15,9 +13,9 @@ static enum status read_maps(struct pixels *p, struct error *err)
         if ((map->agnostic && map->explained == EXPLAINED_TARGET) ||
             !result_find_segmentation(r, map->method, map->explained))
             continue;
-        if (map->grid < 1 || map->grid > MOST_PATCHES)
+        if (map->grid < 1 || map->grid > RESULT_MAX_SIDE)
             return fail(err, E_DATA, "%s: maps of %d patches a side: 1 to %d can be looked at",
-                        r->path, map->grid, MOST_PATCHES);
+                        r->path, map->grid, RESULT_MAX_SIDE);
         p->map[p->maps].map = map;
         TRY(result_read_maps(r, map, &p->map[p->maps].values, err));
         p->maps++;

@@ -91,7 +91,7 @@ static enum status part_logits(struct scoring *s, const char *table, size_t *par
     TRY(h5_join(&s->file, at, s->err, "/%s/%s", table, explained_names[s->explained]));
     TRY(h5_join(&s->file, path, s->err, "%s/logit", at));
     size_t points = h5_exists(&s->file, table) ? h5_length(&s->file, path, 1) : 0;
-    *parts = points > 2 && points <= MOST_PARTS ? points - 1 : 0;
+    *parts = points > 2 && points - 1 <= MOST_PARTS ? points - 1 : 0;
     if (*parts == 0 || s->map == NULL)
         return OK;
     return h5_dataset(&s->file, at, "logit", H5_FLOAT32, s->result->images, points, (void **)left,
@@ -119,24 +119,57 @@ static enum status single(struct scoring *s, const char *method, double *value, 
     return status;
 }
 
+/* The map of image i by the patches [cells, cells] of the sets: itself, or its heat over each of
+ * them, in room [cells, cells]. */
+static enum status by_patches(const struct scoring *s, size_t i, int cells, float *room,
+                              const float **out)
+{
+    const float *map = s->map + i * (size_t)s->side * (size_t)s->side;
+    *out = s->side == cells ? map : room;
+    return s->side == cells
+               ? OK
+               : map_patch_heat(map, s->side, s->result->image_size, cells, room, s->err);
+}
+
+static enum status correlate(const struct scoring *s, const uint8_t *mask, int cells,
+                             const float *left, int parts, double *value)
+{
+    double heat[MOST_PARTS], drop[MOST_PARTS];
+    size_t patches = (size_t)cells * (size_t)cells;
+    float *room = malloc(patches * sizeof *room);
+    const float *map;
+    enum status status =
+        room != NULL ? OK : fail(s->err, E_NOMEM, "%s: no memory to score it", s->result->path);
+    for (size_t i = 0; status == OK && i < s->result->images; i++) {
+        status = by_patches(s, i, cells, room, &map);
+        if (status != OK)
+            break;
+        subset_heat(map, (int)patches, mask, parts, heat);
+        drops(left + i * ((size_t)parts + 1), parts, drop);
+        value[i] = faithfulness_correlation(heat, drop, parts);
+    }
+    free(room);
+    return status;
+}
+
 static enum status correlation(struct scoring *s, const char *method, double *value, bool *found)
 {
-    size_t parts, n = s->result->images, cells = (size_t)s->side * (size_t)s->side;
-    double heat[MOST_PARTS], drop[MOST_PARTS];
+    size_t parts;
     uint8_t *mask = NULL;
     float *left;
     (void)method;
     TRY(part_logits(s, "subsets", &parts, &left));
-    *found = left != NULL && h5_length(&s->file, "/subsets/mask", 1) == cells;
+    size_t patches = left != NULL ? h5_length(&s->file, "/subsets/mask", 1) : 0;
+    int cells = (int)lround(sqrt((double)patches));
+    *found = left != NULL && patches > 0 && (size_t)cells * (size_t)cells == patches;
+    undefined(s, value);
     enum status status = OK;
     if (*found)
-        status = h5_dataset(&s->file, "/subsets", "mask", H5_UINT8, parts, cells, (void **)&mask,
+        status = h5_dataset(&s->file, "/subsets", "mask", H5_UINT8, parts, patches, (void **)&mask,
                             s->err);
-    for (size_t i = 0; *found && status == OK && i < n; i++) {
-        subset_heat(s->map + i * cells, (int)cells, mask, (int)parts, heat);
-        drops(left + i * (parts + 1), (int)parts, drop);
-        value[i] = faithfulness_correlation(heat, drop, (int)parts);
-    }
+    /* without the images' size a map of another size has no score */
+    if (*found && status == OK && (s->side == cells || s->result->image_size > 0))
+        status = correlate(s, mask, cells, left, (int)parts, value);
     FREE_ALL(mask, left);
     return status;
 }
@@ -188,7 +221,7 @@ static enum status fill_robustness(struct scoring *s, const char *method, bool m
     TRY(h5_join(&s->file, at, s->err, "/robustness/%s/%s", method, explained_names[s->explained]));
     TRY(h5_join(&s->file, path, s->err, "%s/distance", at));
     size_t samples = h5_exists(&s->file, "/robustness") ? h5_length(&s->file, path, 1) : 0;
-    *found = samples > 1;
+    *found = samples > 0;
     if (!*found)
         return OK;
     TRY(h5_dataset(&s->file, at, "distance", H5_FLOAT32, s->result->images, samples,

@@ -49,7 +49,7 @@ static enum status begin_subsets(void *state, const struct plan *plan, struct re
     for (size_t k = 0; k < subset_count(plan); k++) {
         const uint8_t *set = mask + k * grid * grid;
         for (size_t i = 0; i < side * side; i++)
-            rank[i] = set[i / side * grid / side * grid + i % side * grid / side] ? 0 : 1;
+            rank[i] = set[patch_of(i, side, grid)] ? 0 : 1;
         engine_upload(plan->engine, s->parts.room.rank + k * side * side, rank,
                       side * side * sizeof *rank);
     }

@@ -1,11 +1,13 @@
 #include "groups.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "correlation.h"
 #include "random.h"
+#include "upsample.h"
 
 size_t group_begin(size_t n, int groups, int i)
 {
@@ -68,6 +70,35 @@ static void tile_weights(int grid, int side, int q, double *weight)
     }
 }
 
+/* The rows of the grid, *first to *end - 1, that contribute to a row of tiles. */
+static void weighted_rows(const double *weight, int grid, int *first, int *end)
+{
+    for (*first = 0; *first < grid && weight[*first] == 0;)
+        ++*first;
+    for (*end = grid; *end > *first && weight[*end - 1] == 0;)
+        --*end;
+}
+
+static double weighted_sum(const float *map, int grid, const double *down, const double *across)
+{
+    int top, bottom, left, right;
+    double sum = 0;
+    weighted_rows(down, grid, &top, &bottom);
+    weighted_rows(across, grid, &left, &right);
+    for (int r = top; r < bottom; r++)
+        for (int c = left; c < right; c++)
+            sum += down[r] * across[c] * (double)map[(size_t)r * (size_t)grid + (size_t)c];
+    return sum;
+}
+
+static bool all_finite(const float *map, size_t cells)
+{
+    for (size_t i = 0; i < cells; i++)
+        if (!isfinite(map[i]))
+            return false;
+    return true;
+}
+
 enum status map_tile_heat(const float *map, int grid, int side, int q, double *out,
                           struct error *err)
 {
@@ -75,13 +106,11 @@ enum status map_tile_heat(const float *map, int grid, int side, int q, double *o
     if (weight == NULL)
         return fail(err, E_NOMEM, "no memory for %d tiles a side", q);
     tile_weights(grid, side, q, weight);
+    bool finite = all_finite(map, (size_t)grid * (size_t)grid);
     for (int y = 0; y < q; y++)
         for (int x = 0; x < q; x++) {
-            double sum = 0;
-            for (int r = 0; r < grid; r++)
-                for (int c = 0; c < grid; c++)
-                    sum += weight[y * grid + r] * weight[x * grid + c] *
-                           (double)map[(size_t)r * (size_t)grid + (size_t)c];
+            const double *down = weight + y * grid, *across = weight + x * grid;
+            double sum = finite ? weighted_sum(map, grid, down, across) : NAN;
             out[y * q + x] = (double)(float)sum;
         }
     free(weight);
@@ -121,6 +150,32 @@ void draw_subsets(uint64_t seed, int subsets, int cells, uint8_t *mask)
             set[set[drawn] ? (size_t)top : drawn] = 1;
         }
     }
+}
+
+size_t patch_of(size_t at, size_t side, size_t grid)
+{
+    return at / side * grid / side * grid + at % side * grid / side;
+}
+
+enum status map_patch_heat(const float *map, int grid, int side, int cells, float *out,
+                           struct error *err)
+{
+    size_t pixels = (size_t)side * (size_t)side, patches = (size_t)cells * (size_t)cells;
+    double *up = malloc((pixels + patches) * sizeof *up), lowest = INFINITY;
+    if (up == NULL)
+        return fail(err, E_NOMEM, "no memory for a heat map of %d pixels a side", side);
+    double *sum = up + pixels;
+    upsample(map, grid, grid, side, up);
+    for (size_t i = 0; i < pixels; i++)
+        lowest = fmin(lowest, up[i]);
+    for (size_t i = 0; i < patches; i++)
+        sum[i] = 0;
+    for (size_t i = 0; i < pixels; i++)
+        sum[patch_of(i, (size_t)side, (size_t)cells)] += up[i] - lowest;
+    for (size_t i = 0; i < patches; i++)
+        out[i] = (float)sum[i];
+    free(up);
+    return OK;
 }
 
 void subset_heat(const float *map, int cells, const uint8_t *mask, int subsets, double *out)

@@ -50,6 +50,13 @@ int subset_size(int cells);
 /* mask [subsets, cells] of 0 and 1: sets of subset_size(cells) patches without repetition, set i
  * from a stream of its own. */
 void draw_subsets(uint64_t seed, int subsets, int cells, uint8_t *mask);
+/* The patch of [grid, grid] in which pixel `at` of [side, side] lies. */
+size_t patch_of(size_t at, size_t side, size_t grid);
+/* out [cells, cells]: Σ heat over the pixels of each patch, for a map [grid, grid] that is no map
+ * of these patches: scaled up bilinearly to [side, side], less its lowest value there, but not
+ * divided by its range, to which correlations are blind. E_NOMEM. */
+enum status map_patch_heat(const float *map, int grid, int side, int cells, float *out,
+                           struct error *err);
 /* out [subsets]: Σ of the map [cells] over each set. */
 void subset_heat(const float *map, int cells, const uint8_t *mask, int subsets, double *out);
 /* Faithfulness correlation (Bhatt 2020): Pearson(heat, drop). Higher is better. */

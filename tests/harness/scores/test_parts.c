@@ -11,6 +11,7 @@
 #include "random.h"
 #include "ranking.h"
 #include "road.h"
+#include "upsample.h"
 
 #include "run_tests.h"
 
@@ -80,6 +81,36 @@ static void tiles_of_a_map(void **state)
     for (int y = 0; y < Q; y++)
         for (int x = 0; x < Q; x++)
             assert_true(direct[y * Q + x] == direct[x * Q + Q - 1 - y]);
+    map[7] = NAN;
+    assert_int_equal(map_tile_heat(map, GRID, 20, Q, direct, NULL), OK);
+    for (int t = 0; t < Q * Q; t++)
+        assert_true(isnan(direct[t]));
+}
+
+/* Heat over patches of a map of another size: pixel by pixel, also where patches differ by a row;
+ * all of it is in some patch. A constant map has none. */
+static void patches_of_another_map(void **state)
+{
+    (void)state;
+    enum { GRID = 7, SIDE = 23, CELLS = 5 };
+    float map[GRID * GRID], heat[CELLS * CELLS];
+    double up[SIDE * SIDE], direct[CELLS * CELLS] = { 0 }, lowest = INFINITY;
+    for (int i = 0; i < GRID * GRID; i++)
+        map[i] = (float)((i * 7 + 3) % 11) - 6;
+    upsample(map, GRID, GRID, SIDE, up);
+    for (int i = 0; i < SIDE * SIDE; i++)
+        lowest = fmin(lowest, up[i]);
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            direct[y * CELLS / SIDE * CELLS + x * CELLS / SIDE] += up[y * SIDE + x] - lowest;
+    assert_int_equal(map_patch_heat(map, GRID, SIDE, CELLS, heat, NULL), OK);
+    for (int i = 0; i < CELLS * CELLS; i++)
+        assert_true(heat[i] == (float)direct[i]);
+    for (int i = 0; i < GRID * GRID; i++)
+        map[i] = -3.3f;
+    assert_int_equal(map_patch_heat(map, GRID, SIDE, CELLS, heat, NULL), OK);
+    for (int i = 0; i < CELLS * CELLS; i++)
+        assert_true(heat[i] == 0);
 }
 
 static void order_breaks_ties_by_index(void **state)
@@ -197,7 +228,8 @@ static void nothing_left_is_refused(void **state)
 int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(subsets_are_sets_and_even), TEST(tiles_go_one_at_a_time),
-                     TEST(tiles_of_a_map), TEST(order_breaks_ties_by_index),
+                     TEST(tiles_of_a_map), TEST(patches_of_another_map),
+                     TEST(order_breaks_ties_by_index),
                      TEST(noise_has_its_size_and_depends_on_the_seed), TEST(tolerance_is_enough),
                      TEST(nothing_left_is_refused));
 }
