@@ -206,7 +206,8 @@ const struct config_key config_keys[] = {
     INT("task", "samples", task.samples, "10", 1, 200, NULL, 0, RESULT,
         "robustness: noisy copies of an image"),
     REAL("task", "radius", task.radius, "0.02", 0.0001, 1, RESULT,
-         "robustness: most that a value changes, in [0, 1]"),
+         "robustness: most that a value changes, in [0, 1]; more than 0.00196, since images have 8 "
+         "bits"),
 
     CHOICE("compute", "device", compute.device, "auto", devices, 0, NO_RESULT,
            "auto: a GPU where there is one, else the CPU; ref: the slow reference"),

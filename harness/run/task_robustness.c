@@ -1,6 +1,6 @@
 /* Robustness (SPEC 18): how far does a map move when invisible noise is added to the image?
  * The explained class stays. Noise is uniform in ±radius per value, in [0, 1]; the noisy image goes
- * through 8 bits, as all images do. */
+ * through 8 bits, as all images do: it is rounded to them, and cut off at 0 and 255. */
 #include <stdlib.h>
 
 #include "random.h"
@@ -17,6 +17,16 @@ struct robustness {
     struct explain_image *images; /* [batch] */
     struct explain_result result;
 };
+
+/* Noise of up to half a level of 8 bits is rounded away, all of it. */
+static enum status check_radius(const struct plan *plan, struct error *err)
+{
+    if (255 * plan->v->task.radius <= 0.5)
+        return config_fail(plan->config, &plan->v->task.radius, err,
+                           "images have 8 bits, so noise of up to 0.5/255 changes none of their "
+                           "values; more than 0.00196 is expected");
+    return OK;
+}
 
 static enum status robustness_columns(void *state, const struct plan *plan, struct records *r,
                                       struct error *err)
@@ -160,6 +170,7 @@ const struct task task_robustness = {
     .name = "robustness",
     .summary = "how far maps move under slight noise: sensitivity, maximal and average",
     .state = { sizeof(struct robustness), open_robustness, close_robustness },
+    .check = check_radius,
     .records = { robustness_columns, NULL },
     .run = run_robustness,
     .cost = { robustness_bytes, sample_count, sample_count },

@@ -68,6 +68,14 @@ if "$PYTHON" -c 'import h5py, numpy' 2>/dev/null; then
         fail "a dataset is not compared"
 fi
 
+# Noise that 8 bits round away is none, and no test of anything.
+for radius in 0.0001 0.0019; do
+    expect 2 "task.radius = '$radius': images have 8 bits" run "$work/vim.ini" --set run.output="$work/still.h5" \
+        --set task.radius=$radius
+done
+expect 0 "13 images in" run "$work/vim.ini" --set run.output="$work/still.h5" --set task.radius=0.0001 \
+    --set task.kind=perturbation
+
 # Without the data set the records' own threshold is left, and it is said why.
 mv "$work/demo" "$work/gone"
 expect 0 "only the published threshold" rescore "$work/vim.h5" --task segmentation
