@@ -8,7 +8,8 @@
 
 struct pixel_map {
     const struct result_map *map; /* with a /segmentation entry, and separate records */
-    float *values;                /* [images, g, g] */
+    const struct result_segmentation *records;
+    float *values; /* [images, g, g] */
 };
 
 struct pixels {
@@ -27,6 +28,7 @@ void pixels_close(struct pixels *);
 typedef enum status pixel_visit(void *context, size_t map, const float *heat, const int8_t *labels,
                                 size_t pixels, struct error *err);
 /* Visits every map of every scored image. The pictures must be open and have masks. *images: how
- * many images were visited. */
+ * many images were visited. E_DATA: also where a mask is not the one that the run saw, which shows
+ * in the records' counts at the published threshold. */
 enum status pixels_walk(const struct pixels *, const struct pictures *, pixel_visit *visit,
                         void *context, size_t *images, struct error *err);

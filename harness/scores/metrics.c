@@ -109,14 +109,13 @@ static double ap_of_both(const ranked *items, size_t m)
     return walk.sum / walk.hits; /* every labelled pixel is positive in one half */
 }
 
-/* Counts of one image; every label must have been checked. */
-static void count_pixels(const float *heat, const int8_t *labels, size_t pixels, double mean,
+void segmentation_counts(const float *heat, const int8_t *labels, size_t pixels, double mean,
                          struct segmentation_score *out)
 {
     int32_t table[2][2] = { { 0, 0 }, { 0, 0 } }; /* [label][prediction] */
     for (size_t i = 0; i < pixels; i++)
         if (labels[i] >= 0)
-            table[labels[i]][(double)heat[i] > mean]++;
+            table[labels[i] != 0][(double)heat[i] > mean]++;
     out->correct = table[0][0] + table[1][1];
     out->labelled = out->correct + table[0][1] + table[1][0];
     for (int c = 0; c < 2; c++) {
@@ -144,7 +143,7 @@ enum status segmentation_score(const float *heat, const int8_t *labels, size_t p
     if (!items)
         return E_NOMEM;
 
-    count_pixels(heat, labels, pixels, sum / (double)pixels, out);
+    segmentation_counts(heat, labels, pixels, sum / (double)pixels, out);
     size_t m = 0;
     for (size_t i = 0; i < pixels; i++)
         if (labels[i] >= 0)

@@ -43,6 +43,10 @@ struct segmentation_score { /* one image; pixels labelled -1 are in no count */
 enum status segmentation_score(const float *heat, const int8_t *labels, size_t pixels,
                                struct segmentation_score *out, struct error *err);
 
+/* The counts alone, at a mean that is given; ap stays as it is. */
+void segmentation_counts(const float *heat, const int8_t *labels, size_t pixels, double mean,
+                         struct segmentation_score *out);
+
 struct segmentation_totals {
     double pixel_accuracy, map, miou; /* percent; NaN where nothing is labelled */
     size_t images, ap_images; /* ap_images: those with a labelled pixel, over which mAP runs */

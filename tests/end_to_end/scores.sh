@@ -76,6 +76,36 @@ done
 expect 0 "13 images in" run "$work/vim.ini" --set run.output="$work/still.h5" --set task.radius=0.0001 \
     --set task.kind=perturbation
 
+# Masks that are not those of the records are noticed: no other threshold, and no localisation by them.
+if "$PYTHON" -c 'import h5py' 2>/dev/null; then
+    cp "$work/plain.h5" "$work/edited.h5"
+    "$PYTHON" - "$work/edited.h5" <<'EOF' || fail "the records cannot be edited"
+import h5py, sys
+with h5py.File(sys.argv[1], "r+") as f: # as if every mask had been inverted since
+    at = f["segmentation/attribution/predicted"]
+    at["correct"][...] = at["labelled"][:] - at["correct"][:]
+EOF
+    changed="its mask, or its records, have changed since the run"
+    expect 0 "$changed" rescore "$work/edited.h5" --task segmentation
+    grep -q "only the published threshold" "$work/stderr" || fail "edited: $(cat "$work/stderr")"
+    expect 2 "$changed" rescore "$work/edited.h5" --task localisation
+    mat=$(find "$work/demo" -path '*plain*' -name demo_gtsegs.mat)
+    cp "$mat" "$work/kept.mat"
+    "$PYTHON" - "$mat" <<'EOF' || fail "the masks cannot be edited"
+import h5py, sys
+def leaves(f, node):
+    if node.dtype != h5py.ref_dtype:
+        return [node]
+    return [leaf for r in node[:].ravel() for leaf in leaves(f, f[r])]
+with h5py.File(sys.argv[1], "r+") as f:
+    for mask in leaves(f, f["value/gt"]):
+        mask[...] = 1 - mask[...]
+EOF
+    expect 0 "only the published threshold" rescore "$work/plain.h5" --task segmentation
+    expect 2 "demo" rescore "$work/plain.h5" --task localisation
+    cp "$work/kept.mat" "$mat"
+fi
+
 # Without the data set the records' own threshold is left, and it is said why.
 mv "$work/demo" "$work/gone"
 expect 0 "only the published threshold" rescore "$work/vim.h5" --task segmentation
