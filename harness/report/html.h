@@ -43,5 +43,7 @@ enum status html_images(FILE *, const struct report *, size_t index, const struc
 enum status html_image_data(FILE *, const struct report *, size_t index, const struct pictures *,
                             const struct carried *, const struct shown_maps *,
                             const struct class_list *, struct error *err);
+/* Patches a side of a map in that data: those of a finer one are averaged. */
+int shown_grid(const struct result_map *);
 /* Writes the colours of heat for the script. */
 void html_colours(FILE *);

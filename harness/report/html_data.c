@@ -123,7 +123,7 @@ static void put_bytes(const float *map, int from, int to, double *cells, uint8_t
     }
 }
 
-static int shown_grid(const struct result_map *map)
+int shown_grid(const struct result_map *map)
 {
     return map->grid < MOST_CELLS ? map->grid : MOST_CELLS;
 }

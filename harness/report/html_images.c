@@ -204,11 +204,27 @@ static enum status best_and_worst(struct gallery *g)
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
+static void say_averaged(const struct gallery *g)
+{
+    for (size_t k = 0; k < g->maps->count; k++) {
+        const struct result_map *map = &g->run->result->map[g->maps->map[k]];
+        int shown = shown_grid(map);
+        if (shown == map->grid)
+            continue;
+        html_element(g->f, "<p class=\"note\">", "</p>\n",
+                     "Below, maps of %d × %d are averaged to %d × %d; scores are of the maps "
+                     "themselves.",
+                     map->grid, map->grid, shown, shown);
+        return;
+    }
+}
+
 static enum status put_all(struct gallery *g)
 {
     TRY(html_image_data(g->f, g->report, g->index, g->pictures, g->carried, g->maps, g->classes,
                         g->err));
     TRY(best_and_worst(g));
+    say_averaged(g);
     fprintf(g->f,
             "<section class=\"browser\" data-run=\"%zu\" hidden><h3>All images</h3></section>\n"
             "<noscript><p class=\"note no-script\">All %zu images can be browsed here where "

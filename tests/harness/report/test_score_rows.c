@@ -165,7 +165,8 @@ static void maps_of_many_pixels(void **state)
     o.methods = "raw";
     o.segmentation = true;
     const char *path = made("large.h5", &o);
-    EXPECT(REPORT(path, "--format", "html"), 0, "heat map");
+    EXPECT(REPORT(path, "--format", "html"), 0, "heat map",
+           "maps of 600 × 600 are averaged to 64 × 64");
     extern const struct command command_rescore;
     EXPECT(run_command(&command_rescore, (const char *const[]){ path, "-t", "segmentation", NULL }),
            0, "mIoU by threshold");
