@@ -116,11 +116,10 @@ static enum status check_mask(const struct pixels *p, size_t k, size_t image, co
     if (has.labelled == had->labelled && off <= near)
         return OK;
     return fail(err, E_DATA,
-                "%s: image %s: its mask, or its records, have changed since the run: above the "
-                "mean of its heat %s is right on %d of %d pixels by the mask, and on %d of %d by "
-                "the records",
-                p->result->path, p->result->id[image], p->map[k].map->method, (int)has.correct,
-                (int)has.labelled, (int)had->correct, (int)had->labelled);
+                "%s: image %s: its mask, or its records, have changed since the run: the counts of "
+                "%s by the mask and those of the records are up to %lld pixels apart",
+                p->result->path, p->result->id[image], p->map[k].map->method,
+                (long long)apart(off, has.labelled, had->labelled));
 }
 
 static enum status walk_image(const struct pixels *p, const struct pictures *pictures, size_t image,
