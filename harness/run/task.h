@@ -10,7 +10,7 @@
 struct visit_map {
     int image;                   /* index in the visit */
     int method;                  /* index in the plan */
-    bool classes[CLASS_CHOICES]; /* the classes it belongs to: both where target = predicted */
+    bool classes[CLASS_CHOICES]; /* the classes it belongs to: both where they have one map */
 };
 
 /* A batch of images that were decoded and explained. */
