@@ -347,12 +347,14 @@ static enum status judge(const struct plan *plan, const struct summary_counts *c
     if (c->scored == 0)
         return fail(err, E_DATA, "%s: none of the %zu images %s: nothing is scored",
                     plan->v->run.output, all, c->why_none);
-    if ((double)c->skipped > plan->v->data.max_unreadable * (double)all)
+    /* A product would be rounded: 29 > 0.29 * 100. A quotient is rounded as the key's text is. */
+    double share = (double)c->skipped / (double)all;
+    if (share > plan->v->data.max_unreadable)
         return fail(err, E_DATA,
                     "%s: %zu of %zu images %s, %.3g %%; data.max_unreadable allows "
                     "%.3g %%",
-                    plan->v->run.output, c->skipped, all, c->why_skipped,
-                    100 * (double)c->skipped / (double)all, 100 * plan->v->data.max_unreadable);
+                    plan->v->run.output, c->skipped, all, c->why_skipped, 100 * share,
+                    100 * plan->v->data.max_unreadable);
     return judge_masks(plan, c, err);
 }
 

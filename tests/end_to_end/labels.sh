@@ -121,6 +121,19 @@ broken=("${broken[@]}" --fresh)
 expect 1 "2 of 12 images could not be read, 16.7 %" run "$work/demo.ini" "${run[@]}" "${broken[@]}"
 expect 0 "" run "$work/demo.ini" "${run[@]}" "${broken[@]}" -s data.max_unreadable=0.2
 
+# As many as data.max_unreadable allows: 29 of 50 are 0.58 of them, though 0.58 * 50 < 29 in floating point.
+n=0
+for file in $(cut -d' ' -f1 "$work/sound.txt" | head -50); do
+    mkdir -p "$work/many/$(dirname "$file")"
+    n=$((n + 1))
+    [ $n -le 29 ] && : >"$work/many/$file" || cp "$demo/$file" "$work/many/$file"
+done
+head -50 "$work/sound.txt" >"$work/many.txt"
+many=(-s data.kind=imagenet_list -s data.root="$work/many" -s data.path="$work/many.txt" -s run.output="$work/many.h5")
+expect 0 "" run "$work/demo.ini" "${run[@]}" "${many[@]}" -s data.max_unreadable=0.58
+expect 1 "29 of 50 images could not be read, 58 %" run "$work/demo.ini" "${run[@]}" "${many[@]}" \
+    -s data.max_unreadable=0.579
+
 # Masks without a labelled pixel are in no score; where none has any, nothing is scored.
 seg() { # COMMAND TASK KINDS ARGUMENT...: the command on images with such masks (make_masks.c)
     "$MAKE_MASKS" "$work/$3.mat" "$3"
