@@ -167,8 +167,9 @@ void config_set_map_hash(struct config *, size_t map, const char *sha256);
  * NULL when memory ran out. The hash is SHA-256 over the lines of the keys that shape results. */
 char *config_text(const struct config *);
 void config_hash(const struct config *, char hex[65]);
-/* What differs between two configurations in the keys that shape results: "explain.discard: 0 in
- * the one, 0.2 in the other", cut to size. Returns how many keys differ. */
+/* What differs between two configurations in the keys that shape results: "explain.discard was '0'
+ * and is now '0.2'", cut to size; a larger run.limit is no difference. Returns how many keys
+ * differ. */
 size_t config_difference(const struct config *then, const struct config *now, char *out,
                          size_t size);
 

@@ -71,6 +71,18 @@ void config_hash(const struct config *c, char hex[65])
     sha256_end(&sha, hex);
 }
 
+/* Whether a run of `now` may go on from one of `then` as far as this key says, which is no part of
+ * the hash: it takes more. 0: all. */
+static bool extends(const struct config_key *k, const struct config *then, const struct config *now)
+{
+    if (k->shapes_result != KEY_SHAPES_EXTENT)
+        return false;
+    int64_t a, b;
+    memcpy(&a, (const char *)&then->values + k->offset, sizeof a);
+    memcpy(&b, (const char *)&now->values + k->offset, sizeof b);
+    return a != 0 && (b == 0 || b >= a);
+}
+
 size_t config_difference(const struct config *then, const struct config *now, char *out,
                          size_t size)
 {
@@ -79,7 +91,7 @@ size_t config_difference(const struct config *then, const struct config *now, ch
     for (size_t i = 0; i < config_key_count; i++) {
         const struct config_key *k = &config_keys[i];
         const char *a = then->entries[i].text, *b = now->entries[i].text;
-        if (k->shapes_result == KEY_SHAPES_NOTHING || same(a, b))
+        if (k->shapes_result == KEY_SHAPES_NOTHING || same(a, b) || extends(k, then, now))
             continue;
         if (used < size) {
             int n = snprintf(out + used, size - used, "%s%s.%s was '%s' and is now '%s'",

@@ -23,6 +23,12 @@ expect 0 "complete already" run "$work/vit.ini"
 expect 2 "was made with another explain.precision (explained_in differs)" run "$work/vit.ini" \
     --set run.output="$work/other.h5"
 
+# A file that lacks it, as fp32 does, is another config's; a larger limit is no difference.
+plain=(run "$work/vit.ini" --set explain.methods=raw --set task.kind=perturbation --set run.output="$work/plain.h5")
+expect 0 "4 images in" "${plain[@]}" --set run.limit=4
+expect 2 "was made with another config: explain.precision was 'auto' and is now 'double'; take" "${plain[@]}" \
+    --set run.limit=6 --set explain.precision=double
+
 # A published geometry makes no published model: its weights are known by their hash.
 "$EVALH" bench vit_or_vim_unknown >/dev/null 2>&1 && fail "bench takes an unknown name"
 "$EVALH" bench deit_tiny --batch 1 --repeats 1 --forward-only --save "$work/deit_tiny.safetensors" \

@@ -208,6 +208,15 @@ static void text_reads_back(void **state)
     assert_string_not_equal(ha, hc);
     assert_int_equal(config_difference(a, b, diff, sizeof diff), 1);
     assert_string_equal(diff, "explain.discard was '.2' and is now '0.4'");
+    /* A longer run may go on from a shorter one. */
+    assert_int_equal(config_set(a, "run.limit=4", &err), OK);
+    assert_int_equal(config_set(b, "run.limit=6", &err), OK);
+    assert_int_equal(config_difference(a, b, diff, sizeof diff), 1);
+    assert_int_equal(config_difference(b, a, diff, sizeof diff), 2);
+    assert_int_equal(config_set(b, "run.limit=all", &err), OK);
+    assert_int_equal(config_difference(a, b, diff, sizeof diff), 1);
+    assert_int_equal(config_difference(b, a, diff, sizeof diff), 2);
+    assert_non_null(strstr(diff, "run.limit was 'all' and is now '4'"));
     free(text);
     free(again);
     config_free(a);
