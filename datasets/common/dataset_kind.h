@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "image.h"
+#include "sha256.h"
 
 /* The order of ImageNet-Segmentation's arrays in their file: by columns ([W, H]), as MATLAB stores
  * them, or by rows. */
@@ -48,6 +49,10 @@ struct dataset_kind {
      * that and goes on. */
     enum status (*load)(struct dataset *, size_t index, struct sample *, struct error *);
     void (*close)(struct dataset *);
+    /* Adds to the hash what is stored of image `index`, which is the `place`-th of a sample: at
+     * most about so many bytes, from its ends. What cannot be read adds that. NULL: a kind whose
+     * content follows from its options. */
+    void (*peek)(struct dataset *, size_t index, size_t place, size_t bytes, struct sha256 *);
 };
 
 struct dataset {
@@ -57,10 +62,13 @@ struct dataset {
     size_t count;
     char **ids;      /* [count] unique names, as stored in /images/id */
     int32_t *labels; /* [count] class index; -1: none */
+    int64_t
+        *changed; /* [count] when its file was last written, in seconds since 1970; 0: unknown */
     bool has_labels, has_masks, has_shortcuts;
     bool labels_are_numbers; /* plain numbers of a list, so that their classes are not known */
     bool numbers_are_ids;    /* its numbers are ILSVRC2012_IDs */
     char fingerprint[65]; /* hex SHA-256 over kind, ids, labels and file sizes: what the data set is
                            */
+    char contents[65];    /* hex SHA-256 over a sample of the files' bytes (contents.h); "": none */
     void *impl;
 };

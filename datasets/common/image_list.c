@@ -25,6 +25,7 @@ enum status image_list_add_file(struct image_list *list, char *id, int32_t label
     e->device = st->st_dev;
     e->inode = st->st_ino;
     e->links = st->st_nlink;
+    list->items[list->count - 1].changed = st->st_mtim.tv_sec;
     return OK;
 }
 
@@ -60,13 +61,15 @@ static enum status move_images(struct dataset *dataset, struct image_list *list,
 {
     dataset->ids = calloc(list->count + 1, sizeof *dataset->ids);
     dataset->labels = calloc(list->count + 1, sizeof *dataset->labels);
-    if (dataset->ids == NULL || dataset->labels == NULL)
+    dataset->changed = calloc(list->count + 1, sizeof *dataset->changed);
+    if (dataset->ids == NULL || dataset->labels == NULL || dataset->changed == NULL)
         return fail(err, E_NOMEM, "no memory for a list of %zu images", list->count);
     fingerprint(dataset, list);
     dataset->count = list->count;
     for (size_t i = 0; i < list->count; i++) {
         dataset->ids[i] = list->items[i].id;
         dataset->labels[i] = list->items[i].label;
+        dataset->changed[i] = list->items[i].changed;
         list->items[i].id = NULL;
     }
     return OK;

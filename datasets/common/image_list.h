@@ -12,6 +12,7 @@ struct image_entry {
     int32_t label;   /* -1: none */
     uint64_t size;   /* bytes of its file, for the fingerprint */
     uint64_t offset; /* where they start in an archive */
+    int64_t changed; /* when its file was last written, in seconds since 1970; 0: unknown */
     /* Of an image in a file of its own; links 0: it is in none. */
     dev_t device;
     ino_t inode;

@@ -105,5 +105,6 @@ static void demo_close(struct dataset *dataset)
     FREE_ALL(demo->folder, demo);
 }
 
-const struct dataset_kind dataset_demo = { "demo", "a folder to write the generated demo set under",
-                                           demo_open, demo_load, demo_close };
+const struct dataset_kind dataset_demo = {
+    "demo", "a folder to write the generated demo set under", demo_open, demo_load, demo_close, NULL
+};

@@ -39,6 +39,9 @@ enum status gtsegs_image(struct gtsegs *, size_t index, struct image *out, struc
  * 1 too, as it could be the object. */
 enum status gtsegs_mask(struct gtsegs *, enum gtsegs_field, size_t index, int width, int height,
                         int8_t **out, struct error *err);
+/* Adds the shape and the stored values of an array to the hash, unless they are more than `most`
+ * bytes or cannot be read, which is added instead. Returns how many bytes they are. */
+size_t gtsegs_peek(struct gtsegs *, enum gtsegs_field, size_t index, size_t most, struct sha256 *);
 void gtsegs_close(struct gtsegs *);
 
 struct gtsegs_writer;

@@ -7,6 +7,7 @@
 
 #include <hdf5.h>
 
+#include "contents.h"
 #include "decode.h"
 #include "free_all.h"
 #include "h5lock.h"
@@ -233,6 +234,52 @@ static const char *check_image(const struct stored_array *a, const void *detail)
     if (a->elements > (size_t)IMAGE_MAX_PIXELS * 3)
         return "the image is over the limit";
     return NULL;
+}
+
+/* The array's values as they are stored, in this machine's order of bytes; NULL: it has none, or
+ * more than `most` bytes. */
+static void *read_stored(struct gtsegs *g, enum gtsegs_field field, size_t index, size_t most,
+                         struct stored_array *a, size_t *size)
+{
+    hid_t set = gtsegs_open_array(g, field, index, a);
+    if (set < 0)
+        return NULL;
+    bool numbers = a->class == H5T_INTEGER || a->class == H5T_ENUM || a->class == H5T_FLOAT;
+    void *values = NULL;
+    hid_t stored = H5Dget_type(set);
+    hid_t type = numbers ? H5Tget_native_type(stored, H5T_DIR_ASCEND) : -1;
+    size_t each = type >= 0 ? H5Tget_size(type) : 0; /* of a float of 16 bits 4 */
+    if (each > 0 && a->elements > 0 && a->elements <= most / each &&
+        is_stored(set, a->elements * a->element_size))
+        values = reallocarray(NULL, a->elements, each);
+    *size = a->elements * each;
+    if (values != NULL && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+        free(values);
+        values = NULL;
+    }
+    if (type >= 0)
+        H5Tclose(type);
+    H5Tclose(stored);
+    H5Dclose(set);
+    return values;
+}
+
+size_t gtsegs_peek(struct gtsegs *g, enum gtsegs_field field, size_t index, size_t most,
+                   struct sha256 *hash)
+{
+    struct stored_array a;
+    size_t size = 0;
+    h5_lock();
+    void *values = read_stored(g, field, index, most, &a, &size);
+    h5_unlock();
+    if (values == NULL) {
+        contents_add_unread(hash);
+        return 0;
+    }
+    sha256_add(hash, a.dims, (size_t)a.rank * sizeof *a.dims);
+    sha256_add(hash, values, size);
+    free(values);
+    return size;
 }
 
 enum status gtsegs_image(struct gtsegs *g, size_t index, struct image *out, struct error *err)

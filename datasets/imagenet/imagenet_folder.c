@@ -257,4 +257,5 @@ const struct dataset_kind dataset_imagenet = {
     .open = imagenet_open,
     .load = files_load,
     .close = files_close,
+    .peek = files_peek,
 };

@@ -41,6 +41,7 @@ static enum status list_open(const struct dataset_options *options, struct datas
 }
 
 const struct dataset_kind dataset_imagenet_list = {
-    "imagenet_list", "a text file of 'file label' lines, or LOC_val_solution.csv", list_open,
-    files_load, files_close
+    "imagenet_list", "a text file of 'file label' lines, or LOC_val_solution.csv",
+    list_open,       files_load,
+    files_close,     files_peek
 };

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "contents.h"
 #include "decode.h"
 #include "files.h"
 #include "free_all.h"
@@ -48,13 +49,17 @@ static enum status open_file(struct tar *tar, uint64_t *size, struct error *err)
     return OK;
 }
 
-static enum status take_extents(struct tar *tar, const struct image_list *list, struct error *err)
+static enum status take_extents(struct tar *tar, struct image_list *list, struct error *err)
 {
     tar->extents = calloc(list->count, sizeof *tar->extents);
     if (tar->extents == NULL)
         return fail(err, E_NOMEM, "%s: no memory for %zu images", tar->path, list->count);
-    for (size_t i = 0; i < list->count; i++)
+    struct stat st = { 0 };
+    fstat(tar->fd, &st);
+    for (size_t i = 0; i < list->count; i++) {
         tar->extents[i] = (struct extent){ list->items[i].offset, list->items[i].size };
+        list->items[i].changed = st.st_mtim.tv_sec;
+    }
     return OK;
 }
 
@@ -130,6 +135,14 @@ static enum status read_extent(const struct tar *tar, const struct extent *x, co
     return OK;
 }
 
+static void tar_peek(struct dataset *dataset, size_t index, size_t place, size_t bytes,
+                     struct sha256 *hash)
+{
+    const struct tar *tar = dataset->impl;
+    (void)place;
+    contents_add(hash, tar->fd, tar->extents[index].offset, tar->extents[index].size, bytes);
+}
+
 static enum status tar_load(struct dataset *dataset, size_t index, struct sample *sample,
                             struct error *err)
 {
@@ -156,5 +169,8 @@ const struct dataset_kind dataset_imagenet_tar = {
     "imagenet_tar",
     "ILSVRC2012_img_val.tar, not unpacked, with data.devkit or data.labels, or a tar of class "
     "folders",
-    tar_open, tar_load, tar_close
+    tar_open,
+    tar_load,
+    tar_close,
+    tar_peek
 };

@@ -88,17 +88,25 @@ static void print_lacking(const char *list, const char *other)
     }
 }
 
+/* A file of an older version says nothing of the data set's contents, which is no difference. */
+static bool attribute_differs(const struct result *a, const struct result *b, int k)
+{
+    const char *x = a->attribute[k], *y = b->attribute[k];
+    bool silent = k == ATTR_DATASET_CONTENTS && (*x == '\0' || *y == '\0');
+    return !silent && strcmp(x, y) != 0;
+}
+
 /* Prints the attributes in which the two runs differ. */
 static void print_provenance(const struct result *a, const struct result *b, bool more)
 {
     bool any = more; /* a list follows */
     for (int k = 0; k < RESULT_ATTRIBUTES; k++)
-        any = any || strcmp(a->attribute[k], b->attribute[k]) != 0;
+        any = any || attribute_differs(a, b, k);
     if (any)
         putchar('\n');
     for (int k = 0; k < RESULT_ATTRIBUTES; k++) {
         const char *x = a->attribute[k], *y = b->attribute[k];
-        if (strcmp(x, y) == 0)
+        if (!attribute_differs(a, b, k))
             continue;
         if (k == ATTR_CONFIG)
             printf("- config: not the same text\n");

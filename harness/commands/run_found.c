@@ -24,8 +24,14 @@ void run_identity(const struct plan *plan, int ranks, struct store_identity *id)
                                    .images = plan->images,
                                    .total = plan->total,
                                    .order = plan->order,
+                                   .contents = plan->data->contents,
                                    .shard_size = plan_shard_size(plan, ranks) };
     list_sources(plan, id);
+    for (size_t i = 0; i < plan->images; i++)
+        if (plan->data->changed[i] > id->newest) {
+            id->newest = plan->data->changed[i];
+            id->newest_name = plan->data->ids[i];
+        }
 }
 
 enum status run_look(const struct plan *plan, bool known, int ranks, bool fresh,

@@ -257,7 +257,7 @@ static enum status run_store(struct execution *r, struct error *err)
 /* What rank 0 knows about the store once it has opened it. */
 struct opened {
     bool complete;
-    char run_id[65], order[64];
+    char run_id[65], order[64], contents[65];
     size_t shard_size;
 };
 
@@ -279,12 +279,18 @@ static enum status open_store(struct execution *r, bool fresh, bool *complete, s
         opened.shard_size = store_shard_size(r->store);
         snprintf(opened.order, sizeof opened.order, "%s", store_order(r->store));
         snprintf(opened.run_id, sizeof opened.run_id, "%s", store_run_id(r->store));
+        snprintf(opened.contents, sizeof opened.contents, "%s", plan->data->contents);
     }
     ranks_share(r->ranks, &opened, sizeof opened);
     *complete = opened.complete;
     id.shard_size = opened.shard_size;
     id.order = opened.order;
-    if (!opened.complete)
+    if (strcmp(plan->data->contents, opened.contents) != 0)
+        status = fail(err, E_CONFIG,
+                      "sees other contents of the data set '%s' than rank 0, by a sample of them: "
+                      "all ranks need the same files",
+                      plan->v->data.path);
+    else if (!opened.complete)
         status = plan_set_order(r->plan, opened.order, err);
     TRY(ranks_agree(r->ranks, status, err));
     if (!ranks_lead(r->ranks) && !opened.complete)

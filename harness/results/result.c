@@ -28,6 +28,7 @@ const char *const attribute_names[RESULT_ATTRIBUTES] = {
     "kernels",
     "batch",
     "doubt",
+    "dataset_contents",
     "explained_in",
 };
 enum { REQUIRED_ATTRIBUTES = ATTR_CHECKPOINT };

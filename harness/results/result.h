@@ -87,6 +87,7 @@ enum result_attribute {
     ATTR_KERNELS,            /* of a GPU, of which there are several: "scan=pair,attention=head" */
     ATTR_BATCH,              /* images together, and why so many */
     ATTR_DOUBT,              /* what is wrong with top-1, in a sentence */
+    ATTR_DATASET_CONTENTS,   /* digest of a sample of the data set's bytes */
     ATTR_EXPLAINED_IN,       /* methods whose maps were made in more than fp32 */
     RESULT_ATTRIBUTES
 };

@@ -1,5 +1,6 @@
 #include "plan_internal.h"
 
+#include "contents.h"
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,7 @@ static enum status open_data(struct plan *p, struct error *err)
     enum status status = dataset_open(&options, &p->data, err);
     if (status != OK)
         return config_blame(p->config, &v->data.path, err);
+    dataset_sample_contents(p->data); /* in its own order, whatever the run's */
     return plan_take_images(p, err);
 }
 

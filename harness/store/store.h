@@ -34,8 +34,11 @@ struct store_identity {
     int source_count;
     const char *device; /* of the engine that computes; engines round differently */
     size_t images, shard_size;
-    size_t total;      /* images of the whole data set; 0: `images` */
-    const char *order; /* "natural" or NULL: the data set's own; else its name (subset.h) */
+    size_t total;            /* images of the whole data set; 0: `images` */
+    const char *order;       /* "natural" or NULL: the data set's own; else its name (subset.h) */
+    const char *contents;    /* digest of a sample of the data set's contents; NULL or "": none */
+    int64_t newest;          /* when its last file was written, in seconds since 1970; 0: unknown */
+    const char *newest_name; /* of an image in that file */
 };
 
 struct store;

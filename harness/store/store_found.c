@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "h5lock.h"
@@ -94,6 +96,47 @@ static enum status judge_shard(struct store *s, const char *path, hid_t file, st
     return take_order(s, path, order, err);
 }
 
+/* When the run began that wrote the file; 0: it does not say. OUTPUT is dated at its end. */
+static int64_t began(hid_t file)
+{
+    struct tm utc = { 0 };
+    char *text;
+    double seconds = 0;
+    hid_t took = H5Aexists(file, "seconds") > 0 ? H5Aopen(file, "seconds", H5P_DEFAULT) : -1;
+    if (took >= 0) {
+        if (H5Aread(took, H5T_NATIVE_DOUBLE, &seconds) < 0 || !(seconds > 0 && seconds < 1e9))
+            seconds = 0;
+        H5Aclose(took);
+    }
+    if (h5_get_text(file, "created_utc", 63, &text, NULL) != OK)
+        return 0;
+    bool known = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc) != NULL;
+    free(text);
+    return known ? (int64_t)timegm(&utc) - (int64_t)seconds : 0;
+}
+
+/* Files that are newer than the run may have been staged anew, or mended beside the sample. */
+static enum status compare_contents(const struct store *s, const char *path, hid_t file,
+                                    struct error *err)
+{
+    bool compared;
+    struct error own;
+    const char *data = config_values(s->id.config)->data.path;
+    enum status status = store_compare_contents(s, file, &compared, &own);
+    if (status != OK)
+        return fail(err, status, "%s: %s; take another run.output, or start over with --fresh",
+                    path, own.text);
+    int64_t then = began(file);
+    if (then > 0 && s->id.newest > then)
+        log_warn(
+            "%s: files of the data set '%s' are newer than this run (that of image %s is one); "
+            "%s. If they are not what they were, start over with --fresh",
+            path, data != NULL ? data : "", s->id.newest_name,
+            compared ? "only a sample of their contents was compared, and is the same"
+                     : "their contents were not compared, since the run noted none");
+    return OK;
+}
+
 static enum status compare_file(struct store *s, const char *path, bool shard, struct error *err)
 {
     h5_lock();
@@ -105,6 +148,8 @@ static enum status compare_file(struct store *s, const char *path, bool shard, s
                       "%s: is damaged; take another run.output, or start over with --fresh", path);
     else
         status = store_compare_identity(s, path, file, err);
+    if (status == OK)
+        status = compare_contents(s, path, file, err);
     if (status == OK)
         status = shard ? judge_shard(s, path, file, err) : judge_output(s, file, err);
     if (file >= 0)

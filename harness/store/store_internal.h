@@ -76,6 +76,10 @@ enum status store_link(hid_t file, const struct records *, const struct column *
                        struct error *err);
 /* Writes the identity as attributes of an open file. */
 enum status store_put_identity(const struct store *, hid_t file, struct error *err);
+/* The digest of the data set's sampled contents is no part of the run id, since results from before
+ * version 0.2 have none and are gone on with. E_CONFIG: the file's is another. */
+enum status store_compare_contents(const struct store *, hid_t file, bool *compared,
+                                   struct error *err);
 /* Whether the file's attributes are this run's; else E_CONFIG saying what differs, E_DATA where
  * they cannot be read. Adopts its shard size. */
 enum status store_compare_identity(struct store *, const char *path, hid_t file, struct error *err);

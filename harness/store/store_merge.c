@@ -142,6 +142,9 @@ static enum status read_shard(const struct merge *m, hid_t file, size_t shard, s
     TRY(h5_get_int(file, "first", &at, err));
     if (!ours || number != (int64_t)shard || at != (int64_t)first)
         return fail(err, E_DATA, "belongs to another run");
+    bool compared;
+    if (store_compare_contents(m->store, file, &compared, err) != OK)
+        return E_DATA;
     for (int i = 0; i < m->layout->count; i++) {
         struct column *c = &m->layout->columns[i];
         if (c->same_as < 0)

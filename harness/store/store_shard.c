@@ -24,6 +24,13 @@ void store_temporary_path(const struct store *s, const char *name, char out[STOR
     snprintf(out, STORE_PATH, "%s/%s.%s.%ld.tmp", s->parts, name, host, (long)getpid());
 }
 
+static const char contents_attribute[] = "dataset_contents";
+
+static bool has_contents(const struct store *s)
+{
+    return s->id.contents != NULL && s->id.contents[0] != '\0';
+}
+
 enum status store_put_identity(const struct store *s, hid_t file, struct error *err)
 {
     char hash[65];
@@ -37,6 +44,8 @@ enum status store_put_identity(const struct store *s, hid_t file, struct error *
     TRY(h5_put_text(file, "config_hash", hash, err));
     for (int i = 0; i < s->id.source_count; i++)
         TRY(h5_put_text(file, s->id.source[i].name, s->id.source[i].text, err));
+    if (has_contents(s))
+        TRY(h5_put_text(file, contents_attribute, s->id.contents, err));
     return OK;
 }
 
@@ -143,6 +152,25 @@ static enum status compare_config(const struct store *s, const char *path, hid_t
     enum status status = refuse_config(s, path, stored, err);
     free(stored);
     return status;
+}
+
+enum status store_compare_contents(const struct store *s, hid_t file, bool *compared,
+                                   struct error *err)
+{
+    char *stored;
+    *compared = false;
+    if (!has_contents(s) || H5Aexists(file, contents_attribute) <= 0)
+        return OK;
+    TRY(h5_get_text(file, contents_attribute, 64, &stored, err));
+    bool same = strcmp(stored, s->id.contents) == 0;
+    free(stored);
+    *compared = true;
+    const char *path = config_values(s->id.config)->data.path;
+    return same ? OK
+                : fail(err, E_CONFIG,
+                       "was made of other contents of the data set '%s': names and sizes are the "
+                       "same, the bytes of a sample are not (%s differs)",
+                       path != NULL ? path : "", contents_attribute);
 }
 
 /* What a file lacks may follow from its config: a run in fp32 says nothing of what it explains in.

@@ -29,6 +29,31 @@ expect 0 "4 images in" "${plain[@]}" --set run.limit=4
 expect 2 "was made with another config: explain.precision was 'auto' and is now 'double'; take" "${plain[@]}" \
     --set run.limit=6 --set explain.precision=double
 
+# Masks that are mended in place, in a file of the same size, are another data set, for a run that is
+# begun and for one that is done; a file that is newer alone is told.
+masks=(run "$work/vit.ini" --set explain.methods=raw --set explain.class=predicted --set task.kind=segmentation
+    --set data.kind=imagenet_seg --set data.path="$work/masks.mat" --set run.shard_size=1
+    --set run.output="$work/masks.h5")
+"$MAKE_MASKS" "$work/masks.mat" sss
+expect 0 "2 images in" "${masks[@]}" --set run.limit=2
+"$MAKE_MASKS" "$work/masks.mat" sms
+for limit in 2 3; do
+    expect 2 "$work/masks.h5: was made of other contents of the data set '$work/masks.mat'" "${masks[@]}" --set run.limit=$limit
+    grep -q -- "--fresh" "$work/stderr" || fail "no word on --fresh"
+    expect 2 "was made of other contents" "${masks[@]}" --set run.limit=$limit --dry-run
+done
+"$MAKE_MASKS" "$work/masks.mat" sss
+touch -d "1 hour" "$work/masks.mat"
+expect 0 "files of the data set '$work/masks.mat' are newer than this run" "${masks[@]}"
+grep -q "3 images scored" "$work/stdout" || fail "a newer file: $(cat "$work/stdout")"
+touch -d "1 hour ago" "$work/masks.mat"
+expect 0 "complete already" "${masks[@]}"
+grep -q "are newer" "$work/stderr" && fail "said of a file that is older"
+"$MAKE_MASKS" "$work/masks.mat" smt
+expect 0 "3 images in" "${masks[@]}" --set run.output="$work/mended.h5"
+"$EVALH" compare "$work/masks.h5" "$work/mended.h5" >"$work/stdout" 2>&1
+grep -q "^- dataset_contents: " "$work/stdout" || fail "compare does not say that contents differ"
+
 # A published geometry makes no published model: its weights are known by their hash.
 "$EVALH" bench vit_or_vim_unknown >/dev/null 2>&1 && fail "bench takes an unknown name"
 "$EVALH" bench deit_tiny --batch 1 --repeats 1 --forward-only --save "$work/deit_tiny.safetensors" \

@@ -88,6 +88,13 @@ static void fill_row(struct records *r, size_t row, size_t image)
         hit[k] = (uint8_t)((image + (size_t)k) & 1);
 }
 
+static const char *contents;
+
+void pretend_contents(const char *digest)
+{
+    contents = digest;
+}
+
 enum status pretend_open(const char *path, struct config *c, const char *checkpoint,
                          size_t shard_size, bool fresh, struct store **s, struct error *err)
 {
@@ -95,6 +102,7 @@ enum status pretend_open(const char *path, struct config *c, const char *checkpo
                                  .source = { { "checkpoint_sha256", checkpoint, "checkpoint" },
                                              { "dataset_fingerprint", "f", "data set" } },
                                  .source_count = 2,
+                                 .contents = contents,
                                  .device = "cpu",
                                  .images = IMAGES,
                                  .shard_size = shard_size };

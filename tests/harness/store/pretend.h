@@ -16,6 +16,8 @@ struct config *pretend_config(const char *change);
 void pretend_layout(struct records *, size_t rows);
 enum status pretend_open(const char *path, struct config *, const char *checkpoint,
                          size_t shard_size, bool fresh, struct store **, struct error *);
+/* What the next stores that are opened know of the data set's contents; NULL: nothing. */
+void pretend_contents(const char *digest);
 enum status pretend_put(struct store *, size_t shard, struct records *, struct error *);
 /* Two shards of a run that stopped, of checkpoint "k". */
 void pretend_two_shards(struct config *);

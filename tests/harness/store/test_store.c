@@ -115,6 +115,74 @@ static void another_run_is_refused(void **state)
     config_free(threads);
 }
 
+/* Opens the store of checkpoint "k"; how many shards are done. */
+static size_t goes_on(struct config *c)
+{
+    struct store *s;
+    struct error err;
+    if (pretend_open(pretend_output(), c, "k", 5, false, &s, &err) != OK)
+        fail_msg("%s", err.text);
+    size_t done = store_done(s);
+    store_close(s);
+    return done;
+}
+
+/* The digest of the data set's contents is compared wherever both have one. */
+static void changed_contents_are_refused(void **state)
+{
+    (void)state;
+    static const char changed[] = "was made of other contents of the data set ''";
+    struct config *c = pretend_config(NULL);
+    struct store *s;
+    struct records r;
+    struct error err;
+    pretend_contents("a");
+    pretend_two_shards(c);
+    assert_int_equal(goes_on(c), 2);
+    pretend_contents("b");
+    expect_refusal(NULL, "k", changed);
+    pretend_contents(NULL);
+    assert_int_equal(goes_on(c), 2);
+    pretend_contents("b");
+    assert_int_equal(pretend_open(pretend_output(), c, "k", 5, true, &s, &err), OK);
+    assert_int_equal(store_done(s), 0);
+    store_close(s);
+    /* Shards of an older version say nothing, and do not hide others from the merge. */
+    char other[80], from[120], to[120];
+    snprintf(other, sizeof other, "%s/other.h5", pretend_folder());
+    snprintf(from, sizeof from, "%s.parts/shard-000001.h5", other);
+    snprintf(to, sizeof to, "%s.parts/shard-000001.h5", pretend_output());
+    pretend_layout(&r, 5);
+    pretend_contents("a");
+    assert_int_equal(pretend_open(other, c, "k", 5, false, &s, &err), OK);
+    assert_int_equal(pretend_put(s, 1, &r, &err), OK);
+    store_close(s);
+    pretend_contents(NULL);
+    pretend_two_shards(c);
+    pretend_contents("b");
+    assert_int_equal(pretend_open(pretend_output(), c, "k", 5, false, &s, &err), OK);
+    assert_int_equal(store_done(s), 2);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(pretend_put(s, 2, &r, &err), OK);
+    assert_int_equal(pretend_put(s, 4, &r, &err), OK);
+    assert_int_equal(store_merge(s, &r, NULL, 0, NULL, &err), E_DATA);
+    assert_non_null(strstr(err.text, "shard-000001.h5"));
+    assert_non_null(strstr(err.text, changed));
+    records_free(&r);
+    store_close(s);
+    pretend_clean(NULL);
+    pretend_contents("a");
+    /* The same against a finished file. */
+    if (pretend_run(c, 5, &err) != OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(goes_on(c), 0);
+    pretend_contents("b");
+    expect_refusal(NULL, "k", changed);
+    pretend_contents(NULL);
+    assert_int_equal(goes_on(c), 0);
+    config_free(c);
+}
+
 static void foreign_files_are_refused(void **state)
 {
     (void)state;
@@ -253,6 +321,7 @@ int main(void)
         RUN_TESTS(NULL, NULL, cmocka_unit_test_setup(shards_merge_in_any_size, pretend_clean),
                   cmocka_unit_test_setup(killed_runs_go_on, pretend_clean),
                   cmocka_unit_test_setup(another_run_is_refused, pretend_clean),
+                  cmocka_unit_test_setup(changed_contents_are_refused, pretend_clean),
                   cmocka_unit_test_setup(foreign_files_are_refused, pretend_clean),
                   cmocka_unit_test_setup(second_run_waits_outside, pretend_clean),
                   cmocka_unit_test_setup(files_are_reproducible, pretend_clean),
