@@ -73,6 +73,22 @@ ranks 3 2 "there is no method 'x'" run "$c" -s explain.methods=x
 ranks 3 2 "no.ini: No such file" run "$work/no.ini"
 ranks 3 2 "was made with another config" run "$c" -s explain.discard=0.2
 ranks 2 2 "folder '$work/vim.safetensors/such'" run "$c" -s run.output="$work/vim.safetensors/such/x.h5"
+# A rank that has another copy of the data set, of the same names and sizes.
+mkdir "$work/a" "$work/b"
+"$MAKE_MASKS" "$work/a/set.mat" sss
+"$MAKE_MASKS" "$work/b/set.mat" sms
+masks=("$EVALH" run "$work/vit.ini" -s explain.methods=raw -s explain.class=predicted -s task.kind=segmentation
+    -s data.kind=imagenet_seg -s data.path=set.mat -s run.output="$work/copies.h5")
+copies() { # FOLDER: of rank 1
+    code=0
+    "${mpi[@]}" -n 1 -wdir "$work/a" "${masks[@]}" : -n 1 -wdir "$work/$1" "${masks[@]}" \
+        >"$work/stdout" 2>"$work/stderr" || code=$?
+}
+copies b
+[ $code -eq 2 ] && grep -q "sees other contents of the data set 'set.mat' than rank 0" "$work/stderr" ||
+    fail "two copies: exit code $code: $(cat "$work/stderr")"
+copies a
+[ $code -eq 0 ] || fail "one copy: exit code $code: $(cat "$work/stderr")"
 "${mpi[@]}" -n 3 "$EVALH" run "$c" --dry-run >"$work/stdout" 2>&1 || fail "a dry run on 3 ranks"
 [ "$(grep -c '  model  ' "$work/stdout")" -eq 1 ] || fail "a dry run on 3 ranks speaks more than once"
 

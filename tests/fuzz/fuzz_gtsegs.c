@@ -123,6 +123,8 @@ static void check(const char *path)
             abort();
         return;
     }
+    struct sha256 hash;
+    sha256_begin(&hash);
     for (size_t i = 0; i < gtsegs_count(g) && i < 6; i++) {
         struct image image = { 0 };
         int8_t *mask = NULL;
@@ -136,6 +138,9 @@ static void check(const char *path)
         }
         free(mask);
         image_free(&image);
+        for (int f = GTSEGS_IMG; f <= GTSEGS_GT; f++)
+            if (gtsegs_peek(g, (enum gtsegs_field)f, i, 1000, &hash) > 1000)
+                abort();
     }
     gtsegs_close(g);
 }
