@@ -81,9 +81,12 @@ if "$PYTHON" -c 'import h5py' 2>/dev/null; then
     cp "$work/plain.h5" "$work/edited.h5"
     "$PYTHON" - "$work/edited.h5" <<'EOF' || fail "the records cannot be edited"
 import h5py, sys
-with h5py.File(sys.argv[1], "r+") as f: # as if every mask had been inverted since
+with h5py.File(sys.argv[1], "r+") as f: # what was wrong is right: masks were inverted since
     at = f["segmentation/attribution/predicted"]
-    at["correct"][...] = at["labelled"][:] - at["correct"][:]
+    labelled, right = at["labelled"][:], at["labelled"][:] - at["correct"][:]
+    at["correct"][...] = right # and all of it background
+    at["intersection"][:, 0], at["intersection"][:, 1] = right, 0
+    at["union"][:, 0], at["union"][:, 1] = labelled, labelled - right
 EOF
     changed="its mask, or its records, have changed since the run"
     expect 0 "$changed" rescore "$work/edited.h5" --task segmentation
