@@ -248,7 +248,7 @@ static enum status fill_model(struct model *m, const struct model_options *o, st
                         "%s: %s asks for a %s, but this checkpoint is a %s", ck->path, o->arch,
                         wanted->name, m->arch);
     if (m->type->adopt != NULL)
-        TRY(m->type->adopt(ck, &m->geo, &m->notes, err));
+        TRY(m->type->adopt(ck, o, &m->geo, &m->notes, err));
     TRY(m->type->read_geometry(ck, o, &m->geo, &m->notes, err));
     TRY(account(ck, m->type, &m->geo, &m->notes, err));
     if (o->arch != NULL)

@@ -59,7 +59,8 @@ struct arch_type {
     /* Converts the tensors of other code, with other names or shapes, to those that list_tensors
      * lists, and fills in constants of that code (eps); says so in the notes. NULL: nothing needs
      * to be converted. */
-    enum status (*adopt)(struct checkpoint *, struct geometry *, struct notes *, struct error *);
+    enum status (*adopt)(struct checkpoint *, const struct model_options *, struct geometry *,
+                         struct notes *, struct error *);
     /* Writes into the notes what the tensors do not determine, with the key that does. */
     enum status (*read_geometry)(const struct checkpoint *, const struct model_options *,
                                  struct geometry *, struct notes *, struct error *);

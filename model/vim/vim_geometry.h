@@ -11,7 +11,8 @@ extern const char *const vim_others[];
 
 /* Folds gamma into W_out, puts the positions of registers among those of the patches; refuses by
  * name what is not supported. */
-enum status vim_adopt(struct checkpoint *, struct geometry *, struct notes *, struct error *);
+enum status vim_adopt(struct checkpoint *, const struct model_options *, struct geometry *,
+                      struct notes *, struct error *);
 /* The second direction's tensors once more what vim_adopt made them. */
 void vim_tie(struct checkpoint *, const struct geometry *);
 enum status vim_read_geometry(const struct checkpoint *, const struct model_options *,

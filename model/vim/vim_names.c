@@ -174,9 +174,10 @@ static int depth_of(const struct checkpoint *ck)
     }
 }
 
-enum status vim_adopt(struct checkpoint *ck, struct geometry *g, struct notes *notes,
-                      struct error *err)
+enum status vim_adopt(struct checkpoint *ck, const struct model_options *o, struct geometry *g,
+                      struct notes *notes, struct error *err)
 {
+    (void)o;
     bool folded = false, one = checkpoint_find(ck, "layers.0.mixer.A_b_log") == NULL;
     int depth = depth_of(ck);
     TRY(refuse(ck, err));

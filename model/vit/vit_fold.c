@@ -214,12 +214,13 @@ static void unfold_projection(struct tensor *t)
     t->shape[2] = t->shape[3] = side;
 }
 
-static bool is_square(int64_t n)
+/* The side of a square; 0: n is none. */
+static int64_t side_of(int64_t n)
 {
     int64_t side = 0;
     while (side * side < n)
         side++;
-    return n > 0 && side * side == n;
+    return side * side == n ? side : 0;
 }
 
 /* Tokens before the patches that the checkpoint has tensors for. */
@@ -235,37 +236,93 @@ static int64_t prefix_tokens(const struct checkpoint *ck)
     return count;
 }
 
+/* The first `keep` of the tokens before the patches have positions; then the patches' grid is this
+ * many a side (0: no square). */
+struct positions {
+    int64_t keep, grid;
+    const char *of;
+};
+
+/* Where the number of positions fits more than one grid, the one that fits the image size; NULL:
+ * none does, or several. `adjacent`: without overlap. */
+static const struct positions *by_image_size(const struct positions *all, int count, int64_t patch,
+                                             int64_t size, bool adjacent)
+{
+    const struct positions *fits = NULL;
+    for (int i = 0; i < count; i++) {
+        int64_t room = size - patch, steps = all[i].grid - 1;
+        bool fine = adjacent     ? all[i].grid * patch == size
+                    : steps == 0 ? room == 0
+                                 : room > 0 && room % steps == 0 && room / steps <= patch;
+        if (all[i].grid > 0 && fine && fits != NULL)
+            return NULL;
+        fits = all[i].grid > 0 && fine ? &all[i] : fits;
+    }
+    return fits;
+}
+
+static enum status choose_positions(const struct checkpoint *ck, const struct model_options *o,
+                                    int64_t n, int64_t p, struct positions *chosen,
+                                    struct error *err)
+{
+    const struct positions all[] = {
+        { p, side_of(n - p), "all tokens" },
+        { 0, p > 0 ? side_of(n) : 0, "the patches alone" },
+        { 1, p > 1 ? side_of(n - 1) : 0, "CLS and the patches" },
+    };
+    const struct tensor *proj = checkpoint_find(ck, "patch_embed.proj.weight");
+    int64_t patch = proj != NULL && proj->ndim == 4 ? proj->shape[2] : 0;
+    const struct positions *fits = NULL, *also = NULL;
+    *chosen = all[0];
+    for (int i = 0; i < 3; i++) {
+        also = all[i].grid > 0 && fits != NULL ? &all[i] : also;
+        fits = all[i].grid > 0 && fits == NULL ? &all[i] : fits;
+    }
+    if (also != NULL) {
+        const struct positions *first = fits;
+        fits = o->image_size > 0 ? by_image_size(all, 3, patch, o->image_size, true) : NULL;
+        if (fits == NULL && o->image_size > 0)
+            fits = by_image_size(all, 3, patch, o->image_size, false);
+        if (fits == NULL)
+            return fail_key(err, E_DATA, "model.image_size",
+                            "%s: tensor 'pos_embed' has %lld rows, which are positions of %s (%lld "
+                            "x %lld patches) or of %s (%lld x %lld); say the side of the image, "
+                            "%lld pixels or %lld, which no tensor does",
+                            ck->path, (long long)n, first->of, (long long)first->grid,
+                            (long long)first->grid, also->of, (long long)also->grid,
+                            (long long)also->grid, (long long)(first->grid * patch),
+                            (long long)(also->grid * patch));
+    }
+    if (fits != NULL)
+        *chosen = *fits;
+    return OK;
+}
+
 /* Positions of the patches alone, or of CLS and the patches: the other tokens' are 0. */
-static enum status complete_positions(struct checkpoint *ck, struct notes *notes, struct error *err)
+static enum status complete_positions(struct checkpoint *ck, const struct model_options *o,
+                                      struct notes *notes, struct error *err)
 {
     struct tensor *pos = find(ck, -1, "pos_embed");
     if (pos == NULL || pos->ndim != 3 || pos->shape[0] != 1 || pos->count == 0)
         return OK; /* reading the geometry says what is wrong */
-    int64_t n = pos->shape[1], p = prefix_tokens(ck), keep, missing;
-    if (is_square(n - p) || p == 0)
+    struct positions of;
+    int64_t n = pos->shape[1], p = prefix_tokens(ck);
+    TRY(choose_positions(ck, o, n, p, &of, err));
+    int64_t missing = p - of.keep;
+    if (missing <= 0)
         return OK;
-    if (is_square(n)) {
-        keep = 0;
-        missing = p;
-    } else if (is_square(n - 1) && p > 1) {
-        keep = 1;
-        missing = p - 1;
-    } else {
-        return OK;
-    }
     size_t row = (size_t)pos->shape[2], count = pos->count + (size_t)missing * row;
     float *data = calloc(count, sizeof *data);
     if (data == NULL)
         return fail(err, E_NOMEM, "out of memory");
-    memcpy(data, pos->data, (size_t)keep * row * sizeof *data);
-    memcpy(data + (size_t)(keep + missing) * row, pos->data + (size_t)keep * row,
-           (pos->count - (size_t)keep * row) * sizeof *data);
+    memcpy(data, pos->data, (size_t)of.keep * row * sizeof *data);
+    memcpy(data + (size_t)p * row, pos->data + (size_t)of.keep * row,
+           (pos->count - (size_t)of.keep * row) * sizeof *data);
     free(pos->data);
     pos->data = data;
     pos->count = count;
     pos->shape[1] = n + missing;
-    note(notes, "positions: of %s; the other %lld token%s none",
-         keep == 0 ? "the patches alone" : "CLS and the patches", (long long)missing,
+    note(notes, "positions: of %s; the other %lld token%s none", of.of, (long long)missing,
          missing == 1 ? " has" : "s have");
     return OK;
 }
@@ -303,8 +360,8 @@ static enum status fold_probe(struct checkpoint *ck, struct notes *notes, struct
     return OK;
 }
 
-enum status vit_fold(struct checkpoint *ck, bool interleaved, struct notes *notes,
-                     struct error *err)
+enum status vit_fold(struct checkpoint *ck, const struct model_options *o, bool interleaved,
+                     struct notes *notes, struct error *err)
 {
     bool no_bias = false;
     if (interleaved)
@@ -317,5 +374,5 @@ enum status vit_fold(struct checkpoint *ck, bool interleaved, struct notes *note
         TRY(add_zeros(ck, "patch_embed.proj.bias", proj->shape[0], &no_bias, err));
     if (no_bias)
         note(notes, "patches: their projection has no bias");
-    return complete_positions(ck, notes, err);
+    return complete_positions(ck, o, notes, err);
 }

@@ -7,5 +7,7 @@
 /* Joins q, k and v, parts gated MLPs, folds LayerScale and a batch norm before the head into the
  * layers beside them, adds biases and positions that are not there as zeros. `interleaved`: the
  * head's columns are of CLS and of the mean by turns. Each is said in the notes. E_DATA: tensors
- * that do not fit together. */
-enum status vit_fold(struct checkpoint *, bool interleaved, struct notes *, struct error *);
+ * that do not fit together, or positions that fit two numbers of patches and no image size says
+ * which. */
+enum status vit_fold(struct checkpoint *, const struct model_options *, bool interleaved,
+                     struct notes *, struct error *);

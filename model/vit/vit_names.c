@@ -180,13 +180,13 @@ static bool any_name_holds(const struct checkpoint *ck, const char *part)
     return false;
 }
 
-enum status vit_adopt(struct checkpoint *ck, struct geometry *g, struct notes *notes,
-                      struct error *err)
+enum status vit_adopt(struct checkpoint *ck, const struct model_options *o, struct geometry *g,
+                      struct notes *notes, struct error *err)
 {
     bool hugging_face = any_name_holds(ck, ".layernorm_before.");
     bool interleaved = checkpoint_find(ck, "linear.weight") != NULL;
     TRY(rename_all(ck, notes, err));
     if (hugging_face)
         g->eps = 1e-12; /* their ViT's and DeiT's default */
-    return vit_fold(ck, interleaved, notes, err);
+    return vit_fold(ck, o, interleaved, notes, err);
 }

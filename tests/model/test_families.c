@@ -210,9 +210,55 @@ static void test_damaged_blocks(void **state)
     }
 }
 
+/* Positions that fit two grids: the image size says which, and nothing is taken for granted. */
+static void test_two_grids(void **state)
+{
+    static const struct {
+        int registers, grid, size; /* size: model.image_size in patches */
+        int64_t rows;
+        int is, tokens; /* the grid that is read, 0: refused; its tokens */
+    } cases[] = {
+        { 4, 3, 3, 9, 3, 14 },  { 4, 3, 2, 9, 2, 9 },    { 4, 3, 0, 9, 0, 0 },
+        { 4, 3, 4, 9, 0, 0 },   { 12, 7, 7, 49, 7, 62 }, { 12, 7, 6, 49, 6, 49 },
+        { 12, 7, 0, 49, 0, 0 }, { 6, 4, 4, 16, 4, 23 },  { 6, 4, 0, 16, 0, 0 },
+        { 4, 4, 0, 16, 4, 21 }, { 4, 4, 4, 17, 4, 21 },  { 4, 4, 0, 21, 4, 21 },
+        { 8, 3, 3, 10, 3, 18 }, { 8, 3, 0, 10, 0, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct micro registers = vit;
+        registers.registers = cases[i].registers;
+        registers.grid = cases[i].grid;
+        struct checkpoint *ck = micro_checkpoint(&registers);
+        struct model_options o = { .heads = 3, .image_size = cases[i].size * vit.patch };
+        struct model *m;
+        struct error err = { 0 };
+        struct tensor *pos = (struct tensor *)(uintptr_t)checkpoint_find(ck, "pos_embed");
+        pos->shape[1] = cases[i].rows;
+        pos->count = (size_t)cases[i].rows * 24;
+        for (size_t k = 0; k < pos->count; k++)
+            pos->data[k] = (float)(k / 24 + 1);
+        enum status s = model_open(ck, &o, &m, &err);
+        if (cases[i].is == 0) {
+            assert_int_equal(s, E_DATA);
+            assert_string_equal(err.key, "model.image_size");
+            assert_non_null(strstr(err.text, "'pos_embed' has"));
+            continue;
+        }
+        if (s != OK)
+            fail_msg("case %zu: %s", i, err.text);
+        assert_int_equal(m->geo.grid, cases[i].is);
+        assert_int_equal(m->geo.tokens, cases[i].tokens);
+        assert_int_equal(m->geo.image_size, cases[i].is * vit.patch);
+        pos = (struct tensor *)(uintptr_t)checkpoint_find(m->checkpoint, "pos_embed");
+        assert_true(pos->data[pos->count - 1] == (float)cases[i].rows);
+        model_close(m);
+    }
+}
+
 int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(test_families), TEST(test_wide_head), TEST(test_clip_tower),
-                     TEST(test_second_direction), TEST(test_damaged_vim),
-                     TEST(test_damaged_blocks));
+                     TEST(test_second_direction), TEST(test_damaged_vim), TEST(test_damaged_blocks),
+                     TEST(test_two_grids));
 }
