@@ -50,6 +50,7 @@ struct storage {
 
 struct tensor_view {
     struct storage *storage;
+    const char *pending; /* "neg", "conj": what torch still does to its elements; NULL: nothing */
     struct strided_view view; /* not yet checked; its offset counts from the start of the storage */
 };
 

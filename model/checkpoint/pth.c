@@ -55,6 +55,11 @@ static enum status plan(struct checkpoint *c, const struct value *dict,
                         "entry %s of the state dict is %s; a tensor of at most %d dimensions is "
                         "due (" DTYPES_READ ")",
                         BYTES_SHOWN(key->as.text), value_describe(v, text), TENSOR_MAX_DIMS);
+        if (v->as.tensor->pending != NULL)
+            return fail(err, E_DATA,
+                        "tensor %s is a view that torch's bit '%s' changes on reading; save it "
+                        "after .resolve_%s()",
+                        BYTES_SHOWN(key->as.text), v->as.tensor->pending, v->as.tensor->pending);
         e->tensor = &c->tensors[i];
         e->storage = v->as.tensor->storage;
         e->view = v->as.tensor->view;

@@ -1,7 +1,9 @@
 #include "state_dict.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Keys under which training code keeps weights, the likelier ones first; then those of copies that
  * are an exponential moving average (EMA). */
@@ -29,9 +31,11 @@ static size_t count_tensors(const struct value *v, bool *pure)
     return tensors;
 }
 
-static void join(char *out, size_t size, const char *path, const char *key)
+/* False: cut short. */
+static bool join(char *out, size_t size, const char *path, const char *key)
 {
-    snprintf(out, size, "%s%s%s", path, path[0] != '\0' ? "." : "", key);
+    int n = snprintf(out, size, "%s%s%s", path, path[0] != '\0' ? "." : "", key);
+    return n >= 0 && (size_t)n < size;
 }
 
 static bool search(const struct value *v, int depth, const char *path, struct found *out);
@@ -63,6 +67,60 @@ static bool search(const struct value *v, int depth, const char *path, struct fo
     out->dict = v;
     snprintf(out->path, sizeof out->path, "%s", path);
     return true;
+}
+
+/* Whether a word of a key says that its weights are an average: "ema_state_dict", "modelEMA",
+ * "swa_model", "averaged", "shadow"; "schema" does not. */
+static bool means_average(const struct value *key)
+{
+    static const char *const words[] = { "ema", "swa", "average", "averaged", "shadow" };
+    const struct bytes t = key->as.text;
+    for (size_t at = 0; key->kind == VALUE_STRING && at < t.size; at++) {
+        bool starts =
+            at == 0 || !isalpha((unsigned char)t.at[at - 1]) || isupper((unsigned char)t.at[at]);
+        for (size_t k = 0; starts && k < sizeof words / sizeof *words; k++) {
+            size_t n = strlen(words[k]);
+            if (n <= t.size - at && strncasecmp(t.at + at, words[k], n) == 0 &&
+                (n == t.size - at || !islower((unsigned char)t.at[at + n])))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool search_average(const struct value *v, int depth, const char *path, struct found *out);
+
+/* In a wrapper of averages first under another key that says so: "ema": {"shadow": ...}. */
+static bool try_average(const struct value *inner, const char *key, int depth, const char *path,
+                        struct found *out)
+{
+    char inside[sizeof out->path];
+    bool pure;
+    if (inner == NULL || !join(inside, sizeof inside, path, key))
+        return false;
+    count_tensors(inner, &pure);
+    return (!pure && search_average(inner, depth + 1, inside, out)) ||
+           search(inner, depth + 1, inside, out);
+}
+
+/* A copy that is an average: under a key of ema_keys, or one that says so. */
+static bool search_average(const struct value *v, int depth, const char *path, struct found *out)
+{
+    int left = 8; /* such keys of a dict */
+    if (v->kind != VALUE_DICT || depth >= MAX_DEPTH)
+        return false;
+    for (size_t i = 0; ema_keys[i] != NULL; i++)
+        if (try_average(dict_find(v, ema_keys[i]), ema_keys[i], depth, path, out))
+            return true;
+    for (size_t i = 0; i < v->as.list.count && left > 0; i += 2) {
+        const struct value *key = v->as.list.items[i];
+        if (!means_average(key))
+            continue;
+        left--;
+        if (try_average(v->as.list.items[i + 1], BYTES_SHOWN(key->as.text), depth, path, out))
+            return true;
+    }
+    return false;
 }
 
 /* Without a key that we know: the one dict of two or more tensors among the values; *count is how
@@ -159,9 +217,54 @@ static enum status take_ema(const struct found *plain, const struct found *ema, 
         return OK;
     return fail_key(
         err, E_CONFIG, "model.weights",
-        "ema is asked for, and the file has no EMA copy (model_ema, state_dict_ema, ema); "
-        "leave it out to take the weights at '%s'",
+        "ema is asked for, and the file has no EMA copy (model_ema, state_dict_ema, ema, swa, "
+        "shadow ...); leave it out to take the weights at '%s'; model.prefix takes any others",
         has_plain ? plain->path : ema->path);
+}
+
+/* ---- what is left out ---- */
+
+struct left_out {
+    const struct value *taken, *other; /* `other` has a note of its own, or NULL */
+    const char *taken_path;
+    const struct value *noted[8];
+    size_t count, least, budget; /* tensors that make a second model; values yet to look at */
+};
+
+static bool is_noted(const struct left_out *l, const struct value *v)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (l->noted[i] == v)
+            return true;
+    return v == l->taken || v == l->other;
+}
+
+/* Notes every other dict that could be a model's weights. A pickle's values may go round in
+ * circles: hence the depth and the budget. */
+static void note_left_out(struct left_out *l, const struct value *v, int depth, const char *path,
+                          struct notes *notes)
+{
+    for (size_t i = 0; v->kind == VALUE_DICT && i < v->as.list.count && l->budget > 0; i += 2) {
+        const struct value *key = v->as.list.items[i], *inner = v->as.list.items[i + 1];
+        char inside[200];
+        bool pure;
+        l->budget--;
+        if (key->kind != VALUE_STRING || inner->kind != VALUE_DICT || is_noted(l, inner) ||
+            !join(inside, sizeof inside, path, BYTES_SHOWN(key->as.text)))
+            continue;
+        size_t tensors = count_tensors(inner, &pure), cost = inner->as.list.count / 2;
+        l->budget -= cost < l->budget ? cost : l->budget;
+        if (tensors >= l->least && l->count < sizeof l->noted / sizeof *l->noted) {
+            l->noted[l->count++] = inner;
+            note(notes,
+                 "weights: %s%s%s; '%s' holds %zu tensors too, which were left out "
+                 "(model.prefix = %s takes them)",
+                 l->taken_path[0] != '\0' ? "'" : "the top level's", l->taken_path,
+                 l->taken_path[0] != '\0' ? "'" : "", inside, tensors, inside);
+        } else if (depth + 1 < MAX_DEPTH) {
+            note_left_out(l, inner, depth + 1, inside, notes);
+        }
+    }
 }
 
 enum status find_state_dict(const struct value *root, const struct checkpoint_options *o,
@@ -173,7 +276,7 @@ enum status find_state_dict(const struct value *root, const struct checkpoint_op
         *out = plain.dict;
         return OK;
     }
-    bool has_ema = root->kind == VALUE_DICT && search_keys(root, ema_keys, 0, "", &ema);
+    bool has_ema = search_average(root, 0, "", &ema);
     bool has_plain = search(root, 0, "", &plain);
     /* The dict around an EMA copy that has tensors of its own is no plain weights: see search. */
     if (has_plain && has_ema && plain.dict == root)
@@ -186,8 +289,10 @@ enum status find_state_dict(const struct value *root, const struct checkpoint_op
     }
     if (!has_plain && !has_ema)
         return no_state_dict(root, err);
-    if (has_plain && plain.dict == root && others == 1) {
-        plain = only; /* tensors beside one dict of tensors under a key of its own */
+    bool pure;
+    if (has_plain && plain.dict == root && others == 1 &&
+        count_tensors(only.dict, &pure) > count_tensors(root, &pure)) {
+        plain = only; /* a few tensors beside one dict of more, under a key of its own */
         note(notes, "weights: the dict '%s', the only one with tensors", plain.path);
     }
     TRY(check_two(root, &plain, err));
@@ -201,6 +306,15 @@ enum status find_state_dict(const struct value *root, const struct checkpoint_op
              take ? "plain" : "ema");
     else if (has_ema)
         note(notes, "weights: the EMA copy ('%s'), as there are no others", ema.path);
-    *out = take ? ema.dict : plain.dict;
+    const struct found *taken = take ? &ema : &plain;
+    *out = taken->dict;
+    struct left_out l = { .taken = taken->dict,
+                          .taken_path = taken->path,
+                          .other = !(has_plain && has_ema) ? NULL
+                                   : take                  ? plain.dict
+                                                           : ema.dict,
+                          .least = (count_tensors(taken->dict, &pure) + 1) / 2,
+                          .budget = (size_t)1 << 20 };
+    note_left_out(&l, root, 0, "", notes);
     return OK;
 }

@@ -32,6 +32,18 @@ static enum status opaque(struct machine *m, const struct value *from, struct va
     return OK;
 }
 
+/* What the metadata of _rebuild_tensor_v2 says is still to be done to the elements. */
+static const char *pending(const struct value *metadata)
+{
+    static const char *const bits[] = { "neg", "conj" };
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+        const struct value *bit = dict_find(metadata, bits[i]);
+        if (bit != NULL && !(bit->kind == VALUE_BOOL && bit->as.integer == 0))
+            return bits[i];
+    }
+    return NULL;
+}
+
 /* _rebuild_tensor(storage, offset, size, stride) and _rebuild_tensor_v2(... the same, then
  * requires_grad, hooks, metadata). Sizes are checked where a tensor is used and not here, since an
  * optimizer's tensors do not matter. */
@@ -53,6 +65,7 @@ static enum status rebuild_tensor(struct machine *m, const struct value *callabl
     if (t == NULL || *out == NULL)
         return machine_full(m);
     t->storage = a[0]->as.storage;
+    t->pending = args->as.list.count > 6 ? pending(a[6]) : NULL;
     t->view.dtype = t->storage->dtype;
     t->view.offset = a[1]->as.integer;
     TRY(int_list(m, a[2], t->view.shape, &t->view.ndim, "shape"));

@@ -86,7 +86,7 @@ struct spec honest_spec(void)
                           .stride = { 3, 1 } };
 }
 
-void put_tensor(struct buffer *b, const struct spec *s)
+void put_tensor_with(struct buffer *b, const struct spec *s, const char *metadata)
 {
     put_global(b, "torch._utils", "_rebuild_tensor_v2");
     put_string(b, "((");
@@ -101,7 +101,18 @@ void put_tensor(struct buffer *b, const struct spec *s)
     put_ints(b, s->stride, s->ndim);
     put_string(b, "\x89"); /* NEWFALSE: requires_grad */
     put_global(b, "collections", "OrderedDict");
-    put_string(b, ")RtR"); /* hooks; then the tensor */
+    put_string(b, ")R"); /* hooks */
+    if (metadata != NULL) {
+        put_string(b, "}");
+        put_text(b, metadata);
+        put_string(b, "\x88s");
+    }
+    put_string(b, "tR"); /* the tensor */
+}
+
+void put_tensor(struct buffer *b, const struct spec *s)
+{
+    put_tensor_with(b, s, NULL);
 }
 
 void put_entries(struct buffer *b, const struct spec *s, int count)

@@ -35,6 +35,8 @@ struct spec { /* of a tensor in a pickle */
 /* Two by three floats of storage "0", row-major: what a hostile spec is derived from. */
 struct spec honest_spec(void);
 void put_tensor(struct buffer *, const struct spec *); /* the value alone */
+/* The same with {metadata: True} behind its hooks; NULL: without. */
+void put_tensor_with(struct buffer *, const struct spec *, const char *metadata);
 /* name: tensor for each, inside an open MARK ... SETITEMS */
 void put_entries(struct buffer *, const struct spec *, int count);
 /* A whole pickle of {name: tensor}, or of {wrapper: {name: tensor}} */

@@ -206,6 +206,25 @@ static void test_views(void **state)
     refuse_spec("no_name", s, "tensor name of 0 bytes");
 }
 
+/* What torch would still do to a tensor's elements. */
+static void test_pending(void **state)
+{
+    static const char *const bits[][3] = {
+        { "neg", "negated", "tensor weight is a view|'neg'|.resolve_neg()" },
+        { "conj", "conjugated", "tensor weight is a view|'conj'|.resolve_conj()" },
+    };
+    const struct spec s = honest_spec();
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct buffer p = { 0 };
+        put_string(&p, "\x80\x02}");
+        put_text(&p, s.name);
+        put_tensor_with(&p, &s, bits[i][0]);
+        put_string(&p, "s.");
+        refuse_pickle(bits[i][1], &p, bits[i][2]);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -258,5 +277,6 @@ static void test_values(void **state)
 int main(void)
 {
     return RUN_TESTS(folder_make, folder_remove, TEST(test_machine), TEST(test_exhaustion),
-                     TEST(test_structure), TEST(test_views), TEST(test_names), TEST(test_values));
+                     TEST(test_structure), TEST(test_views), TEST(test_pending), TEST(test_names),
+                     TEST(test_values));
 }

@@ -1,4 +1,5 @@
 /* Where a file keeps its weights: under which wrappers, with which prefixes, which copy of them. */
+#include <stdio.h>
 #include <string.h>
 
 #include "fixtures.h"
@@ -145,6 +146,110 @@ static void test_ema(void **state)
     buffer_free(&b);
 }
 
+/* Averages under names that only say so, and in wrappers of theirs. */
+static void test_averages(void **state)
+{
+    static const char *const names[][2] = {
+        { "ema_state_dict", "1" }, { "ema_model", "1" },      { "ema_weights", "1" },
+        { "modelEMA", "1" },       { "swa_state_dict", "1" }, { "averaged_model", "1" },
+        { "shadow", "1" },         { "ema", "shadow" },       { "ema", "ema_model" },
+        { "ema", "module" },       { "schema", "" },          { "swallow", "" },
+    };
+    const struct checkpoint_options ema = { .weights = CHECKPOINT_EMA };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct buffer p = { 0 }, file = { 0 };
+        struct spec s = honest_spec(), average = honest_spec();
+        bool is = names[i][1][0] != '\0', nested = is && names[i][1][0] != '1';
+        struct checkpoint *c;
+        struct error err;
+        average.name = "average";
+        put_string(&p, "\x80\x02}(");
+        put_text(&p, "model");
+        put_string(&p, "}(");
+        put_entries(&p, &s, 1);
+        put_string(&p, "u");
+        put_text(&p, names[i][0]);
+        put_string(&p, "}(");
+        if (nested) {
+            struct spec decay = honest_spec();
+            decay.name = "decay";
+            put_entries(&p, &decay, 1);
+            put_text(&p, names[i][1]);
+            put_string(&p, "}(");
+        }
+        put_entries(&p, &average, 1);
+        put_string(&p, nested ? "uuu." : "uu.");
+        put_pth(&file, &p, 6);
+        assert_int_equal(checkpoint_parse("memory", file.at, file.size, NULL, &c, &err), OK);
+        assert_string_equal(c->tensors[0].name, "weight");
+        assert_int_equal(noted(c, "model.weights = ema"), is);
+        assert_int_equal(noted(c, "which were left out"), !is || nested);
+        checkpoint_close(c);
+        enum status status = checkpoint_parse("memory", file.at, file.size, &ema, &c, &err);
+        assert_int_equal(status, is ? OK : E_CONFIG);
+        if (is)
+            assert_string_equal(c->tensors[0].name, "average");
+        checkpoint_close(is ? c : NULL);
+        buffer_free(&p);
+        buffer_free(&file);
+    }
+}
+
+/* A second set of weights is never passed over in silence, and the note's key takes it. */
+static void test_second_set(void **state)
+{
+    static const char *const sets[][3] = {
+        { "model", "net", NULL },
+        { "model", "best_model", NULL },
+        { "state_dict", "best_state_dict", NULL },
+        { "model", "state_dict", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        struct buffer b = wrapped(sets[i]);
+        char words[100];
+        struct checkpoint *c = expect_loads(&b);
+        struct error err;
+        assert_string_equal(c->tensors[0].name, sets[i][0]);
+        snprintf(words, sizeof words,
+                 "'%s'; '%s' holds 1 tensors too, which were left out "
+                 "(model.prefix = %s takes them)",
+                 sets[i][0], sets[i][1], sets[i][1]);
+        assert_true(noted(c, words));
+        checkpoint_close(c);
+        const struct checkpoint_options o = { .prefix = sets[i][1] };
+        assert_int_equal(checkpoint_parse("memory", b.at, b.size, &o, &c, &err), OK);
+        assert_string_equal(c->tensors[0].name, sets[i][1]);
+        checkpoint_close(c);
+        buffer_free(&b);
+    }
+}
+
+/* A state dict stays one beside a dict of fewer tensors: that dict is what is too much. */
+static void test_dict_beside(void **state)
+{
+    struct buffer p = { 0 }, file = { 0 };
+    struct spec s[] = { honest_spec(), honest_spec(), honest_spec() };
+    struct checkpoint *c;
+    struct error err;
+    (void)state;
+    s[0].name = "a";
+    s[1].name = "b";
+    s[2].name = "c";
+    put_string(&p, "\x80\x02}(");
+    put_entries(&p, s, 3);
+    put_text(&p, "stats");
+    put_string(&p, "}(");
+    put_entries(&p, s, 2);
+    put_string(&p, "uu.");
+    put_pth(&file, &p, 6);
+    assert_int_equal(checkpoint_parse("memory", file.at, file.size, NULL, &c, &err), E_DATA);
+    assert_non_null(strstr(err.text, "entry stats of the state dict is a dict"));
+    buffer_free(&p);
+    buffer_free(&file);
+}
+
 /* Neither a student nor a teacher is taken unasked; the prefix chooses, whatever the wrapper. */
 static void test_two_networks(void **state)
 {
@@ -197,5 +302,6 @@ int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(test_wrappers), TEST(test_module_prefix),
                      TEST(test_known_wrappers), TEST(test_ema), TEST(test_two_networks),
-                     TEST(test_tensor_beside));
+                     TEST(test_tensor_beside), TEST(test_averages), TEST(test_second_set),
+                     TEST(test_dict_beside));
 }
