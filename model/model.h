@@ -85,6 +85,7 @@ struct model_options {
     bool undivided;  /* Vim: the sum of both directions is not halved */
     const char *pool; /* what meets the head: "cls", "mean", "all"; NULL: told by the tensors */
     const char *activation; /* ViT: "gelu", "tanh", "quick"; NULL: gelu */
+    bool plain_blocks;      /* ViT: pre-norm without rotary positions, whatever its names suggest */
     const char *prefix; /* prefix of the tensors to use, where a file holds two models; or NULL */
     bool heads_if_any;  /* an architecture without heads ignores `heads`; else it is an error */
 };

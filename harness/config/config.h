@@ -49,6 +49,7 @@ struct config_values {
         int64_t image_size, heads, timeout; /* timeout: seconds, 0: off */
         int pool;                           /* "auto", "cls", "mean", "all" */
         int activation;                     /* "auto", "gelu", "tanh", "quick" */
+        int blocks;                         /* "auto", "plain" */
         int cls;                            /* "auto", "middle", "first", "last" */
         int divide;                         /* 0: no */
         double eps;                         /* 0: the family's */

@@ -10,6 +10,7 @@ static const char *const ends[] = { "90", "100", NULL };
 static const char *const cls_places[] = { "auto", "middle", "first", "last", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const activations[] = { "auto", "gelu", "tanh", "quick", NULL };
+static const char *const block_words[] = { "auto", "plain", NULL };
 static const char *const pools[] = { "auto", "cls", "mean", "all", NULL };
 static const char *const weight_copies[] = { "plain", "ema", NULL };
 static const char *const interpolations[] = { "bicubic", "bilinear", NULL };
@@ -125,6 +126,9 @@ const struct config_key config_keys[] = {
     CHOICE("model", "activation", model.activation, "auto", activations, 0, RESULT,
            "of a ViT's MLP: gelu (exact), tanh (GELU by tanh, as in SigLIP) or quick (x times "
            "sigmoid(1.702 x), as in CLIP); auto: gelu, as no tensor says it"),
+    CHOICE("model", "blocks", model.blocks, "auto", block_words, 0, NO_RESULT,
+           "what no tensor of a ViT says: plain: norms stand before attention and MLP, and no "
+           "positions are rotary; auto: the same, but names that make another likely are refused"),
 
     TEXT("data", "kind", data.kind, NULL, RESULT,
          "kind of data set: imagenet, imagenet_list, imagenet_tar, imagenet_seg, demo, ..."),

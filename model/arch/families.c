@@ -17,6 +17,8 @@ static const struct family {
     { "attn.q_proj.", NULL, "an EVA-02 (separate projections, rotary positions)" },
     { "mlp.fc1_g", NULL, "an EVA-02 or AIMv2 (gated MLP)" },
     { "attn_pool.", NULL, "a SigLIP (attention pooling)" },
+    { "freqs_t_x", NULL, "a ViT with rotary positions (naver's rope_mixed)" },
+    { "rope.freqs", "blocks.0.", "a ViT with rotary positions (timm's rope_mixed)" },
     { "attns.0.", NULL, "a ViT with parallel attention" },
     { "lambda_q1", NULL, "a differential Transformer" },
     { "attn.norm.", "mlp.norm.", "a BEiT-3 (norms inside the branches)" },

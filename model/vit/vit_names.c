@@ -180,12 +180,54 @@ static bool any_name_holds(const struct checkpoint *ck, const char *part)
     return false;
 }
 
+/* Block kinds whose tensors have a plain ViT's names: refuses those that the rest makes likely, and
+ * notes what is assumed. `gamma`: block 0 has DeiT III's name for LayerScale, as timm's Eva does.
+ */
+static enum status check_blocks(const struct checkpoint *ck, bool gamma, struct notes *notes,
+                                struct error *err)
+{
+#define HAS(name) (checkpoint_find(ck, name) != NULL)
+    const struct tensor *pos = checkpoint_find(ck, "pos_embed");
+    bool bias = HAS("blocks.0.attn.qkv.bias"), alone = !HAS("cls_token") && !HAS("reg_token");
+    int64_t side = 0;
+    if (alone && !bias && !HAS("blocks.0.ls1.gamma") && HAS("fc_norm.weight"))
+        return fail_key(err, E_DATA, "model.blocks",
+                        "%s: a ViT whose norms stand behind attention and MLP (as timm's rpn), "
+                        "which is not supported (likely by 'fc_norm.weight' without 'cls_token' "
+                        "and biases of q, k and v; no tensor says it); if it is not, model.blocks "
+                        "= plain",
+                        ck->path);
+    while (pos != NULL && pos->ndim == 3 && pos->count > 0 && side * side < pos->shape[1])
+        side++;
+    bool deit3 = pos != NULL && pos->ndim == 3 && side * side == pos->shape[1] && bias &&
+                 HAS("cls_token") && HAS("norm.weight") && !HAS("reg_token") &&
+                 !HAS("norm_pre.weight") && !HAS("blocks.0.attn.q_norm.weight");
+    if (gamma && !deit3)
+        return fail_key(err, E_DATA, "model.blocks",
+                        "%s: an Eva with rotary positions, which is not supported (likely by "
+                        "'gamma_1' in what is no DeiT III; no tensor says it); if it has none, "
+                        "model.blocks = plain",
+                        ck->path);
+    note(notes,
+         "blocks: norms before attention and MLP, no rotary positions%s; no tensor says it "
+         "(model.blocks)",
+         gamma ? ", as in DeiT III (naver's and timm's rope_ape has the same tensors, and is not "
+                 "supported)"
+               : "");
+    return OK;
+#undef HAS
+}
+
 enum status vit_adopt(struct checkpoint *ck, const struct model_options *o, struct geometry *g,
                       struct notes *notes, struct error *err)
 {
     bool hugging_face = any_name_holds(ck, ".layernorm_before.");
     bool interleaved = checkpoint_find(ck, "linear.weight") != NULL;
+    bool timm = checkpoint_find(ck, "blocks.0.attn.qkv.weight") != NULL;
+    bool gamma = checkpoint_find(ck, "blocks.0.gamma_1") != NULL;
     TRY(rename_all(ck, notes, err));
+    if (timm && !o->plain_blocks)
+        TRY(check_blocks(ck, gamma, notes, err));
     if (hugging_face)
         g->eps = 1e-12; /* their ViT's and DeiT's default */
     return vit_fold(ck, o, interleaved, notes, err);

@@ -32,6 +32,8 @@ static void test_families(void **state)
         { { "visual.transformer.resblocks.0.ln_1.weight" }, "CLIP" },
         { { "blocks.0.attn.qkv.weight", "decoder_embed.weight" }, "MAE" },
         { { "layers.0.mixer.in_proj.weight" }, "without positions" },
+        { { "blocks.0.attn.qkv.weight", "rope.freqs" }, "rotary positions" },
+        { { "blocks.0.attn.qkv.weight", "freqs_t_x" }, "rotary positions" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -256,9 +258,76 @@ static void test_two_grids(void **state)
     }
 }
 
+static bool noted(const struct model *m, const char *words)
+{
+    for (size_t i = 0; i < m->notes.count; i++)
+        if (strstr(m->notes.line[i], words) != NULL)
+            return true;
+    return false;
+}
+
+/* Blocks that a plain ViT's tensors may stand for as well: what is likely is refused, the rest is
+ * said, and the key settles it. */
+static void test_blocks(void **state)
+{
+    static const struct {
+        bool gamma, bias, no_cls, fc_norm, patches_alone;
+        const char *said; /* of the refusal, or in the notes */
+        bool refused;
+    } cases[] = {
+        { .bias = true, .said = "blocks: norms before attention and MLP, no rotary positions; no" },
+        { .said = "blocks: norms before" },
+        { .fc_norm = true, .said = "blocks: norms before" },
+        { .no_cls = true, .said = "blocks: norms before" },
+        { .no_cls = true, .fc_norm = true, .bias = true, .said = "blocks: norms before" },
+        { .no_cls = true, .fc_norm = true, .said = "(as timm's rpn)", .refused = true },
+        { .gamma = true, .bias = true, .patches_alone = true, .said = "rope_ape has the same" },
+        { .gamma = true, .bias = true, .said = "Eva with rotary", .refused = true },
+        { .gamma = true, .patches_alone = true, .said = "Eva with rotary", .refused = true },
+        { .gamma = true,
+          .bias = true,
+          .fc_norm = true,
+          .patches_alone = true,
+          .said = "Eva with rotary",
+          .refused = true },
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const bool plain = i % 2 == 1;
+        struct micro kind = vit;
+        kind.no_cls = cases[i / 2].no_cls;
+        kind.fc_norm = cases[i / 2].fc_norm;
+        struct checkpoint *ck = micro_checkpoint(&kind);
+        struct model *m = NULL;
+        struct error err = { 0 };
+        if (!cases[i / 2].bias)
+            checkpoint_remove(ck, checkpoint_find(ck, "blocks.0.attn.qkv.bias"));
+        if (cases[i / 2].patches_alone) {
+            struct tensor *pos = (struct tensor *)(uintptr_t)checkpoint_find(ck, "pos_embed");
+            pos->shape[1]--;
+            pos->count -= 24;
+        }
+        for (int k = 1; k <= 2 && cases[i / 2].gamma; k++)
+            assert_true(checkpoint_add_zeros(ck, k == 1 ? "blocks.0.gamma_1" : "blocks.0.gamma_2",
+                                             1, (int64_t[]){ 24 }));
+        checkpoint_sort(ck);
+        const struct model_options o = { .heads = 3, .plain_blocks = plain };
+        enum status s = model_open(ck, &o, &m, &err);
+        if (s != (cases[i / 2].refused && !plain ? E_DATA : OK))
+            fail_msg("case %zu: %s", i, err.text);
+        if (s != OK) {
+            assert_string_equal(err.key, "model.blocks");
+            assert_non_null(strstr(err.text, cases[i / 2].said));
+        } else {
+            assert_int_equal(noted(m, plain ? "blocks: " : cases[i / 2].said), !plain);
+        }
+        model_close(m);
+    }
+}
+
 int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(test_families), TEST(test_wide_head), TEST(test_clip_tower),
                      TEST(test_second_direction), TEST(test_damaged_vim), TEST(test_damaged_blocks),
-                     TEST(test_two_grids));
+                     TEST(test_two_grids), TEST(test_blocks));
 }
