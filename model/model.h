@@ -17,7 +17,7 @@ enum readout {
     READ_TOKEN_AND_MEAN /* cls_at and the mean of the patches, side by side */
 };
 
-enum mlp_act { MLP_GELU, MLP_TANH_GELU, MLP_QUICK_GELU };
+enum mlp_act { MLP_GELU, MLP_TANH_GELU, MLP_QUICK_GELU, MLP_SILU };
 
 struct geometry {
     int image_size, patch, stride, grid; /* grid: patches a side */
@@ -42,8 +42,8 @@ struct geometry {
     bool norm_pre;       /* ViT: a norm of all tokens before the first block */
     bool head_norm;      /* ViT: norms of q and of k in every head */
     int pre_logits;      /* ViT: width of a hidden layer before the head, tanh of it; 0: none */
-    bool gated;          /* ViT: MLP = fc2(SiLU(fc1) ⊙ value) */
-    enum mlp_act act;    /* ViT that is not gated */
+    bool gated;          /* ViT: MLP = fc2(act(fc1) ⊙ value) */
+    enum mlp_act act;    /* ViT */
 };
 
 static inline bool geometry_is_patch(const struct geometry *g, int token)
@@ -84,7 +84,7 @@ struct model_options {
     const char *cls; /* Vim: position of its only CLS: "middle", "first", "last"; NULL: middle */
     bool undivided;  /* Vim: the sum of both directions is not halved */
     const char *pool; /* what meets the head: "cls", "mean", "all"; NULL: told by the tensors */
-    const char *activation; /* ViT: "gelu", "tanh", "quick"; NULL: gelu */
+    const char *activation; /* ViT: "gelu", "tanh", "quick", "silu"; NULL: gelu, gated silu */
     bool plain_blocks;      /* ViT: pre-norm without rotary positions, whatever its names suggest */
     const char *prefix; /* prefix of the tensors to use, where a file holds two models; or NULL */
     bool heads_if_any;  /* an architecture without heads ignores `heads`; else it is an error */

@@ -48,7 +48,7 @@ struct config_values {
         int weights;                        /* enum checkpoint_weights */
         int64_t image_size, heads, timeout; /* timeout: seconds, 0: off */
         int pool;                           /* "auto", "cls", "mean", "all" */
-        int activation;                     /* "auto", "gelu", "tanh", "quick" */
+        int activation;                     /* "auto", "gelu", "tanh", "quick", "silu" */
         int blocks;                         /* "auto", "plain" */
         int cls;                            /* "auto", "middle", "first", "last" */
         int divide;                         /* 0: no */

@@ -9,7 +9,7 @@ static const char *const fills[] = { "black", "mean", "blur", "rise_blur", "line
 static const char *const ends[] = { "90", "100", NULL };
 static const char *const cls_places[] = { "auto", "middle", "first", "last", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
-static const char *const activations[] = { "auto", "gelu", "tanh", "quick", NULL };
+static const char *const activations[] = { "auto", "gelu", "tanh", "quick", "silu", NULL };
 static const char *const block_words[] = { "auto", "plain", NULL };
 static const char *const pools[] = { "auto", "cls", "mean", "all", NULL };
 static const char *const weight_copies[] = { "plain", "ema", NULL };
@@ -124,8 +124,9 @@ const struct config_key config_keys[] = {
            "what the head of a ViT sees: the CLS token, the mean of the patches, the mean of all "
            "tokens; auto: told by the tensors"),
     CHOICE("model", "activation", model.activation, "auto", activations, 0, RESULT,
-           "of a ViT's MLP: gelu (exact), tanh (GELU by tanh, as in SigLIP) or quick (x times "
-           "sigmoid(1.702 x), as in CLIP); auto: gelu, as no tensor says it"),
+           "of a ViT's MLP: gelu (exact), tanh (GELU by tanh, as in SigLIP) quick (x times "
+           "sigmoid(1.702 x), as in CLIP) or silu; of a gated one, its gate's; auto: gelu, gated "
+           "silu, as no tensor says it"),
     CHOICE("model", "blocks", model.blocks, "auto", block_words, 0, NO_RESULT,
            "what no tensor of a ViT says: plain: norms stand before attention and MLP, and no "
            "positions are rotary; auto: the same, but names that make another likely are refused"),

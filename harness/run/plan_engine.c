@@ -13,7 +13,7 @@ static struct engine_options engine_section(const struct plan *p)
     static const char *const devices[] = {
         [DEVICE_AUTO] = "auto", [DEVICE_CPU] = "cpu", [DEVICE_CUDA] = "cuda", [DEVICE_REF] = "ref"
     };
-    static const char *const activations[] = { NULL, "gelu", "tanh", "quick" };
+    static const char *const activations[] = { NULL, "gelu", "tanh", "quick", "silu" };
     static const char *const pools[] = { NULL, "cls", "mean", "all" };
     static const char *const places[] = { NULL, "middle", "first", "last" };
     const struct config_values *v = p->v;

@@ -138,13 +138,14 @@ static void add_linear(struct backend *be, const struct vit_linear *w, int rows,
     be->op.linear(be, &l);
 }
 
-/* a->mid = SiLU(gate) ⊙ value, of y [rows, D]; gate may be a->mid. */
-static void close_gate(struct backend *be, const struct vit_block *w, const struct vit_acts *a,
-                       int rows, size_t d, size_t mlp, const real *gate, const real *y)
+/* a->mid = act(gate) ⊙ value, of y [rows, D]; gate may be a->mid. */
+static void close_gate(const struct geometry *g, struct backend *be, const struct vit_block *w,
+                       const struct vit_acts *a, int rows, size_t d, size_t mlp, const real *gate,
+                       const real *y)
 {
     size_t count = (size_t)rows * mlp;
     run_linear(be, w->value.w, w->value.b, rows, y, d, a->value, mlp);
-    run_map2(be, MAP_SILU, gate, NULL, a->mid, count, 1.0);
+    run_map2(be, vit_act(g, MAP_GELU), gate, NULL, a->mid, count, 1.0);
     run_map2(be, MAP_MUL, a->mid, a->value, a->mid, count, 1.0);
 }
 
@@ -198,7 +199,7 @@ void vit_block_forward(const struct geometry *g, struct backend *be, const struc
     norm(g, be, rows, x, NULL, w->norm2_w, w->norm2_b, NULL, a->y, a->narrow);
     if (g->gated) {
         run_linear(be, w->fc1.w, w->fc1.b, rows, a->y, d, a->mid, mlp);
-        close_gate(be, w, a, rows, d, mlp, a->mid, a->y);
+        close_gate(g, be, w, a, rows, d, mlp, a->mid, a->y);
         add_linear(be, &w->fc2, rows, a->mid, mlp, x, d, false);
         return;
     }
@@ -233,7 +234,7 @@ void vit_block_record(const struct geometry *g, struct backend *be, const struct
          false);
     run_linear(be, w->fc1.w, w->fc1.b, rows, a->y2, d, a->fc1, mlp);
     if (g->gated)
-        close_gate(be, w, a, rows, d, mlp, a->fc1, a->y2);
+        close_gate(g, be, w, a, rows, d, mlp, a->fc1, a->y2);
     else
         run_map2(be, vit_act(g, MAP_GELU), a->fc1, NULL, a->mid, (size_t)rows * mlp, 1.0);
     run_linear(be, w->fc2.w, w->fc2.b, rows, a->mid, mlp, a->fc2, d);

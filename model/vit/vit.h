@@ -21,7 +21,7 @@ struct vit_linear {
 struct vit_block {
     real *norm1_w, *norm1_b, *norm2_w, *norm2_b; /* [D] */
     struct vit_linear qkv, proj, fc1, fc2;
-    struct vit_linear value;                         /* of a gated MLP: fc2(SiLU(fc1) ⊙ value) */
+    struct vit_linear value;                         /* of a gated MLP: fc2(act(fc1) ⊙ value) */
     real *q_norm_w, *q_norm_b, *k_norm_w, *k_norm_b; /* [D/H] with head_norm; else NULL */
 };
 
@@ -53,7 +53,7 @@ struct vit_acts {
     real *qkv;     /* [n, L, 3, H, dim]  as attention takes it */
     real *raw;     /* the same before the norms of q and k; qkv itself where there are none */
     real *att;     /* [n, L, D]  attention's output, heads side by side */
-    real *mid;     /* [n, L, MLP]  GELU(fc1); gated: SiLU(fc1) ⊙ value */
+    real *mid;     /* [n, L, MLP]  act(fc1); gated: act(fc1) ⊙ value */
     real *value;   /* [n, L, MLP]  gated; else NULL */
     /* explanations only, else NULL: */
     real *probs;           /* [n, H, L, L] */

@@ -95,7 +95,7 @@ static struct vit_bias bias_of(const struct geometry *g, const struct backend *b
 }
 
 /* From the gradient at the MLP's inside, in s->wide, to that at norm2's output, s->d1. Of a gated
- * one: mid = SiLU(fc1) ⊙ value. */
+ * one: mid = act(fc1) ⊙ value. */
 static void mlp_back(const struct geometry *g, struct backend *be, const struct vit_block *w,
                      const struct vit_acts *a, const struct vit_grads *s,
                      const struct vit_back_rules *rules, int rows, struct vit_bias bias)
@@ -104,17 +104,16 @@ static void mlp_back(const struct geometry *g, struct backend *be, const struct 
     const struct vit_io fc1 = { rows, d, mlp, a->y2, a->fc1 };
     const struct vit_io value = { rows, d, mlp, a->y2, a->value };
     double share = rules->gelu_gate ? 0.5 : 1.0;
+    enum map2 slope = vit_act(g, rules->gelu_gate ? MAP_GELU_GATE : MAP_GELU_BACK);
     if (!g->gated) {
-        run_map2(be, vit_act(g, rules->gelu_gate ? MAP_GELU_GATE : MAP_GELU_BACK), a->fc1, s->wide,
-                 s->wide, count, 1.0);
+        run_map2(be, slope, a->fc1, s->wide, s->wide, count, 1.0);
         vit_linear_back(be, rules, &w->fc1, rules->gamma, &fc1, bias, s->wide, s->d1);
         return;
     }
-    run_map2(be, MAP_SILU, a->fc1, NULL, s->value, count, share);
+    run_map2(be, vit_act(g, MAP_GELU), a->fc1, NULL, s->value, count, share);
     run_map2(be, MAP_MUL, s->value, s->wide, s->value, count, 1.0);
     run_map2(be, MAP_MUL, a->value, s->wide, s->wide, count, share);
-    run_map2(be, rules->gelu_gate ? MAP_SILU_GATE : MAP_SILU_BACK, a->fc1, s->wide, s->wide, count,
-             1.0);
+    run_map2(be, slope, a->fc1, s->wide, s->wide, count, 1.0);
     vit_linear_back(be, rules, &w->fc1, rules->gamma, &fc1, bias, s->wide, s->d1);
     vit_linear_back(be, rules, &w->value, rules->gamma, &value, bias, s->value, s->d2);
     run_map2(be, MAP_ADD, s->d1, s->d2, s->d1, (size_t)rows * d, 1.0);

@@ -162,7 +162,7 @@ static enum status adopt_blocks(struct checkpoint *ck, struct notes *notes, stru
         TRY(part_gate(ck, i, "bias", &gated, err));
     }
     if (gated)
-        note(notes, "MLPs: gated, SiLU of fc1's first half times its second");
+        note(notes, "MLPs: gated, fc1's first half the gate of its second");
     if (!bias)
         note(notes, "attention: q, k and v have no bias");
     if (scaled)

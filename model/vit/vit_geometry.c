@@ -149,19 +149,15 @@ const char *vit_readout_words(const struct geometry *g)
 }
 
 static const char *const act_words[] = {
-    [MLP_GELU] = "gelu", [MLP_TANH_GELU] = "tanh", [MLP_QUICK_GELU] = "quick"
+    [MLP_GELU] = "gelu", [MLP_TANH_GELU] = "tanh", [MLP_QUICK_GELU] = "quick", [MLP_SILU] = "silu"
 };
 
-static enum status read_activation(const struct checkpoint *ck, const struct model_options *o,
-                                   struct geometry *g, struct error *err)
+static void read_activation(const struct model_options *o, struct geometry *g)
 {
-    if (o->activation != NULL && g->gated)
-        return fail_key(err, E_CONFIG, "model.activation",
-                        "%s: its MLP is gated, by SiLU; leave it out", ck->path);
-    for (int i = MLP_GELU; o->activation != NULL && i <= MLP_QUICK_GELU; i++)
+    g->act = g->gated ? MLP_SILU : MLP_GELU;
+    for (int i = MLP_GELU; o->activation != NULL && i <= MLP_SILU; i++)
         if (strcmp(o->activation, act_words[i]) == 0)
             g->act = (enum mlp_act)i;
-    return OK;
 }
 
 /* Notes what no tensor determines, each with its key; values that a config has set are no
@@ -180,6 +176,9 @@ static void note_assumptions(const struct model_options *o, const struct geometr
              g->eps);
     if (o->activation == NULL && !g->gated)
         note(notes, "activation: GELU, exact; no tensor says it (model.activation)");
+    if (o->activation == NULL && g->gated)
+        note(notes, "activation: SiLU of the gate, as in SwiGLU; no tensor says it, nor that the "
+                    "first half of fc1 is the gate (model.activation says silu, gelu, ...)");
     note(notes, "read-out: %s%s", vit_readout_words(g),
          o->pool == NULL && g->readout != READ_TWO_HEADS && g->readout != READ_TOKEN_AND_MEAN
              ? "; the tensors allow another one (model.pool)"
@@ -231,7 +230,7 @@ enum status vit_read_geometry(const struct checkpoint *ck, const struct model_op
     TRY(read_pre_logits(ck, &head, g, err));
     TRY(read_readout(ck, head, g, err));
     TRY(wanted_readout(ck, o->pool, g, err));
-    TRY(read_activation(ck, o, g, err));
+    read_activation(o, g);
     if (o->eps > 0)
         g->eps = o->eps;
     else if (g->eps <= 0)

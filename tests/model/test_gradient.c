@@ -245,6 +245,7 @@ static void test_vit_input(void **state)
     check_input_gradients(&vit, MLP_GELU);
     check_input_gradients(&vit, MLP_TANH_GELU);
     check_input_gradients(&vit, MLP_QUICK_GELU);
+    check_input_gradients(&vit, MLP_SILU);
 }
 
 /* The tokens that the families' heads read, and what differs in their blocks. */
@@ -272,7 +273,8 @@ static void test_families(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        check_input_gradients(&families[i], MLP_GELU);
+        for (int act = MLP_GELU; act <= (families[i].gated ? MLP_SILU : MLP_GELU); act++)
+            check_input_gradients(&families[i], (enum mlp_act)act);
 }
 
 static void test_vim_gated(void **state)

@@ -342,6 +342,36 @@ static void test_missing_parts(void **state)
     model_close(b);
 }
 
+/* A gate whose other half is 1 is no gate: the plain model with the same activation. */
+static void test_gates(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) {
+        struct checkpoint *ck = random_checkpoint(&vit);
+        for (int i = 0; i < vit.depth; i++)
+            for (int part = 0; part < 2; part++) {
+                char name[64];
+                snprintf(name, sizeof name, "blocks.%d.mlp.fc1.%s", i, part ? "bias" : "weight");
+                struct tensor *t = find(ck, name);
+                t->data = realloc(t->data, 2 * t->count * sizeof *t->data);
+                assert_non_null(t->data);
+                for (size_t k = 0; k < t->count; k++)
+                    t->data[t->count + k] = (float)part;
+                t->shape[0] *= 2;
+                t->count *= 2;
+            }
+        if (turn == 0) {
+            assert_same(ck, &vit, (struct model_options){ .activation = "gelu" }, 1e-6,
+                        "MLPs: gated");
+            continue;
+        }
+        struct model *m = opened(ck, none);
+        assert_true(m->geo.act == MLP_SILU);
+        assert_noted(m, "activation: SiLU of the gate");
+        model_close(m);
+    }
+}
+
 static void test_counters(void **state)
 {
     struct model_options o = { .heads = 3 };
@@ -409,8 +439,9 @@ static void test_quoted(void **state)
 
 int main(void)
 {
-    return RUN_TESTS(
-        NULL, NULL, TEST(test_prefixes), TEST(test_two_models), TEST(test_hugging_face),
-        TEST(test_torchvision), TEST(test_chunks_and_flat_projection), TEST(test_plain_by_folding),
-        TEST(test_missing_parts), TEST(test_counters), TEST(test_image_size), TEST(test_quoted));
+    return RUN_TESTS(NULL, NULL, TEST(test_prefixes), TEST(test_two_models),
+                     TEST(test_hugging_face), TEST(test_torchvision),
+                     TEST(test_chunks_and_flat_projection), TEST(test_plain_by_folding),
+                     TEST(test_missing_parts), TEST(test_gates), TEST(test_counters),
+                     TEST(test_image_size), TEST(test_quoted));
 }
