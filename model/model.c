@@ -239,6 +239,7 @@ static enum status fill_model(struct model *m, const struct model_options *o, st
     TRY(wanted_arch(o, &wanted, err));
     TRY(names_strip_prefix(ck, o, &m->notes, err));
     TRY(names_refuse_families(ck, err));
+    TRY(names_unwrap_head(ck, &m->notes, err));
     m->type = recognise(ck);
     if (m->type == NULL)
         return not_recognised(ck, err);

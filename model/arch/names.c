@@ -123,18 +123,92 @@ static enum status find_stem(const struct checkpoint *ck, const char *wanted,
         ck->path, quote(found->name).text, quote(second->name).text);
 }
 
+/* ---- the class head ---- */
+
+/* What code calls it; the longer of two that begin alike first. */
+static const char *const heads[] = {
+    "heads.head", "heads",  "head",        "head_dist",      "classifier",
+    "fc",         "linear", "linear_head", "cls_classifier", "distillation_classifier"
+};
+enum { HEADS = sizeof heads / sizeof *heads };
+
+/* What follows the name of this head and a dot; NULL: another tensor. */
+static const char *part_of(const char *name, const char *head)
+{
+    size_t n = strlen(head);
+    return strncmp(name, head, n) == 0 && name[n] == '.' ? name + n + 1 : NULL;
+}
+
 /* A class head may lie beside the model for which it was made. */
 static bool is_head(const char *name)
 {
-    static const char *const heads[] = { "head.",           "head_dist.",
-                                         "classifier.",     "fc.",
-                                         "linear.",         "linear_head.",
-                                         "cls_classifier.", "distillation_classifier." };
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        if (strncmp(name, heads[i], strlen(heads[i])) == 0)
+    for (int i = 0; i < HEADS; i++)
+        if (part_of(name, heads[i]) != NULL)
             return true;
     return false;
 }
+
+/* The number of the only part of a head that has tensors, a weight and a bias; -1: it has others.
+ * A batch norm without weights before it, as in MAE's probe, is *probe. */
+static int only_part(const struct checkpoint *ck, const char *head, bool *probe)
+{
+    int only = -1;
+    *probe = false;
+    for (size_t i = 0; i < ck->count; i++) {
+        const char *part = part_of(ck->tensors[i].name, head);
+        int index = -1, used = 0;
+        if (part == NULL)
+            continue;
+        if (strncmp(part, "0.running_", 10) == 0 || strcmp(part, "0.num_batches_tracked") == 0) {
+            *probe = true;
+            continue;
+        }
+        if (sscanf(part, "%3d.%n", &index, &used) != 1 || used == 0 || index < 0 ||
+            (only >= 0 && index != only) ||
+            (strcmp(part + used, "weight") != 0 && strcmp(part + used, "bias") != 0))
+            return -1;
+        only = index;
+    }
+    return only;
+}
+
+enum status names_unwrap_head(struct checkpoint *ck, struct notes *notes, struct error *err)
+{
+    for (int h = 0; h < HEADS; h++) {
+        char from[80], to[80];
+        bool probe;
+        int only = only_part(ck, heads[h], &probe);
+        if (only < 0 || (probe && only == 0))
+            continue;
+        for (int k = 0; k < 2; k++) {
+            snprintf(from, sizeof from, "%s.%d.%s", heads[h], only, k == 0 ? "weight" : "bias");
+            snprintf(to, sizeof to, "%s.%s", heads[h], k == 0 ? "weight" : "bias");
+            struct tensor *t = (struct tensor *)(uintptr_t)checkpoint_find(ck, from);
+            if (t != NULL && !tensor_rename(t, to))
+                return fail(err, E_NOMEM, "out of memory");
+            checkpoint_sort(ck);
+        }
+        if (!probe)
+            note(notes,
+                 "head: '%s.%d', as it alone of '%s' has tensors; that what stands beside it "
+                 "(dropout?) changes nothing, no tensor says",
+                 heads[h], only, heads[h]);
+    }
+    return OK;
+}
+
+enum status names_no_head(const struct checkpoint *ck, const char *without, struct error *err)
+{
+    for (size_t i = 0; i < ck->count; i++)
+        if (is_head(ck->tensors[i].name))
+            return fail(err, E_DATA,
+                        "%s: a class head that is not one linear layer, which is not supported "
+                        "(told by '%s'); 'head.weight' [classes, width] is due",
+                        ck->path, quote(ck->tensors[i].name).text);
+    return fail(err, E_DATA, "%s: %s: it classifies nothing", ck->path, without);
+}
+
+/* ---- the prefix, once more ---- */
 
 enum status names_strip_prefix(struct checkpoint *ck, const struct model_options *o,
                                struct notes *notes, struct error *err)

@@ -23,5 +23,11 @@ enum status names_all_or_none(const struct checkpoint *, const char *prefix, int
  * stems (both named), tensors left over beside the prefix. E_CONFIG: model.prefix fits none. */
 enum status names_strip_prefix(struct checkpoint *, const struct model_options *, struct notes *,
                                struct error *err);
+/* A head that is a Sequential whose only linear layer has tensors ("heads.1.weight") becomes that
+ * layer ("heads.weight"), and a note says so. */
+enum status names_unwrap_head(struct checkpoint *, struct notes *, struct error *);
+/* E_DATA: there is no 'head.weight'. Names what there is of a head; `without`: what a model of this
+ * kind without any is ("a Vim without ..."). */
+enum status names_no_head(const struct checkpoint *, const char *without, struct error *err);
 /* E_DATA with the family's name where the tensors are those of a family that is not supported. */
 enum status names_refuse_families(const struct checkpoint *, struct error *err);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "names.h"
 #include "quote.h"
 
 enum { PUBLISHED_SIZE = 224 }; /* image side of every published checkpoint (SPEC 2) */
@@ -102,6 +103,7 @@ static enum status refuse_options(const struct checkpoint *ck, const struct mode
 static void note_assumptions(const struct model_options *o, const struct geometry *g,
                              struct notes *notes)
 {
+    note(notes, "grid: %d x %d patches, a square; no tensor says it", g->grid, g->grid);
     if (o->image_size == 0 && g->stride != g->patch)
         note(notes,
              "image: %d pixels with patches every %d of %d, as that fits; no tensor says it "
@@ -143,10 +145,7 @@ enum status vim_read_geometry(const struct checkpoint *ck, const struct model_op
     const struct tensor *pos, *proj, *in_proj, *conv, *a, *dt, *head;
     char name[64];
     if (checkpoint_find(ck, "head.weight") == NULL)
-        return fail(err, E_DATA,
-                    "%s: a Vim without a class head ('head.weight'): it classifies "
-                    "nothing",
-                    ck->path);
+        return names_no_head(ck, "a Vim without a class head ('head.weight')", err);
     TRY(need_tensor(ck, "pos_embed", 3, &pos, err));
     TRY(need_tensor(ck, "patch_embed.proj.weight", 4, &proj, err));
     TRY(need_tensor(ck, "layers.0.mixer.in_proj.weight", 2, &in_proj, err));

@@ -193,7 +193,8 @@ static enum status part_interleaved(struct checkpoint *ck, struct notes *notes, 
         }
     }
     free(row);
-    note(notes, "head: 'linear' sees CLS and the mean of the patches interleaved, as in DINO");
+    note(notes, "head: 'linear' sees CLS and the mean of the patches interleaved, as in DINO; no "
+                "tensor says it (called 'classifier', it is taken to see one behind the other)");
     return OK;
 }
 
@@ -335,9 +336,9 @@ static enum status fold_probe(struct checkpoint *ck, struct notes *notes, struct
     struct tensor *mean = find(ck, -1, "head.0.running_mean"),
                   *var = find(ck, -1, "head.0.running_var"), *w = find(ck, -1, "head.weight"),
                   *b = find(ck, -1, "head.bias");
-    if (mean == NULL && var == NULL)
-        return OK;
-    if (mean == NULL || var == NULL || w == NULL || b == NULL || w->ndim != 2 || b->ndim != 1 ||
+    if ((mean == NULL && var == NULL) || w == NULL)
+        return OK; /* without a head.weight reading the geometry names what there is */
+    if (mean == NULL || var == NULL || b == NULL || w->ndim != 2 || b->ndim != 1 ||
         w->shape[0] != b->shape[0] || (size_t)w->shape[1] != mean->count ||
         mean->count != var->count)
         return fail(err, E_DATA,

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "names.h"
+
 enum { HEAD_DIM = 64 }; /* of every published DeiT: H = D / 64 where the config names none */
 
 const char *const vit_others[] = { "cls_token", "dist_token", "reg_token", NULL };
@@ -28,7 +30,15 @@ static int usual_heads(int width)
 static enum status read_heads(const struct checkpoint *ck, const struct model_options *o,
                               struct geometry *g, struct error *err)
 {
-    g->heads = o->heads != 0 ? o->heads : usual_heads(g->width);
+    const struct tensor *norm = checkpoint_find(ck, "blocks.0.attn.q_norm.weight");
+    int64_t length = norm != NULL && norm->ndim == 1 ? norm->shape[0] : 0; /* of one head */
+    int said = length > 0 && g->width % length == 0 ? (int)(g->width / length) : 0;
+    g->heads = o->heads != 0 ? o->heads : said != 0 ? said : usual_heads(g->width);
+    if (said != 0 && g->heads != said)
+        return fail_key(err, E_CONFIG, "model.heads",
+                        "%s: %d, but the norms of q and k ('blocks.0.attn.q_norm.weight') are of "
+                        "%d heads; leave it out",
+                        ck->path, g->heads, said);
     if (g->heads == 0)
         return fail_key(err, E_CONFIG, "model.heads",
                         "%s: width %d is no multiple of %d; say how many heads there are, which no "
@@ -165,7 +175,8 @@ static void read_activation(const struct model_options *o, struct geometry *g)
 static void note_assumptions(const struct model_options *o, const struct geometry *g,
                              struct notes *notes)
 {
-    if (o->heads == 0)
+    note(notes, "grid: %d x %d patches, a square; no tensor says it", g->grid, g->grid);
+    if (o->heads == 0 && !g->head_norm)
         note(notes,
              "heads: %d, as usual of width %d; no tensor says it (model.heads in a config, "
              "--heads of a command)",
@@ -200,16 +211,40 @@ static enum status refuse_tower(const struct checkpoint *ck, const struct geomet
     return OK;
 }
 
+/* Forward passes that a missing tensor tells. */
+static enum status refuse_parts(const struct checkpoint *ck, struct error *err)
+{
+    static const struct {
+        const char *there, *gone, *also_gone, *what;
+    } kinds[] = {
+        { "head.weight", "pos_embed", "pos_embed",
+          "a ViT without learned positions (rotary ones as in DINOv3, relative ones, or none)" },
+        { "blocks.0.norm1.weight", "blocks.0.norm1.bias", "blocks.0.norm2.bias",
+          "a ViT with RMSNorm" },
+        { "blocks.0.norm1.weight", "norm.weight", "fc_norm.weight",
+          "a ViT without a norm before its head (as InternViT and RADIO)" },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (checkpoint_find(ck, kinds[i].there) != NULL &&
+            checkpoint_find(ck, kinds[i].gone) == NULL &&
+            checkpoint_find(ck, kinds[i].also_gone) == NULL)
+            return fail(err, E_DATA,
+                        "%s: %s, which is not supported (told by '%s', which is not there)",
+                        ck->path, kinds[i].what, kinds[i].gone);
+    return OK;
+}
+
 enum status vit_read_geometry(const struct checkpoint *ck, const struct model_options *o,
                               struct geometry *g, struct notes *notes, struct error *err)
 {
     const struct tensor *pos, *proj, *fc1, *head;
     char name[64];
     if (checkpoint_find(ck, "head.weight") == NULL)
-        return fail(err, E_DATA,
-                    "%s: a ViT without a class head ('head.weight'), such as MAE, DINO and DINOv2 "
-                    "backbones are: it classifies nothing",
-                    ck->path);
+        return names_no_head(ck,
+                             "a ViT without a class head ('head.weight'), such as MAE, DINO and "
+                             "DINOv2 backbones are",
+                             err);
+    TRY(refuse_parts(ck, err));
     TRY(need_tensor(ck, "pos_embed", 3, &pos, err));
     TRY(need_tensor(ck, "patch_embed.proj.weight", 4, &proj, err));
     TRY(need_tensor(ck, "blocks.0.mlp.fc1.weight", 2, &fc1, err));

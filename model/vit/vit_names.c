@@ -39,7 +39,6 @@ static const struct rule top_rules[] = {
     { "fc.", "head." },
     { "linear.", "head." },
     { "cls_classifier.", "head." },
-    { "head.1.", "head." }, /* behind MAE's batch norm, head.0 */
     { "distillation_classifier.", "head_dist." },
     /* torchvision */
     { "class_token", "cls_token" },
@@ -47,6 +46,8 @@ static const struct rule top_rules[] = {
     { "conv_proj.", "patch_embed.proj." },
     { "encoder.ln.", "norm." },
     { "heads.head.", "head." },
+    { "heads.weight", "head.weight" }, /* fine-tuned */
+    { "heads.bias", "head.bias" },
     { "heads.pre_logits.", "pre_logits.fc." },
     /* DINOv2 */
     { "register_tokens", "reg_token" },
@@ -197,11 +198,11 @@ static enum status check_blocks(const struct checkpoint *ck, bool gamma, struct 
                         "and biases of q, k and v; no tensor says it); if it is not, model.blocks "
                         "= plain",
                         ck->path);
-    while (pos != NULL && pos->ndim == 3 && pos->count > 0 && side * side < pos->shape[1])
+    while (pos->ndim == 3 && pos->count > 0 && side * side < pos->shape[1])
         side++;
-    bool deit3 = pos != NULL && pos->ndim == 3 && side * side == pos->shape[1] && bias &&
-                 HAS("cls_token") && HAS("norm.weight") && !HAS("reg_token") &&
-                 !HAS("norm_pre.weight") && !HAS("blocks.0.attn.q_norm.weight");
+    bool deit3 = pos->ndim == 3 && side * side == pos->shape[1] && bias && HAS("cls_token") &&
+                 HAS("norm.weight") && !HAS("reg_token") && !HAS("norm_pre.weight") &&
+                 !HAS("blocks.0.attn.q_norm.weight");
     if (gamma && !deit3)
         return fail_key(err, E_DATA, "model.blocks",
                         "%s: an Eva with rotary positions, which is not supported (likely by "
@@ -226,7 +227,7 @@ enum status vit_adopt(struct checkpoint *ck, const struct model_options *o, stru
     bool timm = checkpoint_find(ck, "blocks.0.attn.qkv.weight") != NULL;
     bool gamma = checkpoint_find(ck, "blocks.0.gamma_1") != NULL;
     TRY(rename_all(ck, notes, err));
-    if (timm && !o->plain_blocks)
+    if (timm && !o->plain_blocks && checkpoint_find(ck, "pos_embed") != NULL)
         TRY(check_blocks(ck, gamma, notes, err));
     if (hugging_face)
         g->eps = 1e-12; /* their ViT's and DeiT's default */

@@ -12,42 +12,71 @@ static const struct micro vit = { MICRO_VIT, .depth = 1 };
 
 /* The tensors by which each family's checkpoints are known, beside a stem; the refusal names the
  * family. */
+static const struct {
+    const char *tensors[5], *name;
+} refused[] = {
+    { { "layers.0.blocks.0.attn.relative_position_bias_table" }, "Swin" },
+    { { "features.1.0.attn.relative_position_bias_table" }, "Swin" },
+    { { "layers.0.blocks.0.attn.cpb_mlp.0.weight" }, "Swin Transformer V2" },
+    { { "blocks.0.attn.qkv.weight", "blocks.0.attn.relative_position_bias_table" }, "BEiT" },
+    { { "layers.0.blocks.0.op.A_logs" }, "VMamba" },
+    { { "levels.2.blocks.0.mixer.in_proj.weight" }, "MambaVision" },
+    { { "backbone.embedding.weight", "backbone.layers.0.mixer.in_proj.weight" },
+      "Mamba language model" },
+    { { "conv1.weight", "layer1.0.conv1.weight" }, "ResNet" },
+    { { "blocks.0.attn.q_proj.weight" }, "EVA-02" },
+    { { "blocks.0.attn.qkv.weight", "attn_pool.latent" }, "SigLIP" },
+    { { "blocks.0.attns.0.qkv.weight" }, "parallel" },
+    { { "visual.transformer.resblocks.0.ln_1.weight" }, "CLIP" },
+    { { "blocks.0.attn.qkv.weight", "decoder_embed.weight" }, "MAE" },
+    { { "layers.0.mixer.in_proj.weight" }, "without positions" },
+    { { "blocks.0.attn.qkv.weight", "rope.freqs" }, "rotary positions" },
+    { { "stages.0.blocks.0.attn_block.attn.rel_pos.relative_position_bias_table" }, "MaxViT" },
+    { { "stages.0.blocks.0.attn_grid.attn.rel_pos.mlp.fc1.weight" }, "MaxViT" },
+    { { "stages.0.blocks.0.conv_dw.weight" }, "ConvNeXt" },
+    { { "stages.0.blocks.0.conv_dw.weight", "stages.1.blocks.1.xca.qkv.weight" }, "EdgeNeXt" },
+    { { "blocks.0.attn.qkv.weight", "attn_pool.kv.weight" }, "PE, timm's map" },
+    { { "blocks.0.attn.qkv.weight", "patch_embed.backbone.stem.conv.weight" }, "hybrid" },
+    { { "blocks.0.attn.qkv.weight", "rope_embed.periods" }, "DINOv3" },
+    { { "blocks.0.attn.qk.weight", "blocks_token_only.0.norm1.weight" }, "CaiT" },
+    { { "blocks.0.attn.qkv.weight", "pos_embed.token_projection.weight" }, "XCiT" },
+    { { "blocks.0.0.attn.qkv.weight", "pos_block.0.proj.0.weight" }, "Twins" },
+    { { "blocks.0.attn.qkv.weight", "blocks.0.attn.rel_pos_h" }, "SAM" },
+    { { "blocks.0.attn.qkv.weight", "blocks.0.attn.rel_pos.mlp.fc1.weight" }, "relpos" },
+    { { "blocks.0.attn.qkv.weight", "embeds.proj.weight" }, "NaFlexViT" },
+    { { "blocks.0.attn.qkv.weight", "head.weight" }, "without learned positions" },
+    { { "blocks.0.norm1.weight", "blocks.0.attn.qkv.weight", "head.weight", "pos_embed" },
+      "RMSNorm" },
+    { { "blocks.0.norm1.bias", "blocks.0.norm1.weight", "blocks.0.attn.qkv.weight", "head.weight",
+        "pos_embed" },
+      "without a norm before its head" },
+    { { "blocks.0.attn.qkv.weight", "head.fc.weight" }, "told by 'head.fc.weight'" },
+    { { "blocks.0.attn.qkv.weight", "head.weight_g", "head.weight_v" }, "told by 'head.weight_g'" },
+    { { "blocks.0.attn.qkv.weight", "heads.0.weight", "heads.2.weight" },
+      "told by 'heads.0.weight'" },
+    { { "blocks.0.attn.qkv.weight", "head.0.running_mean", "head.0.running_var", "head.0.weight",
+        "head.1.weight" },
+      "told by 'head.0." },
+    { { "layers.0.mixer.in_proj.weight", "pos_embed", "head.0.weight", "head.2.weight" },
+      "told by 'head.0.weight'" },
+    { { "blocks.0.attn.qkv.weight", "freqs_t_x" }, "rotary positions" },
+};
+
 static void test_families(void **state)
 {
-    static const struct {
-        const char *tensors[3], *name;
-    } cases[] = {
-        { { "layers.0.blocks.0.attn.relative_position_bias_table" }, "Swin" },
-        { { "features.1.0.attn.relative_position_bias_table" }, "Swin" },
-        { { "layers.0.blocks.0.attn.cpb_mlp.0.weight" }, "Swin Transformer V2" },
-        { { "blocks.0.attn.qkv.weight", "blocks.0.attn.relative_position_bias_table" }, "BEiT" },
-        { { "layers.0.blocks.0.op.A_logs" }, "VMamba" },
-        { { "levels.2.blocks.0.mixer.in_proj.weight" }, "MambaVision" },
-        { { "backbone.embedding.weight", "backbone.layers.0.mixer.in_proj.weight" },
-          "Mamba language model" },
-        { { "conv1.weight", "layer1.0.conv1.weight" }, "ResNet" },
-        { { "blocks.0.attn.q_proj.weight" }, "EVA-02" },
-        { { "blocks.0.attn.qkv.weight", "attn_pool.latent" }, "SigLIP" },
-        { { "blocks.0.attns.0.qkv.weight" }, "parallel" },
-        { { "visual.transformer.resblocks.0.ln_1.weight" }, "CLIP" },
-        { { "blocks.0.attn.qkv.weight", "decoder_embed.weight" }, "MAE" },
-        { { "layers.0.mixer.in_proj.weight" }, "without positions" },
-        { { "blocks.0.attn.qkv.weight", "rope.freqs" }, "rotary positions" },
-        { { "blocks.0.attn.qkv.weight", "freqs_t_x" }, "rotary positions" },
-    };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct checkpoint *ck = micro_checkpoint(&vit);
         struct model *m;
         struct error err = { 0 };
         while (ck->count > 0)
             checkpoint_remove(ck, &ck->tensors[0]);
-        for (int k = 0; k < 3 && cases[i].tensors[k] != NULL; k++)
-            assert_true(checkpoint_add_zeros(ck, cases[i].tensors[k], 2, (int64_t[]){ 4, 4 }));
+        for (int k = 0; k < 5 && refused[i].tensors[k] != NULL; k++)
+            assert_true(checkpoint_add_zeros(ck, refused[i].tensors[k], 2, (int64_t[]){ 4, 4 }));
         checkpoint_sort(ck);
         assert_int_equal(model_open(ck, &(struct model_options){ 0 }, &m, &err), E_DATA);
-        if (strstr(err.text, cases[i].name) == NULL || strstr(err.text, "not supported") == NULL)
-            fail_msg("%s: %s", cases[i].name, err.text);
+        if (strstr(err.text, refused[i].name) == NULL || strstr(err.text, "not supported") == NULL)
+            fail_msg("%s: %s", refused[i].name, err.text);
     }
 }
 
@@ -266,6 +295,74 @@ static bool noted(const struct model *m, const char *words)
     return false;
 }
 
+/* Norms of q and k say how many heads there are, of any width. */
+static void test_heads_by_norm(void **state)
+{
+    static const struct {
+        int width, heads, asked; /* asked: model.heads */
+        bool refused;
+    } cases[] = { { 24, 3, 0, false }, { 64, 4, 0, false }, { 96, 3, 0, false },
+                  { 64, 4, 4, false }, { 64, 4, 1, true },  { 64, 1, 0, false } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct micro normed = vit;
+        normed.head_norm = true;
+        normed.width = cases[i].width;
+        normed.heads = cases[i].heads;
+        const struct model_options o = { .heads = cases[i].asked };
+        struct model *m = NULL;
+        struct error err = { 0 };
+        enum status s = model_open(micro_checkpoint(&normed), &o, &m, &err);
+        if (s != (cases[i].refused ? E_CONFIG : OK))
+            fail_msg("case %zu: %s", i, err.text);
+        if (s != OK)
+            assert_string_equal(err.key, "model.heads");
+        else
+            assert_true(m->geo.heads == cases[i].heads && !noted(m, "heads: "));
+        model_close(m);
+    }
+}
+
+/* Heads in a Sequential, as fine-tuned ones are: the only layer with tensors, and a note. */
+static void test_wrapped_heads(void **state)
+{
+    static const struct {
+        const char *head;
+        const char *said; /* NULL: no note */
+    } cases[] = {
+        { "heads.", NULL },
+        { "heads.0.", "head: 'heads.0', as it alone" },
+        { "heads.1.", "head: 'heads.1', as it alone" },
+        { "heads.head.", NULL },
+        { "heads.head.1.", "head: 'heads.head.1', as it alone" },
+        { "head.0.", "head: 'head.0', as it alone" },
+        { "head.1.", "head: 'head.1', as it alone" },
+        { "classifier.1.", "head: 'classifier.1', as it alone" },
+        { "fc.", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct checkpoint *ck = micro_checkpoint(&vit);
+        struct model *m = NULL;
+        struct error err = { 0 };
+        for (int k = 0; k < 2; k++) {
+            char name[64];
+            const char *part = k == 0 ? "weight" : "bias";
+            snprintf(name, sizeof name, "head.%s", part);
+            struct tensor *t = (struct tensor *)(uintptr_t)checkpoint_find(ck, name);
+            snprintf(name, sizeof name, "%s%s", cases[i].head, part);
+            assert_true(tensor_rename(t, name));
+            checkpoint_sort(ck);
+        }
+        const struct model_options o = { .heads = 3 };
+        if (model_open(ck, &o, &m, &err) != OK)
+            fail_msg("%s: %s", cases[i].head, err.text);
+        assert_int_equal(noted(m, "head: "), cases[i].said != NULL);
+        assert_true(cases[i].said == NULL || noted(m, cases[i].said));
+        model_close(m);
+    }
+}
+
 /* Blocks that a plain ViT's tensors may stand for as well: what is likely is refused, the rest is
  * said, and the key settles it. */
 static void test_blocks(void **state)
@@ -329,5 +426,6 @@ int main(void)
 {
     return RUN_TESTS(NULL, NULL, TEST(test_families), TEST(test_wide_head), TEST(test_clip_tower),
                      TEST(test_second_direction), TEST(test_damaged_vim), TEST(test_damaged_blocks),
-                     TEST(test_two_grids), TEST(test_blocks));
+                     TEST(test_two_grids), TEST(test_blocks), TEST(test_heads_by_norm),
+                     TEST(test_wrapped_heads));
 }
