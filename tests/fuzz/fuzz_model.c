@@ -59,6 +59,12 @@ static const char *const names[] = {
     "linear.weight",
     "linear.bias",
     "classifier.weight",
+    "heads.1.weight",
+    "head.0.running_mean",
+    "head.1.weight",
+    "blocks.1.ls2.gamma",
+    "blocks.0.gamma_1",
+    "blocks.0.attn.q_norm.weight",
     "neck.weight",
     "norm_neck.weight",
     "layers.0.mixer.gamma",
@@ -160,6 +166,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     o.pool = pools[first / 2 % 4];
     o.cls = places[first / 8 % 4];
     o.undivided = second % 2;
+    o.plain_blocks = second / 8 % 2;
+    o.image_size = second / 16 % 8 * 2;
     o.prefix = prefixes[second / 2 % 3];
     while (in.left > 0)
         edit(ck, &in);
