@@ -8,7 +8,7 @@
 #include "ledger.h"
 #include "svg.h"
 
-enum { MOST_METHODS = 32 };
+enum { MOST_METHODS = 64 }; /* as many as a run has; its entries are pairs with one base */
 
 /* The methods that any entry has a row of this figure and class for, in the tables' order. */
 static size_t list_methods(const struct ledger *l, const char *figure, enum explained explained,

@@ -81,9 +81,10 @@ static const struct segmentation_row *find_score_row(const struct report *report
 }
 
 /* The paper's methods, then whatever else the runs have, in the order of method_order. */
-static size_t list_methods(const struct report *report, const char **methods)
+static size_t list_methods(const struct report *report, const char **methods, bool *more)
 {
     size_t count = PAPER_METHODS;
+    *more = false;
     bool control[MOST_METHODS] = { false };
     memcpy(methods, paper_methods, sizeof paper_methods);
     for (size_t r = 0; r < report->runs; r++) {
@@ -96,7 +97,8 @@ static size_t list_methods(const struct report *report, const char **methods)
             size_t at = 0;
             while (at < count && strcmp(methods[at], method) != 0)
                 at++;
-            if (at < count || count == MOST_METHODS)
+            *more = *more || at == MOST_METHODS;
+            if (at < count || at == MOST_METHODS)
                 continue;
             for (at = count++;
                  at > 0 && method_order(methods[at - 1], control[at - 1], method, is_control) > 0;
@@ -246,13 +248,17 @@ static void condition_items(const struct writer *w, const struct report *report)
 void paper_write(const struct writer *w, const struct report *report, bool *failed)
 {
     const char *methods[MOST_METHODS];
-    size_t count = list_methods(report, methods);
+    bool more;
+    size_t count = list_methods(report, methods, &more);
 
     w->style->text.heading(w->f, 1, "The paper's tables");
     table_1(w, report, methods, count, failed);
     table_2(w, report, methods, count, failed);
     ablation(w, report, 5, "rollout", "mean", "rollout, over channels", failed);
     ablation(w, report, 6, "attribution", "clamp", "attribution, negative scores", failed);
+    if (more)
+        say(w, w->style->text.paragraph, "The tables hold %d methods; the others are left out.",
+            MOST_METHODS);
     say(w, w->style->text.paragraph,
         "† or n/a beside a published figure, and why no difference is given:");
     w->style->text.paragraph(w->f, "");
