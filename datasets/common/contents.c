@@ -5,13 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void contents_add_unread(struct sha256 *hash)
-{
-    static const char unread[] = "cannot be read";
-    sha256_add(hash, unread, sizeof unread);
-}
-
-static void add_range(struct sha256 *hash, int fd, uint64_t offset, uint64_t size)
+static bool add_range(struct sha256 *hash, int fd, uint64_t offset, uint64_t size)
 {
     uint8_t block[1 << 14];
     while (size > 0) {
@@ -19,24 +13,21 @@ static void add_range(struct sha256 *hash, int fd, uint64_t offset, uint64_t siz
         ssize_t n = pread(fd, block, want, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0) {
-            contents_add_unread(hash);
-            return;
-        }
+        if (n <= 0)
+            return false;
         sha256_add(hash, block, (size_t)n);
         offset += (uint64_t)n;
         size -= (uint64_t)n;
     }
+    return true;
 }
 
-void contents_add(struct sha256 *hash, int fd, uint64_t offset, uint64_t size, size_t bytes)
+bool contents_add(struct sha256 *hash, int fd, uint64_t offset, uint64_t size, size_t bytes)
 {
-    if (size <= bytes) {
-        add_range(hash, fd, offset, size);
-        return;
-    }
-    add_range(hash, fd, offset, bytes / 2);
-    add_range(hash, fd, offset + size - bytes / 2, bytes / 2);
+    if (size <= bytes)
+        return add_range(hash, fd, offset, size);
+    return add_range(hash, fd, offset, bytes / 2) &&
+           add_range(hash, fd, offset + size - bytes / 2, bytes / 2);
 }
 
 void dataset_sample_contents(struct dataset *d)
@@ -47,12 +38,15 @@ void dataset_sample_contents(struct dataset *d)
     if (d->kind->peek == NULL || places == 0)
         return;
     sha256_begin(&hash);
-    for (size_t i = 0; i < places; i++) {
+    bool all = true;
+    for (size_t i = 0; i < places && all; i++) {
         size_t index = places > 1 ? i * (d->count - 1) / (places - 1) : 0;
         char place[32];
         int length = snprintf(place, sizeof place, "%zu", index);
         sha256_add(&hash, place, (size_t)length + 1); /* so that images are kept apart */
-        d->kind->peek(d, index, i, CONTENTS_BYTES / places, &hash);
+        all = d->kind->peek(d, index, i, CONTENTS_BYTES / places, &hash);
     }
     sha256_end(&hash, d->contents);
+    if (!all)
+        d->contents[0] = '\0';
 }

@@ -9,9 +9,9 @@ enum {
     CONTENTS_WHOLE = 64 << 20, /* all arrays of a .mat file that is smaller are read */
 };
 
-/* Computes dataset->contents. A change beside the sample is not seen. */
+/* Computes dataset->contents: "" where an image of the sample cannot be read now. A change beside
+ * the sample is not seen. */
 void dataset_sample_contents(struct dataset *);
-/* Adds `size` bytes of a file from `offset` on: all, or `bytes` of them, half from either end. */
-void contents_add(struct sha256 *, int fd, uint64_t offset, uint64_t size, size_t bytes);
-/* Adds that something cannot be read. */
-void contents_add_unread(struct sha256 *);
+/* Adds `size` bytes of a file from `offset` on: all, or `bytes` of them, half from either end.
+ * False: they cannot be read. */
+bool contents_add(struct sha256 *, int fd, uint64_t offset, uint64_t size, size_t bytes);

@@ -50,9 +50,9 @@ struct dataset_kind {
     enum status (*load)(struct dataset *, size_t index, struct sample *, struct error *);
     void (*close)(struct dataset *);
     /* Adds to the hash what is stored of image `index`, which is the `place`-th of a sample: at
-     * most about so many bytes, from its ends. What cannot be read adds that. NULL: a kind whose
+     * most about so many bytes, from its ends. False: they cannot be read now. NULL: a kind whose
      * content follows from its options. */
-    void (*peek)(struct dataset *, size_t index, size_t place, size_t bytes, struct sha256 *);
+    bool (*peek)(struct dataset *, size_t index, size_t place, size_t bytes, struct sha256 *);
 };
 
 struct dataset {

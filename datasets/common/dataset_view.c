@@ -18,11 +18,11 @@ static enum status view_load(struct dataset *dataset, size_t index, struct sampl
     return v->inner->kind->load(v->inner, v->indices[index], sample, err);
 }
 
-static void view_peek(struct dataset *dataset, size_t index, size_t place, size_t bytes,
+static bool view_peek(struct dataset *dataset, size_t index, size_t place, size_t bytes,
                       struct sha256 *hash)
 {
     const struct indexed_view *v = dataset->impl;
-    v->inner->kind->peek(v->inner, v->indices[index], place, bytes, hash);
+    return v->inner->kind->peek(v->inner, v->indices[index], place, bytes, hash);
 }
 
 static void view_close(struct dataset *dataset)

@@ -66,21 +66,20 @@ enum status files_load(struct dataset *dataset, size_t index, struct sample *sam
     return file_image(dataset->impl, dataset->ids[index], &sample->image, err);
 }
 
-void files_peek(struct dataset *dataset, size_t index, size_t place, size_t bytes,
+bool files_peek(struct dataset *dataset, size_t index, size_t place, size_t bytes,
                 struct sha256 *hash)
 {
     char *path = path_join(dataset->impl, dataset->ids[index]);
     struct stat st;
     FILE *file = NULL;
     (void)place;
-    if (path != NULL && open_file(path, "an image", &file, NULL) == OK &&
-        fstat(fileno(file), &st) == 0)
-        contents_add(hash, fileno(file), 0, (uint64_t)st.st_size, bytes);
-    else
-        contents_add_unread(hash);
+    bool read = path != NULL && open_file(path, "an image", &file, NULL) == OK &&
+                fstat(fileno(file), &st) == 0 &&
+                contents_add(hash, fileno(file), 0, (uint64_t)st.st_size, bytes);
     if (file != NULL)
         fclose(file);
     free(path);
+    return read;
 }
 
 void files_close(struct dataset *dataset)

@@ -19,5 +19,5 @@ enum status file_image(const char *folder, const char *id, struct image *out, st
 /* Images in files whose path is `folder`/id. dataset->impl is the folder, malloc'ed. */
 enum status files_load(struct dataset *, size_t index, struct sample *, struct error *err);
 /* From the ends of the file. */
-void files_peek(struct dataset *, size_t index, size_t place, size_t bytes, struct sha256 *);
+bool files_peek(struct dataset *, size_t index, size_t place, size_t bytes, struct sha256 *);
 void files_close(struct dataset *);

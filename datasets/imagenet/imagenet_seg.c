@@ -74,18 +74,19 @@ static void peek_all(const struct seg *seg, struct sha256 *hash)
 
 /* Of a large file mostly masks, which are small, and are what is mended in place. Values are read
  * and not the file's bytes: a file that is written anew holds other dates. */
-static void seg_peek(struct dataset *dataset, size_t index, size_t place, size_t bytes,
+static bool seg_peek(struct dataset *dataset, size_t index, size_t place, size_t bytes,
                      struct sha256 *hash)
 {
     const struct seg *seg = dataset->impl;
     if (seg->size < CONTENTS_WHOLE) {
         if (place == 0)
             peek_all(seg, hash);
-        return;
+        return true;
     }
     gtsegs_peek(seg->file, GTSEGS_GT, index, (place % 8 == 0 ? 64 : 4) * bytes, hash);
     if (place % 8 == 4)
         gtsegs_peek(seg->file, GTSEGS_IMG, index, 8 * bytes, hash);
+    return true;
 }
 
 static void seg_close(struct dataset *dataset)

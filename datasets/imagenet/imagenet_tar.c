@@ -135,12 +135,12 @@ static enum status read_extent(const struct tar *tar, const struct extent *x, co
     return OK;
 }
 
-static void tar_peek(struct dataset *dataset, size_t index, size_t place, size_t bytes,
+static bool tar_peek(struct dataset *dataset, size_t index, size_t place, size_t bytes,
                      struct sha256 *hash)
 {
     const struct tar *tar = dataset->impl;
     (void)place;
-    contents_add(hash, tar->fd, tar->extents[index].offset, tar->extents[index].size, bytes);
+    return contents_add(hash, tar->fd, tar->extents[index].offset, tar->extents[index].size, bytes);
 }
 
 static enum status tar_load(struct dataset *dataset, size_t index, struct sample *sample,

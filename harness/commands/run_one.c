@@ -285,7 +285,8 @@ static enum status open_store(struct execution *r, bool fresh, bool *complete, s
     *complete = opened.complete;
     id.shard_size = opened.shard_size;
     id.order = opened.order;
-    if (strcmp(plan->data->contents, opened.contents) != 0)
+    if (plan->data->contents[0] != '\0' && opened.contents[0] != '\0' &&
+        strcmp(plan->data->contents, opened.contents) != 0)
         status = fail(err, E_CONFIG,
                       "sees other contents of the data set '%s' than rank 0, by a sample of them: "
                       "all ranks need the same files",

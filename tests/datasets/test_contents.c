@@ -92,6 +92,28 @@ static void test_files(void **state)
     check_change("imagenet_list", list, NULL, image_path(1), 500, false);
 }
 
+/* What cannot be read now may be there tomorrow, and is no other data set then. */
+static void test_unread(void **state)
+{
+    (void)state;
+    struct dataset *d;
+    struct error err;
+    char list[300];
+    snprintf(list, sizeof list, "%s/tree/list.txt", test_folder);
+    write_images(20);
+    const struct dataset_options options = { .kind = "imagenet_list",
+                                             .path = list,
+                                             .classes = "index" };
+    assert_int_equal(dataset_open(&options, &d, &err), OK);
+    assert_int_equal(unlink(image_path(7)), 0);
+    dataset_sample_contents(d);
+    assert_string_equal(d->contents, "");
+    write_images(20);
+    dataset_sample_contents(d);
+    assert_string_equal(d->contents, take("imagenet_list", list, NULL, NULL).contents);
+    dataset_close(d);
+}
+
 /* A part is sampled for itself. */
 static void test_part(void **state)
 {
@@ -185,6 +207,6 @@ static void test_masks(void **state)
 
 int main(void)
 {
-    return RUN_TESTS(make_test_folder, remove_test_folder, TEST(test_files), TEST(test_part),
-                     TEST(test_ends), TEST(test_tar), TEST(test_masks));
+    return RUN_TESTS(make_test_folder, remove_test_folder, TEST(test_files), TEST(test_unread),
+                     TEST(test_part), TEST(test_ends), TEST(test_tar), TEST(test_masks));
 }
