@@ -268,7 +268,7 @@ enum status summary_print(const char *path, struct summary_counts *counts, struc
                        row->direction[d].auc.value, row->direction[d].auc.ci.low,
                        row->direction[d].auc.ci.high);
         }
-    for (size_t i = 0; i < run->segmentations && run->scored > 0; i++) {
+    for (size_t i = 0; i < run->segmentations && counts->labelled > 0; i++) {
         const struct segmentation_row *row = &run->segmentation[i];
         if (row->stratum != STRATUM_ALL || repeats(row->agnostic, row->explained))
             continue;

@@ -144,6 +144,7 @@ for task in segmentation localisation; do
     seg run $task vvv
     expect 1 "none of the 3 images that could be read has a labelled pixel" "${seg_run[@]}"
     expect 1 "none of the 3 images that could be read has a labelled pixel" "${seg_run[@]}" # complete already
+    grep -qw nan "$work/stdout" && fail "$task without labels: the summary says nan"
     seg doctor $task vvv
     "$EVALH" "${seg_run[@]}" >"$work/doctor" 2>&1 && fail "doctor finds masks without labels fit"
     grep -q "FAULT *sample .*none of the 3 images" "$work/doctor" || fail "doctor on masks without labels"
